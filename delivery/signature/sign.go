@@ -1,0 +1,61 @@
+package signature
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+	"time"
+)
+
+// The headers of a signed call, in the canonical form that http.Header keeps
+// as its keys.
+const (
+	HeaderID        = "Webhook-Id"        // the delivery's id, the same at every retry
+	HeaderTimestamp = "Webhook-Timestamp" // the attempt's time in Unix seconds
+	HeaderSignature = "Webhook-Signature" // what Sign returns
+	HeaderAttempt   = "Webhook-Attempt"   // the attempt's number; not signed
+)
+
+// MaxSecrets is how many secrets may sign a call at once: the current one and
+// two that are being retired.
+const MaxSecrets = 3
+
+const (
+	version     = "v1,"
+	encodedSize = (sha256.Size + 2) / 3 * 4
+	fullSize    = len(version) + encodedSize
+)
+
+// Timestamp returns the value of HeaderTimestamp for an attempt made at at.
+func Timestamp(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+
+// Sign returns the value of HeaderSignature: a signature by each secret,
+// newest first, separated by spaces. Secrets after the first MaxSecrets are
+// ignored.
+func Sign(id string, at time.Time, body []byte, secrets ...Secret) string {
+	var signed [MaxSecrets*(fullSize+1) - 1]byte
+	out := signed[:0]
+	for i, secret := range secrets[:min(len(secrets), MaxSecrets)] {
+		if i > 0 {
+			out = append(out, ' ')
+		}
+		out = appendSignature(out, id, at.Unix(), body, secret)
+	}
+	return string(out)
+}
+
+func appendSignature(dst []byte, id string, seconds int64, body []byte, secret Secret) []byte {
+	// One buffer holds what is signed before the body and then the sum.
+	buf := make([]byte, 0, max(len(id)+22, sha256.Size))
+	buf = append(buf, id...)
+	buf = append(buf, '.')
+	buf = strconv.AppendInt(buf, seconds, 10)
+	buf = append(buf, '.')
+
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(buf)
+	mac.Write(body)
+	dst = append(dst, version...)
+	return base64.StdEncoding.AppendEncode(dst, mac.Sum(buf[:0]))
+}
