@@ -1,0 +1,131 @@
+package egress
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// An Outcome says how a call ended.
+type Outcome string
+
+// The outcomes of a call.
+const (
+	Success       Outcome = "SUCCESS"        // 2xx
+	HTTPError     Outcome = "HTTP_ERROR"     // 4xx, 5xx or a status that HTTP doesn't know
+	Redirect      Outcome = "REDIRECT"       // 3xx; not followed
+	Timeout       Outcome = "TIMEOUT"        // not finished by the deadline
+	DNSError      Outcome = "DNS_ERROR"      // the name leads to no address
+	ConnectError  Outcome = "CONNECT_ERROR"  // nobody listens, or no way there
+	TLSError      Outcome = "TLS_ERROR"      // no secure connection
+	Blocked       Outcome = "BLOCKED"        // refused by the policy; nothing was sent
+	ResponseError Outcome = "RESPONSE_ERROR" // the answer is not HTTP, or broke off
+	Canceled      Outcome = "CANCELED"       // the caller gave up
+)
+
+// ofStatus returns the outcome of a complete answer, and a sentence unless it
+// is a success.
+func ofStatus(status int) (Outcome, string) {
+	switch {
+	case status >= 200 && status < 300:
+		return Success, ""
+	case status >= 300 && status < 400:
+		return Redirect, "The receiver answered " + describe(status) +
+			". Redirects are not followed: enter the final address as the target URL."
+	case status == http.StatusSwitchingProtocols:
+		return ResponseError, "The receiver switched to another protocol instead of answering."
+	}
+	return HTTPError, "The receiver answered " + describe(status) + "."
+}
+
+func describe(status int) string {
+	text := strconv.Itoa(status)
+	if name := http.StatusText(status); name != "" {
+		text += " " + name
+	}
+	return text
+}
+
+// ofFailure returns the outcome of a call that err ended in step at, and a
+// sentence about it. A call's own deadline is told from its caller's by the
+// two contexts.
+func ofFailure(caller, call context.Context, err error, at step, timeout time.Duration) (Outcome, string) {
+	switch {
+	case errors.Is(err, errBlocked):
+		return Blocked, "This address is not allowed."
+	case caller.Err() != nil:
+		return Canceled, "The call was canceled before it finished."
+	case call.Err() != nil:
+		return Timeout, "The call did not finish within " + timeout.String() + ": " + at.String() + "."
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return DNSError, ofLookup(dns)
+	}
+	if at == handshaking || isTLS(err) {
+		return TLSError, ofHandshake(err)
+	}
+	if at < handshaking {
+		return ConnectError, ofDial(err)
+	}
+	return ResponseError, ofResponse(err)
+}
+
+func ofLookup(err *net.DNSError) string {
+	switch {
+	case err.IsNotFound:
+		return "The host name has no address. Check its spelling."
+	case err.IsTimeout:
+		return "The lookup of the host name got no answer in time."
+	}
+	return "The lookup of the host name failed."
+}
+
+func ofDial(err error) string {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "The receiver refused the connection."
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "The receiver did not accept the connection in time."
+	}
+	return "The receiver could not be reached."
+}
+
+// isTLS recognises an alert, which may come after the handshake.
+func isTLS(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "remote error" || op.Op == "local error")
+}
+
+func ofHandshake(err error) string {
+	const prefix = "The receiver's certificate is not accepted: "
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.Expired {
+			return prefix + "it has expired or is not valid yet."
+		}
+		return prefix + "it is not valid for this use."
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return prefix + "it is for another host name."
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return prefix + "it is signed by an unknown authority."
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "The receiver does not speak TLS on this port."
+	}
+	return "No secure connection could be made: the TLS handshake failed."
+}
+
+func ofResponse(err error) string {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return "The receiver broke the connection off."
+	}
+	return "The receiver's answer is not valid HTTP or ended too early."
+}

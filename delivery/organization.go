@@ -1,0 +1,45 @@
+package delivery
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// An Organization is one of Portal's tenants. Unknown ones are learnt from
+// ingest.
+type Organization struct {
+	ID         OrgID
+	ExternalID string // Portal's own id, unique
+	Name       string
+	CreatedAt  time.Time
+	// ConfigVersion grows with every change of the organization's webhooks.
+	// Whoever matched events against older webhooks must match again.
+	ConfigVersion int64
+}
+
+// An ItemKind says what sort of definition an Item is.
+type ItemKind string
+
+// The item kinds.
+const (
+	AlertItem        ItemKind = "ALERT"        // an alert setting
+	MicroserviceItem ItemKind = "MICROSERVICE" // a microservice
+	ObjectItem       ItemKind = "OBJECT"       // a type of object
+	OperationItem    ItemKind = "OPERATION"    // a type of operation
+)
+
+// An Item is a definition that events are about: an alert setting, a
+// microservice, an object type or an operation type. It is never one
+// occurrence. Items are learnt from ingest and completed by SyncItems.
+type Item struct {
+	ID         ItemID
+	Org        OrgID
+	Kind       ItemKind
+	ExternalID string // Portal's own id, unique within organization and kind
+	Name       string
+	Enabled    bool
+	Missing    bool            // the latest complete list from Portal no longer had it
+	ViewURL    string          // Portal's page about it; empty when there is none
+	Attributes json.RawMessage // a JSON object of Portal's own fields, such as category; never nil
+	UpdatedAt  time.Time
+}

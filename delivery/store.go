@@ -1,0 +1,295 @@
+package delivery
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps everything that must not be lost. Every method is one
+// transaction. Methods return an *Error with the code that their comment
+// names, or an error that is private to the server. A method that finds
+// nothing by id leaves it out or returns NotFound; it never returns another
+// organization's row: org 0, where allowed, means any and is for operators.
+type Store interface {
+	OrganizationStore
+	ItemStore
+	WebhookStore
+	EventStore
+	DeliveryStore
+	KeyStore
+	Queue
+	Log
+	Membership
+	Maintenance
+}
+
+// An OrganizationStore keeps organizations.
+type OrganizationStore interface {
+	// LearnOrganizations makes sure that each organization exists, by
+	// ExternalID, with its Name (an empty Name changes nothing, and becomes the
+	// ExternalID in a new one), and returns them as stored, in order. New ones
+	// take the given ID.
+	LearnOrganizations(ctx context.Context, orgs []Organization) ([]Organization, error)
+	// OrganizationsByID returns those that exist, in no order.
+	OrganizationsByID(ctx context.Context, ids []OrgID) ([]Organization, error)
+	// OrganizationByExternalID returns NotFound when there is none.
+	OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error)
+	// Organizations lists by name those among only (nil for all) whose name or
+	// external id contains search in any case.
+	Organizations(ctx context.Context, only []OrgID, search string, p Page) (Slice[Organization], error)
+}
+
+// An ItemStore keeps items.
+type ItemStore interface {
+	// LearnItems makes sure that each item exists, by kind and ExternalID, and
+	// returns them as stored, in order. New ones take the given values. In
+	// existing ones Name and ViewURL change when given, and Missing ends;
+	// Enabled and Attributes stay.
+	LearnItems(ctx context.Context, org OrgID, items []Item) ([]Item, error)
+	// SyncItems does the same but takes Enabled and Attributes too. With
+	// complete set, items of the kind that are not in the list become Missing.
+	SyncItems(ctx context.Context, org OrgID, kind ItemKind, items []Item, complete bool) (SyncCounts, error)
+	// ItemsByID returns those that exist in org (0 for any), in no order.
+	ItemsByID(ctx context.Context, org OrgID, ids []ItemID) ([]Item, error)
+	// ItemsByExternalID returns those that exist, in no order.
+	ItemsByExternalID(ctx context.Context, org OrgID, kind ItemKind, externalIDs []string) ([]Item, error)
+	// Items lists a kind's items by name, then id, with Total.
+	Items(ctx context.Context, org OrgID, kind ItemKind, search string, enabledOnly bool, p Page) (Slice[Item], error)
+}
+
+// SyncCounts says what a SyncItems call changed.
+type SyncCounts struct{ Created, Updated, Unchanged, Missing int }
+
+// A WebhookStore keeps webhooks and their versions. Every change of a webhook
+// raises its organization's ConfigVersion in the same transaction.
+type WebhookStore interface {
+	// CreateWebhook stores w with its first version. It returns Duplicate, with
+	// Twin, when another webhook of the organization has the same fingerprint;
+	// of two concurrent twins exactly one is stored.
+	CreateWebhook(ctx context.Context, w Webhook) error
+	// UpdateWebhook stores w, whose Version is a new one, over the webhook
+	// whose current version number is expected, and ends the older version at
+	// the new one's CreatedAt. It returns NotFound, Conflict when the number is
+	// another, or Duplicate as CreateWebhook does.
+	UpdateWebhook(ctx context.Context, w Webhook, expected int) error
+	// DeleteWebhook ends the current version at the given time, marks the
+	// webhook deleted and asks the dispatchers to cancel what is pending. Its
+	// versions, log and name stay readable. NotFound as usual.
+	DeleteWebhook(ctx context.Context, org OrgID, id WebhookID, at time.Time, by string) error
+	// SetSecrets replaces the signing secrets. It does not make a version.
+	SetSecrets(ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string) error
+	// WebhooksByID returns those that exist in org (0 for any), also deleted
+	// ones (Version.Deleted), in no order.
+	WebhooksByID(ctx context.Context, org OrgID, ids []WebhookID) ([]Webhook, error)
+	// Webhooks lists the organization's webhooks with Total.
+	Webhooks(ctx context.Context, org OrgID, f WebhookFilter, o WebhookOrder, descending bool, p Page) (Slice[Webhook], error)
+	// Config returns everything that matching needs: the organization, with its
+	// ConfigVersion, and all its webhooks that are not deleted, read together.
+	Config(ctx context.Context, org OrgID) (Organization, []Webhook, error)
+	// VersionsByID returns those that exist, in no order. Any organization:
+	// callers check through the webhook.
+	VersionsByID(ctx context.Context, ids []VersionID) ([]WebhookVersion, error)
+	// Versions lists a webhook's versions, newest first.
+	Versions(ctx context.Context, org OrgID, id WebhookID, p Page) (Slice[WebhookVersion], error)
+	// VersionsAt returns, for each webhook of org that ever existed, the version
+	// that was current at t; for webhooks made later, their first version.
+	VersionsAt(ctx context.Context, org OrgID, t time.Time) ([]WebhookVersion, error)
+	// Health returns one entry for each id that has any.
+	Health(ctx context.Context, ids []WebhookID) ([]WebhookHealth, error)
+	// RecordHealth merges what attempts have shown: LastSuccessAt and
+	// LastFailureAt only grow. FailingSince is kept by the store: set to the
+	// first LastFailureAt after the last success, cleared by a later success.
+	RecordHealth(ctx context.Context, h []WebhookHealth) error
+	// FailingWebhooks returns enabled webhooks that have failed without any
+	// success since before t.
+	FailingWebhooks(ctx context.Context, t time.Time) ([]Webhook, error)
+}
+
+// An EventStore reads events; the Queue writes them.
+type EventStore interface {
+	// EventsByID returns those that exist in org (0 for any), in no order.
+	EventsByID(ctx context.Context, org OrgID, ids []EventID) ([]Event, error)
+	// Events lists the newest first. Events of tests are left out.
+	Events(ctx context.Context, org OrgID, f EventFilter, p Page) (Slice[Event], error)
+	// EventsOfGroup returns up to limit of a group's events of one type, oldest
+	// first.
+	EventsOfGroup(ctx context.Context, org OrgID, g GroupID, t EventType, limit int) ([]Event, error)
+}
+
+// A DeliveryStore reads deliveries, pending and finished ones as one list.
+type DeliveryStore interface {
+	// DeliveriesByID returns those that exist in org (0 for any), in no order.
+	DeliveriesByID(ctx context.Context, org OrgID, ids []DeliveryID) ([]Delivery, error)
+	// Deliveries lists the newest first, of org or (0) of all.
+	Deliveries(ctx context.Context, org OrgID, f DeliveryFilter, p Page) (Slice[Delivery], error)
+	// Entries returns the log entries of each delivery, oldest first.
+	Entries(ctx context.Context, org OrgID, ids []DeliveryID) (map[DeliveryID][]LogEntry, error)
+	// EntriesByID returns those that exist in org (0 for any), in no order.
+	EntriesByID(ctx context.Context, org OrgID, ids []LogID) ([]LogEntry, error)
+	// Pending counts a webhook's pending and held deliveries, up to limit.
+	Pending(ctx context.Context, id WebhookID, limit int) (pending, held int, err error)
+}
+
+// A KeyStore keeps API keys.
+type KeyStore interface {
+	CreateKey(ctx context.Context, k APIKey) error
+	// KeyByPrefix returns NotFound when there is none. Revoked and expired keys
+	// are returned: the caller judges.
+	KeyByPrefix(ctx context.Context, prefix string) (APIKey, error)
+	// Keys lists all keys, newest first; org 0 for every organization's.
+	Keys(ctx context.Context, org OrgID) ([]APIKey, error)
+	// RevokeKey returns NotFound when there is none. Revoking twice is fine.
+	RevokeKey(ctx context.Context, id KeyID, at time.Time) error
+	TouchKey(ctx context.Context, id KeyID, at time.Time) error
+}
+
+// An Owner is one run of one process. A process that starts again in the same
+// slot has a greater epoch, so what the dead one still held is recognised.
+type Owner struct {
+	Slot  int
+	Epoch int64
+}
+
+// A Job is a delivery lent to this process, with all that its next attempt
+// needs.
+type Job struct {
+	Delivery Delivery // Attempts counts those already made
+	Event    Event
+	Owner    Owner // the fence: Settle compares it
+	Cancel   bool  // somebody asked to cancel the delivery
+}
+
+// An Ingest is the part of one report that is about to be stored: the events
+// that it raises and the deliveries that they cause.
+type Ingest struct {
+	Org           OrgID
+	ConfigVersion int64 // what the events were matched against
+	Events        []NewEvent
+}
+
+// A NewEvent is an event that is stored unless its Key was stored before.
+type NewEvent struct {
+	Event       Event
+	Key         string // unique within the organization; identifies the fact
+	Fingerprint uint64 // hash of the reported body, to tell a re-send from a clash
+	Deliveries  []Delivery
+	Owned       bool // lease the deliveries to Owner; else they are due at once for anyone
+}
+
+// A Stored says what became of one NewEvent.
+type Stored struct {
+	ID          EventID // the event that has the key now
+	Fresh       bool    // it was stored by this call
+	Fingerprint uint64  // of the event that has the key
+	Deliveries  int     // caused by the event when it was stored
+}
+
+// An Ingested says what became of one Ingest.
+type Ingested struct {
+	// Stale means that the organization's ConfigVersion has changed: nothing of
+	// this Ingest was stored; match again.
+	Stale  bool
+	Events []Stored // as in Ingest.Events
+}
+
+// A Settlement moves one delivery on and writes one log entry.
+type Settlement struct {
+	Owner  Owner
+	Before int       // the delivery's Attempts before this: with Owner, the fence
+	Entry  LogEntry  // Entry.Delivery.State says where it goes
+	DueAt  time.Time // with RETRYING: when the next attempt is due
+	// Unqueued settlements have no row in the queue (tests of a webhook): only
+	// the log entry is written, together with Event.
+	Unqueued bool
+	Event    *Event
+}
+
+// A Queue holds the pending deliveries. These are the hot statements: each is
+// batched, and each is retried by the store on serialization failures and lost
+// connections.
+type Queue interface {
+	// Ingest stores a batch in one transaction: either all that it reports as
+	// fresh is durable, or it returns an error and nothing is.
+	Ingest(ctx context.Context, owner Owner, lease time.Duration, batch []Ingest) ([]Ingested, error)
+	// Claim lends at most n due deliveries to owner until the lease ends, at
+	// most perWebhook of one webhook. No delivery is lent twice at a time. A
+	// delivery whose lease has ended is due again. Held ones are never lent.
+	Claim(ctx context.Context, owner Owner, n, perWebhook int, lease time.Duration) ([]Job, error)
+	// Settle stores a batch in one transaction and reports for each whether its
+	// fence held; where it did not, nothing is written: somebody else has
+	// settled that attempt. Final states and CANCELED remove the delivery from
+	// the queue, RETRYING gives it back due at DueAt, HELD keeps it back.
+	Settle(ctx context.Context, batch []Settlement) ([]bool, error)
+	// Release gives back, due at once, the deliveries that owner holds among
+	// ids; with ids nil all that any epoch of owner's slot up to owner's holds.
+	Release(ctx context.Context, owner Owner, ids []DeliveryID) (int, error)
+	// Requeue adds deliveries for events that are stored, due at once.
+	Requeue(ctx context.Context, deliveries []Delivery) error
+	// Recall makes a webhook's pending deliveries due at once, for the
+	// dispatcher to look at them again. With cancel set it asks for their
+	// cancellation; held says whether to release the held ones too.
+	Recall(ctx context.Context, id WebhookID, cancel, held bool) (int, error)
+	// Depth describes the queue for metrics.
+	Depth(ctx context.Context) (QueueDepth, error)
+}
+
+// QueueDepth is the state of the whole queue.
+type QueueDepth struct {
+	Pending, Leased, Held int
+	OldestDue             time.Time // zero when nothing is due
+}
+
+// A Log reads the delivery log in the order in which it was written.
+type Log interface {
+	// Tail returns, for each slot that has any, the id of its latest entry.
+	Tail(ctx context.Context) (map[int]LogID, error)
+	// Follow returns at most limit entries that are not in after yet: of each
+	// slot, those with a greater id than after's, oldest first. Entries of
+	// different slots are in the order of their ids within one result.
+	Follow(ctx context.Context, after map[int]LogID, limit int) ([]LogEntry, error)
+	// Horizon returns the time before which the log may have been discarded;
+	// zero when it is whole.
+	Horizon(ctx context.Context) (time.Time, error)
+}
+
+// Membership tells the processes that share a database apart.
+type Membership interface {
+	// Join leases the lowest free slot under a new epoch.
+	Join(ctx context.Context, name string, ttl time.Duration) (Owner, error)
+	// Heartbeat prolongs the lease; NotFound means that it was lost.
+	Heartbeat(ctx context.Context, owner Owner, ttl time.Duration) error
+	// Leave ends the lease.
+	Leave(ctx context.Context, owner Owner) error
+	// Bury releases what processes held whose lease has ended, and returns how
+	// many deliveries that were.
+	Bury(ctx context.Context) (int, error)
+	// Members lists the processes whose lease lasts.
+	Members(ctx context.Context) ([]Member, error)
+}
+
+// A Member is a running process.
+type Member struct {
+	Owner     Owner
+	Name      string
+	StartedAt time.Time
+	SeenAt    time.Time
+}
+
+// Maintenance keeps the store small and fit.
+type Maintenance interface {
+	// Prepare makes the partitions that the next days need, where there are
+	// any.
+	Prepare(ctx context.Context, now time.Time) error
+	// Discard removes events, keys and log entries from before t, at most one
+	// bounded portion of them, and reports whether more is left. Events with a
+	// pending delivery stay.
+	Discard(ctx context.Context, t time.Time) (more bool, err error)
+	// Wake returns a channel that gets a value when another process may have
+	// written; nil where the database can't tell.
+	Wake() <-chan struct{}
+	// Notify tells the other processes, soon, that the log has grown. It is a
+	// hint: it may be lost.
+	Notify()
+	// Ping reports whether the database answers.
+	Ping(ctx context.Context) error
+}

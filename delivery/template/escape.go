@@ -1,0 +1,203 @@
+package template
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Sets of ASCII characters that must be escaped, a bit for each: the first word
+// is for U+0000 to U+003F, the second for the rest.
+const (
+	controls = 1<<0x20 - 1
+
+	// In text that becomes part of a JSON string. Beyond what JSON demands,
+	// DEL, < > & and the line separators are escaped so that a message is
+	// harmless in HTML, scripts and terminals.
+	textLow  = controls | 1<<'"' | markupLow
+	textHigh = 1<<('\\'-64) | markupHigh
+
+	// In JSON text that becomes part of the message: its strings are escaped
+	// for JSON already.
+	markupLow  = 1<<'&' | 1<<'<' | 1<<'>'
+	markupHigh = 1 << (0x7f - 64)
+
+	// In JSON text that is kept as a value.
+	minimalLow  = controls | 1<<'"'
+	minimalHigh = 1 << ('\\' - 64)
+)
+
+const hexDigits = "0123456789abcdef"
+
+// appendEscaped appends valid UTF-8 with the characters of the set, and the
+// line separators U+2028 and U+2029, escaped. It gives up once dst is longer
+// than limit.
+func appendEscaped(dst []byte, text string, low, high uint64, limit int) []byte {
+	done := 0
+	for i := 0; i < len(text); {
+		b := text[i]
+		switch {
+		case b < 64 && low>>b&1 == 0, b >= 64 && b < 128 && high>>(b-64)&1 == 0:
+			i++
+			continue
+		case b >= 128 && !isSeparator(text[i:]):
+			i++
+			continue
+		}
+		dst = append(dst, text[done:i]...)
+		if b < 128 {
+			dst = appendEscape(dst, b)
+			i++
+		} else {
+			dst = append(append(dst, `\u202`...), hexDigits[text[i+2]-0xa0])
+			i += 3
+		}
+		done = i
+		if len(dst) > limit {
+			return dst
+		}
+	}
+	return append(dst, text[done:]...)
+}
+
+// isSeparator reports whether text starts with U+2028 or U+2029.
+func isSeparator(text string) bool {
+	return len(text) > 2 && text[0] == 0xe2 && text[1] == 0x80 && (text[2] == 0xa8 || text[2] == 0xa9)
+}
+
+// appendEscape appends an ASCII character in its escaped spelling.
+func appendEscape(dst []byte, b byte) []byte {
+	switch b {
+	case '"', '\\':
+		return append(dst, '\\', b)
+	case '\b':
+		return append(dst, `\b`...)
+	case '\f':
+		return append(dst, `\f`...)
+	case '\n':
+		return append(dst, `\n`...)
+	case '\r':
+		return append(dst, `\r`...)
+	case '\t':
+		return append(dst, `\t`...)
+	case 0:
+		return append(dst, "\uFFFD"...)
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
+}
+
+// clean returns text as valid UTF-8 without NUL, which PostgreSQL refuses: every
+// bad byte and every NUL becomes U+FFFD.
+func clean(text string) string {
+	if utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
+
+// unescape returns the text of a JSON string from what is between its quotes.
+// It never fails: what is not a proper character becomes U+FFFD.
+func unescape(written string) string {
+	if strings.IndexByte(written, '\\') < 0 {
+		return clean(written)
+	}
+	text := make([]byte, 0, len(written))
+	for written != "" {
+		r, size := unescapeRune(written)
+		text = utf8.AppendRune(text, r)
+		written = written[size:]
+	}
+	return clean(string(text))
+}
+
+// unescapeRune returns the first character of a JSON string's inside and the
+// length of its spelling. The inside must not be empty.
+func unescapeRune(written string) (rune, int) {
+	if written[0] != '\\' || len(written) == 1 {
+		return utf8.DecodeRuneInString(written)
+	}
+	if i := strings.IndexByte(`"\/bfnrt`, written[1]); i >= 0 {
+		return rune("\"\\/\b\f\n\r\t"[i]), 2
+	}
+	r, ok := hex4(written)
+	switch {
+	case !ok:
+		return utf8.RuneError, 1
+	case isPair(written):
+		low, _ := hex4(written[6:])
+		return (r-0xd800)<<10 | (low - 0xdc00) + 0x10000, 12
+	case isSurrogate(r):
+		return utf8.RuneError, 6
+	}
+	return r, 6
+}
+
+// hex4 reads an escape of the form \u0000.
+func hex4(text string) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(text[2:6]) {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+func isSurrogate(r rune) bool { return r >= 0xd800 && r < 0xe000 }
+
+// isPair reports whether text starts with a surrogate pair, both escaped.
+func isPair(text string) bool {
+	high, ok := hex4(text)
+	if !ok || high < 0xd800 || high >= 0xdc00 {
+		return false
+	}
+	low, ok := hex4(text[6:])
+	return ok && low >= 0xdc00 && low < 0xe000
+}
+
+// scanNumber returns the end of the JSON number at from, if there is one.
+func scanNumber(text string, from int) (end int, ok bool) {
+	at := from
+	digits := func() bool {
+		start := at
+		for at < len(text) && text[at] >= '0' && text[at] <= '9' {
+			at++
+		}
+		return at > start
+	}
+	if at < len(text) && text[at] == '-' {
+		at++
+	}
+	zero := at < len(text) && text[at] == '0'
+	if start := at; !digits() || zero && at > start+1 {
+		return from, false
+	}
+	if at < len(text) && text[at] == '.' {
+		at++
+		if !digits() {
+			return from, false
+		}
+	}
+	if at < len(text) && text[at]|0x20 == 'e' {
+		at++
+		if at < len(text) && (text[at] == '+' || text[at] == '-') {
+			at++
+		}
+		if !digits() {
+			return from, false
+		}
+	}
+	return at, true
+}
