@@ -1,0 +1,288 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is the path that go.mod gives this module.
+const module = "portalhooks"
+
+// A room says which packages of this module one package may import. A name
+// that ends in /... stands for the packages below it too.
+type room struct {
+	imports []string // by the package and by its tests
+	tests   []string // by its tests alone
+}
+
+// rooms is the import law. An arrow that is missing here is a decision, not an
+// oversight; a package that is missing has not been thought about.
+var rooms = map[string]room{
+	".": {
+		imports: []string{
+			"auth", "console", "delivery", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
+			"delivery/signature", "delivery/template", "ent", "ent/migrate", "graph", "graph/transport", "schema",
+		},
+		tests: []string{"delivery/deliverytest", "ent/enttest"},
+	},
+
+	// The API. It never meets the storage, not even in its tests.
+	"schema": {},
+	"graph": {
+		imports: []string{"delivery", "graph/gen/...", "graph/limits", "graph/transport", "schema"},
+		tests:   []string{"delivery/deliverytest"},
+	},
+	"graph/gen":       {imports: []string{"delivery", "graph/gen/..."}},
+	"graph/limits":    {},
+	"graph/transport": {imports: []string{"graph/limits"}},
+
+	// The domain. It knows neither the API nor the storage.
+	"delivery": {
+		imports: []string{
+			"delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal", "delivery/signature",
+			"delivery/template",
+		},
+		tests: []string{"delivery/deliverytest"},
+	},
+	"delivery/egress":       {},
+	"delivery/feed":         {},
+	"delivery/receiver":     {},
+	"delivery/seal":         {},
+	"delivery/signature":    {},
+	"delivery/template":     {},
+	"delivery/deliverytest": {imports: []string{"delivery"}},
+
+	// The storage. Its generated code is nobody else's business.
+	"ent": {
+		imports: []string{"delivery", "ent/gen/...", "ent/migrate"},
+		tests:   []string{"delivery/deliverytest", "ent/enttest"},
+	},
+	"ent/enttest": {},
+	"ent/gen":     {imports: []string{"delivery", "ent/gen/...", "ent/schema"}},
+	"ent/migrate": {imports: []string{"ent/gen/..."}, tests: []string{"ent/enttest"}},
+	"ent/schema":  {imports: []string{"delivery"}},
+
+	"auth":    {imports: []string{"delivery"}, tests: []string{"delivery/deliverytest"}},
+	"console": {},
+}
+
+// ruleOf returns the rule for the package in dir. Packages below a folder
+// called gen share the rule of that folder.
+func ruleOf(dir string) (room, bool) {
+	if before, _, ok := strings.Cut(dir+"/", "/gen/"); ok {
+		dir = before + "/gen"
+	}
+	rule, ok := rooms[dir]
+	return rule, ok
+}
+
+// allows reports whether names has the package at dir.
+func allows(names []string, dir string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		above, deep := strings.CutSuffix(name, "/...")
+		return dir == above || deep && strings.HasPrefix(dir, above+"/")
+	})
+}
+
+func TestImportsFollowTheLaw(t *testing.T) {
+	for file, source := range goFiles(t) {
+		rule, ok := ruleOf(path.Dir(file))
+		if !ok {
+			t.Errorf("%s: there is no rule for this package: decide what it may import and add it to rooms", file)
+			continue
+		}
+		allowed := rule.imports
+		if strings.HasSuffix(file, "_test.go") {
+			// An external test imports the package that it tests.
+			allowed = slices.Concat(allowed, rule.tests, []string{path.Dir(file)})
+		}
+		for _, spec := range source.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatalf("%s: import %s: %v", file, spec.Path.Value, err)
+			}
+			if name, ours := strings.CutPrefix(name, module+"/"); ours && !allows(allowed, name) {
+				t.Errorf("%s imports %s, which the import law forbids", file, name)
+			}
+		}
+	}
+}
+
+// The law as a person would say it. Were rooms changed to allow one of these,
+// the change would have to be made here as well.
+func TestLawKeepsTheRoomsApart(t *testing.T) {
+	for _, never := range []struct{ from, to string }{
+		{"graph", "ent"},
+		{"graph", "ent/gen"},
+		{"ent", "graph"},
+		{"delivery", "graph"},
+		{"delivery", "ent"},
+		{"delivery", "auth"},
+		{"delivery/template", "delivery"},
+		{"delivery/egress", "delivery/template"},
+		{"graph/transport", "graph"},
+		{"graph/transport", "delivery"},
+		{"auth", "ent"},
+		{"console", "graph"},
+		{".", "ent/gen"},
+		{".", "graph/gen"},
+		{".", "ent/gen/webhook"},
+	} {
+		rule, ok := ruleOf(never.from)
+		if !ok {
+			t.Errorf("%s has no rule", never.from)
+		}
+		if allows(slices.Concat(rule.imports, rule.tests), never.to) {
+			t.Errorf("the law lets %s import %s", never.from, never.to)
+		}
+	}
+}
+
+func TestGeneratedCodeLivesInGen(t *testing.T) {
+	for file, source := range goFiles(t) {
+		inGen := strings.Contains("/"+file, "/gen/")
+		if generated := ast.IsGenerated(source); generated != inGen {
+			t.Errorf("%s: generated is %t, but in a folder called gen is %t", file, generated, inGen)
+		}
+	}
+}
+
+func TestEveryPackageHasADoc(t *testing.T) {
+	documented := map[string]bool{}
+	for file, source := range goFiles(t) {
+		dir := path.Dir(file)
+		if strings.HasSuffix(file, "_test.go") || strings.Contains("/"+dir+"/", "/gen/") {
+			continue
+		}
+		documented[dir] = documented[dir] || source.Doc != nil
+	}
+	for _, dir := range slices.Sorted(maps.Keys(documented)) {
+		if !documented[dir] {
+			t.Errorf("package %s has no doc that says what it is for", dir)
+		}
+	}
+}
+
+// maxLines is where a file has become two.
+const maxLines = 450
+
+func TestHandWrittenFilesAreShort(t *testing.T) {
+	for file, text := range texts(t, ".go", ".ts", ".tsx", ".graphql") {
+		if lines := strings.Count(text, "\n"); lines > maxLines {
+			t.Errorf("%s has %d lines, want at most %d: it holds more than one noun or verb", file, lines, maxLines)
+		}
+	}
+}
+
+// A reminder without an issue is forgotten. The words are put together here so
+// that this file does not hold them.
+var (
+	reminder = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME)\b`)
+	issue    = regexp.MustCompile(`#\d+`)
+)
+
+func TestRemindersNameAnIssue(t *testing.T) {
+	for file, text := range texts(t, ".go", ".ts", ".tsx", ".graphql", ".sql", ".sh", ".yml") {
+		for i, line := range strings.Split(text, "\n") {
+			if reminder.MatchString(line) && !issue.MatchString(line) {
+				t.Errorf("%s:%d: a reminder without the number of an issue", file, i+1)
+			}
+		}
+	}
+}
+
+// link matches the target of a Markdown link, without its anchor.
+var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+
+func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
+	for file, text := range texts(t, ".md") {
+		for _, found := range link.FindAllStringSubmatch(text, -1) {
+			target := found[1]
+			if strings.Contains(target, ":") {
+				continue // another site: a test does not leave this machine
+			}
+			if _, err := os.Stat(filepath.Join(path.Dir(file), target)); err != nil {
+				t.Errorf("%s links to %s, which does not exist", file, target)
+			}
+		}
+	}
+}
+
+// goFiles returns the comments, the imports and the package clause of every Go
+// file of the module, by its path.
+func goFiles(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	files := map[string]*ast.File{}
+	set := token.NewFileSet()
+	walk(t, func(file string) {
+		if path.Ext(file) != ".go" {
+			return
+		}
+		source, err := parser.ParseFile(set, file, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = source
+	})
+	if len(files) < 10 {
+		t.Fatalf("found %d Go files: this test does not see the module", len(files))
+	}
+	return files
+}
+
+// texts returns the hand-written files with one of the extensions, by path.
+func texts(t *testing.T, extensions ...string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	walk(t, func(file string) {
+		if !slices.Contains(extensions, path.Ext(file)) || strings.Contains("/"+file, "/gen/") {
+			return
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[file] = string(text)
+	})
+	return found
+}
+
+// walk calls visit with every file that belongs to the module: not what tools
+// bring or build, test data, or another module.
+func walk(t *testing.T, visit func(file string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() {
+			visit(filepath.ToSlash(file))
+			return nil
+		}
+		name := entry.Name()
+		_, otherModule := os.Stat(filepath.Join(file, "go.mod"))
+		switch {
+		case file == ".":
+			return nil
+		case otherModule == nil, file == "data", strings.HasPrefix(name, "."), strings.HasPrefix(name, "_"):
+			return filepath.SkipDir
+		case slices.Contains([]string{"testdata", "node_modules", "dist"}, name):
+			return filepath.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
