@@ -31,8 +31,9 @@ type room struct {
 var rooms = map[string]room{
 	".": {
 		imports: []string{
-			"auth", "console", "delivery", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
-			"delivery/signature", "delivery/template", "ent", "ent/migrate", "graph", "graph/transport", "schema",
+			"delivery", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
+			"delivery/signature", "delivery/template",
+			"auth", "console", "ent", "ent/migrate", "graph", "graph/transport", "schema",
 		},
 		tests: []string{"delivery/deliverytest", "ent/enttest"},
 	},

@@ -91,7 +91,7 @@ func (l *lazy) database(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("start a PostgreSQL for the tests: %v", err)
 	}
-	return database(t, c.url("postgres"), func() bool { return true })
+	return database(t, c.admin(), func() bool { return true })
 }
 
 func (l *lazy) start(t testing.TB) (*Cluster, error) {

@@ -58,8 +58,8 @@ func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
 
 func TestGivenServerIsUsed(t *testing.T) {
 	given := New(t, Options{})
-	t.Setenv("TEST_POSTGRES_URL", given.url("postgres"))
-	if got, want := host(t, Postgres(t)), host(t, given.url("postgres")); got != want {
+	t.Setenv("TEST_POSTGRES_URL", given.admin())
+	if got, want := host(t, Postgres(t)), host(t, given.admin()); got != want {
 		t.Errorf("database on %s, want it on the server given, %s", got, want)
 	}
 }
@@ -83,7 +83,7 @@ func TestPlayVictim(t *testing.T) {
 	}
 	c := New(t, Options{})
 	fmt.Println(c.dir)
-	fmt.Println(c.url("postgres"))
+	fmt.Println(c.admin())
 	select {}
 }
 
