@@ -79,8 +79,6 @@ func appendEscape(dst []byte, b byte) []byte {
 		return append(dst, `\r`...)
 	case '\t':
 		return append(dst, `\t`...)
-	case 0:
-		return append(dst, "\uFFFD"...)
 	}
 	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
 }
@@ -99,11 +97,14 @@ func clean(text string) string {
 	}, text)
 }
 
-// unescape returns the text of a JSON string from what is between its quotes.
-// It never fails: what is not a proper character becomes U+FFFD.
-func unescape(written string) string {
+// unescape returns the clean text of a JSON string.
+func unescape(written string) string { return clean(decode(written)) }
+
+// decode undoes the escapes between a JSON string's quotes. It never fails: what
+// is no escape becomes U+FFFD.
+func decode(written string) string {
 	if strings.IndexByte(written, '\\') < 0 {
-		return clean(written)
+		return written
 	}
 	text := make([]byte, 0, len(written))
 	for written != "" {
@@ -111,7 +112,7 @@ func unescape(written string) string {
 		text = utf8.AppendRune(text, r)
 		written = written[size:]
 	}
-	return clean(string(text))
+	return string(text)
 }
 
 // unescapeRune returns the first character of a JSON string's inside and the

@@ -1,9 +1,6 @@
 package template
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Limits of a template's source.
 const (
@@ -63,8 +60,8 @@ func parse(source string, r *report) node {
 	root := p.value()
 	p.space()
 	if !p.stopped && p.at < len(source) {
-		p.stop(p.at, CodeSyntax, "The JSON document ends before %s. Remove what follows it, or check the brackets.",
-			shown(p.rest()))
+		p.stop(p.at, CodeSyntax,
+			"The JSON document ends before %s. Remove what follows it, or check the brackets.", shown(p.rest()))
 	}
 	return root
 }
@@ -97,7 +94,7 @@ func (p *parser) object() node {
 			break
 		}
 		if m.key.kind == kindText {
-			m.name = unescape(p.source[m.key.start+1 : m.key.end-1])
+			m.name = decode(p.source[m.key.start+1 : m.key.end-1])
 			p.checkKey(m, firsts)
 		}
 		if p.colon() {
@@ -126,8 +123,8 @@ func (p *parser) array() node {
 // enter steps over the bracket that opens an object or array.
 func (p *parser) enter() bool {
 	if p.depth == MaxDepth {
-		p.stop(p.at, CodeTooDeep, "Objects and arrays are nested more than %d deep here. Make the template flatter.",
-			MaxDepth)
+		p.stop(p.at, CodeTooDeep,
+			"Objects and arrays are nested more than %d deep here. Make the template flatter.", MaxDepth)
 		return false
 	}
 	p.depth++
@@ -150,6 +147,7 @@ func (p *parser) next(closing byte, opened int) bool {
 	if p.stopped {
 		return false
 	}
+	end := p.at
 	p.space()
 	switch c := p.peek(); {
 	case c == closing:
@@ -159,12 +157,13 @@ func (p *parser) next(closing byte, opened int) bool {
 		return p.comma(closing)
 	case p.at == len(p.source):
 		p.stop(opened, CodeUnclosed, "This %q has no closing %q. Add it.", p.source[opened], closing)
-	case openForm(p.source[p.last.start:p.last.end]):
+	case p.last.end == end && openForm(p.source[p.last.start:end]):
 		// A quote that should have been escaped ended the string inside a
 		// #{…}; the compiler explains that better, at the right place.
 		p.stopped = true
 	case c == '"':
-		p.fail(p.at, CodeMissingComma, `A comma is missing before this quote. If the quote belongs to the text, write \".`)
+		p.fail(p.at, CodeMissingComma,
+			`A comma is missing before this quote. If the quote belongs to the text, write \".`)
 		return true
 	default:
 		p.unexpected(closing)
@@ -252,13 +251,11 @@ func (p *parser) rest() string { return p.source[p.at:] }
 
 // take steps over the bytes that accept likes and returns them.
 func (p *parser) take(accept func(byte) bool) string {
-	n := slices.IndexFunc([]byte(p.rest()), func(b byte) bool { return !accept(b) })
-	if n < 0 {
-		n = len(p.rest())
+	start := p.at
+	for p.at < len(p.source) && accept(p.source[p.at]) {
+		p.at++
 	}
-	taken := p.rest()[:n]
-	p.at += n
-	return taken
+	return p.source[start:p.at]
 }
 
 // openForm reports whether a string, as written, ends inside a #{….

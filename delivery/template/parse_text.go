@@ -80,13 +80,7 @@ func (p *parser) key() node {
 		p.take(isNameByte)
 		p.fail(start, CodeUnquotedKey, `Put the key in double quotes: "%s".`, p.source[start:p.at])
 	case c == ',':
-		p.fail(p.at, CodeSyntax, "A key and its value are missing before this comma. Remove the comma.")
-		p.at++
-		p.space()
-		if p.peek() != '}' {
-			return p.key()
-		}
-		p.stopped = true
+		p.stop(p.at, CodeSyntax, "A key and its value are missing before this comma. Remove the comma.")
 	case p.at == len(p.source):
 		p.stop(p.at, CodeUnclosed, `The template ends inside an object. Add what is missing, at least "}".`)
 	default:
@@ -98,7 +92,7 @@ func (p *parser) key() node {
 func (p *parser) number() node {
 	start := p.at
 	end, ok := scanNumber(p.source, start)
-	written := p.take(func(b byte) bool { return isNameByte(b) || b == '+' || b == '-' || b == '.' })
+	written := p.take(isNumberByte)
 	if ok && end == p.at {
 		return node{kind: kindNumber, start: start, end: end}
 	}
@@ -109,6 +103,9 @@ func (p *parser) number() node {
 	p.badNumber(start, written)
 	return node{}
 }
+
+// isNumberByte accepts more than numbers, so that what is wrong is shown whole.
+func isNumberByte(b byte) bool { return isNameByte(b) || b == '+' || b == '-' || b == '.' }
 
 func (p *parser) badNumber(start int, written string) {
 	p.fail(start, CodeBadNumber,
@@ -126,7 +123,7 @@ func (p *parser) word() node {
 	case c == '\'':
 		p.singleQuoted()
 	case c == '+' || c == '.':
-		p.badNumber(start, p.take(func(b byte) bool { return isNameByte(b) || b == '+' || b == '-' || b == '.' }))
+		p.badNumber(start, p.take(isNumberByte))
 	case isNameByte(c):
 		written := p.take(isNameByte)
 		if written == "true" || written == "false" || written == "null" {
@@ -136,7 +133,8 @@ func (p *parser) word() node {
 	case c == ',' || c == '}' || c == ']':
 		p.fail(start, CodeSyntax, "A value is missing before this %q. Write one, for example \"\" or null.", c)
 	case start == len(p.source):
-		p.stop(start, CodeUnclosed, "The template ends where a value is expected. Add the value and the closing brackets.")
+		p.stop(start, CodeUnclosed,
+			"The template ends where a value is expected. Add the value and the closing brackets.")
 	default:
 		p.unexpected(0)
 	}

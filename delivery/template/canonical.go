@@ -1,0 +1,85 @@
+package template
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Canonical returns a template's canonical form: compact, keys sorted, escapes
+// in one spelling. Templates of the same canonical form send the same messages
+// but for spacing and the order of keys. Numbers stay as written, and so does
+// an escaped character that would mean something else unescaped, such as
+// \u0023. The error is the first problem of a source that is not strict JSON;
+// variables are not checked.
+func Canonical(source string) (string, error) {
+	source = strings.TrimPrefix(source, byteOrderMark)
+	var r report
+	root := parse(source, &r)
+	if problems := r.problems(source); len(problems) > 0 {
+		return "", fmt.Errorf("canonical form of a template: %s", problems[0])
+	}
+	c := canonicalizer{source}
+	return string(c.append(make([]byte, 0, len(source)), root)), nil
+}
+
+type canonicalizer struct{ source string }
+
+func (c canonicalizer) append(dst []byte, n node) []byte {
+	switch n.kind {
+	case kindObject:
+		return c.object(dst, n)
+	case kindArray:
+		dst = append(dst, '[')
+		for i, item := range n.items {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = c.append(dst, item)
+		}
+		return append(dst, ']')
+	case kindText:
+		return appendCanonical(dst, c.source[n.start:n.end])
+	}
+	return append(dst, c.source[n.start:n.end]...)
+}
+
+func (c canonicalizer) object(dst []byte, n node) []byte {
+	sorted := slices.SortedFunc(slices.Values(n.members), func(a, b member) int {
+		return cmp.Compare(a.name, b.name)
+	})
+	dst = append(dst, '{')
+	for i, m := range sorted {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		// Keys are never expanded, so all their spellings are one.
+		dst = append(dst, '"')
+		dst = appendEscaped(dst, m.name, minimalLow, minimalHigh, math.MaxInt)
+		dst = append(dst, `":`...)
+		dst = c.append(dst, m.value)
+	}
+	return append(dst, '}')
+}
+
+// appendCanonical appends a string value, quotes included.
+func appendCanonical(dst []byte, written string) []byte {
+	for written != "" {
+		r, size := unescapeRune(written)
+		switch {
+		case size < 2 || r >= utf8.RuneSelf || r == '/':
+			dst = utf8.AppendRune(dst, r)
+		case size == 2: // the short spelling of an escape
+			dst = append(dst, written[:2]...)
+		case strings.IndexByte("\b\f\n\r\t", byte(r)) >= 0:
+			dst = appendEscape(dst, byte(r))
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
+		}
+		written = written[size:]
+	}
+	return dst
+}

@@ -1,0 +1,205 @@
+package template
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// MaxUses is how many variables a template may use, repeats included.
+const MaxUses = 256
+
+// byteOrderMark is dropped from the start of a source.
+const byteOrderMark = "\uFEFF"
+
+// Options tune how a template is compiled. The zero value is ready for use.
+type Options struct {
+	TimeZone *time.Location // of the filter date; UTC if nil
+}
+
+// Compile checks a template's source and prepares it for rendering. It returns
+// every problem it can find, at most MaxProblems, in the order of the source.
+// The template is nil exactly when one of them is an error.
+func Compile(source string, v Vocabulary, o Options) (*Template, []Problem) {
+	source = strings.TrimPrefix(source, byteOrderMark)
+	if o.TimeZone == nil {
+		o.TimeZone = time.UTC
+	}
+	c := &compiler{source: source, vocabulary: v, zone: o.TimeZone}
+	root := parse(source, &c.report)
+	c.walk(root)
+	problems := c.problems(source)
+	if len(c.errors) > 0 {
+		return nil, problems
+	}
+	return c.template(), problems
+}
+
+// A compiler cuts a source into literal text and variables.
+type compiler struct {
+	report
+	source     string
+	vocabulary Vocabulary
+	zone       *time.Location
+	parts      []part
+	names      []string // of the parts, in their order
+	uses       int
+	done       int // end of the last part
+}
+
+func (c *compiler) template() *Template {
+	t := &Template{parts: c.parts, tail: c.source[c.done:], literal: len(c.source[c.done:])}
+	t.names = slices.Compact(slices.Sorted(slices.Values(c.names)))
+	for i := range t.parts {
+		t.parts[i].slot, _ = slices.BinarySearch(t.names, c.names[i])
+		t.literal += len(t.parts[i].before)
+	}
+	return t
+}
+
+// walk compiles every string value below n.
+func (c *compiler) walk(n node) {
+	switch n.kind {
+	case kindObject:
+		for _, m := range n.members {
+			c.key(m.key)
+			c.walk(m.value)
+		}
+	case kindArray:
+		for _, item := range n.items {
+			c.walk(item)
+		}
+	case kindText:
+		c.text(n)
+	}
+}
+
+// text compiles one string value. An escape is stepped over whole, so that
+// \u0023 starts no variable.
+func (c *compiler) text(n node) {
+	for i, end := n.start+1, n.end-1; i < end; {
+		switch {
+		case c.source[i] == '\\':
+			i += 2
+		case c.source[i] != '#':
+			i++
+		case strings.HasPrefix(c.source[i+1:end], "{"):
+			i = c.form(n, i)
+		default:
+			i = c.plain(i, end)
+		}
+	}
+}
+
+// plain compiles the "#" at i, which starts no extended form, and returns where
+// to go on.
+func (c *compiler) plain(i, end int) int {
+	inside := c.source[i+1 : end]
+	name := c.vocabulary.match(inside)
+	if name == "" {
+		c.unknown(i, inside)
+		return i + 1
+	}
+	if !c.available(i, name) {
+		return i + 1 + len(name)
+	}
+	if run := nameRun(inside); len(run) > len(name) {
+		c.warn(i, CodeLongerName, "This is the variable #%s followed by the text %s. Write #{%s} to make that "+
+			"clear, or correct the name.", name, shown(run[len(name):]), name)
+	}
+	c.add(part{}, name, i, i+1+len(name))
+	return i + 1 + len(name)
+}
+
+// available refuses a variable that events of this type never have.
+func (c *compiler) available(at int, name string) bool {
+	if c.vocabulary.known[name] {
+		return true
+	}
+	if c.full() {
+		return false
+	}
+	c.fail(at, CodeUnavailableVariable, "Events of this type have no #%s. Remove it%s. To send the text "+
+		`itself, write \u0023%s.`, name, orUse(c.vocabulary.suggest(name)), name)
+	return false
+}
+
+func orUse(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " or use #" + name
+}
+
+// unknown warns about a "#" that looks like a variable. Numbers and colours are
+// common in messages and pass without a word.
+func (c *compiler) unknown(at int, inside string) {
+	if len(c.warnings) >= MaxProblems {
+		return
+	}
+	if run := nameRun(inside); isColour(run) {
+		return
+	}
+	n := strings.IndexFunc(inside, func(r rune) bool {
+		return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	if n < 0 {
+		n = len(inside)
+	}
+	name := strings.TrimRight(inside[:n], "-")
+	if name == "" || name[0] == '-' || name[0] >= '0' && name[0] <= '9' {
+		return
+	}
+	advice := "It stays as text."
+	if near := c.vocabulary.suggest(name); near != "" {
+		advice = "Did you mean #" + near + "? As it is, it stays as text."
+	}
+	c.warn(at, CodeUnknownVariable, "There is no variable %s. %s", shown("#"+name), advice)
+}
+
+// isColour reports whether a run of name characters is a colour such as ff0000.
+func isColour(run string) bool {
+	switch len(run) {
+	case 3, 4, 6, 8:
+		return strings.Trim(run, "0123456789abcdefABCDEF") == ""
+	}
+	return false
+}
+
+// key warns about a variable in an object's key.
+func (c *compiler) key(n node) {
+	if n.kind != kindText {
+		return
+	}
+	for i, end := n.start+1, n.end-1; i < end; i++ {
+		switch c.source[i] {
+		case '\\':
+			i++
+		case '#':
+			inside := strings.TrimPrefix(c.source[i+1:end], "{")
+			if name := c.vocabulary.match(inside); name != "" {
+				c.warn(i, CodeVariableInKey,
+					"Keys are sent as they are: #%s is not replaced here. Use it in a value.", name)
+				return
+			}
+		}
+	}
+}
+
+// add ends the literal text at from and puts a variable in the place of
+// source[from:to].
+func (c *compiler) add(p part, name string, from, to int) {
+	c.uses++
+	if c.uses > MaxUses {
+		if c.uses == MaxUses+1 {
+			c.fail(from, CodeTooManyVariables, "This is use %d of a variable; at most %d are allowed. Remove some.",
+				c.uses, MaxUses)
+		}
+		return
+	}
+	p.before = c.source[c.done:from]
+	c.parts = append(c.parts, p)
+	c.names = append(c.names, name)
+	c.done = to
+}
