@@ -1,0 +1,111 @@
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const version = 1
+
+var (
+	// ErrUnknownKey is the error of Open for an envelope whose key is not in
+	// the keyring.
+	ErrUnknownKey = errors.New("the envelope was sealed with a key that is not in the key file")
+	// ErrNotOpened is the error of Open for an envelope that is damaged or
+	// belongs to another place.
+	ErrNotOpened = errors.New("the envelope is damaged or belongs to something else")
+)
+
+// A Keyring seals with its first key and opens with any. It is immutable and
+// safe for concurrent use.
+type Keyring struct {
+	current string
+	ciphers map[string]cipher.AEAD
+}
+
+// NewKeyring returns a keyring of the keys. It refuses none at all, and two
+// with the same id.
+func NewKeyring(keys ...Key) (*Keyring, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("a keyring needs a key")
+	}
+	r := &Keyring{current: keys[0].id, ciphers: make(map[string]cipher.AEAD, len(keys))}
+	for _, k := range keys {
+		if _, twice := r.ciphers[k.id]; twice {
+			return nil, fmt.Errorf("two keys have the id %q; give each its own", k.id)
+		}
+		aead, err := newCipher(k)
+		if err != nil {
+			return nil, fmt.Errorf("use %s: %w", k, err)
+		}
+		r.ciphers[k.id] = aead
+	}
+	return r, nil
+}
+
+func newCipher(k Key) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(k.secret)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// AAD returns the additional data of one field: an envelope opens only in the
+// place that it was sealed for.
+func AAD(organization, webhook, field string) []byte {
+	return []byte(strings.Join([]string{organization, webhook, field}, "|"))
+}
+
+// Seal returns an envelope of plain that opens with the same aad only.
+func (r *Keyring) Seal(plain, aad []byte) []byte {
+	aead := r.ciphers[r.current]
+	head := append([]byte{version, byte(len(r.current))}, r.current...)
+	bound := append(append([]byte{}, head...), aad...)
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce) // never fails: the program ends if there is no randomness
+	return aead.Seal(append(head, nonce...), nonce, plain, bound)
+}
+
+// Open returns what was sealed. Its error is ErrUnknownKey or ErrNotOpened.
+func (r *Keyring) Open(envelope, aad []byte) ([]byte, error) {
+	id, rest, err := split(envelope)
+	if err != nil {
+		return nil, err
+	}
+	aead, ok := r.ciphers[id]
+	if !ok {
+		return nil, ErrUnknownKey
+	}
+	if len(rest) < aead.NonceSize() {
+		return nil, ErrNotOpened
+	}
+	head := envelope[:len(envelope)-len(rest)]
+	bound := append(append([]byte{}, head...), aad...)
+	nonce, sealed := rest[:aead.NonceSize()], rest[aead.NonceSize():]
+	plain, err := aead.Open(nil, nonce, sealed, bound)
+	if err != nil {
+		return nil, ErrNotOpened
+	}
+	return plain, nil
+}
+
+// Current reports whether the envelope was sealed with the key that Seal uses:
+// whoever changes keys seals the others anew.
+func (r *Keyring) Current(envelope []byte) bool {
+	id, _, err := split(envelope)
+	return err == nil && id == r.current
+}
+
+// split returns the key id and what follows it.
+func split(envelope []byte) (id string, rest []byte, err error) {
+	if len(envelope) < 2 || envelope[0] != version || len(envelope) < 2+int(envelope[1]) {
+		return "", nil, ErrNotOpened
+	}
+	end := 2 + int(envelope[1])
+	return string(envelope[2:end]), envelope[end:], nil
+}
