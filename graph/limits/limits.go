@@ -1,0 +1,160 @@
+package limits
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// The codes that this package puts into extensions.code.
+const (
+	CodeLimit    = "LIMIT_EXCEEDED" // the document is too large in some way
+	CodeBadInput = "BAD_USER_INPUT" // a document or a variable is not what the schema asks for
+)
+
+// Limits say how large a GraphQL document may be. Fragments count wherever
+// they are spread. The zero value is ready for production.
+type Limits struct {
+	QueryBytes    int      // text of the document; 16 KiB if zero
+	Tokens        int      // lexical tokens of the document; 1,000 if zero
+	Depth         int      // nested fields; 15 if zero
+	Fields        int      // fields in all operations together; 500 if zero
+	RootFields    int      // top-level fields of one operation; 20 if zero
+	Aliases       int      // aliased fields in all operations together; 50 if zero
+	OnlyOnce      []string // root fields that an operation may ask for only once; none if empty
+	CachedBytes   int      // text of a document that is worth caching; 4 KiB if zero
+	CachedQueries int      // documents in the cache; 1,000 if zero
+}
+
+func (l Limits) withDefaults() Limits {
+	l.QueryBytes = cmp.Or(l.QueryBytes, 16<<10)
+	l.Tokens = cmp.Or(l.Tokens, 1000)
+	l.Depth = cmp.Or(l.Depth, 15)
+	l.Fields = cmp.Or(l.Fields, 500)
+	l.RootFields = cmp.Or(l.RootFields, 20)
+	l.Aliases = cmp.Or(l.Aliases, 50)
+	l.CachedBytes = cmp.Or(l.CachedBytes, 4<<10)
+	l.CachedQueries = cmp.Or(l.CachedQueries, 1000)
+	return l
+}
+
+// A Guard applies Limits to every operation of an executor: use it as an
+// extension, as the query cache, and its Rules as the validation rules.
+// It is safe for concurrent use.
+type Guard struct {
+	limits Limits
+	cache  *lru
+	schema *ast.Schema
+}
+
+var (
+	_ graphql.OperationParameterMutator = (*Guard)(nil)
+	_ graphql.OperationContextMutator   = (*Guard)(nil)
+	_ graphql.Cache[*ast.QueryDocument] = (*Guard)(nil)
+	_ graphql.HandlerExtension          = (*Guard)(nil)
+)
+
+// New returns a Guard for the operations of schema.
+func New(schema *ast.Schema, l Limits) *Guard {
+	l = l.withDefaults()
+	return &Guard{limits: l, cache: newLRU(l.CachedQueries), schema: schema}
+}
+
+// ExtensionName implements [graphql.HandlerExtension].
+func (*Guard) ExtensionName() string { return "Limits" }
+
+// Validate implements [graphql.HandlerExtension]; every schema will do.
+func (*Guard) Validate(graphql.ExecutableSchema) error { return nil }
+
+// TokenLimit returns the number of tokens a document may have.
+func (g *Guard) TokenLimit() int { return g.limits.Tokens }
+
+// Get implements [graphql.Cache]. What is found was measured and validated before.
+func (g *Guard) Get(_ context.Context, query string) (*ast.QueryDocument, bool) {
+	if len(query) > g.limits.CachedBytes {
+		return nil, false
+	}
+	return g.cache.get(query)
+}
+
+// Add implements [graphql.Cache]. Long documents are not kept: a caller who
+// puts values into the text instead of variables would evict everyone else's.
+func (g *Guard) Add(_ context.Context, query string, doc *ast.QueryDocument) {
+	if len(query) <= g.limits.CachedBytes {
+		g.cache.add(query, doc)
+	}
+}
+
+// MutateOperationParameters implements [graphql.OperationParameterMutator]:
+// it refuses a document that is too large before anything walks through it.
+func (g *Guard) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
+	if len(params.Query) > g.limits.QueryBytes {
+		return tooMuch("The query text is longer than %d bytes.", g.limits.QueryBytes)
+	}
+	if _, known := g.Get(ctx, params.Query); known {
+		return nil
+	}
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, g.limits.Tokens)
+	if err != nil {
+		return g.parseError(err)
+	}
+	return g.measure(doc)
+}
+
+func (g *Guard) parseError(err error) *gqlerror.Error {
+	// gqlparser has no type for this error.
+	if strings.Contains(err.Error(), "exceeded token limit") {
+		return tooMuch("The query has more than %d tokens.", g.limits.Tokens)
+	}
+	e := gqlerror.WrapIfUnwrapped(err)
+	e.Extensions = map[string]any{"code": CodeBadInput}
+	return e
+}
+
+func (g *Guard) measure(doc *ast.QueryDocument) *gqlerror.Error {
+	m := newMeter(doc)
+	var total weight
+	for _, op := range doc.Operations {
+		w := m.selections(op.SelectionSet)
+		total = total.plus(w)
+		if w.level > g.limits.RootFields {
+			return tooMuch("The operation asks for more than %d root fields.", g.limits.RootFields)
+		}
+		for _, name := range g.limits.OnlyOnce {
+			if m.keysOf(name, op.SelectionSet, map[string]bool{}, map[string]bool{}) > 1 {
+				return tooMuch("The operation asks for %s more than once; send one list instead.", name)
+			}
+		}
+	}
+	// Fragments that no operation uses cost validation time all the same.
+	for _, f := range doc.Fragments {
+		total = total.atLeast(m.fragment(f.Name))
+	}
+	switch {
+	case total.depth > g.limits.Depth:
+		return tooMuch("The query is nested deeper than %d fields.", g.limits.Depth)
+	case total.fields > g.limits.Fields:
+		return tooMuch("The query has more than %d fields.", g.limits.Fields)
+	case total.aliases > g.limits.Aliases:
+		return tooMuch("The query has more than %d aliases.", g.limits.Aliases)
+	}
+	return nil
+}
+
+func tooMuch(format string, args ...any) *gqlerror.Error {
+	return &gqlerror.Error{Message: fmt.Sprintf(format, args...), Extensions: map[string]any{"code": CodeLimit}}
+}
+
+func badInput(path ast.Path, format string, args ...any) *gqlerror.Error {
+	return &gqlerror.Error{
+		Message:    fmt.Sprintf(format, args...),
+		Path:       path,
+		Extensions: map[string]any{"code": CodeBadInput},
+	}
+}

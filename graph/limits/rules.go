@@ -1,0 +1,67 @@
+package limits
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+)
+
+// Rules returns the validation rules of GraphQL and three more: a literal
+// Int has 32 bits and every number can be represented, a variable in a @oneOf
+// input is never null, and @defer, which no transport carries, is refused.
+func (*Guard) Rules() *rules.Rules {
+	r := rules.NewDefaultRules()
+	r.AddRule("NumbersInRange", numbersInRange)
+	r.AddRule("OneOfVariableNotNull", oneOfVariableNotNull)
+	r.AddRule("NoDefer", noDefer)
+	return r
+}
+
+func numbersInRange(observers *core.Events, addError core.AddErrFunc) {
+	observers.OnValue(func(_ *core.Walker, v *ast.Value) {
+		inRange := true
+		switch v.Kind {
+		case ast.IntValue:
+			n, err := strconv.ParseInt(v.Raw, 10, 64)
+			inRange = err == nil
+			if v.Definition != nil && v.Definition.Name == "Int" {
+				inRange = inRange && n >= math.MinInt32 && n <= math.MaxInt32
+			}
+		case ast.FloatValue:
+			_, err := strconv.ParseFloat(v.Raw, 64)
+			inRange = err == nil
+		}
+		if !inRange {
+			addError(core.Message("This number is out of range."), core.At(v.Position))
+		}
+	})
+}
+
+func oneOfVariableNotNull(observers *core.Events, addError core.AddErrFunc) {
+	observers.OnValue(func(_ *core.Walker, v *ast.Value) {
+		if v.Kind != ast.ObjectValue || v.Definition == nil || v.Definition.Directives.ForName("oneOf") == nil {
+			return
+		}
+		for _, child := range v.Children {
+			variable := child.Value.VariableDefinition
+			if child.Value.Kind == ast.Variable && variable != nil && !variable.Type.NonNull {
+				addError(
+					core.Message("Variable $%s must be of a non-null type: it is the one field of %s.",
+						child.Value.Raw, v.Definition.Name),
+					core.At(v.Position),
+				)
+			}
+		}
+	})
+}
+
+func noDefer(observers *core.Events, addError core.AddErrFunc) {
+	observers.OnDirective(func(_ *core.Walker, d *ast.Directive) {
+		if d.Name == "defer" {
+			addError(core.Message("The directive @defer is not supported."), core.At(d.Position))
+		}
+	})
+}

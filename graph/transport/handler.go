@@ -1,0 +1,193 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"portalhooks/graph/limits"
+)
+
+// A Handler serves GraphQL at one address. Make one with New; stop it with
+// Shutdown. It is safe for concurrent use.
+type Handler struct {
+	opts       Options
+	exec       graphql.GraphExecutor
+	transports []graphql.Transport
+	stop       chan struct{} // closed when Shutdown is called: streams end
+	idle       chan struct{} // closed when the last request after that has ended
+
+	mu      sync.Mutex
+	closing bool
+	serving int
+	seats   map[string]int // sockets and event streams by caller
+}
+
+// New returns a Handler that executes operations on schema.
+func New(schema graphql.ExecutableSchema, opts Options) *Handler {
+	h := &Handler{
+		opts:  opts.withDefaults(),
+		stop:  make(chan struct{}),
+		idle:  make(chan struct{}),
+		seats: map[string]int{},
+	}
+	h.exec = newExecutor(schema, h.opts)
+	h.transports = []graphql.Transport{webSocketTransport{h}, httpTransport{h}}
+	return h
+}
+
+func newExecutor(schema graphql.ExecutableSchema, opts Options) *executor.Executor {
+	guard := limits.New(schema.Schema(), opts.Limits)
+	exec := executor.New(schema)
+	exec.SetQueryCache(guard)
+	exec.SetParserTokenLimit(guard.TokenLimit())
+	exec.SetDefaultRulesFn(guard.Rules)
+	exec.SetErrorPresenter(opts.ErrorPresenter)
+	exec.SetRecoverFunc(opts.Recover)
+	exec.Use(guard)
+	exec.Use(introspection{opts.Introspection})
+	for _, extension := range opts.Extensions {
+		exec.Use(extension)
+	}
+	if opts.AroundOperations != nil {
+		exec.AroundOperations(opts.AroundOperations)
+	}
+	if opts.AroundResponses != nil {
+		exec.AroundResponses(opts.AroundResponses)
+	}
+	return exec
+}
+
+// introspection is the extension that shows the schema to those who may see it.
+type introspection struct {
+	allowed func(context.Context) bool
+}
+
+func (introspection) ExtensionName() string                   { return "Introspection" }
+func (introspection) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (i introspection) MutateOperationContext(
+	ctx context.Context, opCtx *graphql.OperationContext,
+) *gqlerror.Error {
+	opCtx.DisableIntrospection = !i.allowed(ctx)
+	return nil
+}
+
+// ServeHTTP answers one request, which may be the upgrade to a WebSocket. It
+// returns when everything the request started has ended.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.enter() {
+		w.Header().Set("Retry-After", "1")
+		h.refuse(w, r, http.StatusServiceUnavailable, coded(CodeUnavailable, "The server is stopping. Try again."))
+		return
+	}
+	defer h.leave()
+	if !h.originAllowed(r) {
+		h.refuse(w, r, http.StatusForbidden, coded(CodeForbidden, "Pages of this origin may not call."))
+		return
+	}
+	ctx, err := h.opts.Authenticate(r.Context(), r)
+	if err != nil {
+		h.refuseCaller(w, r, err)
+		return
+	}
+	r = r.WithContext(graphql.StartOperationTrace(ctx))
+	for _, t := range h.transports {
+		if t.Supports(r) {
+			t.Do(w, r, h.exec)
+			return
+		}
+	}
+}
+
+// Shutdown ends the handler's work. From now on requests are refused; sockets
+// are closed with 1001 and event streams end without "complete", so that
+// their clients come back elsewhere. It returns when all requests have ended,
+// or with ctx's error when that ends first.
+func (h *Handler) Shutdown(ctx context.Context) error {
+	h.mu.Lock()
+	if !h.closing {
+		h.closing = true
+		close(h.stop)
+		if h.serving == 0 {
+			close(h.idle)
+		}
+	}
+	h.mu.Unlock()
+	select {
+	case <-h.idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *Handler) enter() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closing {
+		h.serving++
+	}
+	return !h.closing
+}
+
+func (h *Handler) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.serving--; h.closing && h.serving == 0 {
+		close(h.idle)
+	}
+}
+
+// sit counts one more connection of the caller, unless that is one too many.
+// The caller gives its seat back with the function it gets.
+func (h *Handler) sit(ctx context.Context, remote string) (leave func(), ok bool) {
+	key := h.opts.CallerKey(ctx)
+	if key == "" {
+		host, _, err := net.SplitHostPort(remote)
+		if err != nil {
+			host = remote
+		}
+		key = "address " + host
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seats[key] >= h.opts.Connections {
+		return nil, false
+	}
+	h.seats[key]++
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.seats[key]--; h.seats[key] == 0 {
+			delete(h.seats, key)
+		}
+	}, true
+}
+
+// originAllowed reports whether the web page that sent r may do so. Clients
+// that are not browsers send no Origin.
+func (h *Handler) originAllowed(r *http.Request) bool {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return true
+	}
+	origin := origins[0]
+	if len(origins) > 1 {
+		return false
+	}
+	same := func(allowed string) bool { return strings.EqualFold(strings.TrimSuffix(allowed, "/"), origin) }
+	if slices.ContainsFunc(h.opts.AllowedOrigins, same) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && strings.EqualFold(u.Host, r.Host)
+}

@@ -1,0 +1,197 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// httpTransport takes every request that is not an upgrade: GraphQL over
+// HTTP, and event streams for clients that accept text/event-stream.
+//
+// GET answers queries, unless a cookie came along: then a link on someone
+// else's page could have sent it. Streams by GET are for EventSource, whose
+// cross-origin requests carry an Origin and were refused.
+type httpTransport struct{ h *Handler }
+
+func (httpTransport) Supports(*http.Request) bool { return true }
+
+func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.GraphExecutor) {
+	accept := accepts(r)
+	if accept.json == "" && !accept.events {
+		t.h.refuse(w, r, http.StatusNotAcceptable,
+			coded(CodeBadInput, "The answer would be application/json or text/event-stream."))
+		return
+	}
+	params, status, err := t.read(w, r, accept)
+	if err != nil {
+		if status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", http.MethodPost)
+		}
+		t.h.refuse(w, r, status, err)
+		return
+	}
+	params.Headers = r.Header
+	op, refused := t.h.prepare(r.Context(), params)
+	switch {
+	case refused == nil && r.Method == http.MethodGet && op.Operation.Operation == ast.Mutation:
+		w.Header().Set("Allow", http.MethodPost)
+		t.h.refuse(w, r, http.StatusMethodNotAllowed, coded(CodeBadInput, "Mutations must be sent by POST."))
+	case accept.json == "" || refused == nil && op.Operation.Operation == ast.Subscription && accept.events:
+		newEventStream(t.h, w, r).serve(op, refused)
+	case refused == nil && op.Operation.Operation == ast.Subscription:
+		t.h.refuse(w, r, http.StatusNotAcceptable,
+			coded(CodeBadInput, "Subscriptions need a client that accepts text/event-stream, or a WebSocket."))
+	case refused != nil:
+		t.h.answer(w, statusFor(accept.json, refused), accept.json, refused)
+	default:
+		resp := t.h.single(r.Context(), op)
+		t.h.answer(w, statusFor(accept.json, resp), accept.json, resp)
+	}
+}
+
+// read takes the GraphQL request out of an HTTP request, or says with which
+// status to refuse it.
+func (t httpTransport) read(
+	w http.ResponseWriter, r *http.Request, accept accepted,
+) (*graphql.RawParams, int, *gqlerror.Error) {
+	start := time.Now()
+	var data []byte
+	var err *gqlerror.Error
+	status := http.StatusBadRequest
+	var params *graphql.RawParams
+	switch r.Method {
+	case http.MethodPost:
+		if data, status, err = t.readBody(w, r); err == nil {
+			status = http.StatusBadRequest
+			params, err = decodeParams(data)
+		}
+	case http.MethodGet:
+		if !accept.events && r.Header.Get("Cookie") != "" {
+			return nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
+		}
+		params, err = paramsOfURL(r.URL.Query())
+	default:
+		return nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
+	}
+	if err != nil {
+		return nil, status, err
+	}
+	params.ReadTime = graphql.TraceTiming{Start: start, End: time.Now()}
+	return params, http.StatusOK, nil
+}
+
+func (t httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte, int, *gqlerror.Error) {
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != typeJSON || !isUTF8(params) {
+		return nil, http.StatusUnsupportedMediaType,
+			coded(CodeBadInput, "The Content-Type of the request must be application/json.")
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		w.Header().Set("Accept-Encoding", "identity")
+		return nil, http.StatusUnsupportedMediaType,
+			coded(CodeBadInput, "The request must be sent without a Content-Encoding.")
+	}
+	limit := t.h.opts.BodyLimit(r.Context())
+	tooLarge := coded(CodeLimit, "The request is longer than "+strconv.FormatInt(limit, 10)+" bytes.")
+	if r.ContentLength > limit {
+		return nil, http.StatusRequestEntityTooLarge, tooLarge
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, http.StatusRequestEntityTooLarge, tooLarge
+	}
+	if err != nil {
+		return nil, http.StatusBadRequest, coded(CodeBadInput, "The request ended too early.")
+	}
+	return data, http.StatusOK, nil
+}
+
+// paramsOfURL reads a GraphQL request from the query part of a URL.
+func paramsOfURL(values map[string][]string) (*graphql.RawParams, *gqlerror.Error) {
+	var r request
+	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+		given := values[name]
+		if len(given) == 0 || given[0] == "" {
+			continue
+		}
+		if len(given) > 1 {
+			return nil, coded(CodeBadInput, "The request has "+name+" twice.")
+		}
+		var err *gqlerror.Error
+		switch name {
+		case "query":
+			r.Query = &given[0]
+		case "operationName":
+			r.OperationName = &given[0]
+		case "variables":
+			err = decode([]byte(given[0]), &r.Variables)
+		case "extensions":
+			err = decode([]byte(given[0]), &r.Extensions)
+		}
+		if err != nil {
+			return nil, coded(CodeBadInput, "The parameter "+name+" must be a JSON object.")
+		}
+	}
+	return r.params()
+}
+
+// statusFor returns the status of an answer. An old client, one that reads
+// application/json, expects 200 for every well-formed request.
+func statusFor(mediaType string, resp *graphql.Response) int {
+	if mediaType != typeGraphQL || len(resp.Data) > 0 || len(resp.Errors) == 0 {
+		return http.StatusOK
+	}
+	return statusOf(codeOf(resp.Errors[0]))
+}
+
+// refuse answers a request that is not executed at all.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, err *gqlerror.Error) {
+	mediaType := accepts(r).json
+	if mediaType == "" {
+		mediaType = typeJSON
+	}
+	h.answer(w, status, mediaType, &graphql.Response{Errors: gqlerror.List{err}})
+}
+
+// refuseCaller answers a request whose sender Authenticate turned away.
+func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
+	shown := h.present(r.Context(), err)
+	status := statusOf(codeOf(shown))
+	switch codeOf(shown) {
+	case CodeUnauthenticated:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case CodeLimit:
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", "1")
+	}
+	h.refuse(w, r, status, shown)
+}
+
+func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
+	if shown := h.opts.ErrorPresenter(ctx, err); shown != nil {
+		return fit(gqlerror.List{shown}, true)[0]
+	}
+	return coded(CodeInternal, "Something went wrong on the server.")
+}
+
+func (h *Handler) answer(w http.ResponseWriter, status int, mediaType string, resp *graphql.Response) {
+	body := encode(resp)
+	header := w.Header()
+	header.Set("Content-Type", mediaType+"; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	// Not every ResponseWriter has deadlines; those of net/http do.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.opts.WriteTimeout))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone, and with it whoever could be told
+}

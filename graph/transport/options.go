@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"portalhooks/graph/limits"
+)
+
+// Options fit a Handler into a program. The zero value is ready for use: it
+// lets everybody in, shows nobody the schema and hides what went wrong.
+type Options struct {
+	// Authenticate finds out who sends r, on every HTTP request and WebSocket
+	// upgrade, and returns ctx with that identity, or with none. An error
+	// refuses the request: it goes through ErrorPresenter, and its code
+	// decides the status. Everyone is anonymous if nil.
+	Authenticate func(ctx context.Context, r *http.Request) (context.Context, error)
+
+	// ConnectionInit admits a WebSocket connection with the payload of its
+	// connection_init message, nil when it has none. It returns a context made
+	// from ctx, which carries what Authenticate found at the upgrade, and when
+	// these credentials expire, the zero time for never. An error closes the
+	// socket with 4403. Every connection is admitted if nil.
+	ConnectionInit func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error)
+
+	// Expires tells when the identity in ctx expires, the zero time for never.
+	// A stream of events ends then; so does a WebSocket, unless ConnectionInit
+	// gave it a time of its own. Nothing expires if nil.
+	Expires func(ctx context.Context) time.Time
+
+	// CallerKey names the caller whose sockets and streams are counted
+	// together. The remote address counts if it is nil or returns "".
+	CallerKey func(ctx context.Context) string
+
+	// BodyLimit returns the longest request body, in bytes, that the caller
+	// may send; 1 MiB if nil.
+	BodyLimit func(ctx context.Context) int64
+
+	// Introspection reports whether the caller may read the schema and be
+	// helped with suggestions. Nobody may if nil.
+	Introspection func(ctx context.Context) bool
+
+	// AllowedOrigins are the origins ("https://hooks.example.com") of web pages
+	// that may call, besides those of the request's own host.
+	AllowedOrigins []string
+
+	// EventID returns the cursor of a subscription's response, "" if it has
+	// none. It becomes the id of a server-sent event. No event has one if nil.
+	EventID func(*graphql.Response) string
+
+	ErrorPresenter   graphql.ErrorPresenterFunc // PresentError if nil
+	Recover          graphql.RecoverFunc        // logs the panic with its stack if nil
+	Extensions       []graphql.HandlerExtension // run after the limits, in order
+	AroundOperations graphql.OperationMiddleware
+	AroundResponses  graphql.ResponseMiddleware
+	Limits           limits.Limits
+
+	OperationTimeout time.Duration // for a query or a mutation; 10s if zero
+	InitTimeout      time.Duration // for connection_init and its check; 10s if zero
+	PingInterval     time.Duration // between pings on a socket; 20s if zero
+	Heartbeat        time.Duration // between comments in an event stream; 15s if zero
+	WriteTimeout     time.Duration // for one message to be taken by the client; 10s if zero
+	MessageLimit     int64         // bytes of a WebSocket message; 64 KiB if zero
+	Subscriptions    int           // operations at once on a socket; 100 if zero
+	Connections      int           // sockets and event streams of a caller; 20 if zero
+
+	Logger *slog.Logger // slog.Default() if nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Authenticate == nil {
+		o.Authenticate = func(ctx context.Context, _ *http.Request) (context.Context, error) { return ctx, nil }
+	}
+	if o.ConnectionInit == nil {
+		o.ConnectionInit = func(ctx context.Context, _ map[string]any) (context.Context, time.Time, error) {
+			return ctx, time.Time{}, nil
+		}
+	}
+	if o.Expires == nil {
+		o.Expires = func(context.Context) time.Time { return time.Time{} }
+	}
+	if o.CallerKey == nil {
+		o.CallerKey = func(context.Context) string { return "" }
+	}
+	if o.BodyLimit == nil {
+		o.BodyLimit = func(context.Context) int64 { return 1 << 20 }
+	}
+	if o.Introspection == nil {
+		o.Introspection = func(context.Context) bool { return false }
+	}
+	if o.EventID == nil {
+		o.EventID = func(*graphql.Response) string { return "" }
+	}
+	if o.ErrorPresenter == nil {
+		o.ErrorPresenter = PresentError
+	}
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Recover == nil {
+		o.Recover = logPanic(o.Logger)
+	}
+	return o.withDefaultFigures()
+}
+
+func (o Options) withDefaultFigures() Options {
+	o.OperationTimeout = cmp.Or(o.OperationTimeout, 10*time.Second)
+	o.InitTimeout = cmp.Or(o.InitTimeout, 10*time.Second)
+	o.PingInterval = cmp.Or(o.PingInterval, 20*time.Second)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
+	o.MessageLimit = cmp.Or(o.MessageLimit, 64<<10)
+	o.Subscriptions = cmp.Or(o.Subscriptions, 100)
+	o.Connections = cmp.Or(o.Connections, 20)
+	return o
+}

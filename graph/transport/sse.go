@@ -1,0 +1,175 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// maxEventID bounds the Last-Event-ID of a request; cursors are far shorter.
+const maxEventID = 1024
+
+// An eventStream answers one request with server-sent events, the "distinct
+// connections" of graphql-sse: every response is an event "next", the end is
+// an event "complete". A stream that stops without it was interrupted, and
+// its client may come back with the Last-Event-ID.
+type eventStream struct {
+	h    *Handler
+	w    http.ResponseWriter
+	r    *http.Request
+	ctrl *http.ResponseController
+}
+
+func newEventStream(h *Handler, w http.ResponseWriter, r *http.Request) *eventStream {
+	return &eventStream{h: h, w: w, r: r, ctrl: http.NewResponseController(w)}
+}
+
+// serve streams the responses of op. A request that was refused gets its
+// errors as an event too: EventSource shows a page no other answer.
+func (s *eventStream) serve(op *graphql.OperationContext, refused *graphql.Response) {
+	leave, ok := s.h.sit(s.r.Context(), s.r.RemoteAddr)
+	if !ok {
+		s.h.refuse(s.w, s.r, http.StatusTooManyRequests, coded(CodeLimit, "You have too many open connections."))
+		return
+	}
+	defer leave()
+	if refused == nil && op.Operation.Operation == ast.Subscription {
+		if err := resume(op, s.r.Header.Get("Last-Event-ID")); err != nil {
+			refused = &graphql.Response{Errors: gqlerror.List{err}}
+		}
+	}
+	if !s.open() {
+		return
+	}
+	switch {
+	case refused != nil:
+		_ = s.next(refused) && s.complete()
+	case op.Operation.Operation == ast.Subscription:
+		s.follow(op)
+	default:
+		_ = s.next(s.h.single(s.r.Context(), op)) && s.complete()
+	}
+}
+
+// resume lets a subscription start after the last event that its client saw:
+// it sets the variable $after, if the operation declares one.
+func resume(op *graphql.OperationContext, lastEventID string) *gqlerror.Error {
+	if lastEventID == "" || op.Operation.VariableDefinitions.ForName("after") == nil {
+		return nil
+	}
+	if len(lastEventID) > maxEventID {
+		return coded(CodeBadInput, "The Last-Event-ID is not one of ours.")
+	}
+	if op.Variables == nil {
+		op.Variables = map[string]any{}
+	}
+	op.Variables["after"] = lastEventID
+	return nil
+}
+
+// follow sends what the subscription yields, a comment when it is quiet, and
+// ends with the subscription, its client, its caller's identity or the server.
+func (s *eventStream) follow(op *graphql.OperationContext) {
+	ctx, cancel := context.WithCancel(s.r.Context())
+	responses, ended := make(chan *graphql.Response), make(chan *graphql.Response, 1)
+	go func() {
+		ended <- s.h.stream(ctx, op, func(resp *graphql.Response) bool {
+			select {
+			case responses <- resp:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+		close(ended)
+	}()
+	// The second receive waits for the goroutine whether or not follow saw its end.
+	defer func() { cancel(); <-ended; <-ended }()
+
+	heartbeat := time.NewTicker(s.h.opts.Heartbeat)
+	defer heartbeat.Stop()
+	expired, stopTimer := expiry(s.h.opts.Expires(ctx))
+	defer stopTimer()
+	for alive := true; alive; {
+		select {
+		case resp := <-responses:
+			alive = s.next(resp)
+		case last := <-ended:
+			if ctx.Err() == nil {
+				_ = (last == nil || s.next(last)) && s.complete()
+			}
+			return
+		case <-heartbeat.C:
+			alive = s.write([]byte(":\n\n"))
+		case <-expired:
+			late := coded(CodeUnauthenticated, "Your credentials have expired.")
+			_ = s.next(&graphql.Response{Errors: gqlerror.List{late}}) && s.complete()
+			return
+		case <-s.h.stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// open sends the header and a first comment, so that the client knows at once
+// that it is connected.
+func (s *eventStream) open() bool {
+	header := s.w.Header()
+	header.Set("Content-Type", typeEvents+"; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	// The server's read timeout is for the request; it would end the stream.
+	_ = s.ctrl.SetReadDeadline(time.Time{})
+	s.w.WriteHeader(http.StatusOK)
+	return s.write([]byte(":\n\n"))
+}
+
+func (s *eventStream) next(resp *graphql.Response) bool {
+	data := encode(resp)
+	if bytes.ContainsAny(data, "\r\n") {
+		var line bytes.Buffer
+		if json.Compact(&line, data) != nil {
+			return false
+		}
+		data = line.Bytes()
+	}
+	event := make([]byte, 0, len(data)+64)
+	event = append(event, "event: next\n"...)
+	if id := s.h.opts.EventID(resp); id != "" && !strings.ContainsAny(id, "\r\n\x00") {
+		event = append(append(append(event, "id: "...), id...), '\n')
+	}
+	event = append(append(append(event, "data: "...), data...), "\n\n"...)
+	return s.write(event)
+}
+
+// complete sends the last event. EventSource drops an event without data.
+func (s *eventStream) complete() bool {
+	return s.write([]byte("event: complete\ndata: \n\n"))
+}
+
+func (s *eventStream) write(event []byte) bool {
+	_ = s.ctrl.SetWriteDeadline(time.Now().Add(s.h.opts.WriteTimeout))
+	if _, err := s.w.Write(event); err != nil {
+		return false
+	}
+	return s.ctrl.Flush() == nil
+}
+
+// expiry returns a channel that receives at the time at, never if it is zero.
+func expiry(at time.Time) (expired <-chan time.Time, stop func()) {
+	if at.IsZero() {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(time.Until(at))
+	return timer.C, func() { timer.Stop() }
+}

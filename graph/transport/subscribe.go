@@ -1,0 +1,112 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// An operation is what a client subscribed to under an id. It is active until
+// the client completes it, its last message is sent, or the connection ends.
+type operation struct {
+	id     string
+	cancel context.CancelFunc
+}
+
+// subscribe starts the operation that m asks for.
+func (c *connection) subscribe(m message) {
+	if !c.isAcked() {
+		c.close(closeUnauthorized, "Unauthorized")
+		return
+	}
+	params, invalid := decodeParams(m.Payload)
+	if invalid != nil {
+		c.close(closeBadRequest, cut("Invalid message: "+invalid.Message, 120))
+		return
+	}
+	ctx, op, full := c.begin(*m.ID)
+	switch {
+	case full:
+		refusal := coded(CodeLimit, "You have too many operations on this connection.")
+		c.write(failed(*m.ID, gqlerror.List{refusal}))
+	case op == nil:
+		c.close(closeDuplicate, fmt.Sprintf("Subscriber for %s already exists", *m.ID))
+	default:
+		c.work.Go(func() {
+			defer op.cancel()
+			c.run(ctx, op, params)
+		})
+	}
+}
+
+// begin makes an operation active. There is none if its id is taken, or if
+// the connection is full.
+func (c *connection) begin(id string) (ctx context.Context, op *operation, full bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.active[id] != nil {
+		return nil, nil, false
+	}
+	if len(c.active) >= c.h.opts.Subscriptions {
+		return nil, nil, true
+	}
+	ctx, cancel := context.WithCancel(c.caller)
+	op = &operation{id: id, cancel: cancel}
+	c.active[id] = op
+	return graphql.StartOperationTrace(ctx), op, false
+}
+
+// forget ends an operation that the client has completed. Nothing more is
+// sent for it, and its id is free again. Unknown ids are ignored: the
+// operation may have completed at the same time.
+func (c *connection) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if op := c.active[id]; op != nil {
+		delete(c.active, id)
+		op.cancel()
+	}
+}
+
+// run executes an operation and sends its messages.
+func (c *connection) run(ctx context.Context, op *operation, params *graphql.RawParams) {
+	opCtx, last := c.h.prepare(ctx, params)
+	if last == nil && opCtx.Operation.Operation == ast.Subscription {
+		last = c.h.stream(ctx, opCtx, func(resp *graphql.Response) bool {
+			return c.send(op, next(op.id, resp), false)
+		})
+	} else if last == nil {
+		resp := c.h.single(ctx, opCtx)
+		if len(resp.Data) == 0 {
+			last = resp
+		} else {
+			c.send(op, next(op.id, resp), false)
+		}
+	}
+	if last != nil {
+		c.send(op, failed(op.id, last.Errors), true)
+		return
+	}
+	c.send(op, complete(op.id), true)
+}
+
+// send writes a message of op, unless op is not active any more, which it
+// reports. The last message ends op before it is written: once the client has
+// it, the id is free.
+func (c *connection) send(op *operation, data []byte, last bool) bool {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.mu.Lock()
+	active := !c.closing && c.active[op.id] == op
+	if active && last {
+		delete(c.active, op.id)
+	}
+	c.mu.Unlock()
+	if active {
+		c.put(data)
+	}
+	return active
+}
