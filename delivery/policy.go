@@ -1,6 +1,9 @@
 package delivery
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // A Policy says how a webhook's messages are sent. The zero Policy means the
 // defaults.
@@ -30,3 +33,13 @@ const (
 	MinRetryPause  = time.Second
 	MaxRetryPause  = 72 * time.Hour
 )
+
+// WithDefaults returns p with every default filled in.
+func (p Policy) WithDefaults() Policy {
+	p.Timeout = cmp.Or(p.Timeout, DefaultTimeout)
+	p.TimeZone = cmp.Or(p.TimeZone, "UTC")
+	if p.Retry == nil {
+		p.Retry = DefaultSchedule
+	}
+	return p
+}

@@ -90,6 +90,22 @@ type StoredHeader struct {
 	Sealed []byte // empty when plain
 }
 
+// Mask stands for a secret value wherever one would be shown.
+const Mask = "••••••"
+
+// MaskedHeaders returns the custom headers as they may be shown: secret values
+// are masked.
+func (v WebhookVersion) MaskedHeaders() []Header {
+	headers := make([]Header, len(v.Headers))
+	for i, h := range v.Headers {
+		headers[i] = Header{Name: h.Name, Value: h.Value}
+		if len(h.Sealed) > 0 {
+			headers[i] = Header{Name: h.Name, Value: Mask, Secret: true}
+		}
+	}
+	return headers
+}
+
 // A SealedSecret is a signing secret at rest.
 type SealedSecret struct {
 	Sealed    []byte    // an envelope that names its key

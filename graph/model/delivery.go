@@ -1,0 +1,210 @@
+package model
+
+import (
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// An Event is shown with its id as text.
+type Event struct {
+	delivery.Event
+	With  *EventSiblings
+	Index int // among With.All
+}
+
+// EventSiblings are events that one resolver returned together.
+type EventSiblings struct {
+	All          []*delivery.Event // without nils
+	Organization Field[*Organization]
+	Item         Field[*Item]
+}
+
+// NewEvents shows all, in order; nil stays nil.
+func NewEvents(all []*delivery.Event) []*Event {
+	with := &EventSiblings{}
+	return views(all, func(_ int, e *delivery.Event) *Event {
+		with.All = append(with.All, e)
+		return &Event{*e, with, len(with.All) - 1}
+	})
+}
+
+// IsNode marks a Node.
+func (Event) IsNode() {}
+
+// ID is the opaque id.
+func (e Event) ID() string { return e.Event.ID.String() }
+
+// Type is what happened.
+func (e Event) Type() EventType { return eventType(e.Event.Type) }
+
+// Group is nil when the event has none.
+func (e Event) Group() *string { return text(string(e.Event.Group)) }
+
+// WorkspaceID is nil when the event is not about a device.
+func (e Event) WorkspaceID() *string { return text(e.Event.WorkspaceID) }
+
+// WorkspaceName is nil when the event is not about a device.
+func (e Event) WorkspaceName() *string { return text(e.Event.WorkspaceName) }
+
+// A Delivery is shown with its id as text.
+type Delivery struct {
+	delivery.Delivery
+	With  *DeliverySiblings
+	Index int // among With.All
+}
+
+// DeliverySiblings are deliveries that one resolver returned together.
+type DeliverySiblings struct {
+	All      []*delivery.Delivery // without nils
+	Webhook  Field[*Webhook]
+	Event    Field[*Event]
+	Original Field[*Delivery]
+	Message  Field[string]
+	Request  Field[*delivery.RequestPreview]
+	Attempts Field[[]*Attempt]
+}
+
+// NewDeliveries shows all, in order; nil stays nil.
+func NewDeliveries(all []*delivery.Delivery) []*Delivery {
+	with := &DeliverySiblings{}
+	return views(all, func(_ int, d *delivery.Delivery) *Delivery {
+		with.All = append(with.All, d)
+		return &Delivery{*d, with, len(with.All) - 1}
+	})
+}
+
+// NewDelivery shows d; nil stays nil.
+func NewDelivery(d *delivery.Delivery) *Delivery {
+	return NewDeliveries([]*delivery.Delivery{d})[0]
+}
+
+// IsNode marks a Node.
+func (Delivery) IsNode() {}
+
+// ID is the opaque id.
+func (d Delivery) ID() string { return d.Delivery.ID.String() }
+
+// AttemptCount is the number of attempts made.
+func (d Delivery) AttemptCount() int { return d.Attempts }
+
+// CreatedAt is when the delivery was made.
+func (d Delivery) CreatedAt() time.Time { return d.Delivery.CreatedAt() }
+
+// An Attempt is a log entry that records an HTTP call.
+type Attempt struct {
+	*delivery.Attempt
+	Entry *delivery.LogEntry
+	With  *AttemptSiblings
+	Index int // among With.All
+}
+
+// AttemptSiblings are attempts that one resolver returned together.
+type AttemptSiblings struct {
+	All     []*delivery.LogEntry
+	Headers Field[[]delivery.Header]
+}
+
+// NewAttempts shows the entries' attempts; an entry that is nil, or has none,
+// becomes nil.
+func NewAttempts(all []*delivery.LogEntry) []*Attempt {
+	with := &AttemptSiblings{}
+	return views(all, func(_ int, e *delivery.LogEntry) *Attempt {
+		if e.Attempt == nil {
+			return nil
+		}
+		with.All = append(with.All, e)
+		return &Attempt{e.Attempt, e, with, len(with.All) - 1}
+	})
+}
+
+// IsNode marks a Node.
+func (Attempt) IsNode() {}
+
+// ID is the opaque id.
+func (a Attempt) ID() string { return a.Entry.ID.String() }
+
+// DurationMs is the duration in milliseconds.
+func (a Attempt) DurationMs() float64 { return milliseconds(a.Duration) }
+
+// Timing is where the time went.
+func (a Attempt) Timing() Timing { return Timing{a.Attempt.Timing} }
+
+// HTTPStatus is nil when there was no answer.
+func (a Attempt) HTTPStatus() *int {
+	if a.Attempt.HTTPStatus == 0 {
+		return nil
+	}
+	return &a.Attempt.HTTPStatus
+}
+
+// Error is nil on success.
+func (a Attempt) Error() *string { return text(a.Attempt.Error) }
+
+// RemoteAddress is nil when no address was dialled.
+func (a Attempt) RemoteAddress() *string { return text(a.Attempt.RemoteAddress) }
+
+// ResponseBody is nil when there was none.
+func (a Attempt) ResponseBody() *string { return text(a.Attempt.ResponseBody) }
+
+// Timing is shown in milliseconds; phases that did not happen are nil.
+type Timing struct{ delivery.Timing }
+
+// DNSMs is the time to resolve the name.
+func (t Timing) DNSMs() *float64 { return phase(t.DNS) }
+
+// ConnectMs is the time to connect.
+func (t Timing) ConnectMs() *float64 { return phase(t.Connect) }
+
+// TLSMs is the time of the TLS handshake.
+func (t Timing) TLSMs() *float64 { return phase(t.TLS) }
+
+// FirstByteMs is the time until the answer's first byte.
+func (t Timing) FirstByteMs() *float64 { return phase(t.FirstByte) }
+
+// BodyMs is the time to read the body.
+func (t Timing) BodyMs() *float64 { return phase(t.Body) }
+
+func phase(d time.Duration) *float64 {
+	if d < 0 {
+		return nil
+	}
+	ms := milliseconds(d)
+	return &ms
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// A DeliveryLogItem is anything that the live log yields.
+type DeliveryLogItem interface{ IsDeliveryLogItem() }
+
+// A DeliveryLogEntry says that something happened to a delivery.
+type DeliveryLogEntry struct {
+	Cursor   string
+	At       time.Time
+	Delivery *Delivery
+	Attempt  *Attempt
+	State    delivery.State
+	Replayed bool
+}
+
+// IsDeliveryLogItem marks an item of the live log.
+func (DeliveryLogEntry) IsDeliveryLogItem() {}
+
+// A DeliveryLogGap says that entries are missing.
+type DeliveryLogGap struct {
+	Cursor      string
+	MissedSince time.Time
+}
+
+// IsDeliveryLogItem marks an item of the live log.
+func (DeliveryLogGap) IsDeliveryLogItem() {}
+
+// A DeliveryLogHeartbeat is a sign of life.
+type DeliveryLogHeartbeat struct {
+	Cursor string
+	At     time.Time
+}
+
+// IsDeliveryLogItem marks an item of the live log.
+func (DeliveryLogHeartbeat) IsDeliveryLogItem() {}

@@ -1,0 +1,81 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// MarshalTime writes t as RFC 3339 in UTC, to the microsecond at the finest;
+// the zero time as null.
+func MarshalTime(t time.Time) graphql.Marshaler {
+	if t.IsZero() {
+		return graphql.Null
+	}
+	return graphql.WriterFunc(func(w io.Writer) {
+		text := t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
+		_, _ = io.WriteString(w, strconv.Quote(text))
+	})
+}
+
+// UnmarshalTime reads RFC 3339 with any offset.
+func UnmarshalTime(v any) (time.Time, error) {
+	text, ok := v.(string)
+	if !ok {
+		return time.Time{}, gqlerror.Errorf("a Time is a string such as \"2026-01-14T09:31:07Z\"")
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() < 1 {
+		return time.Time{}, gqlerror.Errorf("this is not an RFC 3339 time such as \"2026-01-14T09:31:07Z\"")
+	}
+	return t.UTC(), nil
+}
+
+// MarshalJSON writes the JSON text as it is.
+func MarshalJSON(v json.RawMessage) graphql.Marshaler {
+	if len(v) == 0 {
+		return graphql.Null
+	}
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(v) })
+}
+
+// UnmarshalJSON returns compact JSON text of v.
+func UnmarshalJSON(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, gqlerror.Errorf("this is not a JSON value")
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}
+
+// MarshalCursor writes the cursor; the empty one as null.
+func MarshalCursor(c string) graphql.Marshaler {
+	if c == "" {
+		return graphql.Null
+	}
+	return graphql.MarshalString(c)
+}
+
+// UnmarshalCursor reads a cursor.
+func UnmarshalCursor(v any) (string, error) {
+	c, ok := v.(string)
+	if !ok {
+		return "", gqlerror.Errorf("a Cursor is a string that this API gave out")
+	}
+	return c, nil
+}
+
+// text returns nil for the empty string, which the API shows as null.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
