@@ -64,6 +64,9 @@ func ofFailure(caller, call context.Context, err error, at step, timeout time.Du
 	case call.Err() != nil:
 		return Timeout, "The call did not finish within " + timeout.String() + ": " + at.String() + "."
 	}
+	if at == preparing {
+		return Blocked, "The call can't be sent: the name or the value of a header is not valid."
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return DNSError, ofLookup(dns)
 	}

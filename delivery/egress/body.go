@@ -1,0 +1,146 @@
+package egress
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const replacement = "\uFFFD"
+
+// readBody reads at most MaxRead bytes of an answer and keeps the beginning
+// of it. It reads to the end where it can, so that the connection can be used
+// again. A receiver that sends slowly is cut off by the call's deadline.
+func readBody(body io.Reader, length int64, r *Result) error {
+	if length == 0 {
+		return nil
+	}
+	kept := make([]byte, 0, sizeHint(length))
+	var spill []byte // where what isn't kept goes
+	for r.BodyBytes <= MaxRead {
+		if len(kept) == cap(kept) && len(kept) < MaxBody {
+			kept = slices.Grow(kept, min(len(kept), MaxBody-len(kept)))
+		}
+		into := kept[len(kept):min(cap(kept), MaxBody)]
+		if len(into) == 0 {
+			if spill == nil {
+				spill = make([]byte, 4<<10)
+			}
+			into = spill
+		}
+		// One byte more than is kept tells a long body from one that fits.
+		n, err := body.Read(into[:min(int64(len(into)), MaxRead+1-r.BodyBytes)])
+		r.BodyBytes += int64(n)
+		if len(kept) < MaxBody {
+			kept = kept[:len(kept)+n]
+		}
+		if err != nil {
+			r.keep(kept)
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+	r.BodyBytes = MaxRead
+	r.keep(kept)
+	return nil
+}
+
+// sizeHint leaves room for the read that finds the end of the body.
+func sizeHint(length int64) int64 {
+	if length < 0 {
+		return 512
+	}
+	return min(length+1, MaxBody)
+}
+
+// keep stores the beginning of a body as text.
+func (r *Result) keep(kept []byte) {
+	whole := int64(len(kept)) == r.BodyBytes
+	if !whole {
+		kept = trimRune(kept)
+	}
+	text := toText(kept)
+	if len(text) > MaxBody {
+		text, whole = trimRune(text[:MaxBody]), false
+	}
+	r.Body, r.Truncated = text, !whole
+}
+
+// toText makes valid UTF-8 without NUL, which PostgreSQL can't store.
+func toText(b []byte) []byte {
+	if !utf8.Valid(b) {
+		b = bytes.ToValidUTF8(b, []byte(replacement))
+	}
+	if bytes.IndexByte(b, 0) >= 0 {
+		b = bytes.ReplaceAll(b, []byte{0}, []byte(replacement))
+	}
+	return b
+}
+
+// trimRune drops a rune that was cut in two at the end of b.
+func trimRune(b []byte) []byte {
+	for i := 1; i <= min(utf8.UTFMax-1, len(b)); i++ {
+		if start := b[len(b)-i:]; utf8.RuneStart(start[0]) {
+			if !utf8.FullRune(start) {
+				return b[:len(b)-i]
+			}
+			break
+		}
+	}
+	return b
+}
+
+// keepHeader removes from h, which becomes part of a Result, what must not be
+// stored, and cuts what is left to size.
+func keepHeader(h http.Header) http.Header {
+	for _, name := range []string{
+		"Set-Cookie", "Set-Cookie2", "Cookie", "Authorization", "Proxy-Authorization",
+		"Www-Authenticate", "Proxy-Authenticate", "Authentication-Info", "Proxy-Authentication-Info",
+	} {
+		delete(h, name)
+	}
+	size, values, clean := 0, 0, true
+	for name, list := range h {
+		for _, value := range list {
+			size += len(name) + len(value)
+			values++
+			clean = clean && isClean(name) && isClean(value)
+		}
+	}
+	if clean && size <= maxHeaderKept && values <= maxHeaderValues {
+		return h
+	}
+	return cutHeader(h)
+}
+
+// cutHeader keeps names in alphabetical order, so that the same answer is
+// always cut in the same way.
+func cutHeader(h http.Header) http.Header {
+	kept := http.Header{}
+	size, values := 0, 0
+	for _, name := range slices.SortedFunc(maps.Keys(h), cmp.Compare[string]) {
+		for _, value := range h[name] {
+			name, value := cleanHeader(name), cleanHeader(value)
+			size += len(name) + len(value)
+			values++
+			if size > maxHeaderKept || values > maxHeaderValues {
+				return kept
+			}
+			kept[name] = append(kept[name], value)
+		}
+	}
+	return kept
+}
+
+func isClean(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func cleanHeader(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, replacement), "\x00", replacement)
+}

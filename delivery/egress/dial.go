@@ -1,0 +1,134 @@
+package egress
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+const (
+	// maxAddresses bounds the addresses of one name that are tried.
+	maxAddresses = 8
+	// dialGrace lets a call's own deadline pass before that of its dial, so
+	// that the call is seen to have timed out.
+	dialGrace = time.Second
+	// minDial is the least time for one address while there are others left.
+	minDial = 2 * time.Second
+)
+
+// A dialer opens connections for a Client's transport.
+type dialer struct {
+	guard  *guard
+	net    net.Dialer
+	lookup time.Duration
+}
+
+// dial looks the host up and connects to the first of its addresses that
+// accepts. It does both itself, instead of leaving them to net.Dialer, to
+// bound the lookup and the number of addresses.
+//
+// The transport detaches ctx from the call's deadline, since another call may
+// use the connection. The deadline is put back, or a hanging receiver would
+// leave dials behind.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if d.guard.policy.Proxy != nil {
+		// The transport then dials nothing but the proxy, which is the
+		// operator's and usually on a private address.
+		plain := net.Dialer{Timeout: d.net.Timeout}
+		return plain.DialContext(ctx, network, address)
+	}
+	a, ok := ctx.Value(attemptKey{}).(*attempt)
+	if !ok {
+		return nil, errBlocked
+	}
+	ctx, cancel := context.WithDeadline(ctx, a.deadline.Add(dialGrace))
+	defer cancel()
+
+	targets, err := d.resolve(ctx, a, address)
+	if err != nil {
+		return nil, err
+	}
+	a.enter(connecting)
+	return d.first(ctx, a, network, targets)
+}
+
+// resolve returns where address leads, without what the guard refuses.
+func (d *dialer) resolve(ctx context.Context, a *attempt, address string) ([]netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, errBlocked
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, errBlocked
+	}
+	found, err := d.addresses(ctx, a, host)
+	if err != nil {
+		return nil, err
+	}
+	var targets []netip.AddrPort
+	for _, addr := range found {
+		to := netip.AddrPortFrom(addr.Unmap(), uint16(port))
+		if d.guard.check(to) == nil {
+			targets = append(targets, to)
+		}
+		if len(targets) == maxAddresses {
+			break
+		}
+	}
+	if len(targets) == 0 {
+		return nil, errBlocked
+	}
+	return targets, nil
+}
+
+func (d *dialer) addresses(ctx context.Context, a *attempt, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.lookup)
+	defer cancel()
+	a.beginLookup()
+	found, err := d.guard.policy.Resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		if _, ok := errors.AsType[*net.DNSError](err); !ok {
+			err = &net.DNSError{Name: host, Err: err.Error(), UnwrapErr: err, IsTimeout: ctx.Err() != nil}
+		}
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, &net.DNSError{Name: host, Err: "no address", IsNotFound: true}
+	}
+	return found, nil
+}
+
+// first tries the targets in turn. Each gets a fair share of the time left,
+// so that one silent address doesn't hide the next.
+func (d *dialer) first(ctx context.Context, a *attempt, network string, targets []netip.AddrPort) (net.Conn, error) {
+	var failure error
+	for i, to := range targets {
+		address := to.String()
+		a.dialling(address)
+		one, cancel := context.WithTimeout(ctx, share(ctx, len(targets)-i))
+		conn, err := d.net.DialContext(one, network, address)
+		cancel()
+		if err == nil {
+			return conn, nil
+		}
+		failure = cmp.Or(failure, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, failure
+}
+
+func share(ctx context.Context, left int) time.Duration {
+	deadline, _ := ctx.Deadline() // set by dial
+	remaining := time.Until(deadline)
+	return max(remaining/time.Duration(left), min(remaining, minDial))
+}

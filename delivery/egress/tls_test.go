@@ -1,0 +1,185 @@
+package egress
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An authority signs certificates that the tests' clients trust.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t testing.TB) authority {
+	t.Helper()
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Test authority"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der := must(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key))
+	return authority{must(x509.ParseCertificate(der)), key}
+}
+
+func (a authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
+// leaf returns a certificate for 127.0.0.1, after edit.
+func (a authority) leaf(edit func(*x509.Certificate)) tls.Certificate {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if edit != nil {
+		edit(template)
+	}
+	der := must(x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// serveTLS serves 204 with config until the test ends.
+func serveTLS(t testing.TB, config *tls.Config) (url string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	server.TLS = config
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestDoAndTLS(t *testing.T) {
+	ours, other := newAuthority(t), newAuthority(t)
+	with := func(cert tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{cert}} }
+	old := with(ours.leaf(nil))
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	client12 := with(ours.leaf(nil))
+	client12.MaxVersion = tls.VersionTLS12
+	wantsCert := with(ours.leaf(nil))
+	wantsCert.ClientAuth = tls.RequireAnyClientCert
+
+	for name, tt := range map[string]struct {
+		config  *tls.Config
+		want    Outcome
+		message string
+	}{
+		"good":          {with(ours.leaf(nil)), Success, ""},
+		"good, TLS 1.2": {client12, Success, ""},
+		"expired": {with(ours.leaf(func(c *x509.Certificate) {
+			c.NotAfter = time.Now().Add(-time.Minute)
+		})), TLSError, "expired"},
+		"not yet valid": {with(ours.leaf(func(c *x509.Certificate) {
+			c.NotBefore = time.Now().Add(time.Minute)
+		})), TLSError, "not valid yet"},
+		"another host": {with(ours.leaf(func(c *x509.Certificate) {
+			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 2)}
+		})), TLSError, "another host name"},
+		"for clients only": {with(ours.leaf(func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		})), TLSError, "not valid for this use"},
+		"unknown authority":   {with(other.leaf(nil)), TLSError, "unknown authority"},
+		"old version":         {old, TLSError, "handshake failed"},
+		"wants a certificate": {wantsCert, TLSError, "handshake failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := loopback()
+			p.RootCAs = ours.pool()
+			client := newClient(t, p, Options{})
+			got := client.Do(t.Context(), Request{URL: serveTLS(t, tt.config), Body: []byte("{}"), Timeout: longLimit})
+			if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) {
+				t.Errorf("outcome = %s, %q, want %s saying %q", got.Outcome, got.Err, tt.want, tt.message)
+			}
+			if got.Timing.TLS <= 0 || got.Timing.Connect <= 0 {
+				t.Errorf("timing = %+v, want both steps of the connection", got.Timing)
+			}
+		})
+	}
+}
+
+func TestDoAndServersThatSpeakNoTLS(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer fault
+		limit  time.Duration
+		want   Outcome
+	}{
+		"plain HTTP":        {say("HTTP/1.1 400 Bad Request\r\n\r\n"), longLimit, TLSError},
+		"garbage":           {say("\x00\x01\x02 what?"), longLimit, TLSError},
+		"closes at once":    {say(""), longLimit, TLSError},
+		"resets at once":    {reset(""), longLimit, TLSError},
+		"hangs":             {sayAndHang(""), hangLimit, Timeout},
+		"hangs in a record": {sayAndHang("\x16\x03\x03\x00\x40"), hangLimit, Timeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := serveRaw(t, tt.answer)
+			got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "https://" + address, Timeout: tt.limit})
+			if got.Outcome != tt.want || got.RemoteAddr != address {
+				t.Errorf("outcome = %s, %q from %q, want %s", got.Outcome, got.Err, got.RemoteAddr, tt.want)
+			}
+			if tt.want == Timeout && !strings.Contains(got.Err, "TLS") {
+				t.Errorf("sentence = %q, want it to name the handshake", got.Err)
+			}
+		})
+	}
+}
+
+func TestDoSpeaksHTTP2AndSharesItsConnection(t *testing.T) {
+	ours := newAuthority(t)
+	p := loopback()
+	p.RootCAs = ours.pool()
+	client := newClient(t, p, Options{})
+	url := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{ours.leaf(nil)}})
+	for i := range 3 {
+		got := client.Do(t.Context(), Request{URL: url, Body: []byte("{}")})
+		if got.Outcome != Success || got.Timing.Reused != (i > 0) {
+			t.Errorf("call %d: %s (%s), reused %t", i, got.Outcome, got.Err, got.Timing.Reused)
+		}
+	}
+}
+
+// serveRaw lets answer speak as soon as it has seen the first byte.
+func serveRaw(t *testing.T, answer fault) (address string) {
+	t.Helper()
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := bufio.NewReader(conn).ReadByte(); err == nil {
+			answer(conn, stop)
+		}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		_ = listener.Close()
+		<-done
+	})
+	return listener.Addr().String()
+}
