@@ -1,0 +1,245 @@
+package template
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzRender proves that no value changes a message's shape: a template that
+// can be saved renders to valid JSON with its own keys, kinds and lengths.
+func FuzzRender(f *testing.F) {
+	for _, source := range []string{
+		`{"a":"#alert_name #{alert_name|slack}","b":[1.50,"#{workspaces|raw}",null]}`,
+		`{"#alert_name":"##alert_name\\#event_id\u0023event_id","a":{"b":[[],{}]}}`,
+		`"#{alert_name|trunc:3|markdown|urlquery|upper|lower|default:\"\\\"\n\"}"`,
+		`["#{timestamp|date:\"2006-01-02\"}","#{alert_name|upper|raw}","#event_type_id"]`,
+	} {
+		f.Add(source, "x", `{"workspaces":[1,{"a":"b"}],"timestamp":"2026-01-01T00:00:00Z"}`)
+		f.Add(source, "\"\\\u2028\xff\x00<&>🇪🇸e\u0301", `{"workspaces":"\ud800","event_type":[" ",null]}`)
+	}
+	f.Fuzz(func(t *testing.T, source, text, stored string) {
+		tmpl, problems := Compile(source, testVocabulary(), Options{})
+		if (tmpl == nil) != (saved(problems) == "error") {
+			t.Fatalf("template is nil: %t, problems: %v", tmpl == nil, problems)
+		}
+		checkProblems(t, source, problems)
+		if tmpl == nil {
+			return
+		}
+		values, err := ParseValues([]byte(stored))
+		if err != nil {
+			values = Values{}
+		}
+		values = values.With(Text{"alert_name", text}, Text{"event_id", text})
+		got, err := tmpl.Render(nil, values, 0)
+		if errors.Is(err, ErrTooLarge) {
+			return
+		}
+		if err != nil || len(got) > MaxMessage {
+			t.Fatalf("%d bytes, error %v", len(got), err)
+		}
+		checkMessage(t, source, got)
+		again, err := tmpl.Render(make([]byte, 0, 7), values, len(got))
+		if err != nil || !bytes.Equal(again, got) {
+			t.Fatalf("rendered again: %s, %v, want %s", again, err, got)
+		}
+		if _, err = tmpl.Render(nil, values, len(got)-1); len(got) > 1 && !errors.Is(err, ErrTooLarge) {
+			t.Fatalf("a limit of %d let %d bytes pass", len(got)-1, len(got))
+		}
+	})
+}
+
+func checkProblems(t *testing.T, source string, problems []Problem) {
+	t.Helper()
+	if len(problems) > MaxProblems {
+		t.Fatalf("%d problems", len(problems))
+	}
+	lines := strings.Split(source, "\n")
+	for _, p := range problems {
+		if p.Line < 1 || p.Line > len(lines) || p.Column < 1 ||
+			p.Column > utf8.RuneCountInString(lines[p.Line-1])+1 {
+			t.Fatalf("%v is outside of %q", p, source)
+		}
+		if p.Message == "" || !utf8.ValidString(p.Message) {
+			t.Fatalf("message %q", p.Message)
+		}
+	}
+}
+
+// checkMessage compares a message with its template, with a JSON parser that
+// shares nothing with this package.
+func checkMessage(t *testing.T, source string, message []byte) {
+	t.Helper()
+	if !utf8.Valid(message) || bytes.ContainsAny(message, "\x00\x7f\u2028\u2029") != strings.ContainsAny(source, "\x7f\u2028\u2029") {
+		t.Fatalf("message %q has a character that should be escaped", message)
+	}
+	source = strings.TrimPrefix(source, byteOrderMark)
+	own, got := json.NewDecoder(strings.NewReader(source)), json.NewDecoder(bytes.NewReader(message))
+	own.UseNumber()
+	got.UseNumber()
+	if !json.Valid(message) {
+		t.Fatalf("message %q is not JSON", message)
+	}
+	for depth := 0; ; {
+		want, err := own.Token()
+		if err != nil {
+			break
+		}
+		if s, ok := want.(string); ok && strings.HasPrefix(s, "#{") && strings.HasSuffix(s, "|raw}") {
+			var any json.RawMessage
+			if err := got.Decode(&any); err != nil {
+				t.Fatalf("value in place of %q: %v", s, err)
+			}
+			continue
+		}
+		is, err := got.Token()
+		if err != nil || reflect.TypeOf(is) != reflect.TypeOf(want) {
+			t.Fatalf("%v (%T), %v in place of %v in %s", is, is, err, want, message)
+		}
+		s, isText := want.(string)
+		if (!isText || !strings.Contains(s, "#")) && is != want {
+			t.Fatalf("%v in place of %v", is, want)
+		}
+		if d, ok := want.(json.Delim); ok && (d == '{' || d == '[') {
+			depth++
+		}
+	}
+	if got.More() {
+		t.Fatalf("message %s goes on", message)
+	}
+}
+
+// FuzzParseValues compares with encoding/json, which treats bad text alike but
+// for NUL.
+func FuzzParseValues(f *testing.F) {
+	for _, source := range []string{
+		`{}`, `[]`, `{"a":"b"}`, `{"a":1.50,"b":[ {"c":"\ud800\u0000\u003c"} ],"a":null,"\u0061":true}`,
+		"{\"a\":\"\xff\",\"b\":{\"c\":\"\xc3\"}}", `{"a":-0e+1} `, `{"a":"\ud83d\ude00\/"}`, `{"a":01}`, `{"a":tru}`,
+	} {
+		f.Add([]byte(source))
+	}
+	f.Fuzz(func(t *testing.T, source []byte) {
+		values, err := ParseValues(source)
+		var want map[string]json.RawMessage
+		accepted := json.Unmarshal(source, &want) == nil && want != nil
+		if err != nil {
+			if accepted && !strings.Contains(err.Error(), "too many levels") {
+				t.Fatalf("%q: %v", source, err)
+			}
+			return
+		}
+		if !accepted {
+			t.Fatalf("%q is accepted", source)
+		}
+		checkFields(t, values.fields, want)
+	})
+}
+
+func checkFields(t *testing.T, fields []field, want map[string]json.RawMessage) {
+	t.Helper()
+	distinct := make(map[string]json.RawMessage)
+	for name, value := range want {
+		distinct[clean(name)] = value
+	}
+	if len(fields) != len(distinct) {
+		t.Fatalf("%d fields, want %d", len(fields), len(distinct))
+	}
+	for i, f := range fields {
+		if i > 0 && fields[i-1].name >= f.name {
+			t.Fatalf("%q is not behind %q", f.name, fields[i-1].name)
+		}
+		if !utf8.ValidString(f.text) || strings.ContainsRune(f.text, 0) {
+			t.Fatalf("text %q is not clean", f.text)
+		}
+		if len(distinct) == len(want) {
+			checkField(t, f, distinct[f.name])
+		}
+	}
+}
+
+func checkField(t *testing.T, f field, raw json.RawMessage) {
+	t.Helper()
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
+		t.Fatalf("%q is not in the source", f.name)
+	}
+	switch raw[0] {
+	case '"':
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil || clean(text) != f.text || f.json || f.null {
+			t.Fatalf("field = %+v, want the text %q, %v", f, text, err)
+		}
+	case 'n':
+		if !f.null || f.text != "" {
+			t.Fatalf("field = %+v, want null", f)
+		}
+	case '{', '[':
+		var is, want any
+		if err := json.Unmarshal([]byte(f.text), &is); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(raw), `\u0000`) {
+			return
+		}
+		if err := json.Unmarshal(raw, &want); err == nil && !reflect.DeepEqual(is, want) {
+			t.Fatalf("%s is not %s", f.text, raw)
+		}
+	default:
+		if f.text != string(raw) || !f.json {
+			t.Fatalf("field = %+v, want %s", f, raw)
+		}
+	}
+}
+
+// FuzzCanonical proves that the canonical form is stable and compiles to a
+// template that sends the same.
+func FuzzCanonical(f *testing.F) {
+	f.Add(`{"b":"\u0023alert_name #{alert_name|default:\"\u0022\\\\\"}","a":["\ud83d\ude00\/",1.0]}`)
+	f.Add("\uFEFF[\"#\\u0061lert_name\\u000a#{event_id}\"]")
+	f.Fuzz(func(t *testing.T, source string) {
+		canonical, err := Canonical(source)
+		tmpl, problems := Compile(source, testVocabulary(), Options{})
+		if err != nil {
+			if tmpl != nil {
+				t.Fatalf("%q compiles but has no canonical form: %v", source, err)
+			}
+			return
+		}
+		if again, err := Canonical(canonical); err != nil || again != canonical {
+			t.Fatalf("canonical of %q = %q, %v", canonical, again, err)
+		}
+		if len(canonical) > MaxTemplate {
+			return // an escaped control character may become longer
+		}
+		other, otherProblems := Compile(canonical, testVocabulary(), Options{})
+		if (tmpl == nil) != (other == nil) {
+			t.Fatalf("problems of %q: %v, of its canonical form %q: %v", source, problems, canonical, otherProblems)
+		}
+		if tmpl == nil {
+			return
+		}
+		values := Values{}.With(Text{"alert_name", "A"}, Text{"event_id", "<\n"})
+		if a, b := rendered(t, tmpl, values), rendered(t, other, values); !reflect.DeepEqual(a, b) {
+			t.Fatalf("%q sends %v, its canonical form %q sends %v", source, a, canonical, b)
+		}
+	})
+}
+
+func rendered(t *testing.T, tmpl *Template, values Values) any {
+	t.Helper()
+	message, err := tmpl.Render(nil, values, 8*MaxMessage)
+	if errors.Is(err, ErrTooLarge) {
+		return "too large"
+	}
+	var v any
+	d := json.NewDecoder(bytes.NewReader(message))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
