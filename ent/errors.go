@@ -1,0 +1,136 @@
+package ent
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// isTwin reports whether a statement broke a unique index.
+func isTwin(err error) bool {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		return e.Code == "23505"
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return false
+}
+
+// isOrphan reports whether a statement referred to a row that does not exist.
+func isOrphan(err error) bool {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		return e.Code == "23503"
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+	}
+	return false
+}
+
+// isClash reports whether the database gave a transaction up in favour of
+// another: nothing of it was stored, and the same again may work.
+func isClash(err error) bool {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		return e.Code == "40001" || e.Code == "40P01"
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		// The high bits say more; the low eight say BUSY or LOCKED.
+		kind := e.Code() & 0xff
+		return kind == sqlite3.SQLITE_BUSY || kind == sqlite3.SQLITE_LOCKED
+	}
+	return false
+}
+
+// isLost reports whether the connection to the database broke or could not be
+// made. Before a commit nothing was stored; during one nobody knows.
+func isLost(err error) bool {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		switch e.Code {
+		case "57P01", "57P02", "57P03": // shut down, crashed, not up yet
+			return true
+		}
+		return strings.HasPrefix(string(e.Code), "08")
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// A commitError is a commit that failed. Unless the database said that it gave
+// the transaction up, it may have been stored all the same.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "commit: " + e.err.Error() }
+func (e *commitError) Unwrap() error { return e.err }
+
+// isRetriable reports whether doing a whole transaction again is safe and may
+// help.
+func isRetriable(err error) bool {
+	if isClash(err) {
+		return true
+	}
+	_, unsure := errors.AsType[*commitError](err)
+	return !unsure && isLost(err)
+}
+
+// Retries wait a little longer each time, 10 ms to about a second, so that a
+// restart of the database is bridged and a clash does not repeat itself.
+const (
+	maxTries   = 8
+	firstPause = 10 * time.Millisecond
+)
+
+// retry does a whole transaction again while the database asks for it.
+func retry(ctx context.Context, transaction func() error) error {
+	pause := firstPause
+	for try := 1; ; try++ {
+		err := transaction()
+		if err == nil || try == maxTries || !isRetriable(err) {
+			return err
+		}
+		t := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+		pause *= 2
+	}
+}
+
+// explain adds what to do to the errors that people meet when they set up a
+// database.
+func explain(err error) error {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		switch e.Code {
+		case "3D000":
+			return fmt.Errorf("%w (make it first: CREATE DATABASE …)", err)
+		case "28000", "28P01":
+			return fmt.Errorf("%w (check the user and the password in the database URL)", err)
+		case "53300":
+			return fmt.Errorf("%w (raise max_connections, or let fewer programs use the server)", err)
+		}
+	}
+	if errors.Is(err, pq.ErrSSLNotSupported) {
+		return fmt.Errorf("%w (if the way to the server is private, add sslmode=disable to the database URL)", err)
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_NOTADB {
+		return fmt.Errorf("%w (the file is something else; name another)", err)
+	}
+	return err
+}

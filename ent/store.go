@@ -1,0 +1,112 @@
+package ent
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	entsql "entgo.io/ent/dialect/sql"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"portalhooks/ent/gen"
+)
+
+// Options say where a Store keeps its data.
+type Options struct {
+	URL    string       // sqlite:path/to/file.db, or postgres://…
+	Logger *slog.Logger // slog.Default() if nil
+	// Connections is how many connections to PostgreSQL the store may open for
+	// its statements, 2 or more; 5 if zero. SQLite has one that writes, and as
+	// many that read.
+	Connections int
+}
+
+func (o Options) withDefaults() Options {
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Connections = max(2, cmp.Or(o.Connections, 5))
+	return o
+}
+
+// A Store keeps everything in one database. It implements delivery.Store and
+// may be used by many goroutines at once.
+type Store struct {
+	*hot // the queue, events, log and membership
+
+	dialect dialect
+	logger  *slog.Logger
+	write   *sql.DB     // SQLite: one connection, whose transactions begin as writers
+	read    *sql.DB     // SQLite: a pool that can only read; PostgreSQL: the same as write
+	client  *gen.Client // over write
+	reader  *gen.Client // over read
+}
+
+// Open opens the database and checks that it answers. It does not change its
+// tables: see Migrate. A SQLite file that does not exist is made, with its
+// folder.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	o = o.withDefaults()
+	src, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if src.dialect == sqliteDialect {
+		if err := src.makeFile(); err != nil {
+			return nil, err
+		}
+	}
+	s := &Store{dialect: src.dialect, logger: o.Logger}
+	if err := s.connect(ctx, src, o.Connections); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the %s database: %w", src.dialect, explain(err)), s.Close())
+	}
+	s.client = gen.NewClient(gen.Driver(entsql.OpenDB(string(src.dialect), s.write)))
+	s.reader = gen.NewClient(gen.Driver(entsql.OpenDB(string(src.dialect), s.read)))
+	if s.hot, err = newHot(s.write, s.read, src.dialect, src.write, o.Logger); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect opens the pools. Connections are kept open: each costs PostgreSQL a
+// process, and SQLite its page cache.
+func (s *Store) connect(ctx context.Context, src source, connections int) error {
+	open := func(name string, n int) (*sql.DB, error) {
+		db, err := sql.Open(src.driver, name)
+		if err != nil {
+			return nil, err
+		}
+		db.SetMaxOpenConns(n)
+		db.SetMaxIdleConns(n)
+		return db, db.PingContext(ctx)
+	}
+	var err error
+	if src.dialect == postgresDialect {
+		s.write, err = open(src.write, connections)
+		s.read = s.write
+		return err
+	}
+	// The writer comes first: it is the one that may turn the file to WAL.
+	if s.write, err = open(src.write, 1); err != nil {
+		return err
+	}
+	s.read, err = open(src.read, connections)
+	return err
+}
+
+// Close ends what runs in the background and closes the connections. The Store
+// can't be used afterwards.
+func (s *Store) Close() error {
+	var errs []error
+	if s.hot != nil {
+		errs = append(errs, s.close())
+	}
+	if s.read != nil && s.read != s.write {
+		errs = append(errs, s.read.Close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,44 @@
+package ent
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"portalhooks/ent/gen"
+)
+
+// inTx runs change in one transaction, again from its start while the database
+// asks for that: change must not keep anything from an earlier run.
+func (s *Store) inTx(ctx context.Context, change func(tx *gen.Tx) error) error {
+	return retry(ctx, func() error { return s.once(ctx, s.client, nil, change) })
+}
+
+// inSnapshot runs reads that see one state of the database.
+func (s *Store) inSnapshot(ctx context.Context, reads func(tx *gen.Tx) error) error {
+	opts := &sql.TxOptions{ReadOnly: true}
+	if s.dialect == postgresDialect { // every transaction of SQLite is a snapshot
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	return retry(ctx, func() error { return s.once(ctx, s.reader, opts, reads) })
+}
+
+func (s *Store) once(ctx context.Context, c *gen.Client, o *sql.TxOptions, change func(tx *gen.Tx) error) error {
+	tx, err := c.BeginTx(ctx, o)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := change(tx); err != nil {
+		// The connection is given back either way; a second error would only
+		// repeat the first.
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && !isLost(undo) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", undo))
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return &commitError{err}
+	}
+	return nil
+}
