@@ -27,13 +27,15 @@ func TestDoPostsWhatItIsGiven(t *testing.T) {
 	result := newClient(t, loopback(), Options{UserAgent: "Test/1"}).Do(t.Context(),
 		Request{URL: server.URL + "/hook?a=b", Header: header, Body: []byte(`{"a":1}`)})
 
-	if result.Outcome != Success || result.Status != 201 || string(result.Body) != "thanks" || result.BodyBytes != 6 {
+	if result.Outcome != Success || result.Status != 201 || string(result.Body) != "thanks" ||
+		result.BodyBytes != 6 {
 		t.Errorf("result = %+v", result)
 	}
 	if result.Header.Get("X-Answer") != "yes" {
 		t.Errorf("header = %v, want the receiver's", result.Header)
 	}
-	if got.Method != "POST" || got.URL.String() != "/hook?a=b" || string(body) != `{"a":1}` || got.ContentLength != 7 {
+	if got.Method != "POST" || got.URL.String() != "/hook?a=b" || string(body) != `{"a":1}` ||
+		got.ContentLength != 7 {
 		t.Errorf("the receiver got %s %s %q", got.Method, got.URL, body)
 	}
 	for name, want := range map[string]string{
@@ -153,7 +155,8 @@ func TestDoRefusesToSendABrokenHeader(t *testing.T) {
 		"value with a line break": {"X-A": {"secret\r\nX-B: c"}},
 		"name with a space":       {"X A": {"secret"}},
 	} {
-		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "http://127.0.0.1:9", Header: header})
+		client := newClient(t, loopback(), Options{})
+		got := client.Do(t.Context(), Request{URL: "http://127.0.0.1:9", Header: header})
 		if got.Outcome != Blocked || !strings.Contains(got.Err, "header") || strings.Contains(got.Err, "secret") {
 			t.Errorf("%s: %s, %q", name, got.Outcome, got.Err)
 		}
@@ -207,15 +210,28 @@ func TestKeepMakesText(t *testing.T) {
 		in, want  string
 		truncated bool
 	}{
-		"text":               {in: "Zürich", want: "Zürich"},
-		"empty":              {},
-		"NUL":                {in: "a\x00b", want: "a\uFFFDb"},
-		"invalid":            {in: "a\xff\xfeb", want: "a\uFFFDb"},
-		"too long":           {in: strings.Repeat("a", MaxBody+1), want: strings.Repeat("a", MaxBody), truncated: true},
-		"cut inside a rune":  {in: strings.Repeat("a", MaxBody-1) + "ü", want: strings.Repeat("a", MaxBody-1), truncated: true},
-		"cut inside a smile": {in: strings.Repeat("a", MaxBody-3) + "😀", want: strings.Repeat("a", MaxBody-3), truncated: true},
-		"cut after a rune":   {in: strings.Repeat("a", MaxBody-2) + "üx", want: strings.Repeat("a", MaxBody-2) + "ü", truncated: true},
-		"grows beyond":       {in: strings.Repeat("\x00", MaxBody), want: strings.Repeat("\uFFFD", MaxBody/3), truncated: true},
+		"text":    {in: "Zürich", want: "Zürich"},
+		"empty":   {},
+		"NUL":     {in: "a\x00b", want: "a\uFFFDb"},
+		"invalid": {in: "a\xff\xfeb", want: "a\uFFFDb"},
+		"too long": {
+			in: strings.Repeat("a", MaxBody+1), want: strings.Repeat("a", MaxBody), truncated: true,
+		},
+		"cut inside a rune": {
+			in:   strings.Repeat("a", MaxBody-1) + "ü",
+			want: strings.Repeat("a", MaxBody-1), truncated: true,
+		},
+		"cut inside a smile": {
+			in:   strings.Repeat("a", MaxBody-3) + "😀",
+			want: strings.Repeat("a", MaxBody-3), truncated: true,
+		},
+		"cut after a rune": {
+			in:   strings.Repeat("a", MaxBody-2) + "üx",
+			want: strings.Repeat("a", MaxBody-2) + "ü", truncated: true,
+		},
+		"grows beyond": {
+			in: strings.Repeat("\x00", MaxBody), want: strings.Repeat("\uFFFD", MaxBody/3), truncated: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Result
@@ -238,7 +254,8 @@ func FuzzReadBody(f *testing.F) {
 		if err := readBody(bytes.NewReader(whole), max(length, -1), &r); err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Body) > MaxBody || r.BodyBytes > MaxRead || !utf8.Valid(r.Body) || bytes.IndexByte(r.Body, 0) >= 0 {
+		if len(r.Body) > MaxBody || r.BodyBytes > MaxRead || !utf8.Valid(r.Body) ||
+			bytes.IndexByte(r.Body, 0) >= 0 {
 			t.Fatalf("kept %d of %d bytes, valid %t", len(r.Body), r.BodyBytes, utf8.Valid(r.Body))
 		}
 		isText := utf8.Valid(whole) && bytes.IndexByte(whole, 0) < 0

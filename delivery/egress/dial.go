@@ -108,7 +108,9 @@ func (d *dialer) addresses(ctx context.Context, a *attempt, host string) ([]neti
 
 // first tries the targets in turn. Each gets a fair share of the time left,
 // so that one silent address doesn't hide the next.
-func (d *dialer) first(ctx context.Context, a *attempt, network string, targets []netip.AddrPort) (net.Conn, error) {
+func (d *dialer) first(
+	ctx context.Context, a *attempt, network string, targets []netip.AddrPort,
+) (net.Conn, error) {
 	var failure error
 	for i, to := range targets {
 		address := to.String()

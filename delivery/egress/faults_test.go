@@ -21,10 +21,7 @@ type fault func(conn net.Conn, stop <-chan struct{})
 // serveFault answers every connection with f until the test ends.
 func serveFault(t testing.TB, f fault) (address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -124,8 +121,11 @@ func faultCases() map[string]faultCase {
 	k := strings.Repeat("x", 1024)
 	return map[string]faultCase{
 		"hangs before an answer": {do: sayAndHang(""), hangs: true, want: Timeout, message: "did not answer"},
-		"hangs in the status":    {do: sayAndHang("HTTP/1.1 2"), hangs: true, want: Timeout, message: "did not finish"},
-		"hangs in the headers":   {do: sayAndHang(ok + "A: b\r\n"), hangs: true, want: Timeout},
+		"hangs in the status": {
+			do: sayAndHang("HTTP/1.1 2"), hangs: true,
+			want: Timeout, message: "did not finish",
+		},
+		"hangs in the headers": {do: sayAndHang(ok + "A: b\r\n"), hangs: true, want: Timeout},
 		"hangs before the body": {
 			do: sayAndHang(ok + "Content-Length: 5\r\n\r\n"), hangs: true,
 			want: Timeout, status: 200, message: "still sending",
@@ -134,29 +134,59 @@ func faultCases() map[string]faultCase {
 			do: sayAndHang(ok + "Content-Length: 5\r\n\r\nabc"), hangs: true,
 			want: Timeout, status: 200, body: "abc", bytes: 3,
 		},
-		"drips headers":      {do: drip(ok+"A: ", 10*time.Millisecond), hangs: true, want: Timeout},
-		"drips a body":       {do: drip(ok+"\r\n", 10*time.Millisecond), hangs: true, want: Timeout, status: 200, body: "x", bytes: -1},
-		"endless body":       {do: repeat(ok+"\r\n", k), want: Success, status: 200, body: k, bytes: MaxRead, cut: true},
-		"endless chunks":     {do: repeat(chunked, "400\r\n"+k+"\r\n"), want: Success, status: 200, body: k, bytes: MaxRead, cut: true},
-		"ten gigabytes":      {do: repeat(ok+"Content-Length: 10000000000\r\n\r\n", k), want: Success, status: 200, bytes: MaxRead, cut: true},
-		"endless error body": {do: repeat("HTTP/1.1 500 Oops\r\n\r\n", k), want: HTTPError, status: 500, bytes: MaxRead, cut: true},
-		"endless status":     {do: repeat("HTTP/1.1 200 ", k), want: ResponseError},
-		"endless header":     {do: repeat(ok+"A: ", k), want: ResponseError},
-		"endless headers":    {do: repeat(ok, "A: b\r\n"), want: ResponseError},
-		"100k headers":       {do: say(ok + strings.Repeat("A: b\r\n", 100_000) + "\r\n"), want: ResponseError},
-		"endless trailers":   {do: repeat(chunked+"1\r\nx\r\n0\r\n", "A: b\r\n"), want: ResponseError, status: 200, body: "x", bytes: 1},
-		"flood of 1xx":       {do: repeat("", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"), want: ResponseError},
+		"drips headers": {do: drip(ok+"A: ", 10*time.Millisecond), hangs: true, want: Timeout},
+		"drips a body": {
+			do: drip(ok+"\r\n", 10*time.Millisecond), hangs: true,
+			want: Timeout, status: 200, body: "x", bytes: -1,
+		},
+		"endless body": {
+			do:   repeat(ok+"\r\n", k),
+			want: Success, status: 200, body: k, bytes: MaxRead, cut: true,
+		},
+		"endless chunks": {
+			do:   repeat(chunked, "400\r\n"+k+"\r\n"),
+			want: Success, status: 200, body: k, bytes: MaxRead, cut: true,
+		},
+		"ten gigabytes": {
+			do:   repeat(ok+"Content-Length: 10000000000\r\n\r\n", k),
+			want: Success, status: 200, bytes: MaxRead, cut: true,
+		},
+		"endless error body": {
+			do:   repeat("HTTP/1.1 500 Oops\r\n\r\n", k),
+			want: HTTPError, status: 500, bytes: MaxRead, cut: true,
+		},
+		"endless status":  {do: repeat("HTTP/1.1 200 ", k), want: ResponseError},
+		"endless header":  {do: repeat(ok+"A: ", k), want: ResponseError},
+		"endless headers": {do: repeat(ok, "A: b\r\n"), want: ResponseError},
+		"100k headers":    {do: say(ok + strings.Repeat("A: b\r\n", 100_000) + "\r\n"), want: ResponseError},
+		"endless trailers": {
+			do:   repeat(chunked+"1\r\nx\r\n0\r\n", "A: b\r\n"),
+			want: ResponseError, status: 200, body: "x", bytes: 1,
+		},
+		"flood of 1xx": {
+			do:   repeat("", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+			want: ResponseError,
+		},
 		"continue and close": {do: say("HTTP/1.1 100 Continue\r\n\r\n"), want: ResponseError},
 		"switches protocols": {
 			do:   sayAndHang("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
 			want: ResponseError, status: 101, message: "another protocol",
 		},
-		"bad chunk size":      {do: say(chunked + "zz\r\nabc"), want: ResponseError, status: 200},
-		"negative chunk":      {do: say(chunked + "-1\r\nabc"), want: ResponseError, status: 200},
-		"chunk cut short":     {do: say(chunked + "a\r\nabc"), want: ResponseError, status: 200, body: "abc", bytes: 3},
-		"huge chunk size":     {do: say(chunked + "fffffffffffffffff\r\nabc"), want: ResponseError, status: 200},
-		"body cut short":      {do: say(ok + "Content-Length: 9\r\n\r\nabc"), want: ResponseError, status: 200, body: "abc", bytes: 3},
-		"two lengths":         {do: say(ok + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), want: ResponseError},
+		"bad chunk size": {do: say(chunked + "zz\r\nabc"), want: ResponseError, status: 200},
+		"negative chunk": {do: say(chunked + "-1\r\nabc"), want: ResponseError, status: 200},
+		"chunk cut short": {
+			do:   say(chunked + "a\r\nabc"),
+			want: ResponseError, status: 200, body: "abc", bytes: 3,
+		},
+		"huge chunk size": {do: say(chunked + "fffffffffffffffff\r\nabc"), want: ResponseError, status: 200},
+		"body cut short": {
+			do:   say(ok + "Content-Length: 9\r\n\r\nabc"),
+			want: ResponseError, status: 200, body: "abc", bytes: 3,
+		},
+		"two lengths": {
+			do:   say(ok + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+			want: ResponseError,
+		},
 		"negative length":     {do: say(ok + "Content-Length: -3\r\n\r\nabc"), want: ResponseError},
 		"unknown encoding":    {do: say(ok + "Transfer-Encoding: snail\r\n\r\nabc"), want: ResponseError},
 		"garbage":             {do: say("\x00\x01\x02\xff garbage\r\n\r\n"), want: ResponseError},
@@ -171,9 +201,15 @@ func faultCases() map[string]faultCase {
 			do:   say("HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"),
 			want: Redirect, status: 302, message: "not followed",
 		},
-		"unknown status": {do: say("HTTP/1.1 799 Odd\r\nContent-Length: 2\r\n\r\nhi"), want: HTTPError, status: 799, body: "hi", bytes: 2},
-		"gone":           {do: say("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"), want: HTTPError, status: 410, message: "410 Gone"},
-		"gzip bomb":      {do: gzipBomb(), want: Success, status: 200, bytes: -1, cut: true},
+		"unknown status": {
+			do:   say("HTTP/1.1 799 Odd\r\nContent-Length: 2\r\n\r\nhi"),
+			want: HTTPError, status: 799, body: "hi", bytes: 2,
+		},
+		"gone": {
+			do:   say("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"),
+			want: HTTPError, status: 410, message: "410 Gone",
+		},
+		"gzip bomb": {do: gzipBomb(), want: Success, status: 200, bytes: -1, cut: true},
 	}
 }
 
@@ -213,7 +249,8 @@ func TestDoSurvivesEveryFault(t *testing.T) {
 func (tt faultCase) check(t *testing.T, got Result) {
 	t.Helper()
 	if got.Outcome != tt.want || got.Status != tt.status {
-		t.Errorf("outcome = %s with status %d (%s), want %s with %d", got.Outcome, got.Status, got.Err, tt.want, tt.status)
+		t.Errorf("outcome = %s with status %d (%s), want %s with %d",
+			got.Outcome, got.Status, got.Err, tt.want, tt.status)
 	}
 	if (got.Err == "") != (tt.want == Success) || !strings.Contains(got.Err, tt.message) {
 		t.Errorf("sentence = %q, want it to say %q", got.Err, tt.message)
@@ -239,10 +276,7 @@ func TestDoEndsWithItsCaller(t *testing.T) {
 }
 
 func TestDoRefusedConnection(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	address := listener.Addr().String()
 	_ = listener.Close()
 	got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "http://" + address})

@@ -19,7 +19,10 @@ func checkName(host string) error {
 	labels := strings.Split(name, ".")
 	for _, label := range labels {
 		if !isLabel(label) {
-			return &URLError{URLHost, "The host name may contain letters, digits, dots and hyphens only, as in hooks.example.com."}
+			return &URLError{
+				URLHost,
+				"The host name may contain letters, digits, dots and hyphens only, as in hooks.example.com.",
+			}
 		}
 	}
 	if isNumber(labels[len(labels)-1]) {

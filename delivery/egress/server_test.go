@@ -14,7 +14,7 @@ import (
 // returns one more request is read before the connection is closed.
 func serveConnections(t *testing.T, handle func(serve func() bool)) (address string) {
 	t.Helper()
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	listener := listen(t)
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -41,6 +41,13 @@ func serveConnections(t *testing.T, handle func(serve func() bool)) (address str
 		running.Wait()
 	})
 	return listener.Addr().String()
+}
+
+// listen returns a listener on a free port of this machine.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	var config net.ListenConfig
+	return must(config.Listen(t.Context(), "tcp", "127.0.0.1:0"))
 }
 
 func readRequest(reader *bufio.Reader) bool {

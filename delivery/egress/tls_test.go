@@ -8,8 +8,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"io"
-	"log"
+	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -66,7 +66,7 @@ func serveTLS(t testing.TB, config *tls.Config) (url string) {
 	}))
 	server.TLS = config
 	server.EnableHTTP2 = true
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.URL
@@ -81,6 +81,7 @@ func TestDoAndTLS(t *testing.T) {
 	client12.MaxVersion = tls.VersionTLS12
 	wantsCert := with(ours.leaf(nil))
 	wantsCert.ClientAuth = tls.RequireAnyClientCert
+	wantsCert.MaxVersion = tls.VersionTLS12 // later versions refuse after the handshake
 
 	for name, tt := range map[string]struct {
 		config  *tls.Config
@@ -135,7 +136,8 @@ func TestDoAndServersThatSpeakNoTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := serveRaw(t, tt.answer)
-			got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "https://" + address, Timeout: tt.limit})
+			client := newClient(t, loopback(), Options{})
+			got := client.Do(t.Context(), Request{URL: "https://" + address, Timeout: tt.limit})
 			if got.Outcome != tt.want || got.RemoteAddr != address {
 				t.Errorf("outcome = %s, %q from %q, want %s", got.Outcome, got.Err, got.RemoteAddr, tt.want)
 			}
@@ -143,6 +145,14 @@ func TestDoAndServersThatSpeakNoTLS(t *testing.T) {
 				t.Errorf("sentence = %q, want it to name the handshake", got.Err)
 			}
 		})
+	}
+}
+
+func TestAnAlertAfterTheHandshakeIsATLSError(t *testing.T) {
+	alert := &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}
+	got, _ := ofFailure(t.Context(), t.Context(), alert, waiting, time.Second)
+	if got != TLSError {
+		t.Errorf("outcome = %s, want %s", got, TLSError)
 	}
 }
 
@@ -163,7 +173,7 @@ func TestDoSpeaksHTTP2AndSharesItsConnection(t *testing.T) {
 // serveRaw lets answer speak as soon as it has seen the first byte.
 func serveRaw(t *testing.T, answer fault) (address string) {
 	t.Helper()
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	listener := listen(t)
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)

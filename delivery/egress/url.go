@@ -43,14 +43,19 @@ func (g *guard) validate(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		// The parser's own error quotes the URL, which may hold a secret.
-		return nil, &URLError{URLMalformed, "This is not a valid URL. Check the host name, the port and any % signs."}
+		return nil, &URLError{
+			URLMalformed,
+			"This is not a valid URL. Check the host name, the port and any % signs.",
+		}
 	}
 	if err := g.checkScheme(u); err != nil {
 		return nil, err
 	}
 	if u.User != nil {
-		return nil, &URLError{URLUserinfo,
-			"The URL must not contain a user name or password. Use the webhook's authentication setting instead."}
+		return nil, &URLError{
+			URLUserinfo,
+			"The URL must not contain a user name or password. Use the webhook's authentication setting instead.",
+		}
 	}
 	if err := g.checkPort(u); err != nil {
 		return nil, err
@@ -69,11 +74,15 @@ func checkText(raw string) error {
 	case len(raw) > MaxURL:
 		return &URLError{URLTooLong, "The URL is longer than " + strconv.Itoa(MaxURL) + " bytes."}
 	case !utf8.ValidString(raw) || strings.ContainsFunc(raw, forbidden):
-		return &URLError{URLCharacters,
-			"The URL contains a space, a backslash or an invisible character. Remove it or write it %-encoded."}
+		return &URLError{
+			URLCharacters,
+			"The URL contains a space, a backslash or an invisible character. Remove it or write it %-encoded.",
+		}
 	case strings.Contains(raw, "#"):
-		return &URLError{URLFragment,
-			`The URL must not contain "#". Variables can be used in the message only, not in the URL.`}
+		return &URLError{
+			URLFragment,
+			`The URL must not contain "#". Variables can be used in the message only, not in the URL.`,
+		}
 	}
 	return nil
 }
@@ -146,7 +155,10 @@ func (g *guard) checkHost(u *url.URL) error {
 
 func (g *guard) checkLiteral(addr netip.Addr) error {
 	if !g.allowsAddr(addr) {
-		return &URLError{URLAddress, "This address is not allowed. Use an address that can be reached from the internet."}
+		return &URLError{
+			URLAddress,
+			"This address is not allowed. Use an address that can be reached from the internet.",
+		}
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ func TestSecretSurvivesItsText(t *testing.T) {
 	if hint := secret.Hint(); len(hint) != 4 || !strings.Contains(secret.Reveal(), hint) {
 		t.Errorf("Hint = %q, want four characters of the text", hint)
 	}
-	if hint := (Secret("short")).Hint(); hint != "" {
+	if hint := Secret("short").Hint(); hint != "" {
 		t.Errorf("Hint of a short secret = %q, want none", hint)
 	}
 }

@@ -14,7 +14,7 @@ const Tolerance = 5 * time.Minute
 
 // The errors of Verify.
 var (
-	ErrHeaders   = errors.New("the webhook-id, webhook-timestamp or webhook-signature header is missing or malformed")
+	ErrHeaders   = errors.New("webhook-id, webhook-timestamp or webhook-signature is missing or malformed")
 	ErrTimestamp = errors.New("the webhook-timestamp is more than five minutes away from this clock")
 	ErrSignature = errors.New("no signature matches")
 )
