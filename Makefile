@@ -53,7 +53,7 @@ format: .bin/golangci-lint ## rewrite files as the linter wants them
 
 generate: ## make the generated code anew: storage first, then the API
 	$(GO) generate ./ent
-	$(GO) generate ./graph
+	$(GO) tool gqlgen generate
 
 generated: ## fail when the generated code is not current
 	@scripts/unchanged $(MAKE) --no-print-directory generate

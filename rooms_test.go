@@ -35,7 +35,7 @@ var rooms = map[string]room{
 			"delivery/signature", "delivery/template",
 			"auth", "console", "ent", "ent/migrate", "graph", "graph/transport", "schema",
 		},
-		tests: []string{"delivery/deliverytest", "ent/enttest"},
+		tests: []string{"delivery/deliverytest", "ent/enttest", "graph/limits", "graph/model"},
 	},
 
 	// The API. It never meets the storage, not even in its tests.
