@@ -23,7 +23,7 @@ func benchSource() string {
 	return "{\n\"message\": {\n" + strings.Join(lines, ",\n") + "\n}\n}"
 }
 
-const benchValues = `{"alert_category":"Storage","alert_element":"C:","alert_id":"665f1c2ab4d07e3c9a1f0e90",` +
+const benchValues = `{"alert_category":"Storage","alert_element":"C:","alert_id":"1f0e90",` +
 	`"alert_information":"Free space is 2 % of 250 GB, the threshold is 10 %","alert_name":"Low disk space",` +
 	`"alert_severity":"Critical","alert_start":"2026-01-14T09:30:00Z","event_type":"Active alert",` +
 	`"event_type_id":"ACTIVE_ALERT","group_id":"0198f3c2-7a10-7c55-9d1e-4f2b6a8c0d11",` +
@@ -69,7 +69,8 @@ func BenchmarkWith(b *testing.B) {
 	values := mustValues(b, benchValues)
 	b.ReportAllocs()
 	for b.Loop() {
-		values.With(Text{"event_id", "e"}, Text{"webhook_id", "w"}, Text{"webhook_name", "n"}, Text{"delivery_id", "d"})
+		values.With(Text{"event_id", "e"}, Text{"webhook_id", "w"}, Text{"webhook_name", "n"},
+			Text{"delivery_id", "d"})
 	}
 }
 

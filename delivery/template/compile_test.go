@@ -52,11 +52,13 @@ func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
 		"only space":          {" \n ", []string{"1:1 ERROR EMPTY"}, "empty"},
 		"unquoted variable": {
 			`{"a":#workspace_id}`,
-			[]string{"1:6 ERROR UNQUOTED_VARIABLE"}, `Put the variable in quotes: "#workspace_id"`,
+			[]string{"1:6 ERROR UNQUOTED_VARIABLE"},
+			`Put the variable in quotes: "#workspace_id"`,
 		},
 		"unquoted form": {
 			`{"a":#{workspaces_count|raw}, "b":1}`,
-			[]string{"1:6 ERROR UNQUOTED_VARIABLE"}, `"#{workspaces_count|raw}"`,
+			[]string{"1:6 ERROR UNQUOTED_VARIABLE"},
+			`"#{workspaces_count|raw}"`,
 		},
 		"line comment":   {"{\n // why\n \"a\":1}", []string{"2:2 ERROR COMMENT"}, "Remove"},
 		"block comment":  {`{"a":/* x */1}`, []string{"1:6 ERROR COMMENT"}, "comments"},
@@ -64,18 +66,43 @@ func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
 		"comma in object": {
 			"{\"é\":1,\n}", []string{"1:7 ERROR TRAILING_COMMA"}, "Remove it",
 		},
-		"comma in array":     {`[1,2, ]`, []string{"1:5 ERROR TRAILING_COMMA"}, "Remove it"},
-		"missing comma":      {`{"a":1 "b":2}`, []string{"1:8 ERROR MISSING_COMMA"}, "comma is missing"},
-		"single quotes":      {`{'a':'b'}`, []string{"1:2 ERROR SINGLE_QUOTES", "1:6 ERROR SINGLE_QUOTES"}, `"a"`},
-		"open single quote":  {"['b\n']", []string{"1:2 ERROR SINGLE_QUOTES"}, "double quotes"},
-		"unquoted key":       {`{a:1,#alert_name:2}`, []string{"1:2 ERROR UNQUOTED_KEY", "1:6 ERROR UNQUOTED_KEY"}, `"a"`},
-		"NaN":                {`[NaN,-Infinity]`, []string{"1:2 ERROR BAD_LITERAL", "1:6 ERROR BAD_LITERAL"}, "a number or null"},
-		"Python's words":     {`[True,None]`, []string{"1:2 ERROR BAD_LITERAL", "1:7 ERROR BAD_LITERAL"}, "small letters: true"},
-		"unquoted text":      {`[hello]`, []string{"1:2 ERROR BAD_LITERAL"}, "double quotes"},
-		"leading zero":       {`[01]`, []string{"1:2 ERROR BAD_NUMBER"}, "leading zero"},
-		"other bad numbers":  {`[+1,.5,-]`, []string{"1:2 ERROR BAD_NUMBER", "1:5 ERROR BAD_NUMBER", "1:8 ERROR BAD_NUMBER"}, ""},
-		"point without end":  {`[1.,1e]`, []string{"1:2 ERROR BAD_NUMBER", "1:5 ERROR BAD_NUMBER"}, ""},
-		"bad escape":         {`["C:\Windows\x"]`, []string{"1:5 ERROR BAD_ESCAPE", "1:13 ERROR BAD_ESCAPE"}, `a backslash as \\`},
+		"comma in array":    {`[1,2, ]`, []string{"1:5 ERROR TRAILING_COMMA"}, "Remove it"},
+		"missing comma":     {`{"a":1 "b":2}`, []string{"1:8 ERROR MISSING_COMMA"}, "comma is missing"},
+		"single quotes":     {`{'a':'b'}`, []string{"1:2 ERROR SINGLE_QUOTES", "1:6 ERROR SINGLE_QUOTES"}, `"a"`},
+		"open single quote": {"['b\n']", []string{"1:2 ERROR SINGLE_QUOTES"}, "double quotes"},
+		"unquoted key": {
+			`{a:1,#alert_name:2}`,
+			[]string{"1:2 ERROR UNQUOTED_KEY", "1:6 ERROR UNQUOTED_KEY"},
+			`"a"`,
+		},
+		"NaN": {
+			`[NaN,-Infinity]`,
+			[]string{"1:2 ERROR BAD_LITERAL", "1:6 ERROR BAD_LITERAL"},
+			"a number or null",
+		},
+		"Python's words": {
+			`[True,None]`,
+			[]string{"1:2 ERROR BAD_LITERAL", "1:7 ERROR BAD_LITERAL"},
+			"small letters: true",
+		},
+		"unquoted text": {`[hello]`, []string{"1:2 ERROR BAD_LITERAL"}, "double quotes"},
+		"leading zero":  {`[01]`, []string{"1:2 ERROR BAD_NUMBER"}, "leading zero"},
+		"other bad numbers": {
+			`[+1,.5,-]`,
+			[]string{"1:2 ERROR BAD_NUMBER", "1:5 ERROR BAD_NUMBER", "1:8 ERROR BAD_NUMBER"},
+			"",
+		},
+		"point without end": {`[1.,1e]`, []string{"1:2 ERROR BAD_NUMBER", "1:5 ERROR BAD_NUMBER"}, ""},
+	})
+}
+
+func TestCompileExplainsBadTextAndLimits(t *testing.T) {
+	checkCompile(t, map[string]compileCase{
+		"bad escape": {
+			`["C:\Windows\x"]`,
+			[]string{"1:5 ERROR BAD_ESCAPE", "1:13 ERROR BAD_ESCAPE"},
+			`a backslash as \\`,
+		},
 		"short escape":       {`["\u12"]`, []string{"1:3 ERROR BAD_ESCAPE"}, ""},
 		"high surrogate":     {`["\ud83dx"]`, []string{"1:3 ERROR LONE_SURROGATE"}, "both halves"},
 		"low surrogate":      {`["\ude00"]`, []string{"1:3 ERROR LONE_SURROGATE"}, ""},
@@ -89,7 +116,11 @@ func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
 		"ends after comma":   {`{"a":1,`, []string{"1:8 ERROR UNCLOSED"}, ""},
 		"wrong bracket":      {`{"a":1]`, []string{"1:7 ERROR SYNTAX"}, "'}' is expected"},
 		"quotes in text":     {`{"a":"say "hi" now"}`, []string{"1:12 ERROR SYNTAX"}, `write them as \"`},
-		"missing value":      {`{"a":,"b":[,1]}`, []string{"1:6 ERROR SYNTAX", "1:12 ERROR SYNTAX"}, "value is missing"},
+		"missing value": {
+			`{"a":,"b":[,1]}`,
+			[]string{"1:6 ERROR SYNTAX", "1:12 ERROR SYNTAX"},
+			"value is missing",
+		},
 		"missing key":        {`{"a":1,,"b":2}`, []string{"1:8 ERROR SYNTAX"}, "Remove the comma"},
 		"missing colon":      {`{"a" 1}`, []string{"1:6 ERROR SYNTAX"}, "colon"},
 		"number as key":      {`{"a":1,-1:2}`, []string{"1:8 ERROR SYNTAX"}, "key in double quotes"},
@@ -104,12 +135,14 @@ func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
 		"as deep as allowed":       {source: strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)},
 		"too deep": {
 			strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1),
-			[]string{"1:65 ERROR TOO_DEEP"}, "flatter",
+			[]string{"1:65 ERROR TOO_DEEP"},
+			"flatter",
 		},
 		"as long as allowed": {source: `"` + strings.Repeat("x", MaxTemplate-2) + `"`},
 		"too long": {
 			`"` + strings.Repeat("x", MaxTemplate-1) + `"`,
-			[]string{"1:1 ERROR TOO_LONG"}, "at most 65536",
+			[]string{"1:1 ERROR TOO_LONG"},
+			"at most 65536",
 		},
 	})
 }
@@ -119,92 +152,64 @@ func TestCompileFindsVariables(t *testing.T) {
 	checkCompile(t, map[string]compileCase{
 		"not of this event type": {
 			`{"a":"é #operation_id"}`,
-			[]string{"1:9 ERROR UNAVAILABLE_VARIABLE"}, "Events of this type have no #operation_id",
+			[]string{"1:9 ERROR UNAVAILABLE_VARIABLE"},
+			"Events of this type have no #operation_id",
 		},
 		"longest name counts even when unavailable": {
 			`"#workspaces_names"`, []string{"1:2 ERROR UNAVAILABLE_VARIABLE"}, "#workspaces_names",
 		},
-		"misspelled":                         {`"#alert_nmae"`, []string{"1:2 WARNING UNKNOWN_VARIABLE"}, "Did you mean #alert_name?"},
-		"other case":                         {`"#workspaceId"`, []string{"1:2 WARNING UNKNOWN_VARIABLE"}, "Did you mean #workspace_id?"},
-		"hyphen":                             {`"#workspace-id"`, []string{"1:2 WARNING UNKNOWN_VARIABLE"}, "Did you mean #workspace_id?"},
-		"hashtag":                            {`"see #general"`, []string{"1:6 WARNING UNKNOWN_VARIABLE"}, "It stays as text"},
+		"misspelled": {
+			`"#alert_naame"`,
+			[]string{"1:2 WARNING UNKNOWN_VARIABLE"},
+			"Did you mean #alert_name?",
+		},
+		"other case": {
+			`"#workspaceId"`,
+			[]string{"1:2 WARNING UNKNOWN_VARIABLE"},
+			"Did you mean #workspace_id?",
+		},
+		"hyphen": {
+			`"#workspace-id"`,
+			[]string{"1:2 WARNING UNKNOWN_VARIABLE"},
+			"Did you mean #workspace_id?",
+		},
+		"hashtag": {
+			`"see #general"`,
+			[]string{"1:6 WARNING UNKNOWN_VARIABLE"},
+			"It stays as text",
+		},
 		"not ASCII":                          {`"#año_x"`, []string{"1:2 WARNING UNKNOWN_VARIABLE"}, "“#año_x”"},
 		"numbers, colours and headings pass": {source: `"Ticket #123, #ff0000 #FFF ## # #\n#"`},
 		"more name characters": {
 			`"#alert_names"`, []string{"1:2 WARNING LONGER_NAME"}, "Write #{alert_name}",
 		},
-		"in a key":            {`{"#alert_name":1}`, []string{"1:3 WARNING VARIABLE_IN_KEY"}, "not replaced"},
-		"form in a key":       {`{"a":{"#{alert_name}x":1}}`, []string{"1:8 WARNING VARIABLE_IN_KEY"}, "#alert_name"},
-		"escaped":             {source: `{"a":"\u0023operation_id \\u0023","\u0023alert_name":1}`},
-		"after a backslash":   {`"\\#operation_id"`, []string{"1:4 ERROR UNAVAILABLE_VARIABLE"}, ""},
-		"as many as allowed":  {source: uses(MaxUses)},
-		"too many":            {uses(MaxUses + 9), []string{"1:3074 ERROR TOO_MANY_VARIABLES"}, "at most 256"},
-		"several at once":     {`["#operation_id","#alert_nam",#x]`, []string{"1:3 ERROR UNAVAILABLE_VARIABLE", "1:19 WARNING UNKNOWN_VARIABLE", "1:31 ERROR UNQUOTED_VARIABLE"}, ""},
-		"line breaks counted": {"[1,\r\n\"#operation_id\",\n\n  \"#operation_id\"]", []string{"2:2 ERROR UNAVAILABLE_VARIABLE", "4:4 ERROR UNAVAILABLE_VARIABLE"}, ""},
-	})
-}
-
-func TestCompileChecksTheExtendedForm(t *testing.T) {
-	const used = "#{alert_name"
-	checkCompile(t, map[string]compileCase{
-		"name only":      {source: `"#{alert_name}_x"`},
-		"every filter":   {source: `["#{alert_name|trunc:5|default:\"–\"|slack}","#{alert_name|markdown|upper|lower|urlquery}"]`},
-		"raw alone":      {source: `{"a":"#{workspaces_count|default:\"0\"|raw}"}`},
-		"text behind ##": {source: `"##{alert_name}"`},
-		"secret": {
-			`{"a":"#{secret.routing_key}"}`, []string{"1:9 ERROR SECRET_UNAVAILABLE"},
-			"Secrets in templates are not available",
+		"in a key": {`{"#alert_name":1}`, []string{"1:3 WARNING VARIABLE_IN_KEY"}, "not replaced"},
+		"form in a key": {
+			`{"a":{"#{alert_name}x":1}}`,
+			[]string{"1:8 WARNING VARIABLE_IN_KEY"},
+			"#alert_name",
 		},
-		"unknown name":         {`"x #{alert_nam}"`, []string{"1:4 ERROR UNKNOWN_VARIABLE"}, "Did you mean #{alert_name}?"},
-		"longer name":          {`"#{alert_name_x}"`, []string{"1:2 ERROR UNKNOWN_VARIABLE"}, ""},
-		"unavailable name":     {`"#{operation_id|upper}"`, []string{"1:2 ERROR UNAVAILABLE_VARIABLE"}, ""},
-		"no name":              {`"#{}"`, []string{"1:4 ERROR BAD_FORM"}, `\u0023{`},
-		"space before name":    {`"#{ alert_name}"`, []string{"1:4 ERROR BAD_FORM"}, "name of a variable"},
-		"space behind name":    {`"#{alert_name |upper}"`, []string{"1:14 ERROR BAD_FORM"}, "without spaces"},
-		"not closed":           {`{"a":"#{alert_name"}`, []string{"1:19 ERROR BAD_FORM"}, "Add the }"},
-		"escaped name":         {`"#{\u0061lert_name}"`, []string{"1:4 ERROR BAD_FORM"}, ""},
-		"escaped bar":          {`"#{alert_name\u007cupper}"`, []string{"1:14 ERROR BAD_FORM"}, "“|”"},
-		"unknown filter":       {`"` + used + `|uper}"`, []string{"1:15 ERROR UNKNOWN_FILTER"}, "Did you mean upper?"},
-		"nameless filter":      {`"` + used + `|}"`, []string{"1:15 ERROR UNKNOWN_FILTER"}, "Use one of date"},
-		"needless argument":    {`"` + used + `|upper:3}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, "no argument"},
-		"raw with argument":    {`"` + used + `|raw:3}"`, []string{"1:19 ERROR BAD_ARGUMENT"}, "no argument"},
-		"trunc without number": {`"` + used + `|trunc}"`, []string{"1:20 ERROR BAD_ARGUMENT"}, "trunc:130"},
-		"trunc by text":        {`"` + used + `|trunc:x}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, "from 1 to"},
-		"trunc to nothing":     {`"` + used + `|trunc:0}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, ""},
-		"trunc too long":       {`"` + used + `|trunc:262145}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, ""},
-		"trunc quoted":         {`"` + used + `|trunc:\"5\"}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, "without quotes"},
-		"default unquoted":     {`"` + used + `|default:-}"`, []string{"1:23 ERROR BAD_ARGUMENT"}, `\"none\"`},
-		"default missing":      {`"` + used + `|default}"`, []string{"1:22 ERROR BAD_ARGUMENT"}, ""},
-		"quote not escaped": {
-			`{"a":"#{alert_name|default:"–"}"}`,
-			[]string{"1:28 ERROR BAD_FORM"}, `write them \"`,
-		},
-		"empty argument not escaped": {`{"a":"#{alert_name|default:""}"}`, []string{"1:28 ERROR BAD_FORM"}, `write them \"`},
-		"argument not closed":        {`"` + used + `|default:\"x}"`, []string{"1:23 ERROR BAD_FORM"}, "no closing quote"},
-		"odd backslash":              {`"` + used + `|default:\"\\n\"}"`, []string{"1:25 ERROR BAD_ARGUMENT"}, `\\\\`},
-		"date without layout":        {`"#{timestamp|date}"`, []string{"1:18 ERROR BAD_ARGUMENT"}, "2006-01-02"},
-		"date in another notation":   {`"#{timestamp|date:\"yyyy-MM-dd\"}"`, []string{"1:19 ERROR BAD_ARGUMENT"}, "2006-01-02"},
-		"raw not last":               {`"#{workspaces_count|raw|upper}"`, []string{"1:21 ERROR MISPLACED_RAW"}, "last"},
-		"raw twice":                  {`"#{workspaces_count|raw|raw}"`, []string{"1:21 ERROR MISPLACED_RAW"}, "last"},
-		"raw behind text":            {`"n #{workspaces_count|raw}"`, []string{"1:23 ERROR MISPLACED_RAW"}, "whole string"},
-		"raw before text":            {`"#{workspaces_count|raw} "`, []string{"1:21 ERROR MISPLACED_RAW"}, "whole string"},
-		"as many filters as allowed": {source: `"` + used + strings.Repeat("|upper", MaxFilters) + `}"`},
-		"too many filters": {
-			`"` + used + strings.Repeat("|upper", MaxFilters+1) + `}"`,
-			[]string{"1:63 ERROR TOO_MANY_FILTERS"}, "at most 8",
-		},
-		"goes on behind a bad form": {
-			`["#{x|y} #operation_id","#{alert_name|z}"]`,
+		"escaped":            {source: `{"a":"\u0023operation_id \\u0023","\u0023alert_name":1}`},
+		"after a backslash":  {`"\\#operation_id"`, []string{"1:4 ERROR UNAVAILABLE_VARIABLE"}, ""},
+		"as many as allowed": {source: uses(MaxUses)},
+		"too many":           {uses(MaxUses + 9), []string{"1:3074 ERROR TOO_MANY_VARIABLES"}, "at most 256"},
+		"several at once": {
+			`["#operation_id","#alert_nam",#x]`,
 			[]string{
-				"1:3 ERROR UNKNOWN_VARIABLE", "1:7 ERROR UNKNOWN_FILTER", "1:10 ERROR UNAVAILABLE_VARIABLE",
-				"1:39 ERROR UNKNOWN_FILTER",
-			}, "",
+				"1:3 ERROR UNAVAILABLE_VARIABLE", "1:19 WARNING UNKNOWN_VARIABLE", "1:31 ERROR UNQUOTED_VARIABLE",
+			},
+			"",
+		},
+		"line breaks counted": {
+			"[1,\r\n\"#operation_id\",\n\n  \"#operation_id\"]",
+			[]string{"2:2 ERROR UNAVAILABLE_VARIABLE", "4:4 ERROR UNAVAILABLE_VARIABLE"},
+			"",
 		},
 	})
 }
 
 func TestCompileReportsAtMostMaxProblems(t *testing.T) {
-	source := "[" + strings.Repeat(`"#alert_nmae",`, 50) + strings.Repeat("NaN,", 3) + "1]"
+	source := "[" + strings.Repeat(`"#alert_naame",`, 50) + strings.Repeat("NaN,", 3) + "1]"
 	_, problems := Compile(source, testVocabulary(), Options{})
 	if len(problems) != MaxProblems {
 		t.Errorf("%d problems, want %d", len(problems), MaxProblems)
@@ -213,7 +218,8 @@ func TestCompileReportsAtMostMaxProblems(t *testing.T) {
 	if len(errs) != 3 {
 		t.Errorf("%d errors, want 3: warnings may not push errors out", len(errs))
 	}
-	if _, problems = Compile("["+strings.Repeat("NaN,", 50)+"1]", testVocabulary(), Options{}); len(problems) != MaxProblems {
+	source = "[" + strings.Repeat("NaN,", 50) + "1]"
+	if _, problems = Compile(source, testVocabulary(), Options{}); len(problems) != MaxProblems {
 		t.Errorf("%d problems, want %d", len(problems), MaxProblems)
 	}
 }

@@ -35,11 +35,11 @@ func appendEscaped(dst []byte, text string, low, high uint64, limit int) []byte 
 	done := 0
 	for i := 0; i < len(text); {
 		b := text[i]
-		switch {
-		case b < 64 && low>>b&1 == 0, b >= 64 && b < 128 && high>>(b-64)&1 == 0:
-			i++
-			continue
-		case b >= 128 && !isSeparator(text[i:]):
+		set := low
+		if b >= 64 {
+			set = high
+		}
+		if b < 128 && set>>(b&63)&1 == 0 || b >= 128 && !isSeparator(text[i:]) {
 			i++
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/golden.json, which breaks redelivery of older events")
+var update = flag.Bool("update", false, "rewrite testdata/golden.json (a breaking change)")
 
 type goldenCase struct {
 	Name     string          `json:"name"`

@@ -78,7 +78,7 @@ func (p *parser) key() node {
 		start := p.at
 		p.at++
 		p.take(isNameByte)
-		p.fail(start, CodeUnquotedKey, `Put the key in double quotes: "%s".`, p.source[start:p.at])
+		p.fail(start, CodeUnquotedKey, `Put the key in double quotes: "%s".`, short(p.source[start:p.at]))
 	case c == ',':
 		p.stop(p.at, CodeSyntax, "A key and its value are missing before this comma. Remove the comma.")
 	case p.at == len(p.source):
@@ -163,9 +163,8 @@ func (p *parser) bareVariable() {
 	} else {
 		p.take(isNameByte)
 	}
-	written := p.source[start:p.at]
-	p.fail(start, CodeUnquotedVariable,
-		`A variable must be inside quotes. Put the variable in quotes: "%s".`, strings.ToValidUTF8(written, "\uFFFD"))
+	p.fail(start, CodeUnquotedVariable, `A variable must be inside quotes. Put the variable in quotes: "%s".`,
+		short(p.source[start:p.at]))
 }
 
 // singleQuoted reports a text in single quotes and steps over it.
@@ -178,7 +177,7 @@ func (p *parser) singleQuoted() node {
 	}
 	p.at += n + 2
 	p.fail(start, CodeSingleQuotes, `JSON has no single quotes. Use double quotes: "%s".`,
-		strings.ToValidUTF8(p.source[start+1:p.at-1], "\uFFFD"))
+		short(p.source[start+1:p.at-1]))
 	return node{}
 }
 

@@ -132,11 +132,14 @@ func position(source string, at int) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-// shown quotes a piece of the source for a message and keeps it short.
-func shown(text string) string {
+// shown quotes a piece of the source for a message.
+func shown(text string) string { return "“" + short(text) + "”" }
+
+// short keeps a piece of the source short enough for a message.
+func short(text string) string {
 	const most = 40
 	if utf8.RuneCountInString(text) > most {
 		text = string([]rune(text)[:most]) + "…"
 	}
-	return "“" + strings.ToValidUTF8(text, "\uFFFD") + "”"
+	return strings.ToValidUTF8(text, "\uFFFD")
 }

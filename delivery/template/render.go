@@ -54,7 +54,7 @@ func (t *Template) Render(dst []byte, values Values, limit int) ([]byte, error) 
 	values.resolve(t.names, slots)
 	start := len(dst)
 	w := writer{
-		dst:   slices.Grow(dst, min(t.size(slots), limit)),
+		dst:   grown(dst, min(t.size(slots), limit)),
 		limit: start + limit,
 		work:  maxWork,
 	}
@@ -82,6 +82,15 @@ func (t *Template) size(slots []*field) int {
 		}
 	}
 	return n
+}
+
+// grown returns dst with room for n more bytes. Unlike [slices.Grow] it takes no
+// more than that, since most messages end where their estimate does.
+func grown(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
+	}
+	return append(make([]byte, 0, len(dst)+n), dst...)
 }
 
 // A writer builds one message.

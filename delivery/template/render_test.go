@@ -7,8 +7,22 @@ import (
 	"time"
 )
 
+type renderCase struct{ source, values, want string }
+
+func checkRender(t *testing.T, cases map[string]renderCase) {
+	t.Helper()
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := mustCompile(t, tt.source, Options{}).Render(nil, mustValues(t, tt.values), 0)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("message = %s, %v, want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestRender(t *testing.T) {
-	for name, tt := range map[string]struct{ source, values, want string }{
+	checkRender(t, map[string]renderCase{
 		"template's own bytes stay": {
 			"{ \"z\" : 1.50,\n\t\"a\":[12345678901234567890 , true,null], \"k\\u0041\":\"\\u0041\\/\" }\n", `{}`,
 			"{ \"z\" : 1.50,\n\t\"a\":[12345678901234567890 , true,null], \"k\\u0041\":\"\\u0041\\/\" }\n",
@@ -19,48 +33,74 @@ func TestRender(t *testing.T) {
 			`"#workspaces #workspaces_count #workspace_id"`,
 			`{"workspaces":[1],"workspaces_count":2,"workspace_id":"3"}`, `"[1] 2 3"`,
 		},
-		"number keeps its digits":    {`"#workspaces_count"`, `{"workspaces_count":-12345678901234567890.10E+05}`, `"-12345678901234567890.10E+05"`},
-		"booleans":                   {`"#alert_name#event_id"`, `{"alert_name":true,"event_id":false}`, `"truefalse"`},
-		"null and absent":            {`"[#alert_name#event_id]"`, `{"alert_name":null}`, `"[]"`},
-		"object as text":             {`"#workspaces"`, `{"workspaces": [ {"a" : "<\"\u00e9"} ] }`, `"[{\"a\":\"\u003c\\\"é\"}]"`},
-		"values are not scanned":     {`"#alert_name"`, `{"alert_name":"#event_id #{event_id}","event_id":"S"}`, `"#event_id #{event_id}"`},
-		"keys are not expanded":      {`{"#alert_name":"#alert_name"}`, `{"alert_name":"x"}`, `{"#alert_name":"x"}`},
-		"escaped variable":           {`"\u0023alert_name"`, `{"alert_name":"x"}`, `"\u0023alert_name"`},
-		"##":                         {`"##alert_name"`, `{"alert_name":"x"}`, `"#x"`},
-		"quotes and backslashes":     {`"#alert_name"`, `{"alert_name":"\"\\\/"}`, `"\"\\/"`},
-		"short escapes":              {`"#alert_name"`, `{"alert_name":"\b\f\n\r\t"}`, `"\b\f\n\r\t"`},
-		"C0 and DEL":                 {`"#alert_name"`, `{"alert_name":"\u0001\u001f` + "\x7f" + `"}`, `"\u0001\u001f\u007f"`},
-		"markup":                     {`"#alert_name"`, `{"alert_name":"<b>&"}`, `"\u003cb\u003e\u0026"`},
-		"line separators":            {`"#alert_name"`, `{"alert_name":"` + "\u2028\u2029\u2027\u202a" + `"}`, `"\u2028\u2029` + "\u2027\u202a\""},
-		"NUL":                        {`"#alert_name"`, `{"alert_name":"a\u0000b"}`, "\"a\uFFFDb\""},
-		"bad UTF-8":                  {`"#alert_name"`, "{\"alert_name\":\"a\xff\xc3b\"}", "\"a\uFFFD\uFFFDb\""},
-		"halves of pairs":            {`"#alert_name"`, `{"alert_name":"\ud800\udc00\ud800x\udc00"}`, "\"\U00010000\uFFFDx\uFFFD\""},
-		"bad text inside a list":     {`"#workspaces"`, "{\"workspaces\":[\"\\ud800\xff\\u0000\"]}", "\"[\\\"\uFFFD\uFFFD\uFFFD\\\"]\""},
-		"form":                       {`"#{alert_name}s"`, `{"alert_name":"x"}`, `"xs"`},
-		"raw number":                 {`[ "#{workspaces_count|raw}" ]`, `{"workspaces_count":1.50}`, `[ 1.50 ]`},
-		"raw boolean":                {`["#{workspaces_count|raw}"]`, `{"workspaces_count":true}`, `[true]`},
-		"raw null":                   {`["#{workspaces_count|raw}"]`, `{"workspaces_count":null}`, `[null]`},
-		"raw absent":                 {`["#{workspaces_count|raw}"]`, `{}`, `[null]`},
-		"raw text":                   {`["#{alert_name|raw}"]`, `{"alert_name":"a\"<b"}`, `["a\"\u003cb"]`},
-		"raw empty text":             {`["#{alert_name|raw}"]`, `{"alert_name":""}`, `[""]`},
-		"raw list":                   {`["#{workspaces|raw}"]`, `{"workspaces":[{"a": "\u003c\"&\u2028\ud800"}, 1]}`, "[[{\"a\":\"\\u003c\\\"\\u0026\\u2028\uFFFD\"},1]]"},
-		"raw of changed value":       {`["#{workspaces_count|trunc:1|raw}"]`, `{"workspaces_count":12}`, `["1"]`},
-		"raw of defaulted value":     {`["#{workspaces_count|default:\"0\"|raw}"]`, `{}`, `["0"]`},
-		"raw with needless default":  {`["#{workspaces_count|default:\"0\"|raw}"]`, `{"workspaces_count":7}`, `[7]`},
-		"empty value of given name":  {`"#alert_name"`, `{"alert_name":""}`, `""`},
-		"last of two equal names":    {`"#alert_name"`, `{"b":1,"alert_name":"x","a":2,"alert_name":"y"}`, `"y"`},
-		"unsorted names":             {`"#workspace_id #alert_name"`, `{"workspace_id":1,"z":0,"alert_name":"x"}`, `"1 x"`},
+		"number keeps its digits": {
+			`"#workspaces_count"`,
+			`{"workspaces_count":-12345678901234567890.10E+05}`,
+			`"-12345678901234567890.10E+05"`,
+		},
+		"booleans": {
+			`"#alert_name#event_id"`, `{"alert_name":true,"event_id":false}`, `"truefalse"`,
+		},
+		"null and absent": {`"[#alert_name#event_id]"`, `{"alert_name":null}`, `"[]"`},
+		"object as text": {
+			`"#workspaces"`, `{"workspaces": [ {"a" : "<\"\u00e9"} ] }`, `"[{\"a\":\"\u003c\\\"é\"}]"`,
+		},
+		"values are not scanned": {
+			`"#alert_name"`, `{"alert_name":"#event_id #{event_id}","event_id":"S"}`, `"#event_id #{event_id}"`,
+		},
+		"keys are not expanded": {
+			`{"#alert_name":"#alert_name"}`, `{"alert_name":"x"}`, `{"#alert_name":"x"}`,
+		},
+		"escaped variable":       {`"\u0023alert_name"`, `{"alert_name":"x"}`, `"\u0023alert_name"`},
+		"##":                     {`"##alert_name"`, `{"alert_name":"x"}`, `"#x"`},
+		"quotes and backslashes": {`"#alert_name"`, `{"alert_name":"\"\\\/"}`, `"\"\\/"`},
+		"short escapes":          {`"#alert_name"`, `{"alert_name":"\b\f\n\r\t"}`, `"\b\f\n\r\t"`},
+		"C0 and DEL": {
+			`"#alert_name"`, `{"alert_name":"\u0001\u001f` + "\x7f" + `"}`, `"\u0001\u001f\u007f"`,
+		},
+		"markup": {`"#alert_name"`, `{"alert_name":"<b>&"}`, `"\u003cb\u003e\u0026"`},
+		"line separators": {
+			`"#alert_name"`, `{"alert_name":"` + "\u2028\u2029\u2027\u202a" + `"}`, `"\u2028\u2029` + "\u2027\u202a\"",
+		},
+		"NUL":       {`"#alert_name"`, `{"alert_name":"a\u0000b"}`, "\"a\uFFFDb\""},
+		"bad UTF-8": {`"#alert_name"`, "{\"alert_name\":\"a\xff\xc3b\"}", "\"a\uFFFD\uFFFDb\""},
+		"halves of pairs": {
+			`"#alert_name"`, `{"alert_name":"\ud800\udc00\ud800x\udc00"}`, "\"\U00010000\uFFFDx\uFFFD\"",
+		},
+		"bad text inside a list": {
+			`"#workspaces"`, "{\"workspaces\":[\"\\ud800\xff\\u0000\"]}", "\"[\\\"\uFFFD\uFFFD\uFFFD\\\"]\"",
+		},
+		"form": {`"#{alert_name}s"`, `{"alert_name":"x"}`, `"xs"`},
+	})
+}
+
+func TestRenderRawAndOddValues(t *testing.T) {
+	checkRender(t, map[string]renderCase{
+		"raw number":     {`[ "#{workspaces_count|raw}" ]`, `{"workspaces_count":1.50}`, `[ 1.50 ]`},
+		"raw boolean":    {`["#{workspaces_count|raw}"]`, `{"workspaces_count":true}`, `[true]`},
+		"raw null":       {`["#{workspaces_count|raw}"]`, `{"workspaces_count":null}`, `[null]`},
+		"raw absent":     {`["#{workspaces_count|raw}"]`, `{}`, `[null]`},
+		"raw text":       {`["#{alert_name|raw}"]`, `{"alert_name":"a\"<b"}`, `["a\"\u003cb"]`},
+		"raw empty text": {`["#{alert_name|raw}"]`, `{"alert_name":""}`, `[""]`},
+		"raw list": {
+			`["#{workspaces|raw}"]`,
+			`{"workspaces":[{"a": "\u003c\"&\u2028\ud800"}, 1]}`,
+			"[[{\"a\":\"\\u003c\\\"\\u0026\\u2028\uFFFD\"},1]]",
+		},
+		"raw of changed value":   {`["#{workspaces_count|trunc:1|raw}"]`, `{"workspaces_count":12}`, `["1"]`},
+		"raw of defaulted value": {`["#{workspaces_count|default:\"0\"|raw}"]`, `{}`, `["0"]`},
+		"raw with needless default": {
+			`["#{workspaces_count|default:\"0\"|raw}"]`, `{"workspaces_count":7}`, `[7]`,
+		},
+		"empty value of given name": {`"#alert_name"`, `{"alert_name":""}`, `""`},
+		"last of two equal names":   {`"#alert_name"`, `{"b":1,"alert_name":"x","a":2,"alert_name":"y"}`, `"y"`},
+		"unsorted names": {
+			`"#workspace_id #alert_name"`, `{"workspace_id":1,"z":0,"alert_name":"x"}`, `"1 x"`,
+		},
 		"name in another spelling":   {`"#alert_name"`, `{"\u0061lert_name":"x"}`, `"x"`},
 		"unknown names are ignored":  {`"#alert_name"`, `{"zzz":"x"}`, `""`},
 		"template without variables": {`[]`, `{"zzz":"x"}`, `[]`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := mustCompile(t, tt.source, Options{}).Render(nil, mustValues(t, tt.values), 0)
-			if err != nil || string(got) != tt.want {
-				t.Errorf("message = %s, %v, want %s", got, err, tt.want)
-			}
-		})
-	}
+	})
 }
 
 func TestFilters(t *testing.T) {
@@ -69,20 +109,26 @@ func TestFilters(t *testing.T) {
 		madrid = time.FixedZone("CET", 3600)
 	}
 	for name, tt := range map[string]struct{ filters, value, want string }{
-		"default of empty":           {`default:\"–\"`, ``, `–`},
-		"default of text":            {`default:\"–\"`, `x`, `x`},
-		"default with quotes":        {`default:\"a \\\"b\\\" \\\\ \u0022 \u005c\"`, ``, `a \"b\" \\ \" \\`},
-		"default with JSON escapes":  {`default:\"a\n\u00e9\ud83d\ude00\/\"`, ``, `a\né😀/`},
-		"default is not scanned":     {`default:\"#event_id #{event_id}|}\"`, ``, `#event_id #{event_id}|}`},
-		"default of nothing":         {`default:\"\"`, ``, ``},
-		"default then upper":         {`default:\"none\"|upper`, ``, `NONE`},
-		"upper then default":         {`upper|default:\"none\"`, ``, `none`},
-		"upper":                      {`upper`, `straße é`, `STRAßE É`},
-		"lower":                      {`lower`, `ÀB`, `àb`},
-		"urlquery":                   {`urlquery`, `a b&c=é/#`, `a+b%26c%3D%C3%A9%2F%23`},
-		"slack":                      {`slack`, `<!channel> & "x"`, `\u0026lt;!channel\u0026gt; \u0026amp; \"x\"`},
-		"markdown":                   {`markdown`, "[x](y) *a* _b_ `c` ~d~ <e> f|g \\", `\\[x\\](y) \\*a\\* \\_b\\_ \\` + "`c\\\\`" + ` \\~d\\~ \\\u003ce\\\u003e f\\|g \\\\`},
-		"markdown at line starts":    {`markdown`, "# a\n - b\r+ c\n=\n12. d\n3) e", `\\# a\n \\- b\r\\+ c\n\\=\n12\\. d\n3\\) e`},
+		"default of empty":          {`default:\"–\"`, ``, `–`},
+		"default of text":           {`default:\"–\"`, `x`, `x`},
+		"default with quotes":       {`default:\"a \\\"b\\\" \\\\ \u0022 \u005c\"`, ``, `a \"b\" \\ \" \\`},
+		"default with JSON escapes": {`default:\"a\n\u00e9\ud83d\ude00\/\"`, ``, `a\né😀/`},
+		"default is not scanned":    {`default:\"#event_id #{event_id}|}\"`, ``, `#event_id #{event_id}|}`},
+		"default of nothing":        {`default:\"\"`, ``, ``},
+		"default then upper":        {`default:\"none\"|upper`, ``, `NONE`},
+		"upper then default":        {`upper|default:\"none\"`, ``, `none`},
+		"upper":                     {`upper`, `straße é`, `STRAßE É`},
+		"lower":                     {`lower`, `ÀB`, `àb`},
+		"urlquery":                  {`urlquery`, `a b&c=é/#`, `a+b%26c%3D%C3%A9%2F%23`},
+		"slack":                     {`slack`, `<!channel> & "x"`, `\u0026lt;!channel\u0026gt; \u0026amp; \"x\"`},
+		"markdown": {
+			`markdown`,
+			"[x](y) *a* _b_ `c` ~d~ <e> f|g \\",
+			`\\[x\\](y) \\*a\\* \\_b\\_ \\` + "`c\\\\`" + ` \\~d\\~ \\\u003ce\\\u003e f\\|g \\\\`,
+		},
+		"markdown at line starts": {
+			`markdown`, "# a\n - b\r+ c\n=\n12. d\n3) e", `\\# a\n \\- b\r\\+ c\n\\=\n12\\. d\n3\\) e`,
+		},
 		"markdown leaves names":      {`markdown`, "PC-1 #3 v1.2 (a+b=c)", `PC-1 #3 v1.2 (a+b=c)`},
 		"trunc of short text":        {`trunc:3`, `abc`, `abc`},
 		"trunc":                      {`trunc:3`, `abcd`, `abc`},
@@ -93,14 +139,16 @@ func TestFilters(t *testing.T) {
 		"trunc keeps a flag":         {`trunc:3`, "é🇪🇸🇫🇷", "é🇪🇸"},
 		"trunc keeps CR LF":          {`trunc:2`, "a\r\nb", `a`},
 		"trunc of one long grapheme": {`trunc:2`, "e" + strings.Repeat("\u0301", 9), "e\u0301"},
-		"trunc far into a grapheme":  {`trunc:200`, "e" + strings.Repeat("\u0301", 999), "e" + strings.Repeat("\u0301", 199)},
-		"trunc far into wide text":   {`trunc:100`, strings.Repeat("日", 200), strings.Repeat("日", 100)},
-		"trunc then slack":           {`trunc:1|slack`, `<b>`, `\u0026lt;`},
-		"date":                       {`date:\"2006-01-02 15:04\"`, `2026-07-01T22:30:00Z`, `2026-07-02 00:30`},
-		"date with fraction":         {`date:\"05.000\"`, `2026-07-01T22:30:01.5+02:00`, `01.500`},
-		"date of something else":     {`date:\"2006\"`, `yesterday`, `yesterday`},
-		"date of empty":              {`date:\"2006\"|default:\"never\"`, ``, `never`},
-		"date with text":             {`date:\"[02/01] \\\"15h\\\"\"`, `2026-01-01T00:00:00Z`, `[01/01] \"01h\"`},
+		"trunc far into a grapheme": {
+			`trunc:200`, "e" + strings.Repeat("\u0301", 999), "e" + strings.Repeat("\u0301", 199),
+		},
+		"trunc far into wide text": {`trunc:100`, strings.Repeat("日", 200), strings.Repeat("日", 100)},
+		"trunc then slack":         {`trunc:1|slack`, `<b>`, `\u0026lt;`},
+		"date":                     {`date:\"2006-01-02 15:04\"`, `2026-07-01T22:30:00Z`, `2026-07-02 00:30`},
+		"date with fraction":       {`date:\"05.000\"`, `2026-07-01T22:30:01.5+02:00`, `01.500`},
+		"date of something else":   {`date:\"2006\"`, `yesterday`, `yesterday`},
+		"date of empty":            {`date:\"2006\"|default:\"never\"`, ``, `never`},
+		"date with text":           {`date:\"[02/01] \\\"15h\\\"\"`, `2026-01-01T00:00:00Z`, `[01/01] \"01h\"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tmpl := mustCompile(t, `"#{alert_name|`+tt.filters+`}"`, Options{TimeZone: madrid})

@@ -159,6 +159,6 @@ func testVocabulary() Vocabulary {
 		"workspaces", "workspaces_count",
 		"event_id", "webhook_id", "webhook_name", "delivery_id",
 	}
-	others := []string{"operation_id", "operation_result", "microservice_id", "microservice_name", "workspaces_names"}
+	others := []string{"operation_id", "operation_result", "microservice_id", "workspaces_names"}
 	return NewVocabulary(slices.Concat(available, others), available)
 }
