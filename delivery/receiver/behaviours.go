@@ -1,0 +1,167 @@
+package receiver
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"portalhooks/delivery/signature"
+)
+
+// MaxSlow is the longest that /slow waits before it answers.
+const MaxSlow = 60 * time.Second
+
+// A route is one kind of receiver.
+type route struct {
+	name    string // the first part of the path
+	example string
+	about   string
+	do      func(r *http.Request, rest string, body []byte) answer
+}
+
+func (s *Simulator) behaviours() []route {
+	return []route{
+		{"echo", "/echo", "accepts everything and returns the body", echo},
+		{"status", "/status/500", "answers with any status from 200 to 599", status},
+		{"slow", "/slow?ms=5000", "accepts after a pause of up to 60000 ms", slow},
+		{"gone", "/gone", "answers 410: the webhook should be disabled", gone},
+		{"ratelimit", "/ratelimit?every=2&after=1", "answers every n-th call with 429, Retry-After", s.rateLimit},
+		{"flaky", "/flaky?failures=2", "fails the first calls of each webhook-id, then accepts", s.fail},
+		{"teams", "/teams", "answers 200 with an error in the body, like the Teams connector", teams},
+		{"servicenow", "/servicenow", "answers 201 with a ticket number, like ServiceNow", s.serviceNow},
+		{"redirect", "/redirect", "answers 302 to /echo, which is not to be followed", redirect},
+	}
+}
+
+// answer picks the behaviour that r's path names.
+func (s *Simulator) answer(r *http.Request, body []byte) answer {
+	name, rest, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	for _, route := range s.routes {
+		if route.name == name && (rest == "" || name == "status") {
+			return route.do(r, rest, body)
+		}
+	}
+	return text(http.StatusNotFound, s.listing())
+}
+
+func (s *Simulator) listing() string {
+	var b strings.Builder
+	b.WriteString("There is no such simulated receiver. These exist:\n\n")
+	for _, route := range s.routes {
+		fmt.Fprintf(&b, "%-28s %s\n", route.example, route.about)
+	}
+	fmt.Fprintf(&b, "%-28s %s\n", "GET /requests?after=0",
+		"the last requests received; also path=/echo and limit=100")
+	fmt.Fprintf(&b, "%-28s %s", "DELETE /requests", "forgets them")
+	return b.String()
+}
+
+func echo(_ *http.Request, _ string, body []byte) answer {
+	// Never the sender's own content type: a browser would run what it is
+	// given on the origin of the server.
+	if json.Valid(body) {
+		return answer{status: http.StatusOK, kind: "application/json", body: body}
+	}
+	return answer{status: http.StatusOK, kind: plainText, body: body}
+}
+
+func status(_ *http.Request, rest string, _ []byte) answer {
+	code, err := strconv.Atoi(rest)
+	if err != nil || code < 200 || code > 599 {
+		return text(http.StatusBadRequest, "Ask for a status from 200 to 599, as in /status/503.")
+	}
+	return text(code, strings.TrimSpace(rest+" "+http.StatusText(code)))
+}
+
+func slow(r *http.Request, _ string, _ []byte) answer {
+	ms, ok := number(r, "ms", 1000)
+	if !ok {
+		return badNumber("ms")
+	}
+	pause := min(time.Duration(ms)*time.Millisecond, MaxSlow)
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return text(http.StatusOK, "Accepted after "+pause.String()+".")
+	case <-r.Context().Done():
+		return text(http.StatusServiceUnavailable, "The call ended before the pause did.")
+	}
+}
+
+func gone(*http.Request, string, []byte) answer {
+	return text(http.StatusGone, "This receiver is gone.")
+}
+
+func (s *Simulator) rateLimit(r *http.Request, _ string, _ []byte) answer {
+	every, ok := number(r, "every", 2)
+	if !ok || every == 0 {
+		return badNumber("every")
+	}
+	after, ok := number(r, "after", 1)
+	if !ok {
+		return badNumber("after")
+	}
+	if s.count(&s.limited)%every != 0 {
+		return text(http.StatusOK, "Accepted.")
+	}
+	reply := text(http.StatusTooManyRequests, "Too many requests.")
+	reply.header = map[string]string{"Retry-After": strconv.Itoa(after)}
+	return reply
+}
+
+func (s *Simulator) fail(r *http.Request, _ string, _ []byte) answer {
+	times, ok := number(r, "failures", 1)
+	if !ok {
+		return badNumber("failures")
+	}
+	call := s.flaky.call(r.Header.Get(signature.HeaderID))
+	if call <= times {
+		return text(http.StatusInternalServerError, fmt.Sprintf("Failing call %d of %d.", call, times))
+	}
+	return text(http.StatusOK, fmt.Sprintf("Accepted call %d.", call))
+}
+
+func teams(*http.Request, string, []byte) answer {
+	return text(http.StatusOK, "Webhook message delivery failed with error: "+
+		"Microsoft Teams endpoint returned HTTP error 429 with ContextId tcid=0.")
+}
+
+func (s *Simulator) serviceNow(*http.Request, string, []byte) answer {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails: the process ends first
+	key := hex.EncodeToString(id)
+	number := fmt.Sprintf("INC%07d", 10000+s.count(&s.tickets))
+	return answer{
+		status: http.StatusCreated, kind: "application/json",
+		header: map[string]string{"Location": "servicenow/" + key},
+		body:   fmt.Appendf(nil, `{"result":{"number":%q,"sys_id":%q}}`, number, key),
+	}
+}
+
+func redirect(*http.Request, string, []byte) answer {
+	reply := text(http.StatusFound, "Found.")
+	reply.header = map[string]string{"Location": "echo"} // relative, so that it holds below any path
+	return reply
+}
+
+const maxNumber = 1_000_000
+
+// number reads a whole number from the query of r.
+func number(r *http.Request, name string, fallback int) (int, bool) {
+	value := r.URL.Query().Get(name)
+	if value == "" {
+		return fallback, true
+	}
+	n, err := strconv.Atoi(value)
+	return n, err == nil && n >= 0 && n <= maxNumber
+}
+
+func badNumber(name string) answer {
+	return text(http.StatusBadRequest, fmt.Sprintf("%q must be a whole number up to %d.", name, maxNumber))
+}
