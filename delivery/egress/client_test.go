@@ -139,6 +139,20 @@ func TestDoGoesThroughItsProxy(t *testing.T) {
 	}
 }
 
+func TestDoReportsAProxyThatRefuses(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	defer proxy.Close()
+	client := newClient(t, Policy{Proxy: must(url.Parse(proxy.URL))}, Options{})
+	got := client.Do(t.Context(), Request{URL: "https://receiver.example/hook"})
+	if got.Outcome != ConnectError || got.RemoteAddr != "" {
+		t.Errorf("outcome = %s (%s), remote address %q", got.Outcome, got.Err, got.RemoteAddr)
+	}
+}
+
 func TestDoBlocksWithoutSayingWhere(t *testing.T) {
 	for name, raw := range map[string]string{
 		"address": "https://10.0.0.1/", "scheme": "http://example.com/", "port": "https://example.com:22/",

@@ -35,19 +35,19 @@ type dialer struct {
 // use the connection. The deadline is put back, or a hanging receiver would
 // leave dials behind.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if d.guard.policy.Proxy != nil {
-		// The transport then dials nothing but the proxy, which is the
-		// operator's and usually on a private address.
-		plain := net.Dialer{Timeout: d.net.Timeout}
-		return plain.DialContext(ctx, network, address)
-	}
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok {
 		return nil, errBlocked
 	}
 	ctx, cancel := context.WithDeadline(ctx, a.deadline.Add(dialGrace))
 	defer cancel()
-
+	if d.guard.policy.Proxy != nil {
+		// The transport then dials nothing but the proxy, which is the
+		// operator's and usually on a private address.
+		a.enter(connecting)
+		var plain net.Dialer
+		return plain.DialContext(ctx, network, address)
+	}
 	targets, err := d.resolve(ctx, a, address)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -61,9 +62,14 @@ func (a authority) leaf(edit func(*x509.Certificate)) tls.Certificate {
 // serveTLS serves 204 with config until the test ends.
 func serveTLS(t testing.TB, config *tls.Config) (url string) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return serveTLSWith(t, config, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
-	}))
+	})
+}
+
+func serveTLSWith(t testing.TB, config *tls.Config, do http.HandlerFunc) (url string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(do)
 	server.TLS = config
 	server.EnableHTTP2 = true
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -167,6 +173,56 @@ func TestDoSpeaksHTTP2AndSharesItsConnection(t *testing.T) {
 		if got.Outcome != Success || got.Timing.Reused != (i > 0) {
 			t.Errorf("call %d: %s (%s), reused %t", i, got.Outcome, got.Err, got.Timing.Reused)
 		}
+	}
+}
+
+func TestDoSurvivesFaultsOverHTTP2(t *testing.T) {
+	endless := func(w http.ResponseWriter) {
+		for _, err := w.Write(make([]byte, 1024)); err == nil; {
+			_, err = w.Write(make([]byte, 1024))
+		}
+	}
+	for name, tt := range map[string]struct {
+		do    http.HandlerFunc
+		limit time.Duration
+		want  Outcome
+		bytes int64
+	}{
+		"hangs before an answer": {func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		}, hangLimit, Timeout, 0},
+		"hangs in the body": {func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "abc")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, hangLimit, Timeout, 3},
+		"endless body": {func(w http.ResponseWriter, _ *http.Request) { endless(w) }, longLimit, Success, MaxRead},
+		"endless error body": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+			endless(w)
+		}, longLimit, HTTPError, MaxRead},
+		"large headers": {func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 200 {
+				w.Header().Set("X-"+strings.Repeat("a", i), strings.Repeat("v", 1024))
+			}
+		}, longLimit, ResponseError, 0},
+		"breaks off": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "abc")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, longLimit, ResponseError, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours := newAuthority(t)
+			p := loopback()
+			p.RootCAs = ours.pool()
+			url := serveTLSWith(t, &tls.Config{Certificates: []tls.Certificate{ours.leaf(nil)}}, tt.do)
+			got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: url, Body: []byte("{}"), Timeout: tt.limit})
+			if got.Outcome != tt.want || got.BodyBytes != tt.bytes {
+				t.Errorf("%s (%s) after %d bytes, want %s after %d",
+					got.Outcome, got.Err, got.BodyBytes, tt.want, tt.bytes)
+			}
+		})
 	}
 }
 
