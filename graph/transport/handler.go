@@ -11,7 +11,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"portalhooks/graph/limits"
 )
@@ -64,21 +63,6 @@ func newExecutor(schema graphql.ExecutableSchema, opts Options) *executor.Execut
 		exec.AroundResponses(opts.AroundResponses)
 	}
 	return exec
-}
-
-// introspection is the extension that shows the schema to those who may see it.
-type introspection struct {
-	allowed func(context.Context) bool
-}
-
-func (introspection) ExtensionName() string                   { return "Introspection" }
-func (introspection) Validate(graphql.ExecutableSchema) error { return nil }
-
-func (i introspection) MutateOperationContext(
-	ctx context.Context, opCtx *graphql.OperationContext,
-) *gqlerror.Error {
-	opCtx.DisableIntrospection = !i.allowed(ctx)
-	return nil
 }
 
 // ServeHTTP answers one request, which may be the upgrade to a WebSocket. It

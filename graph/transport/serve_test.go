@@ -118,6 +118,12 @@ func (a answer) code() string {
 // ask sends one request; pairs are header names and values.
 func ask(tb testing.TB, method, url, body string, pairs ...string) answer {
 	tb.Helper()
+	defer http.DefaultClient.CloseIdleConnections()
+	return askWith(tb, http.DefaultClient, method, url, body, pairs...)
+}
+
+func askWith(tb testing.TB, client *http.Client, method, url, body string, pairs ...string) answer {
+	tb.Helper()
 	r, err := http.NewRequestWithContext(tb.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		tb.Fatal(err)
@@ -130,11 +136,8 @@ func ask(tb testing.TB, method, url, body string, pairs ...string) answer {
 		if pairs[i+1] == "" {
 			r.Header.Del(pairs[i])
 		}
-		if pairs[i] == "Host" {
-			r.Host = pairs[i+1]
-		}
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := client.Do(r)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -149,7 +152,6 @@ func ask(tb testing.TB, method, url, body string, pairs ...string) answer {
 			tb.Fatalf("the answer is not JSON: %v: %s", err, data)
 		}
 	}
-	http.DefaultClient.CloseIdleConnections()
 	return a
 }
 
