@@ -75,13 +75,11 @@ func (c *compiler) walk(n node) {
 	}
 }
 
-// text compiles one string value. An escape is stepped over whole, so that
+// text compiles one string value as written. No escape has a "#" in it, so
 // \u0023 starts no variable.
 func (c *compiler) text(n node) {
 	for i, end := n.start+1, n.end-1; i < end; {
 		switch {
-		case c.source[i] == '\\':
-			i += 2
 		case c.source[i] != '#':
 			i++
 		case strings.HasPrefix(c.source[i+1:end], "{"):
@@ -173,16 +171,14 @@ func (c *compiler) key(n node) {
 		return
 	}
 	for i, end := n.start+1, n.end-1; i < end; i++ {
-		switch c.source[i] {
-		case '\\':
-			i++
-		case '#':
-			inside := strings.TrimPrefix(c.source[i+1:end], "{")
-			if name := c.vocabulary.match(inside); name != "" {
-				c.warn(i, CodeVariableInKey,
-					"Keys are sent as they are: #%s is not replaced here. Use it in a value.", name)
-				return
-			}
+		if c.source[i] != '#' {
+			continue
+		}
+		inside := strings.TrimPrefix(c.source[i+1:end], "{")
+		if name := c.vocabulary.match(inside); name != "" {
+			c.warn(i, CodeVariableInKey,
+				"Keys are sent as they are: #%s is not replaced here. Use it in a value.", name)
+			return
 		}
 	}
 }

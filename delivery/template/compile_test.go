@@ -130,9 +130,10 @@ func TestCompileExplainsBadTextAndLimits(t *testing.T) {
 		"duplicate key": {
 			"{\"a\":1,\n \"a\":2}", []string{"2:2 ERROR DUPLICATE_KEY"}, "line 1",
 		},
-		"duplicate when unescaped": {`{"a":1,"\u0061":2}`, []string{"1:8 ERROR DUPLICATE_KEY"}, "already"},
-		"same key elsewhere":       {source: `{"a":{"a":1},"b":[{"a":1}]}`},
-		"as deep as allowed":       {source: strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)},
+		"duplicate when unescaped":    {`{"a":1,"\u0061":2}`, []string{"1:8 ERROR DUPLICATE_KEY"}, "already"},
+		"same key elsewhere":          {source: `{"a":{"a":1},"b":[{"a":1}]}`},
+		"depth ends with its bracket": {source: "[" + strings.Repeat("[{}],", MaxDepth) + "{}]"},
+		"as deep as allowed":          {source: strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)},
 		"too deep": {
 			strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1),
 			[]string{"1:65 ERROR TOO_DEEP"},

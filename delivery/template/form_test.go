@@ -109,6 +109,9 @@ func TestCompileChecksFilters(t *testing.T) {
 			[]string{"1:63 ERROR TOO_MANY_FILTERS"},
 			"at most 8",
 		},
+		"open form far before another mistake": {
+			`["#{alert_name",1 2]`, []string{"1:15 ERROR BAD_FORM", "1:19 ERROR SYNTAX"}, "Add the }",
+		},
 		"goes on behind a bad form": {
 			`["#{x|y} #operation_id","#{alert_name|z}"]`,
 			[]string{

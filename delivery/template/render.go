@@ -67,7 +67,7 @@ func (t *Template) Render(dst []byte, values Values, limit int) ([]byte, error) 
 		}
 	}
 	w.literal(t.tail)
-	if w.full || len(w.dst) > w.limit {
+	if w.full {
 		return w.dst[:start], ErrTooLarge
 	}
 	return w.dst, nil
@@ -142,10 +142,10 @@ func (w *writer) variable(p *part, f *field) {
 }
 
 // escaped writes text with a set of characters escaped. Escaping never makes it
-// shorter, so a text that doesn't fit is not even begun.
+// shorter, so a text that doesn't fit is not even begun. One that outgrows the
+// limit is noticed by the next write: a literal always follows.
 func (w *writer) escaped(text string, low, high uint64) {
 	if w.fits(len(text)) {
 		w.dst = appendEscaped(w.dst, text, low, high, w.limit)
-		w.full = len(w.dst) > w.limit
 	}
 }

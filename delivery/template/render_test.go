@@ -209,6 +209,15 @@ func TestRenderLimit(t *testing.T) {
 	}
 }
 
+func TestRenderGivesUpInTheMiddleOfAValue(t *testing.T) {
+	tmpl := mustCompile(t, `"#alert_name"`, Options{})
+	text := strings.Repeat("\x01", MaxMessage-2) // six bytes each when escaped
+	got, err := tmpl.Render(nil, Values{}.With(Text{"alert_name", text}), 0)
+	if !errors.Is(err, ErrTooLarge) || cap(got) > 2*MaxMessage {
+		t.Errorf("error = %v after %d bytes, want ErrTooLarge soon after %d", err, cap(got), MaxMessage)
+	}
+}
+
 func TestRenderManyNames(t *testing.T) {
 	var names []string
 	for a := 'a'; a <= 'z'; a++ {
