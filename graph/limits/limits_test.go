@@ -3,6 +3,7 @@ package limits_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -218,5 +219,18 @@ func TestOneOfTakesOnlyVariablesThatAreNeverNull(t *testing.T) {
 	variables := map[string]any{"n": int64(1)}
 	if errs := create(exec, "query($n: Int!) {echo(choice: {number: $n})}", variables); len(errs) != 0 {
 		t.Errorf("a variable that is never null was refused: %v", errs)
+	}
+}
+
+// The query with which GraphiQL, code generators and our own console read a
+// schema is the largest one that must pass.
+func TestTheUsualIntrospectionQueryPasses(t *testing.T) {
+	exec, _ := newExecutor(t, limits.Limits{})
+	query, err := os.ReadFile("testdata/introspection.graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errs := create(exec, string(query), nil); len(errs) > 0 {
+		t.Error(errs)
 	}
 }
