@@ -1,0 +1,200 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// fakeKeys is a KeyStore in memory.
+type fakeKeys struct {
+	delivery.KeyStore
+	keys    map[string]delivery.APIKey
+	reads   int
+	touched int
+}
+
+func (f *fakeKeys) KeyByPrefix(_ context.Context, prefix string) (delivery.APIKey, error) {
+	f.reads++
+	k, ok := f.keys[prefix]
+	if !ok {
+		return k, delivery.Errorf(delivery.NotFound, "", "no such key")
+	}
+	return k, nil
+}
+
+func (f *fakeKeys) TouchKey(_ context.Context, id delivery.KeyID, at time.Time) error {
+	f.touched++
+	for prefix, k := range f.keys {
+		if k.ID == id {
+			k.LastUsedAt = at
+			f.keys[prefix] = k
+		}
+	}
+	return nil
+}
+
+var start = time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
+
+func issue(t *testing.T, store *fakeKeys, r KeyRequest) (delivery.APIKey, string) {
+	t.Helper()
+	k, text, err := NewKey(delivery.KeyID(len(store.keys)+1), r, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.keys[k.Prefix] = k
+	return k, text
+}
+
+func newKeys() (*Keys, *fakeKeys, *time.Time) {
+	store := &fakeKeys{keys: map[string]delivery.APIKey{}}
+	now := start
+	k := NewKeys(store)
+	k.now = func() time.Time { return now }
+	return k, store, &now
+}
+
+func TestKeyMakesItsCaller(t *testing.T) {
+	keys, store, _ := newKeys()
+	for role, tt := range map[delivery.KeyRole]struct {
+		org   delivery.OrgID
+		check func(delivery.Caller) bool
+	}{
+		delivery.PortalKey:   {7, func(c delivery.Caller) bool { return c.Portal && c.Scope == 7 && !c.Operator && len(c.Grants) == 0 }},
+		delivery.OperatorKey: {0, func(c delivery.Caller) bool { return c.Operator && !c.Portal && len(c.Grants) == 0 }},
+		delivery.AdminKey: {7, func(c delivery.Caller) bool {
+			return c.Grants[7] == delivery.Admin && len(c.Grants) == 1 && !c.Operator
+		}},
+		delivery.ViewerKey: {7, func(c delivery.Caller) bool { return c.Grants[7] == delivery.ViewerRole && !c.Portal }},
+	} {
+		_, text := issue(t, store, KeyRequest{Role: role, Org: tt.org, Name: "it", By: "test"})
+		caller, _, err := keys.Authenticate(t.Context(), text)
+		if err != nil || !tt.check(caller) || !strings.HasPrefix(caller.Name, "it (API key phk_") {
+			t.Errorf("%s: caller = %+v, %v", role, caller, err)
+		}
+	}
+}
+
+func TestKeyThatDoesNotWork(t *testing.T) {
+	keys, store, now := newKeys()
+	good, text := issue(t, store, KeyRequest{Role: delivery.PortalKey, Name: "it", ExpiresAt: start.Add(time.Hour)})
+	revoked, revokedText := issue(t, store, KeyRequest{Role: delivery.PortalKey, Name: "it"})
+	revoked.RevokedAt = start
+	store.keys[revoked.Prefix] = revoked
+	other := []byte(text)
+	other[len(other)-1] ^= 1
+
+	*now = start.Add(time.Minute)
+	for name, bad := range map[string]string{
+		"empty":                   "",
+		"another secret":          string(other),
+		"unknown prefix":          "phk_00000000" + text[len(good.Prefix):],
+		"too long":                text + "A",
+		"characters outside":      text[:len(text)-1] + "-",
+		"revoked":                 revokedText,
+		"nothing but the prefix":  good.Prefix,
+		"a token of another sort": "eyJhbGciOiJub25lIn0.e30.",
+	} {
+		caller, _, err := keys.Authenticate(t.Context(), bad)
+		if delivery.CodeOf(err) != delivery.Unauthenticated || caller.Known() {
+			t.Errorf("%s: caller = %+v, err = %v", name, caller, err)
+		}
+	}
+	if _, end, err := keys.Authenticate(t.Context(), text); err != nil || !end.Equal(start.Add(time.Hour)) {
+		t.Errorf("the good key: end = %v, err = %v", end, err)
+	}
+	*now = start.Add(time.Hour)
+	if _, _, err := keys.Authenticate(t.Context(), text); delivery.CodeOf(err) != delivery.Unauthenticated {
+		t.Errorf("an expired key that is still remembered: err = %v", err)
+	}
+}
+
+func TestKeyIsRememberedForAShortTime(t *testing.T) {
+	keys, store, now := newKeys()
+	k, text := issue(t, store, KeyRequest{Role: delivery.PortalKey, Name: "it"})
+	for range 3 {
+		if _, _, err := keys.Authenticate(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if store.reads != 1 || store.touched != 1 {
+		t.Errorf("reads = %d, touched = %d, want 1 and 1", store.reads, store.touched)
+	}
+	k.RevokedAt = *now
+	store.keys[k.Prefix] = k
+	*now = now.Add(keyTrust)
+	if _, _, err := keys.Authenticate(t.Context(), text); delivery.CodeOf(err) != delivery.Unauthenticated {
+		t.Errorf("a key revoked %s ago: err = %v", keyTrust, err)
+	}
+}
+
+func TestKeyRequestThatMakesNoSense(t *testing.T) {
+	for name, r := range map[string]KeyRequest{
+		"admin of nothing":   {Role: delivery.AdminKey, Name: "it"},
+		"viewer of nothing":  {Role: delivery.ViewerKey, Name: "it"},
+		"operator of one":    {Role: delivery.OperatorKey, Name: "it", Org: 7},
+		"unknown role":       {Role: "root", Name: "it"},
+		"no name":            {Role: delivery.PortalKey},
+		"a name too long":    {Role: delivery.PortalKey, Name: strings.Repeat("x", 201)},
+		"expired from birth": {Role: delivery.PortalKey, Name: "it", ExpiresAt: start},
+	} {
+		if _, _, err := NewKey(1, r, start); delivery.CodeOf(err) == "" {
+			t.Errorf("%s: err = %v, want one that says what to do", name, err)
+		}
+	}
+}
+
+func TestSignInWorksOnce(t *testing.T) {
+	grants := map[delivery.OrgID]delivery.Role{7: delivery.Admin}
+	sessions, token, err := NewSessions(func(context.Context) (map[delivery.OrgID]delivery.Role, error) {
+		return grants, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := start
+	sessions.now = func() time.Time { return now }
+	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: sessions}
+
+	visit := func(token string) *http.Response {
+		w := httptest.NewRecorder()
+		sessions.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/dev/sign-in?token="+token, nil))
+		return w.Result()
+	}
+	if got := visit("wrong").StatusCode; got != http.StatusForbidden {
+		t.Errorf("a wrong token: %d", got)
+	}
+	first := visit(token)
+	if first.StatusCode != http.StatusSeeOther || len(first.Cookies()) != 1 {
+		t.Fatalf("the token: %d, cookies %v", first.StatusCode, first.Cookies())
+	}
+	if got := visit(token).StatusCode; got != http.StatusForbidden {
+		t.Errorf("the token again: %d", got)
+	}
+	cookie := first.Cookies()[0]
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode {
+		t.Errorf("the cookie is %v", cookie)
+	}
+
+	r := httptest.NewRequest(http.MethodPost, "/graphql", nil)
+	if caller, _, err := a.Request(r); err != nil || caller.Known() {
+		t.Errorf("without a cookie: %+v, %v", caller, err)
+	}
+	r.AddCookie(cookie)
+	if caller, _, err := a.Request(r); err != nil || caller.Grants[7] != delivery.Admin || !caller.Operator {
+		t.Errorf("with the cookie: %+v, %v", caller, err)
+	}
+	now = now.Add(sessionLifetime)
+	if _, _, err := a.Request(r); delivery.CodeOf(err) != delivery.Unauthenticated {
+		t.Errorf("after the session's end: %v", err)
+	}
+	r.Header.Set("Authorization", "Basic eDp5")
+	if _, _, err := a.Request(r); delivery.CodeOf(err) != delivery.Unauthenticated {
+		t.Errorf("another scheme: %v", err)
+	}
+}

@@ -1,0 +1,107 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"sync"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+const (
+	sessionCookie   = "portalhooks_session"
+	sessionLifetime = 12 * time.Hour
+	sessionsKept    = 100
+)
+
+// Sessions are the signed-in people of development mode. They live in memory
+// and end with the process. Serve them on loopback only: whoever knows the
+// one-time token becomes an admin of every organization.
+type Sessions struct {
+	// grants returns what the developer holds: asked at each request, so that
+	// organizations learnt later are included.
+	grants func(context.Context) (map[delivery.OrgID]delivery.Role, error)
+	now    func() time.Time
+
+	mu       sync.Mutex
+	token    string               // the one-time token; empty when it was used
+	sessions map[string]time.Time // cookie value to the session's end
+}
+
+// NewSessions returns Sessions with a fresh one-time token.
+func NewSessions(
+	grants func(context.Context) (map[delivery.OrgID]delivery.Role, error),
+) (*Sessions, string, error) {
+	token, err := randomText(secretLength)
+	if err != nil {
+		return nil, "", err
+	}
+	s := &Sessions{grants: grants, now: time.Now, token: token, sessions: make(map[string]time.Time)}
+	return s, token, nil
+}
+
+// ServeHTTP signs in whoever brings the one-time token as ?token=… and sends
+// them to the console.
+func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "Open this URL in a browser.", http.StatusMethodNotAllowed)
+		return
+	}
+	id, ok, err := s.signIn(r.URL.Query().Get("token"))
+	if err != nil {
+		http.Error(w, "The server could not make a session. Try again.", http.StatusInternalServerError)
+		return
+	}
+	if !ok {
+		http.Error(w, "This sign-in URL was used already, or is not this server's. "+
+			"Restart the server to get a new one.", http.StatusForbidden)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: int(sessionLifetime.Seconds()),
+	})
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (s *Sessions) signIn(token string) (id string, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.token == "" || subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) != 1 {
+		return "", false, nil
+	}
+	if id, err = randomText(secretLength); err != nil {
+		return "", false, err
+	}
+	s.token = ""
+	if len(s.sessions) >= sessionsKept {
+		clear(s.sessions)
+	}
+	s.sessions[id] = s.now().Add(sessionLifetime)
+	return id, true, nil
+}
+
+// caller returns whom r's session cookie stands for: nobody without a cookie,
+// Unauthenticated with one that is unknown or over.
+func (s *Sessions) caller(r *http.Request) (delivery.Caller, time.Time, error) {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return delivery.Caller{}, time.Time{}, nil //nolint:nilerr // no cookie means nobody, not a fault
+	}
+	s.mu.Lock()
+	end, ok := s.sessions[cookie.Value]
+	s.mu.Unlock()
+	if !ok || !s.now().Before(end) {
+		return delivery.Caller{}, time.Time{}, delivery.Errorf(delivery.Unauthenticated, "",
+			"Your session is over. Sign in again with the URL that the server prints when it starts.")
+	}
+	grants, err := s.grants(r.Context())
+	if err != nil {
+		return delivery.Caller{}, time.Time{}, err
+	}
+	return delivery.Caller{Name: "developer", Operator: true, Grants: grants}, end, nil
+}
