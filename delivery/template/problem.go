@@ -76,6 +76,9 @@ func (p Problem) String() string {
 	return fmt.Sprintf("line %d, column %d: %s: %s", p.Line, p.Column, p.Code, p.Message)
 }
 
+// Blocks reports whether the problem keeps the template from being used.
+func (p Problem) Blocks() bool { return p.Severity == SeverityError }
+
 // A finding is a problem whose position is still an offset.
 type finding struct {
 	at      int

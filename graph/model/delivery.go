@@ -102,7 +102,7 @@ type Attempt struct {
 // AttemptSiblings are attempts that one resolver returned together.
 type AttemptSiblings struct {
 	All     []*delivery.LogEntry
-	Headers Field[[]delivery.Header]
+	Headers Field[[]*delivery.Header]
 }
 
 // NewAttempts shows the entries' attempts; an entry that is nil, or has none,

@@ -52,11 +52,3 @@ func (t EventType) ID() string { return EventTypePrefix + string(t.Type) }
 
 // Name is the name for programs.
 func (t EventType) Name() delivery.EventType { return t.Type }
-
-// Caption is the caption in the language, English if nil.
-func (t EventType) Caption(l *delivery.Locale) string {
-	if l == nil {
-		return t.TypeInfo.Caption("EN")
-	}
-	return t.TypeInfo.Caption(*l)
-}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"portalhooks/auth"
+	"portalhooks/delivery"
+	"portalhooks/delivery/egress"
+	"portalhooks/delivery/seal"
+	"portalhooks/ent"
+	"portalhooks/graph"
+	"portalhooks/graph/transport"
+)
+
+// An app is the server, put together: the store, the service over it, and the
+// API over that.
+type app struct {
+	settings *serveCmd
+	log      *slog.Logger
+	store    *ent.Store
+	owner    delivery.Owner
+	service  *delivery.Service
+	auth     *auth.Authenticator
+	api      *transport.Handler
+	metrics  *prometheus.Registry
+	dev      *development // nil in production
+}
+
+// How long this process's slot stays its own without a heartbeat. The service
+// beats every third of that.
+const slotLease = 6 * time.Second
+
+// Run serves until ctx ends, then finishes what was begun.
+func (c *serveCmd) Run(ctx context.Context, t terminal) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	a, err := newApp(ctx, c, newLogger(c, t), listener.Addr().String())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	a.greet(t, listener.Addr().String())
+	return errors.Join(a.run(ctx, listener), a.store.Close())
+}
+
+// newApp opens the store and puts the server together. Nothing runs yet.
+func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ *app, err error) {
+	a := &app{settings: c, log: log, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	keyring, err := c.keyring()
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = ent.Open(ctx, ent.Options{URL: c.Database, Logger: log}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.store.Close())
+		}
+	}()
+	if err := a.store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.store.Prepare(ctx, time.Now()); err != nil {
+		return nil, fmt.Errorf("prepare the database: %w", err)
+	}
+	host, _ := os.Hostname()
+	if a.owner, err = a.store.Join(ctx, fmt.Sprintf("%s:%d", host, os.Getpid()), slotLease); err != nil {
+		return nil, fmt.Errorf("take a slot among the servers of this database: %w", err)
+	}
+	a.service = delivery.New(a.store, a.serviceOptions(keyring))
+	a.auth = &auth.Authenticator{Keys: auth.NewKeys(a.store)}
+	if c.development() {
+		if a.dev, err = newDevelopment(ctx, a, addr); err != nil {
+			return nil, err
+		}
+		a.auth.Sessions = a.dev.sessions
+	} else if err := a.requireKey(ctx); err != nil {
+		return nil, err
+	}
+	a.api = graph.New(a.service, graph.Options{
+		Authenticate:   a.auth,
+		AllowedOrigins: c.AllowedOrigins,
+		Development:    c.development(),
+		Logger:         log,
+		Registry:       a.metrics,
+	})
+	return a, nil
+}
+
+func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
+	c := a.settings
+	policy := egress.Policy{
+		Allow: c.EgressAllow, AllowHTTP: c.EgressAllowHTTP, Ports: c.EgressPorts, Proxy: c.EgressProxy,
+	}
+	if c.development() {
+		policy.Allow = append(policy.Allow, loopbackNetworks...)
+		policy.AllowHTTP, policy.AnyPort = true, true
+	}
+	pages := make(map[delivery.ItemKind]string, len(c.ViewURL))
+	for kind, pattern := range c.ViewURL {
+		pages[delivery.ItemKind(kind)] = pattern
+	}
+	return delivery.Options{
+		Owner: a.owner, Keyring: keyring, Registry: a.metrics, Egress: policy, ViewURLs: pages,
+		Workers: c.Workers, PerHook: c.WebhookWorkers, Retention: c.Retention,
+		Version: version(), Logger: a.log,
+	}
+}
+
+// requireKey refuses to serve in production when nobody could call.
+func (a *app) requireKey(ctx context.Context) error {
+	keys, err := a.store.Keys(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(time.Now())) {
+			return nil
+		}
+	}
+	return errors.New("nobody could sign in: make an API key first, with the same --database, such as " +
+		"\"portalhooks key create --role portal --name portal\"")
+}
+
+// run serves on listener until ctx ends or a part fails. The API stops first,
+// so that everything it has acknowledged reaches the service, which then
+// finishes what is in flight.
+func (a *app) run(ctx context.Context, listener net.Listener) error {
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer stopServing()
+		return a.serveHTTP(groupCtx, listener)
+	})
+	group.Go(func() error { return a.serveMetrics(groupCtx) })
+	group.Go(func() error { return a.service.Run(serving) })
+	return group.Wait()
+}
+
+// How long requests that are under way may take to end.
+const httpDrain = 15 * time.Second
+
+// serveHTTP serves the API until ctx ends.
+func (a *app) serveHTTP(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           a.routes(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	a.log.InfoContext(ctx, "stopping: finishing what was begun")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
+	defer cancel()
+	err := errors.Join(a.api.Shutdown(drain), server.Shutdown(drain))
+	if err != nil {
+		err = errors.Join(err, server.Close())
+	}
+	<-failed
+	return err
+}
+
+// serveMetrics serves /metrics on its own address, if there is one, until ctx
+// ends.
+func (a *app) serveMetrics(ctx context.Context) error {
+	if a.settings.MetricsListen == "" {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.settings.MetricsListen)
+	if err != nil {
+		return fmt.Errorf("listen for metrics: %w", err)
+	}
+	server := &http.Server{Handler: a.metricsPage(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return nil
+}
+
+// newLogger returns the logger that the settings ask for. It writes to the
+// error stream: standard output is for what a command answers.
+func newLogger(c *serveCmd, t terminal) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the levels: the command line has checked
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(t.err, opts))
+	}
+	return slog.New(slog.NewTextHandler(t.err, opts))
+}

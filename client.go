@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+)
+
+// serverFlags say which server a command talks to. Without them the command
+// finds a server in development mode that was started in the same folder.
+type serverFlags struct {
+	URL string `name:"url" help:"The server, such as https://hooks.example.com." placeholder:"URL"`
+	Key string `help:"API key; better given as PORTALHOOKS_KEY, which other users can't see." placeholder:"KEY"`
+}
+
+// A client talks to a server's GraphQL API.
+type client struct {
+	endpoint string
+	key      string
+	http     *http.Client
+}
+
+// connect returns a client. Local picks the key from a development server's
+// credentials.
+func (f serverFlags) connect(local func(localCredentials) string) (*client, error) {
+	if f.URL == "" || f.Key == "" {
+		found, err := readCredentials(filepath.Join(dataFolder, credentialFile))
+		if err != nil {
+			return nil, errors.New("say which server and which API key with --url and --key " +
+				"(or PORTALHOOKS_URL and PORTALHOOKS_KEY), or start a server in this folder first")
+		}
+		if f.URL == "" {
+			f.URL = found.URL
+		}
+		if f.Key == "" {
+			f.Key = local(found)
+		}
+	}
+	return &client{strings.TrimSuffix(f.URL, "/") + "/graphql", f.Key, &http.Client{}}, nil
+}
+
+// A graphQLError is one entry of an answer's errors.
+type graphQLError struct {
+	Message    string `json:"message"`
+	Extensions struct {
+		Code string `json:"code"`
+	} `json:"extensions"`
+}
+
+// answerLimit bounds what is read of an answer.
+const answerLimit = 64 << 20
+
+// post sends one operation and returns the response, whose body the caller
+// closes.
+func (c *client) post(ctx context.Context, query string, variables any, accept string) (*http.Response, error) {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", accept)
+	req.Header.Set("Authorization", "Bearer "+c.key)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("reach the server: %w", err)
+	}
+	return resp, nil
+}
+
+// do sends one query or mutation and decodes its data into out.
+func (c *client) do(ctx context.Context, query string, variables, out any) error {
+	resp, err := c.post(ctx, query, variables, "application/graphql-response+json, application/json")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return decodeAnswer(resp.Status, resp.Body, out)
+}
+
+func decodeAnswer(status string, body io.Reader, out any) error {
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []graphQLError  `json:"errors"`
+	}
+	if err := json.NewDecoder(io.LimitReader(body, answerLimit)).Decode(&answer); err != nil {
+		return fmt.Errorf("the server answered %s, which is not GraphQL: is the URL right?", status)
+	}
+	if len(answer.Errors) > 0 {
+		return fmt.Errorf("the server refused (%s): %s", answer.Errors[0].Extensions.Code, answer.Errors[0].Message)
+	}
+	return json.Unmarshal(answer.Data, out)
+}

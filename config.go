@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+
+	"portalhooks/delivery"
+)
+
+// A command is one of the program's commands with its settings.
+type command interface {
+	Run(ctx context.Context, t terminal) error
+}
+
+// commands is the command line. Each flag is also an environment variable
+// (PORTALHOOKS_ and its name in capitals) and a key of the YAML file.
+type commands struct {
+	Config kong.ConfigFlag `help:"YAML file with settings: each flag's name, without dashes in front, is a key." placeholder:"FILE"`
+
+	Serve       serveCmd       `cmd:"" default:"withargs" help:"Serve the API and deliver webhooks (what happens without a command)."`
+	Key         keyCmd         `cmd:"" help:"Make, list and revoke API keys."`
+	Ingest      ingestCmd      `cmd:"" help:"Submit events to a running server."`
+	Tail        tailCmd        `cmd:"" help:"Watch deliveries live."`
+	Receiver    receiverCmd    `cmd:"" help:"Run simulated receivers to try webhooks on."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database's tables up to date, or show how they stand."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 when a running server is ready, with 1 when it is not."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+}
+
+// databaseFlag is for every command that opens the database.
+type databaseFlag struct {
+	Database string `help:"Where data is kept: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME." default:"sqlite:data/portalhooks.db"`
+}
+
+// serveCmd holds the server's settings.
+type serveCmd struct {
+	databaseFlag
+	Listen            string            `help:"Address to listen on. Anything but loopback turns development mode off." default:"127.0.0.1:8080"`
+	Production        bool              `help:"Turn development mode off on loopback too."`
+	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server; http://LISTEN if left out." placeholder:"URL"`
+	AllowedOrigins    []string          `help:"Origins of web pages that may call the API besides the server's own." placeholder:"ORIGIN"`
+	MetricsListen     string            `help:"Address for /metrics. Left out: on the main listener in development mode, else nowhere." placeholder:"ADDR"`
+	EncryptionKeyFile string            `help:"File with the keys that seal secrets, one ID:BASE64 a line, the first one seals. In development mode it is made." placeholder:"FILE"`
+	EgressAllow       []netip.Prefix    `help:"Networks that webhooks may be sent to although they are not public." placeholder:"CIDR"`
+	EgressAllowHTTP   bool              `name:"egress-allow-http" help:"Allow http:// targets."`
+	EgressPorts       []uint16          `help:"Ports that webhooks may be sent to." default:"80,443,8080,8443"`
+	EgressProxy       *url.URL          `help:"HTTP proxy for all webhooks; it must do the filtering of addresses." placeholder:"URL"`
+	ViewURL           map[string]string `name:"view-url" help:"Portal's page about an item, by kind, with {id} in it, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
+	Workers           int               `help:"Attempts in flight at once." default:"64"`
+	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook." default:"8"`
+	Retention         time.Duration     `help:"How long events and finished deliveries are kept." default:"720h"`
+	LogFormat         string            `help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	LogLevel          string            `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+}
+
+var errHelpShown = errors.New("help was shown")
+
+// parse reads the command line, the environment and the settings file.
+func parse(args []string, stdout, stderr io.Writer) (command, error) {
+	var all commands
+	helped := false
+	parser, err := kong.New(&all,
+		kong.Name("portalhooks"),
+		kong.Description("Webhooks for Portal: events in, signed messages out, every delivery seen live."),
+		kong.DefaultEnvars("PORTALHOOKS"),
+		kong.Configuration(loadSettings),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("build the command line: %w", err)
+	}
+	selected, err := parser.Parse(args)
+	if helped {
+		return nil, errHelpShown
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w (see portalhooks --help)", err)
+	}
+	cmd, ok := selected.Selected().Target.Addr().Interface().(command)
+	if !ok {
+		return nil, fmt.Errorf("say what to do: see portalhooks %s --help", selected.Selected().Name)
+	}
+	return cmd, nil
+}
+
+// loadSettings reads the YAML file. An unknown key is an error: a misspelt
+// setting must not be ignored.
+func loadSettings(r io.Reader) (kong.Resolver, error) {
+	values := map[string]any{}
+	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the settings file: %w", err)
+	}
+	return settingsFile{values}, nil
+}
+
+type settingsFile struct{ values map[string]any }
+
+// Validate implements [kong.Resolver].
+func (f settingsFile) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			known[flag.Name] = true
+		}
+		return next(nil)
+	})
+	for key := range f.values {
+		if !known[key] {
+			return fmt.Errorf("the settings file has the key %q, which is no setting", key)
+		}
+	}
+	return nil
+}
+
+// Resolve implements [kong.Resolver].
+func (f settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	switch v := f.values[flag.Name].(type) {
+	case []any:
+		texts := make([]string, len(v))
+		for i, one := range v {
+			texts[i] = fmt.Sprint(one)
+		}
+		return strings.Join(texts, ","), nil
+	case map[string]any:
+		pairs := make([]string, 0, len(v))
+		for key, one := range v {
+			pairs = append(pairs, fmt.Sprintf("%s=%v", key, one))
+		}
+		slices.Sort(pairs)
+		return strings.Join(pairs, ";"), nil
+	case nil:
+		return nil, nil
+	default:
+		return fmt.Sprint(v), nil
+	}
+}
+
+// development reports whether the server runs in development mode: loopback
+// only, with nothing to set up.
+func (c *serveCmd) development() bool { return !c.Production && isLoopback(c.Listen) }
+
+// check refuses settings that can't work, before anything is opened.
+func (c *serveCmd) check() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("--listen is an address such as 127.0.0.1:8080 or :8080, not %q", c.Listen)
+	}
+	if c.Workers < 1 || c.Workers > 10_000 || c.WebhookWorkers < 1 || c.WebhookWorkers > c.Workers {
+		return errors.New("--workers is 1 to 10000, and --webhook-workers no more than that")
+	}
+	if c.Retention < time.Hour {
+		return errors.New("--retention is at least 1h")
+	}
+	for kind, pattern := range c.ViewURL {
+		u, err := url.Parse(pattern)
+		if err != nil || u.Host == "" || !strings.Contains(pattern, "{id}") {
+			return fmt.Errorf("--view-url %s=%s: the URL is absolute and has {id} in it", kind, pattern)
+		}
+		switch delivery.ItemKind(kind) {
+		case delivery.AlertItem, delivery.MicroserviceItem, delivery.ObjectItem, delivery.OperationItem:
+		default:
+			return fmt.Errorf("--view-url %s: the kinds are ALERT, MICROSERVICE, OBJECT and OPERATION", kind)
+		}
+	}
+	if !c.development() && c.EncryptionKeyFile == "" {
+		return errors.New("production needs --encryption-key-file: make one with " +
+			"\"(printf 'k1:'; openssl rand -base64 32) > portalhooks.key\" and keep a copy of it in a safe place")
+	}
+	if c.EncryptionKeyFile != "" && !c.development() {
+		if _, err := os.Stat(c.EncryptionKeyFile); err != nil {
+			return fmt.Errorf("--encryption-key-file: %w", err)
+		}
+	}
+	return nil
+}
+
+// isLoopback reports whether addr can be reached from this machine only.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"portalhooks/auth"
+	"portalhooks/delivery"
+	"portalhooks/delivery/receiver"
+	"portalhooks/delivery/seal"
+)
+
+// What development mode keeps beside the SQLite database.
+const (
+	dataFolder     = "data"
+	keyFileName    = "encryption.key"
+	credentialFile = "local.json"
+)
+
+// loopbackNetworks are where webhooks may be sent to in development mode
+// although they are not public.
+var loopbackNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// A development is what a server on loopback has so that nothing needs to be
+// set up: demo data, simulated receivers, a sign-in URL, and credentials that
+// the program's own commands find by themselves.
+type development struct {
+	sessions *auth.Sessions
+	token    string
+	receiver http.Handler
+}
+
+// localCredentials are for commands on the same machine.
+type localCredentials struct {
+	URL      string `json:"url"`
+	Portal   string `json:"portal"`   // an API key that may submit events
+	Operator string `json:"operator"` // an API key that may watch everything
+}
+
+// newDevelopment fills an empty database with the demo organization and makes
+// the ways to sign in. Addr is where the server listens.
+func newDevelopment(ctx context.Context, a *app, addr string) (*development, error) {
+	base := "http://" + addr
+	if err := a.service.Seed(ctx, base+"/dev/receiver"); err != nil {
+		return nil, fmt.Errorf("make the demo organization: %w", err)
+	}
+	if err := writeCredentials(ctx, a, base); err != nil {
+		return nil, err
+	}
+	sessions, token, err := auth.NewSessions(func(ctx context.Context) (map[delivery.OrgID]delivery.Role, error) {
+		return adminEverywhere(ctx, a.store)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &development{
+		sessions: sessions,
+		token:    token,
+		receiver: receiver.New(receiver.Options{Verify: a.service.VerifyCall}),
+	}, nil
+}
+
+// adminEverywhere grants the first hundred organizations: development mode has
+// a few.
+func adminEverywhere(
+	ctx context.Context, store delivery.OrganizationStore,
+) (map[delivery.OrgID]delivery.Role, error) {
+	orgs, err := store.Organizations(ctx, nil, "", delivery.Page{First: delivery.MaxPageSize})
+	if err != nil {
+		return nil, err
+	}
+	grants := make(map[delivery.OrgID]delivery.Role, len(orgs.Items))
+	for _, o := range orgs.Items {
+		grants[o.ID] = delivery.Admin
+	}
+	return grants, nil
+}
+
+// writeCredentials makes sure that the file with the local credentials holds
+// keys that work.
+func writeCredentials(ctx context.Context, a *app, base string) error {
+	path := filepath.Join(dataFolder, credentialFile)
+	had, _ := readCredentials(path)
+	have := localCredentials{URL: base}
+	for _, want := range []struct {
+		role delivery.KeyRole
+		old  string
+		text *string
+	}{
+		{delivery.PortalKey, had.Portal, &have.Portal},
+		{delivery.OperatorKey, had.Operator, &have.Operator},
+	} {
+		if _, _, err := a.auth.Keys.Authenticate(ctx, want.old); err == nil {
+			*want.text = want.old
+			continue
+		}
+		request := auth.KeyRequest{Role: want.role, Name: "local " + string(want.role), By: "development mode"}
+		text, err := issueKey(ctx, a.store, a.owner, request)
+		if err != nil {
+			return err
+		}
+		*want.text = text
+	}
+	content, err := json.MarshalIndent(have, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writePrivate(path, append(content, '\n'))
+}
+
+func readCredentials(path string) (localCredentials, error) {
+	var c localCredentials
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(content, &c)
+}
+
+// writePrivate writes a file that only its owner may read.
+func writePrivate(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o600)
+}
+
+// keyring reads the encryption keys. In development mode a missing file is
+// made.
+func (c *serveCmd) keyring() (*seal.Keyring, error) {
+	path := c.EncryptionKeyFile
+	if path == "" {
+		path = filepath.Join(dataFolder, keyFileName)
+	}
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && c.development() {
+		content, err = makeKeyFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the encryption keys: %w", err)
+	}
+	keys, err := seal.ParseKeyFile(content)
+	if err != nil {
+		return nil, fmt.Errorf("read the encryption keys in %s: %w", path, err)
+	}
+	return seal.NewKeyring(keys...)
+}
+
+func makeKeyFile(path string) ([]byte, error) {
+	key, err := seal.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	content := []byte("# Opens the secrets in the database beside it. Whoever loses it loses them.\n" +
+		seal.FormatKey(key) + "\n")
+	return content, writePrivate(path, content)
+}
+
+// greet tells whoever started the server what to do next.
+func (a *app) greet(t terminal, addr string) {
+	if a.dev == nil {
+		a.log.Info("serving", "address", addr, "version", version(), "slot", a.owner.Slot)
+		return
+	}
+	program := programName()
+	fmt.Fprintf(t.out, "Portalhooks is ready. Sign in once:  http://%s/dev/sign-in?token=%s\n", addr, a.dev.token)
+	fmt.Fprintf(t.out, "Watch every delivery live:           %s tail\n", program)
+	fmt.Fprintf(t.out, "Send an event, in another terminal:  %s ingest examples/restart.jsonl\n", program)
+}
+
+// programName returns how this program was called: "go run ." leaves its
+// binary in a folder for builds.
+func programName() string {
+	path, err := os.Executable()
+	if err != nil || strings.Contains(path, string(filepath.Separator)+"go-build") {
+		return "go run ."
+	}
+	return os.Args[0]
+}
+
+// startupTimeout bounds what a command does before it serves or answers.
+const startupTimeout = 30 * time.Second

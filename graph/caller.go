@@ -1,0 +1,49 @@
+package graph
+
+import (
+	"context"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// An identity is who is calling and until when that holds.
+type identity struct {
+	caller delivery.Caller
+	end    time.Time // zero: without end
+}
+
+type identityKey struct{}
+
+func withIdentity(ctx context.Context, i identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, i)
+}
+
+func identityOf(ctx context.Context) identity {
+	i, _ := ctx.Value(identityKey{}).(identity)
+	return i
+}
+
+// callerOf returns who is calling; the zero Caller is nobody.
+func callerOf(ctx context.Context) delivery.Caller { return identityOf(ctx).caller }
+
+// initConnection admits a WebSocket connection: by the Authorization in the
+// payload of its connection_init, or as whom the upgrade's headers and cookies
+// have shown.
+func initConnection(
+	ctx context.Context, authenticate Authenticator, payload map[string]any,
+) (context.Context, time.Time, error) {
+	for _, name := range []string{"Authorization", "authorization"} {
+		value, ok := payload[name].(string)
+		if !ok {
+			continue
+		}
+		caller, end, err := authenticate.Authorization(ctx, value)
+		if err != nil {
+			return ctx, time.Time{}, coded(err)
+		}
+		return withIdentity(ctx, identity{caller, end}), end, nil
+	}
+	i := identityOf(ctx)
+	return ctx, i.end, nil
+}

@@ -1,0 +1,54 @@
+package graph
+
+import (
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+)
+
+// complexity says what a field costs: a list as many times its element as it
+// may have, everything else one more than what is inside it.
+func complexity() gen.ComplexityRoot {
+	var c gen.ComplexityRoot
+	c.Query.Organizations = func(child int, _ *string, first *int32, _ *string) int { return list(child, first, nil) }
+	c.Query.Nodes = func(child int, ids []string) int { return 1 + len(ids)*child }
+	c.Query.Deliveries = func(child int, first *int32, _ *string, last *int32, _ *string, _ *gen.DeliveryFilter) int {
+		return list(child, first, last)
+	}
+	c.Organization.Webhooks = func(
+		child int, first *int32, _ *string, last *int32, _ *string, _ *gen.WebhookFilter, _ *gen.WebhookOrder,
+	) int {
+		return list(child, first, last)
+	}
+	c.Organization.Items = func(child int, _ delivery.ItemKind, _ *string, _ *bool, first *int32, _ *string) int {
+		return list(child, first, nil)
+	}
+	c.Organization.Events = func(child int, first *int32, _ *string, _ *gen.EventFilter) int {
+		return list(child, first, nil)
+	}
+	c.Organization.Deliveries = func(
+		child int, first *int32, _ *string, last *int32, _ *string, _ *gen.DeliveryFilter,
+	) int {
+		return list(child, first, last)
+	}
+	c.Webhook.Versions = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
+	c.Webhook.Deliveries = func(child int, first *int32, _ *string, _ *gen.DeliveryFilter) int {
+		return list(child, first, nil)
+	}
+	c.Event.Deliveries = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
+	// Lists without arguments: what they have as a rule.
+	c.Webhook.Overlaps = func(child int) int { return 1 + usual*child }
+	c.Event.Evaluation = func(child int) int { return 1 + delivery.DefaultPageSize*child }
+	c.Delivery.Attempts = func(child int) int { return 1 + usual*child }
+	return c
+}
+
+// usual is how many elements a short list is taken to have.
+const usual = 3
+
+func list(child int, first, last *int32) int {
+	n := max(value(first), value(last))
+	if n < 1 {
+		n = delivery.DefaultPageSize
+	}
+	return 1 + int(min(n, delivery.MaxPageSize))*child
+}

@@ -1,0 +1,10 @@
+// Package graph answers GraphQL. A resolver finds out who is calling, makes one
+// call of delivery.Service and shows the result; rules live in the service.
+//
+// Expected mistakes in a mutation's input become its payload's userErrors.
+// Every other failure leaves through one presenter with extensions.code; what
+// is private to the server leaves as INTERNAL with a request id, and is logged.
+//
+// Fields that need the store load it for all things that were returned
+// together: see package graph/model.
+package graph

@@ -1,0 +1,150 @@
+package graph
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+	"portalhooks/graph/model"
+	"portalhooks/graph/transport"
+)
+
+// topLevel gives the codes that leave as errors of the whole operation; all
+// other codes speak of the input and are BAD_USER_INPUT there.
+var topLevel = map[delivery.Code]string{
+	delivery.NotFound:        "NOT_FOUND",
+	delivery.LimitExceeded:   transport.CodeLimit,
+	delivery.Unauthenticated: transport.CodeUnauthenticated,
+	delivery.Forbidden:       transport.CodeForbidden,
+	delivery.Unavailable:     transport.CodeUnavailable,
+}
+
+// coded returns err as a GraphQL error when a person may see it; otherwise err
+// itself, which the presenter hides.
+func coded(err error) error {
+	e, ok := errors.AsType[*delivery.Error](err)
+	if !ok {
+		return err
+	}
+	code, ok := topLevel[e.Code]
+	if !ok {
+		code = transport.CodeBadInput
+	}
+	shown := &gqlerror.Error{Message: err.Error(), Extensions: map[string]any{"code": code}}
+	if e.Field != "" {
+		shown.Extensions["field"] = e.Field
+	}
+	return shown
+}
+
+// A presenter decides what a client sees of an error.
+type presenter struct{ log *slog.Logger }
+
+func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
+	var e *gqlerror.Error
+	if !errors.As(coded(err), &e) || (e.Extensions["code"] == nil && e.Err != nil) {
+		if e != nil {
+			if inner, ok := coded(e.Err).(*gqlerror.Error); ok { //nolint:errorlint // made by coded just now
+				inner.Path, inner.Locations = e.Path, e.Locations
+				return inner
+			}
+		}
+		return p.hide(ctx, err)
+	}
+	if e.Path == nil {
+		e.Path = graphql.GetPath(ctx)
+	}
+	return e
+}
+
+// hide logs what is private to the server and shows only where to find it.
+func (p *presenter) hide(ctx context.Context, err error) *gqlerror.Error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &gqlerror.Error{
+			Message: "This took too long. Ask for less, or try again.", Path: graphql.GetPath(ctx),
+			Extensions: map[string]any{"code": transport.CodeUnavailable},
+		}
+	}
+	id := rand.Text()
+	if !errors.Is(err, context.Canceled) {
+		p.log.ErrorContext(ctx, "answer a GraphQL operation", "err", err, "request", id)
+	}
+	return &gqlerror.Error{
+		Message: "Something went wrong on the server. Its log has more under this request id.",
+		Path:    graphql.GetPath(ctx),
+		Extensions: map[string]any{
+			"code": transport.CodeInternal, "requestId": id,
+		},
+	}
+}
+
+// userErrors splits err into what the caller can put right in the input and
+// everything else, of which there is nothing when the second result is nil.
+func (r *Resolver) userErrors(ctx context.Context, err error) ([]*gen.UserError, error) {
+	shown := []*gen.UserError{}
+	if err == nil {
+		return shown, nil
+	}
+	all, ok := errors.AsType[delivery.Errors](err)
+	if !ok {
+		one, ok := errors.AsType[*delivery.Error](err)
+		if !ok {
+			return shown, err
+		}
+		all = delivery.Errors{one}
+	}
+	for _, e := range all {
+		switch e.Code {
+		case delivery.Unauthenticated, delivery.Forbidden, delivery.Unavailable:
+			return shown, err
+		}
+		one, err := r.userError(ctx, e)
+		if err != nil {
+			return shown, err
+		}
+		shown = append(shown, one)
+	}
+	return shown, nil
+}
+
+func (r *Resolver) userError(ctx context.Context, e *delivery.Error) (*gen.UserError, error) {
+	shown := &gen.UserError{Code: e.Code, Message: e.Message, Field: optional(e.Field)}
+	if e.Line > 0 {
+		line, column := int32(e.Line), int32(e.Column)
+		shown.Line, shown.Column = &line, &column
+	}
+	if e.Twin != 0 {
+		twin, err := r.Service.WebhooksByID(ctx, callerOf(ctx), []delivery.WebhookID{e.Twin})
+		if err != nil {
+			return nil, err
+		}
+		shown.Webhook = model.NewWebhook(twin[0])
+	}
+	return shown, nil
+}
+
+// warnings shows what was accepted but deserves a look.
+func (r *Resolver) warnings(ctx context.Context, all []delivery.Warning) ([]*gen.Warning, error) {
+	shown := make([]*gen.Warning, len(all))
+	for i, w := range all {
+		shown[i] = &gen.Warning{Code: w.Code, Message: w.Message, Field: optional(w.Field)}
+		if w.Line > 0 {
+			line, column := int32(w.Line), int32(w.Column)
+			shown[i].Line, shown[i].Column = &line, &column
+		}
+		if w.Webhook != 0 {
+			other, err := r.Service.WebhooksByID(ctx, callerOf(ctx), []delivery.WebhookID{w.Webhook})
+			if err != nil {
+				return nil, err
+			}
+			shown[i].Webhook = model.NewWebhook(other[0])
+		}
+	}
+	return shown, nil
+}

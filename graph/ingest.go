@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"strings"
+	"time"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+)
+
+// reportOf reads one report of Portal's. The service checks it.
+func reportOf(in *gen.PortalEventInput) delivery.Report {
+	r := delivery.Report{
+		OrganizationID:   in.OrganizationID,
+		OrganizationName: value(in.OrganizationName),
+		SourceEventID:    in.SourceEventID,
+		OccurredAt:       value(in.OccurredAt),
+	}
+	if e := in.Event.ActiveAlert; e != nil {
+		r.ActiveAlert = alertOf(e)
+	}
+	if e := in.Event.MicroserviceExecution; e != nil {
+		r.MicroserviceExecution = &delivery.MicroserviceReport{
+			OperationID: e.OperationID, Microservice: *itemOf(e.Microservice), Workspaces: executionsOf(e.Workspaces),
+		}
+	}
+	if e := in.Event.ObjectChange; e != nil {
+		r.ObjectChange = objectOf(e)
+	}
+	if e := in.Event.Operation; e != nil {
+		r.Operation = operationOf(e)
+	}
+	return r
+}
+
+func alertOf(in *gen.ActiveAlertInput) *delivery.ActiveAlertReport {
+	a := in.Alert
+	out := &delivery.ActiveAlertReport{Alert: delivery.ReportedAlert{
+		ID: a.ID, Name: a.Name, Information: value(a.Information), Start: a.Start, Element: value(a.Element),
+		Severity: string(value(a.Severity)), Category: value(a.Category), ViewURL: value(a.ViewURL),
+	}}
+	if in.Workspace != nil {
+		w := workspaceOf(in.Workspace)
+		out.Workspace = &w
+	}
+	return out
+}
+
+func objectOf(in *gen.ObjectChangeInput) *delivery.ObjectReport {
+	out := &delivery.ObjectReport{
+		Action: string(in.Action), TypeID: in.Object.TypeID, TypeName: value(in.Object.TypeName),
+		ID: in.Object.ID, Name: in.Object.Name,
+		User: delivery.ReportedUser{ID: value(in.User.ID), Name: in.User.Name, Email: value(in.User.Email)},
+	}
+	for _, c := range in.Object.Changes {
+		out.Changes = append(out.Changes, delivery.FieldChange{
+			Property: c.Property, OriginalValue: c.OriginalValue, NewValue: c.NewValue,
+		})
+	}
+	return out
+}
+
+func operationOf(in *gen.OperationInput) *delivery.OperationReport {
+	return &delivery.OperationReport{
+		OperationID: in.OperationID, TypeID: in.TypeID, TypeName: in.TypeName,
+		Description: value(in.Description), InitiatedBy: value(in.InitiatedBy),
+		StartDate: in.StartDate, EndDate: value(in.EndDate), Result: value(in.Result),
+		Microservice: itemOf(in.Microservice), Complete: in.Complete, Workspaces: executionsOf(in.Workspaces),
+	}
+}
+
+func executionsOf(in []*gen.WorkspaceExecutionInput) []delivery.WorkspaceExecution {
+	out := make([]delivery.WorkspaceExecution, len(in))
+	for i, w := range in {
+		out[i] = delivery.WorkspaceExecution{
+			Workspace: workspaceOf(w.Workspace), StartDate: w.StartDate, EndDate: value(w.EndDate), Result: w.Result,
+		}
+	}
+	return out
+}
+
+func workspaceOf(in *gen.WorkspaceInput) delivery.ReportedWorkspace {
+	return delivery.ReportedWorkspace{
+		ID: in.ID, Name: in.Name, LastUser: value(in.LastUser),
+		ReportingGroupID: value(in.ReportingGroupID), ReportingGroupName: value(in.ReportingGroupName),
+	}
+}
+
+func itemOf(in *gen.ItemRef) *delivery.ReportedItem {
+	if in == nil {
+		return nil
+	}
+	return &delivery.ReportedItem{ID: in.ID, Name: in.Name, ViewURL: value(in.ViewURL)}
+}
+
+// idTexts shows ids.
+func idTexts[T interface{ String() string }](ids []T) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	return texts
+}
+
+// hours is a number of hours as a duration.
+func hours(n int32) time.Duration { return time.Duration(n) * time.Hour }
+
+// prefixOf returns the part of an id that names its type, such as "wh_".
+func prefixOf(id string) string {
+	prefix, _, _ := strings.Cut(id, "_")
+	return prefix + "_"
+}

@@ -1,0 +1,72 @@
+package graph
+
+import (
+	"context"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+)
+
+func syncInput(in *gen.SyncItemsInput) delivery.SyncItemsInput {
+	out := delivery.SyncItemsInput{
+		OrganizationID: in.OrganizationID, OrganizationName: value(in.OrganizationName), Kind: in.Kind,
+		Complete: in.Complete, Items: make([]delivery.SyncedItem, len(in.Items)),
+	}
+	for i, item := range in.Items {
+		out.Items[i] = delivery.SyncedItem{
+			ID: item.ID, Name: item.Name, Enabled: item.Enabled, ViewURL: value(item.ViewURL),
+			Attributes: item.Attributes,
+		}
+	}
+	return out
+}
+
+func testInput(in *gen.TestWebhookInput) (out delivery.TestInput, err error) {
+	if out.Webhook, err = parseID("webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID); err != nil {
+		return out, err
+	}
+	if in.Draft != nil {
+		draft := createInput(in.Draft)
+		out.Draft = &draft
+	}
+	out.Event, err = parseID("eventId", "an event", in.EventID, delivery.ParseEventID)
+	return out, err
+}
+
+func previewInput(in *gen.PreviewMessageInput) (out delivery.PreviewInput, err error) {
+	out = delivery.PreviewInput{
+		OrganizationID: value(in.OrganizationID), Type: in.EventType, TimeZone: value(in.TimeZone),
+	}
+	if in.Template != nil {
+		out.Template = *in.Template
+	} else if info, ok := delivery.TypeInfoOf(in.EventType); ok {
+		out.Template = info.DefaultTemplate
+	}
+	if out.Webhook, err = parseID("input.webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID); err != nil {
+		return out, err
+	}
+	out.Event, err = parseID("input.eventId", "an event", in.EventID, delivery.ParseEventID)
+	return out, err
+}
+
+// watchInput finds out whose log to watch: without an organization, an
+// operator watches every one and others their only one.
+func (r *Resolver) watchInput(
+	ctx context.Context, organization, after *string, filter *gen.DeliveryFilter,
+) (delivery.WatchInput, error) {
+	f, err := deliveryFilter(filter)
+	if err != nil {
+		return delivery.WatchInput{}, err
+	}
+	in := delivery.WatchInput{After: value(after), Filter: f}
+	caller := callerOf(ctx)
+	if organization == nil && caller.Operator {
+		return in, nil
+	}
+	org, err := r.Service.Organization(ctx, caller, value(organization))
+	if err != nil {
+		return in, err
+	}
+	in.Org = org.ID
+	return in, nil
+}

@@ -1,0 +1,105 @@
+package graph
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+	"portalhooks/graph/limits"
+	"portalhooks/graph/transport"
+	"portalhooks/schema"
+)
+
+// A Resolver answers the root fields.
+type Resolver struct {
+	Service *delivery.Service
+}
+
+// An Authenticator finds out who is calling, and until when that holds (the
+// zero time: without end). The zero Caller is nobody.
+type Authenticator interface {
+	// Request looks at r's headers and cookies.
+	Request(r *http.Request) (delivery.Caller, time.Time, error)
+	// Authorization looks at the value of an Authorization header.
+	Authorization(ctx context.Context, value string) (delivery.Caller, time.Time, error)
+}
+
+// Options fit the API into a program.
+type Options struct {
+	Authenticate   Authenticator
+	AllowedOrigins []string // of web pages that may call besides the server's own
+	Development    bool     // show the schema to everybody
+	Registry       prometheus.Registerer
+	Logger         *slog.Logger
+}
+
+// maxComplexity bounds what one operation may cost; see complexity.go.
+const maxComplexity = 5000
+
+// Limits of a request's body.
+const (
+	bodyLimit       = 1 << 20
+	ingestBodyLimit = 8 << 20 // for Portal: one operation on 20,000 devices is 5.4 MB
+)
+
+// New returns the GraphQL API over service: POST, server-sent events and
+// WebSocket on one address.
+func New(service *delivery.Service, o Options) *transport.Handler {
+	presenter := &presenter{o.Logger}
+	return transport.New(
+		gen.NewExecutableSchema(gen.Config{
+			Resolvers:  &Resolver{service},
+			Complexity: complexity(),
+		}),
+		transport.Options{
+			Authenticate: func(ctx context.Context, r *http.Request) (context.Context, error) {
+				caller, end, err := o.Authenticate.Request(r)
+				return withIdentity(ctx, identity{caller, end}), coded(err)
+			},
+			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
+				return initConnection(ctx, o.Authenticate, payload)
+			},
+			Expires:       func(ctx context.Context) time.Time { return identityOf(ctx).end },
+			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
+			BodyLimit:     limitBody,
+			Introspection: func(ctx context.Context) bool { return o.Development || identityOf(ctx).caller.Known() },
+
+			AllowedOrigins: o.AllowedOrigins,
+			EventID:        cursorOf,
+			ErrorPresenter: presenter.present,
+			Extensions:     []graphql.HandlerExtension{extension.FixedComplexityLimit(maxComplexity)},
+			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}},
+			Logger:         o.Logger,
+		})
+}
+
+// SDL returns the contract's text.
+func SDL() string {
+	var b strings.Builder
+	_ = fs.WalkDir(schema.Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := schema.Files.ReadFile(path)
+		b.Write(text)
+		b.WriteByte('\n')
+		return err
+	})
+	return b.String()
+}
+
+func limitBody(ctx context.Context) int64 {
+	if identityOf(ctx).caller.Portal {
+		return ingestBodyLimit
+	}
+	return bodyLimit
+}

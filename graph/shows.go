@@ -1,0 +1,162 @@
+package graph
+
+import (
+	"context"
+	"slices"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+	"portalhooks/graph/model"
+)
+
+func (r *Resolver) viewer(ctx context.Context, c delivery.Caller) (*gen.Viewer, error) {
+	if !c.Known() {
+		return nil, delivery.Errorf(delivery.Unauthenticated, "",
+			"Nobody is signed in. Send an API key: \"Authorization: Bearer phk_…\".")
+	}
+	granted := make([]delivery.OrgID, 0, len(c.Grants))
+	for org := range c.Grants {
+		granted = append(granted, org)
+	}
+	slices.Sort(granted)
+	orgs, err := r.organizationsOf(ctx, granted)
+	if err != nil {
+		return nil, err
+	}
+	shown := &gen.Viewer{Name: c.Name, Operator: c.Operator, Portal: c.Portal, Grants: []*gen.Grant{}}
+	for i, org := range orgs {
+		if org != nil {
+			shown.Grants = append(shown.Grants, &gen.Grant{Organization: org, Role: c.Grants[granted[i]]})
+		}
+	}
+	return shown, nil
+}
+
+func (r *Resolver) ingestPayload(
+	ctx context.Context, input []*gen.PortalEventInput, results []delivery.IngestResult,
+) (*gen.IngestPayload, error) {
+	payload := &gen.IngestPayload{Results: make([]*gen.IngestResult, len(results)), UserErrors: []*gen.UserError{}}
+	for i, result := range results {
+		problems := make([]*gen.UserError, len(result.Errors))
+		for j, e := range result.Errors {
+			var err error
+			if problems[j], err = r.userError(ctx, e); err != nil {
+				return nil, err
+			}
+		}
+		payload.Results[i] = &gen.IngestResult{
+			SourceEventID: input[i].SourceEventID, Status: result.Status, EventIds: idTexts(result.Events),
+			Deliveries: int32(result.Deliveries), UserErrors: problems,
+		}
+	}
+	return payload, nil
+}
+
+func (r *Resolver) webhookPayload(
+	ctx context.Context, changed *delivery.UpdatedWebhook, failure error,
+) (*gen.WebhookPayload, error) {
+	problems, err := r.userErrors(ctx, failure)
+	if err != nil || len(problems) > 0 {
+		return &gen.WebhookPayload{Warnings: []*gen.Warning{}, UserErrors: problems}, err
+	}
+	warnings, err := r.warnings(ctx, changed.Warnings)
+	return &gen.WebhookPayload{
+		Webhook: model.NewWebhook(changed.Webhook), Warnings: warnings, UserErrors: problems,
+	}, err
+}
+
+func (r *Resolver) overlapsOf(ctx context.Context, all []*delivery.Webhook) ([][]*model.Webhook, error) {
+	found, err := r.Service.Overlaps(ctx, callerOf(ctx), all)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([][]*model.Webhook, len(found))
+	for i := range found {
+		shown[i] = model.NewWebhooks(found[i])
+	}
+	return shown, nil
+}
+
+func webhookHealth(h delivery.WebhookHealth, b delivery.Backlog) *gen.WebhookHealth {
+	return &gen.WebhookHealth{
+		LastSuccessAt: &h.LastSuccessAt, LastFailureAt: &h.LastFailureAt, FailingSince: &h.FailingSince,
+		Pending: int32(b.Pending), Held: int32(b.Held),
+	}
+}
+
+// evaluations keeps the webhooks together, so that their fields are loaded at
+// once.
+func evaluations(all []delivery.Evaluation) []*gen.WebhookEvaluation {
+	webhooks := make([]*delivery.Webhook, len(all))
+	for i, e := range all {
+		webhooks[i] = e.Webhook
+	}
+	shown := make([]*gen.WebhookEvaluation, len(all))
+	for i, w := range model.NewWebhooks(webhooks) {
+		shown[i] = &gen.WebhookEvaluation{
+			Webhook: w, Matched: all[i].Reason == delivery.Matched, Reason: all[i].Reason,
+		}
+	}
+	return shown
+}
+
+func eventTypes(all []delivery.TypeInfo) []*model.EventType {
+	shown := make([]*model.EventType, len(all))
+	for i, info := range all {
+		shown[i] = &model.EventType{TypeInfo: info}
+	}
+	return shown
+}
+
+func testPayload(t *delivery.TestResult) *gen.TestWebhookPayload {
+	entry := t.Entry
+	if entry == nil { // a draft leaves no entry in the log
+		entry = &delivery.LogEntry{At: t.Attempt.StartedAt, Attempt: &t.Attempt}
+	}
+	return &gen.TestWebhookPayload{
+		Delivery: model.NewDelivery(t.Delivery), Attempt: model.NewAttempts([]*delivery.LogEntry{entry})[0],
+		Message: &t.Message, Request: &t.Request, UserErrors: []*gen.UserError{},
+	}
+}
+
+func messagePreview(p *delivery.Preview) *gen.MessagePreview {
+	shown := &gen.MessagePreview{
+		Bytes: int32(p.Bytes), Errors: []*gen.TemplateProblem{}, Warnings: []*gen.TemplateProblem{},
+	}
+	for _, one := range p.Problems {
+		problem := &gen.TemplateProblem{
+			Code: string(one.Code), Message: one.Message, Line: int32(one.Line), Column: int32(one.Column),
+		}
+		if one.Blocks() {
+			shown.Errors = append(shown.Errors, problem)
+		} else {
+			shown.Warnings = append(shown.Warnings, problem)
+		}
+	}
+	if len(shown.Errors) == 0 {
+		shown.Message = &p.Message
+	}
+	return shown
+}
+
+func systemStatus(s *delivery.SystemStatus) *gen.SystemStatus {
+	shown := &gen.SystemStatus{
+		Pending: int32(s.Queue.Pending), Leased: int32(s.Queue.Leased), Held: int32(s.Queue.Held),
+		OldestDue: &s.Queue.OldestDue, Workers: int32(s.Workers), BusyWorkers: int32(s.Busy),
+		Database: s.Database, Version: s.Version, StartedAt: s.StartedAt, Replicas: []*gen.Replica{},
+	}
+	for _, m := range s.Members {
+		shown.Replicas = append(shown.Replicas, &gen.Replica{
+			Name: m.Name, Slot: int32(m.Owner.Slot), StartedAt: m.StartedAt, SeenAt: m.SeenAt,
+		})
+	}
+	return shown
+}
+
+func pointersTo(all [][]delivery.Header) [][]*delivery.Header {
+	out := make([][]*delivery.Header, len(all))
+	for i := range all {
+		out[i] = addresses(all[i])
+	}
+	return out
+}

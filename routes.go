@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"portalhooks/graph"
+)
+
+// routes returns everything that the server answers.
+func (a *app) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", a.api)
+	mux.HandleFunc("GET /schema.graphql", serveSchema)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", a.serveReady)
+	mux.HandleFunc("GET /{$}", a.serveIndex)
+	if a.dev != nil {
+		mux.Handle("/dev/sign-in", a.dev.sessions)
+		mux.Handle("/dev/receiver/", http.StripPrefix("/dev/receiver", a.dev.receiver))
+		if a.settings.MetricsListen == "" {
+			mux.Handle("GET /metrics", a.metricsPage())
+		}
+	}
+	return harden(mux)
+}
+
+// harden sets the headers that every answer carries.
+func harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; "+
+			"form-action 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// readyTimeout bounds the question whether the database answers.
+const readyTimeout = 2 * time.Second
+
+// serveReady tells a load balancer whether to send requests here.
+func (a *app) serveReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := a.store.Ping(ctx); err != nil {
+		a.log.WarnContext(ctx, "not ready", "err", err)
+		plain(w, http.StatusServiceUnavailable, "the database does not answer")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func (a *app) metricsPage() http.Handler {
+	return promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{})
+}
+
+func serveSchema(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(graph.SDL()))
+}
+
+//go:embed index.html
+var indexText string
+
+var indexPage = template.Must(template.New("index").Parse(indexText))
+
+// serveIndex tells a person in a browser what this server is.
+func (a *app) serveIndex(w http.ResponseWriter, r *http.Request) {
+	caller, _, err := a.auth.Request(r)
+	if err != nil {
+		a.log.DebugContext(r.Context(), "index page", "err", err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	err = indexPage.Execute(w, map[string]any{
+		"Version": version(), "Caller": caller.Name, "Development": a.dev != nil,
+	})
+	if err != nil {
+		a.log.DebugContext(r.Context(), "write the index page", "err", err)
+	}
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// tailCmd shows deliveries in the terminal as they happen.
+type tailCmd struct {
+	serverFlags
+	Organization string   `help:"Whose deliveries, by the organization's id or Portal's own." placeholder:"ID"`
+	After        string   `help:"Go on after this cursor instead of from now." placeholder:"CURSOR"`
+	State        []string `help:"Only entries that led to these states, such as FAILED,RETRYING." placeholder:"STATE"`
+	Count        int      `help:"Stop after so many entries." placeholder:"N"`
+	JSON         bool     `name:"json" help:"Print one JSON object a line, with its cursor."`
+}
+
+const tailSubscription = `subscription Tail($organizationId: ID, $after: Cursor, $filter: DeliveryFilter) {
+  deliveryLog(organizationId: $organizationId, after: $after, filter: $filter) {
+    __typename
+    ... on DeliveryLogEntry {
+      cursor at state replayed
+      delivery {
+        id trigger attemptCount nextAttemptAt
+        webhook { id name targetUrl }
+        event { id type { name } item { name } workspaceName }
+      }
+      attempt { number outcome httpStatus durationMs error }
+    }
+    ... on DeliveryLogGap { cursor missedSince }
+    ... on DeliveryLogHeartbeat { cursor at }
+  }
+}`
+
+// A tailItem is one item of the live log.
+type tailItem struct {
+	Type        string    `json:"__typename"`
+	Cursor      string    `json:"cursor"`
+	At          time.Time `json:"at"`
+	State       string    `json:"state"`
+	MissedSince time.Time `json:"missedSince"`
+	Delivery    struct {
+		ID      string `json:"id"`
+		Webhook struct {
+			Name string `json:"name"`
+		} `json:"webhook"`
+		Event struct {
+			Type struct {
+				Name string `json:"name"`
+			} `json:"type"`
+			Item struct {
+				Name string `json:"name"`
+			} `json:"item"`
+			WorkspaceName string `json:"workspaceName"`
+		} `json:"event"`
+	} `json:"delivery"`
+	Attempt *struct {
+		Number     int     `json:"number"`
+		Outcome    string  `json:"outcome"`
+		HTTPStatus int     `json:"httpStatus"`
+		DurationMs float64 `json:"durationMs"`
+		Error      string  `json:"error"`
+	} `json:"attempt"`
+}
+
+// Pauses before a lost connection is tried again: doubled each time, varied.
+const (
+	firstPause = 250 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
+// errTailDone ends the tail after Count entries.
+var errTailDone = errors.New("all entries were shown")
+
+// Run shows entries until ctx ends or Count is reached. A lost connection is
+// taken up again after the last cursor seen, so nothing is missed.
+func (c *tailCmd) Run(ctx context.Context, t terminal) error {
+	server, err := c.connect(func(l localCredentials) string { return l.Operator })
+	if err != nil {
+		return err
+	}
+	cursor, shown, pause := c.After, 0, firstPause
+	for {
+		err := c.follow(ctx, server, cursor, func() { fmt.Fprintln(t.err, "Watching. Stop with Ctrl+C.") },
+			func(item tailItem, raw json.RawMessage) error {
+				cursor, pause = item.Cursor, firstPause
+				shown += c.show(t.out, item, raw)
+				if c.Count > 0 && shown >= c.Count {
+					return errTailDone
+				}
+				return nil
+			})
+		var refused *refusal
+		switch {
+		case errors.Is(err, errTailDone):
+			return nil
+		case ctx.Err() != nil:
+			if cursor != "" {
+				fmt.Fprintf(t.err, "Go on from here with: --after %s\n", cursor)
+			}
+			return nil
+		case errors.As(err, &refused):
+			return err
+		}
+		fmt.Fprintf(t.err, "Lost the server (%v); trying again.\n", err)
+		if err := wait(ctx, time.Duration(float64(pause)*(0.5+rand.Float64()))); err != nil {
+			continue // the next round ends
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// A refusal is the server's answer that trying again won't change.
+type refusal struct{ error }
+
+// follow subscribes once and hands every item to each, until the stream ends.
+func (c *tailCmd) follow(
+	ctx context.Context, server *client, after string,
+	opened func(), each func(tailItem, json.RawMessage) error,
+) error {
+	variables := map[string]any{}
+	if c.Organization != "" {
+		variables["organizationId"] = c.Organization
+	}
+	if after != "" {
+		variables["after"] = after
+	}
+	if len(c.State) > 0 {
+		variables["filter"] = map[string]any{"states": c.State}
+	}
+	resp, err := server.post(ctx, tailSubscription, variables, "text/event-stream")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		err := decodeAnswer(resp.Status, resp.Body, &struct{}{})
+		if resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+			return &refusal{err}
+		}
+		return err
+	}
+	opened()
+	return readEvents(resp.Body, each)
+}
+
+// readEvents reads server-sent events whose data is a GraphQL result.
+func readEvents(r io.Reader, each func(tailItem, json.RawMessage) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), 4<<20)
+	event := ""
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			event = value
+		case "data":
+			if event != "next" {
+				continue
+			}
+			if err := readResult(value, each); err != nil {
+				return err
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
+}
+
+func readResult(text string, each func(tailItem, json.RawMessage) error) error {
+	var result struct {
+		Data struct {
+			DeliveryLog json.RawMessage `json:"deliveryLog"`
+		} `json:"data"`
+		Errors []graphQLError `json:"errors"`
+	}
+	if err := json.Unmarshal([]byte(text), &result); err != nil {
+		return fmt.Errorf("read the stream: %w", err)
+	}
+	if len(result.Errors) > 0 {
+		err := fmt.Errorf("%s (%s)", result.Errors[0].Message, result.Errors[0].Extensions.Code)
+		switch result.Errors[0].Extensions.Code {
+		case "INTERNAL", "UNAVAILABLE":
+			return err
+		}
+		return &refusal{err}
+	}
+	var item tailItem
+	if err := json.Unmarshal(result.Data.DeliveryLog, &item); err != nil {
+		return fmt.Errorf("read the stream: %w", err)
+	}
+	return each(item, result.Data.DeliveryLog)
+}
+
+// show prints an item and returns how many entries that were, 0 or 1.
+func (c *tailCmd) show(w io.Writer, item tailItem, raw json.RawMessage) int {
+	switch {
+	case item.Type == "DeliveryLogHeartbeat":
+		return 0
+	case c.JSON:
+		fmt.Fprintf(w, "%s\n", raw)
+	case item.Type == "DeliveryLogGap":
+		fmt.Fprintf(w, "-- entries since %s are no longer kept --\n", item.MissedSince.Format(time.RFC3339))
+	default:
+		fmt.Fprintln(w, item.line())
+	}
+	if item.Type == "DeliveryLogEntry" {
+		return 1
+	}
+	return 0
+}
+
+// line says in one line what happened.
+func (i tailItem) line() string {
+	about := i.Delivery.Event.Item.Name
+	if i.Delivery.Event.WorkspaceName != "" {
+		about += " on " + i.Delivery.Event.WorkspaceName
+	}
+	parts := []string{
+		i.At.Local().Format("15:04:05.000"), fmt.Sprintf("%-9s", i.State),
+		i.Delivery.Event.Type.Name, "(" + about + ")", "->", i.Delivery.Webhook.Name,
+	}
+	if a := i.Attempt; a != nil {
+		result := a.Outcome
+		if a.HTTPStatus != 0 {
+			result = fmt.Sprintf("%s %d", a.Outcome, a.HTTPStatus)
+		}
+		parts = append(parts, fmt.Sprintf("[#%d %s in %.1f ms]", a.Number, result, a.DurationMs))
+		if a.Error != "" {
+			parts = append(parts, a.Error)
+		}
+	}
+	return strings.Join(append(parts, i.Delivery.ID), " ")
+}
