@@ -41,6 +41,7 @@ type Client struct {
 	guard     *guard
 	transport *http.Transport
 	userAgent []string
+	identity  []string
 }
 
 // NewClient returns a client with connections of its own. Close it after use.
@@ -68,7 +69,7 @@ func NewClient(p Policy, o Options) *Client {
 	if p.Proxy != nil {
 		t.Proxy = http.ProxyURL(p.Proxy)
 	}
-	return &Client{guard: g, transport: t, userAgent: []string{o.UserAgent}}
+	return &Client{guard: g, transport: t, userAgent: []string{o.UserAgent}, identity: []string{"identity"}}
 }
 
 func tlsConfig(p Policy) *tls.Config {
@@ -134,9 +135,6 @@ func (c *Client) post(ctx context.Context, target *url.URL, r Request, result *R
 	result.RetryAfter, result.HasRetryAfter = ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	result.Header = keepHeader(resp.Header)
 	result.Outcome, result.Err = ofStatus(resp.StatusCode)
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return nil // what follows is not a body
-	}
 	return readBody(resp.Body, resp.ContentLength, result)
 }
 
@@ -148,7 +146,7 @@ func (c *Client) header(h http.Header) http.Header {
 	if _, ok := sent["User-Agent"]; !ok {
 		sent["User-Agent"] = c.userAgent
 	}
-	sent["Accept-Encoding"] = []string{"identity"}
+	sent["Accept-Encoding"] = c.identity
 	// This key is not sent. It tells the transport that a call may be
 	// repeated on a new connection when a reused one was closed before any
 	// answer; receivers drop repeats by the webhook-id header.

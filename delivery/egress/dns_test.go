@@ -155,13 +155,14 @@ func TestDoAndTheNameLookup(t *testing.T) {
 		"leads to mapped metadata":  {leadsTo("::ffff:169.254.169.254"), Blocked, "not allowed"},
 		"leads to IPv6 metadata":    {leadsTo("fd00:ec2::254"), Blocked, "not allowed"},
 		"a thousand private hosts":  {leadsTo(many...), Blocked, "not allowed"},
-		"one good among a thousand": {leadsTo(append([]string{"127.0.0.1"}, many...)...), Success, ""},
+		"one good among a thousand": {leadsTo(append(many, "127.0.0.1")...), Success, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := loopback()
 			p.Resolver = tt.zone.resolver(t)
 			client := newClient(t, p, Options{LookupTimeout: 200 * time.Millisecond})
-			got := client.Do(t.Context(), Request{URL: "http://receiver.test:" + port})
+			// The resolver itself would wait longer than this.
+			got := client.Do(t.Context(), Request{URL: "http://receiver.test:" + port, Timeout: 5 * time.Second})
 			if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) {
 				t.Errorf("outcome = %s, %q, want %s saying %q", got.Outcome, got.Err, tt.want, tt.message)
 			}
