@@ -1,21 +1,145 @@
 package ent
 
 import (
+	"context"
 	"database/sql"
+	"fmt"
 	"log/slog"
+	"strings"
+	"sync/atomic"
+
+	"portalhooks/delivery"
 )
 
 // hot keeps the queue, the events, the log and the membership of processes:
 // everything whose statements are written by hand.
+//
+// On PostgreSQL a batch of ingest or settle is one statement on one connection
+// of the pool. On SQLite all changes go through one writer, which stores what
+// waits in one transaction.
 type hot struct {
 	write   *sql.DB
 	read    *sql.DB
 	dialect dialect
 	logger  *slog.Logger
+	writer  *writer      // SQLite only
+	bell    *bell        // PostgreSQL only
+	turn    atomic.Int64 // the webhook after which the next fair claim looks first
 }
 
+// newHot starts the background work of the hot tables; close ends it. The
+// tables need not exist yet.
 func newHot(write, read *sql.DB, d dialect, url string, logger *slog.Logger) (*hot, error) {
-	return &hot{write: write, read: read, dialect: d, logger: logger}, nil
+	h := &hot{write: write, read: read, dialect: d, logger: logger}
+	if d == sqliteDialect {
+		h.writer = newWriter(write, hotStatements(d))
+		return h, nil
+	}
+	h.bell = newBell(url, write, logger)
+	return h, nil
 }
 
-func (h *hot) close() error { return nil }
+// close waits for the changes that were begun.
+func (h *hot) close() error {
+	if h.writer != nil {
+		return h.writer.close()
+	}
+	return h.bell.close()
+}
+
+// A querier runs statements, inside a transaction or each in its own.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// change runs fn in one transaction, again from its start while the database
+// asks for that: fn must not keep anything from an earlier run, and must find
+// out what a run did whose commit got lost.
+func (h *hot) change(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+	if h.writer != nil {
+		return unavailable(h.writer.do(ctx, fn))
+	}
+	return persist(ctx, func() error {
+		tx, err := h.write.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		if err := fn(ctx, tx); err != nil {
+			_ = tx.Rollback() // what made the transaction fail is the error to tell
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// now is an expression for the database's clock in microseconds.
+func (d dialect) now() string {
+	if d == sqliteDialect {
+		return "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+	}
+	return "(extract(epoch FROM now()) * 1000000)::bigint"
+}
+
+// sql puts the database's clock in the place of @now.
+func (d dialect) sql(query string) string {
+	return strings.ReplaceAll(query, "@now", d.now())
+}
+
+// rowsOf reads all rows of a query.
+func rowsOf[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+func scanInt64(rows *sql.Rows) (n int64, err error) {
+	err = rows.Scan(&n)
+	return n, err
+}
+
+// affected returns how many rows a statement changed.
+func affected(r sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.RowsAffected()
+	return int(n), err
+}
+
+// inList writes the operator and the list for "column IN (…)". An empty list
+// matches nothing.
+func inList[T ~int64](ids []T) string {
+	if len(ids) == 0 {
+		return " IN (NULL)"
+	}
+	var b strings.Builder
+	b.Grow(6 + 20*len(ids))
+	b.WriteString(" IN (")
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%d", int64(id))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// ofOrg narrows to an organization; 0 is any.
+func ofOrg(org delivery.OrgID) string {
+	if org == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" AND org = %d", int64(org))
+}

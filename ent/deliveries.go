@@ -1,0 +1,173 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// A deliveryQuery reads one of the two places of deliveries.
+type deliveryQuery struct {
+	from    string // with its short name: "queue q"
+	short   string
+	columns string
+	id      string // the column of the delivery's id
+	states  []delivery.State
+}
+
+// Pending deliveries are rows of the queue, finished ones are the final entries
+// of the log. One statement reads both, so none is missed on its way.
+func pendingQuery() deliveryQuery {
+	return deliveryQuery{"queue q", "q", pendingColumns, "q.id",
+		[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying, delivery.Held}}
+}
+
+func finalQuery() deliveryQuery {
+	return deliveryQuery{"log l", "l", finalColumns, "l.delivery",
+		[]delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled}}
+}
+
+// DeliveriesByID implements [delivery.DeliveryStore].
+func (h *hot) DeliveriesByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.DeliveryID,
+) ([]delivery.Delivery, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	all, err := h.deliveries(ctx, fmt.Sprintf(
+		"SELECT %s FROM queue q WHERE id%s%s UNION ALL SELECT %s FROM log l WHERE delivery%s%s AND state >= %d%s",
+		pendingColumns, inList(ids), ofOrg(org),
+		finalColumns, inList(ids), loggedSince(ids), firstFinal, ofOrg(org)))
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	return all, nil
+}
+
+// Deliveries implements [delivery.DeliveryStore].
+func (h *hot) Deliveries(
+	ctx context.Context, org delivery.OrgID, f delivery.DeliveryFilter, p delivery.Page,
+) (delivery.Slice[delivery.Delivery], error) {
+	page, err := deliveryList.read(p)
+	if err != nil {
+		return delivery.Slice[delivery.Delivery]{}, err
+	}
+	var args []any
+	var parts []string
+	for _, q := range []deliveryQuery{pendingQuery(), finalQuery()} {
+		states := q.states
+		if len(f.States) > 0 {
+			states = slices.DeleteFunc(states, func(s delivery.State) bool { return !slices.Contains(f.States, s) })
+		}
+		if len(states) > 0 {
+			w := &where{args: &args}
+			parts = append(parts, "SELECT * FROM ("+q.statement(w, h.dialect, org, f, states, page)+") "+q.short)
+		}
+	}
+	var found []delivery.Delivery
+	if len(parts) > 0 {
+		found, err = h.deliveries(ctx, "SELECT * FROM ("+strings.Join(parts, " UNION ALL ")+") d"+page.order("d.id"), args...)
+	}
+	if err != nil {
+		return delivery.Slice[delivery.Delivery]{}, fmt.Errorf("list deliveries: %w", err)
+	}
+	return idSlice(page, found, func(d *delivery.Delivery) int64 { return int64(d.ID) }), nil
+}
+
+// statement selects the first rows of one place that pass the filter.
+func (q deliveryQuery) statement(
+	w *where, d dialect, org delivery.OrgID, f delivery.DeliveryFilter, states []delivery.State, page idPage,
+) string {
+	if org != 0 {
+		w.add(fmt.Sprintf("%s.org = %d", q.short, org))
+	}
+	q.narrow(w, f, states)
+	w.made(q.id, f.After, f.Before)
+	page.conditions(w, q.id)
+	if q.short == "l" {
+		q.prune(w, f.After, page)
+	}
+	from := q.from
+	if q.ofEvent(w, d, org, f) {
+		from += " JOIN event e ON e.id = " + q.short + ".event"
+	}
+	return "SELECT " + q.columns + " FROM " + from + w.String() + page.order(q.id)
+}
+
+// narrow adds the conditions on the row itself.
+func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []delivery.State) {
+	add := func(column, condition string) { w.add(q.short + "." + column + condition) }
+	if q.short == "l" {
+		// The plain bound is what the partial indexes are made for.
+		w.add(fmt.Sprintf("l.state >= %d", firstFinal))
+	}
+	if len(states) < len(q.states) {
+		column := "l.state"
+		if q.short == "q" {
+			column = "(" + pendingState + ")"
+		}
+		w.add(column + stateWords.among(states))
+	}
+	if len(f.Webhooks) > 0 {
+		add("webhook", inList(f.Webhooks))
+	}
+	if len(f.Types) > 0 {
+		add("type", typeWords.among(f.Types))
+	}
+	if len(f.Triggers) > 0 {
+		add("trigger", triggerWords.among(f.Triggers))
+	}
+	if len(f.Outcomes) > 0 {
+		add("outcome", outcomeWords.among(f.Outcomes))
+	}
+	if f.StatusFrom > 0 {
+		add("status", fmt.Sprintf(" >= %d", f.StatusFrom))
+	}
+	if f.StatusTo > 0 {
+		add("status", fmt.Sprintf(" <= %d", f.StatusTo))
+	}
+	if f.Event != 0 {
+		add("event", fmt.Sprintf(" = %d", f.Event))
+	}
+	if f.Item != 0 {
+		add("item", fmt.Sprintf(" = %d", f.Item))
+	}
+}
+
+// ofEvent adds the conditions on the event and reports whether there are any.
+func (q deliveryQuery) ofEvent(w *where, d dialect, org delivery.OrgID, f delivery.DeliveryFilter) bool {
+	before := len(w.conditions)
+	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
+	if f.WorkspaceID != "" {
+		w.text("e.workspace_id = ?", clean(f.WorkspaceID))
+	}
+	if f.Text != "" {
+		w.contains(d, f.Text, "e.item_name", "e.workspace", "e.workspace_id")
+	}
+	return len(w.conditions) > before
+}
+
+// prune bounds the entries: a delivery's are not older than itself.
+func (q deliveryQuery) prune(w *where, after time.Time, page idPage) {
+	oldest := int64(0)
+	if !after.IsZero() {
+		oldest = delivery.IDAt[int64](after)
+	}
+	if oldest = max(oldest, page.newer); oldest > 0 {
+		w.add(fmt.Sprintf("l.id >= %d", delivery.IDAt[int64](delivery.IDTime(oldest).Add(-clockSkew))))
+	}
+}
+
+// deliveries runs a query that selects what scanDelivery reads.
+func (h *hot) deliveries(ctx context.Context, query string, args ...any) (all []delivery.Delivery, err error) {
+	err = persist(ctx, func() error {
+		rows, err := h.read.QueryContext(ctx, h.dialect.sql(query), args...)
+		all, err = rowsOf(rows, err, scanDelivery)
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,97 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"portalhooks/delivery"
+)
+
+// EventsByID implements [delivery.EventStore].
+func (h *hot) EventsByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.EventID,
+) ([]delivery.Event, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	all := make([]delivery.Event, 0, len(ids))
+	for some := range slices.Chunk(ids, idsPerStatement) {
+		found, err := h.events(ctx, "SELECT "+eventColumns+" FROM event e WHERE id"+inList(some)+ofOrg(org))
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// Events implements [delivery.EventStore].
+func (h *hot) Events(
+	ctx context.Context, org delivery.OrgID, f delivery.EventFilter, p delivery.Page,
+) (delivery.Slice[delivery.Event], error) {
+	page, err := eventList.read(p)
+	if err != nil {
+		return delivery.Slice[delivery.Event]{}, err
+	}
+	var args []any
+	w := &where{args: &args}
+	w.add("NOT e.test")
+	if org != 0 {
+		w.add(fmt.Sprintf("e.org = %d", org))
+	}
+	if len(f.Types) > 0 {
+		w.add("e.type" + typeWords.among(f.Types))
+	}
+	if f.Item != 0 {
+		w.add(fmt.Sprintf("e.item = %d", f.Item))
+	}
+	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
+	w.keyed(org, "e.source_key", "e.source_id", f.SourceEventID)
+	if f.WorkspaceID != "" {
+		w.text("e.workspace_id = ?", clean(f.WorkspaceID))
+	}
+	w.made("e.id", f.After, f.Before)
+	page.conditions(w, "e.id")
+	found, err := h.events(ctx, "SELECT "+eventColumns+" FROM event e"+w.String()+page.order("e.id"), args...)
+	if err != nil {
+		return delivery.Slice[delivery.Event]{}, fmt.Errorf("list events: %w", err)
+	}
+	return idSlice(page, found, func(e *delivery.Event) int64 { return int64(e.ID) }), nil
+}
+
+// keyed narrows to a text, through the index of its hash when the organization,
+// which is part of the hash, is known. Empty text does not narrow.
+func (w *where) keyed(org delivery.OrgID, key, column, text string) {
+	if text == "" {
+		return
+	}
+	if org != 0 {
+		w.add(fmt.Sprintf("%s = %d", key, shortHash(org, text)))
+	}
+	w.text(column+" = ?", clean(text))
+}
+
+// EventsOfGroup implements [delivery.EventStore].
+func (h *hot) EventsOfGroup(
+	ctx context.Context, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
+) ([]delivery.Event, error) {
+	var args []any
+	w := &where{args: &args}
+	w.add(fmt.Sprintf("e.org = %d AND e.type = %d AND NOT e.test", org, typeWords.code(t)))
+	w.keyed(org, "e.group_key", "e.group_id", string(g))
+	found, err := h.events(ctx, fmt.Sprintf("SELECT %s FROM event e%s ORDER BY e.id LIMIT %d",
+		eventColumns, w, max(0, limit)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("read events of a group: %w", err)
+	}
+	return found, nil
+}
+
+// events runs a query that selects eventColumns.
+func (h *hot) events(ctx context.Context, query string, args ...any) (all []delivery.Event, err error) {
+	err = persist(ctx, func() error {
+		rows, err := h.read.QueryContext(ctx, query, args...)
+		all, err = rowsOf(rows, err, scanEvent)
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,58 @@
+package ent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// errKeyGone means that a key was there when its event was about to be stored
+// and was discarded before it could be read: the batch is stored again.
+var errKeyGone = errors.New("an event's key was discarded meanwhile")
+
+// Ingest implements [delivery.Queue]. Events are identified by their key, so a
+// batch whose commit got lost is stored again without harm: an event that has
+// our own id was stored by this call.
+func (h *hot) Ingest(
+	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
+) ([]delivery.Ingested, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	store := h.ingestPostgres
+	if h.dialect == sqliteDialect {
+		store = h.ingestSQLite
+	}
+	for try := 1; ; try++ {
+		results, err := store(ctx, owner, lease, batch)
+		if errors.Is(err, errKeyGone) && try < maxTries {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("store events: %w", unavailable(err))
+		}
+		return results, nil
+	}
+}
+
+// A keyed event is one that has the key now.
+type keyed struct {
+	event       delivery.EventID
+	fingerprint uint64
+	deliveries  int
+}
+
+// stored says what became of e when k has its key now.
+func stored(e *delivery.NewEvent, k keyed) delivery.Stored {
+	return delivery.Stored{
+		ID: k.event, Fresh: k.event == e.Event.ID, Fingerprint: k.fingerprint, Deliveries: k.deliveries,
+	}
+}
+
+// isLent reports whether d, a delivery of e, is stored lent to its process.
+func isLent(e *delivery.NewEvent, d *delivery.Delivery) bool {
+	return e.Owned && d.State != delivery.Held
+}

@@ -1,0 +1,165 @@
+package ent
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// errSlotTaken means that another process was quicker.
+var errSlotTaken = errors.New("the slot was taken meanwhile")
+
+const (
+	// The lowest number that no process leases: a slot whose lease has ended, or
+	// the one after the highest.
+	freeSlot = `SELECT min(slot) FROM (
+		SELECT slot FROM instance WHERE until <= @now
+		UNION ALL SELECT COALESCE(max(slot) + 1, 0) FROM instance) free`
+
+	takeSlot = `INSERT INTO instance (slot, epoch, buried, name, started_at, seen_at, until)
+		VALUES ($1, 1, 0, $2, @now, @now, @now + $3)
+		ON CONFLICT (slot) DO UPDATE SET epoch = instance.epoch + 1, name = excluded.name,
+			started_at = excluded.started_at, seen_at = excluded.seen_at, until = excluded.until
+		WHERE instance.until <= @now
+		RETURNING epoch`
+
+	prolong = `UPDATE instance SET seen_at = @now, until = @now + $3
+		WHERE slot = $1 AND epoch = $2 AND until > @now`
+
+	endLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2 AND until > @now`
+
+	// Slots where an epoch has ended that was not buried yet. The epoch of a
+	// lease that lasts is alive; those before it are not.
+	deadSlots = `SELECT slot, CASE WHEN until > @now THEN epoch - 1 ELSE epoch END FROM instance
+		WHERE buried < CASE WHEN until > @now THEN epoch - 1 ELSE epoch END ORDER BY slot`
+
+	markBuried = `UPDATE instance SET buried = $2 WHERE slot = $1 AND buried < $2`
+)
+
+// Join implements [delivery.Membership]. It returns Unavailable when every slot
+// is taken.
+func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner delivery.Owner, err error) {
+	for try := 1; try <= delivery.MaxSlot; try++ {
+		err = h.change(ctx, func(ctx context.Context, q querier) error {
+			rows, err := q.QueryContext(ctx, h.dialect.sql(freeSlot))
+			free, err := rowsOf(rows, err, scanInt64)
+			if err != nil {
+				return err
+			}
+			if free[0] > delivery.MaxSlot {
+				return delivery.Errorf(delivery.Unavailable, "",
+					"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
+			}
+			rows, err = q.QueryContext(ctx, h.dialect.sql(takeSlot), free[0], clean(name), ttl.Microseconds())
+			epoch, err := rowsOf(rows, err, scanInt64)
+			if err == nil && len(epoch) == 0 {
+				return errSlotTaken
+			}
+			if err == nil {
+				owner = delivery.Owner{Slot: int(free[0]), Epoch: epoch[0]}
+			}
+			return err
+		})
+		if !errors.Is(err, errSlotTaken) {
+			break
+		}
+	}
+	if err != nil {
+		return delivery.Owner{}, fmt.Errorf("join the processes that share the database: %w", err)
+	}
+	return owner, nil
+}
+
+// Heartbeat implements [delivery.Membership].
+func (h *hot) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
+	found := 0
+	err := h.change(ctx, func(ctx context.Context, q querier) (err error) {
+		found, err = affected(q.ExecContext(ctx, h.dialect.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds()))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("prolong the lease of this process: %w", err)
+	}
+	if found == 0 {
+		return delivery.Errorf(delivery.NotFound, "",
+			"The lease of this process has ended. Another one may have taken its place.")
+	}
+	return nil
+}
+
+// Leave implements [delivery.Membership]. Leaving twice is fine.
+func (h *hot) Leave(ctx context.Context, owner delivery.Owner) error {
+	err := h.change(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, h.dialect.sql(endLease), owner.Slot, owner.Epoch)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end the lease of this process: %w", err)
+	}
+	return nil
+}
+
+// Bury implements [delivery.Membership]. The queue is searched only when a
+// process has died since the last time.
+func (h *hot) Bury(ctx context.Context) (released int, err error) {
+	dead, err := h.dead(ctx, h.read)
+	if err != nil || len(dead) == 0 {
+		return 0, err
+	}
+	err = h.change(ctx, func(ctx context.Context, q querier) error {
+		released = 0
+		dead, err := h.dead(ctx, q) // again: a lease may have been prolonged
+		if err != nil {
+			return err
+		}
+		for _, d := range dead {
+			n, err := affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $2"), d[0], d[1]))
+			if err != nil {
+				return err
+			}
+			if _, err := q.ExecContext(ctx, markBuried, d[0], d[1]); err != nil {
+				return err
+			}
+			released += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release what dead processes held: %w", err)
+	}
+	return released, nil
+}
+
+// dead returns slots, each with the latest epoch that has ended.
+func (h *hot) dead(ctx context.Context, q querier) (all [][2]int64, err error) {
+	rows, err := q.QueryContext(ctx, h.dialect.sql(deadSlots))
+	if all, err = rowsOf(rows, err, scanPair); err != nil {
+		return nil, fmt.Errorf("find dead processes: %w", err)
+	}
+	return all, nil
+}
+
+// Members implements [delivery.Membership].
+func (h *hot) Members(ctx context.Context) (all []delivery.Member, err error) {
+	err = persist(ctx, func() error {
+		rows, err := h.read.QueryContext(ctx, h.dialect.sql(
+			"SELECT slot, epoch, name, started_at, seen_at FROM instance WHERE until > @now ORDER BY slot"))
+		all, err = rowsOf(rows, err, scanMember)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	return all, nil
+}
+
+func scanMember(rows *sql.Rows) (m delivery.Member, err error) {
+	var started, seen int64
+	err = rows.Scan(&m.Owner.Slot, &m.Owner.Epoch, &m.Name, &started, &seen)
+	m.StartedAt, m.SeenAt = timeOf(started), timeOf(seen)
+	return m, err
+}

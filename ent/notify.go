@@ -1,0 +1,163 @@
+package ent
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// The channel that tells processes of new log entries.
+const bellChannel = "portalhooks_log"
+
+// Pauses of the bell: between two rings, and between tries to connect again.
+const (
+	ringPause    = 10 * time.Millisecond
+	reconnectMin = time.Second
+	reconnectMax = 30 * time.Second
+	ringTimeout  = 5 * time.Second
+)
+
+// A bell rings for the other processes, and hears them ring, through
+// PostgreSQL's NOTIFY. NOTIFY takes a lock that all committing transactions of
+// the database share, so it is never part of one that matters: rings that come
+// close together are one, in a transaction that does not wait for the disk.
+//
+// Behind a pooler nothing may ever be heard. The feed polls too.
+type bell struct {
+	db       *sql.DB
+	logger   *slog.Logger
+	name     string // of this process, to tell its own rings
+	listener *pq.Listener
+	heard    chan struct{}
+	pulled   chan struct{}
+	stop     chan struct{}
+	stopOnce sync.Once
+	loops    sync.WaitGroup
+}
+
+// newBell starts to listen at the database that url names, and to ring through
+// db when it is pulled.
+func newBell(url string, db *sql.DB, logger *slog.Logger) *bell {
+	b := &bell{
+		db:     db,
+		logger: logger,
+		name:   rand.Text(),
+		heard:  make(chan struct{}, 1),
+		pulled: make(chan struct{}, 1),
+		stop:   make(chan struct{}),
+	}
+	b.listener = pq.NewListener(url, reconnectMin, reconnectMax, nil)
+	b.loops.Go(b.listen)
+	b.loops.Go(b.ring)
+	return b
+}
+
+func (b *bell) close() error {
+	var err error
+	b.stopOnce.Do(func() {
+		close(b.stop)
+		err = b.listener.Close()
+	})
+	b.loops.Wait()
+	return err
+}
+
+// pull makes the bell ring soon.
+func (b *bell) pull() { wake(b.pulled) }
+
+// wake leaves a value in a channel of one place unless there is one.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// listen passes on what others ring. After a lost connection anything may have
+// been missed, which counts as heard.
+func (b *bell) listen() {
+	if err := b.listener.Listen(bellChannel); err != nil && !errors.Is(err, pq.ErrChannelAlreadyOpen) {
+		select {
+		case <-b.stop:
+		default:
+			b.logger.Warn("live updates from other processes will come late", "error", err)
+		}
+		return
+	}
+	for {
+		select {
+		case <-b.stop:
+			return
+		case n, open := <-b.listener.NotificationChannel():
+			if !open {
+				return
+			}
+			if n == nil || n.Extra != b.name {
+				wake(b.heard)
+			}
+		}
+	}
+}
+
+// ring waits for pulls and answers those of each pause with one ring.
+func (b *bell) ring() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-b.stop:
+			return
+		case <-b.pulled:
+		}
+		select {
+		case <-b.stop:
+			return
+		case <-pause.C:
+		}
+		b.ringOnce(ctx)
+		pause.Reset(ringPause)
+	}
+}
+
+// ringOnce takes one round trip. A ring that fails is lost, which is allowed.
+func (b *bell) ringOnce(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, ringTimeout)
+	defer cancel()
+	_, err := b.db.ExecContext(ctx, "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY "+bellChannel+", "+
+		pq.QuoteLiteral(b.name)+"; COMMIT")
+	if err != nil {
+		b.logger.Debug("other processes were not told of new log entries", "error", err)
+	}
+}
+
+// Wake implements [delivery.Maintenance].
+func (h *hot) Wake() <-chan struct{} {
+	if h.bell == nil {
+		return nil
+	}
+	return h.bell.heard
+}
+
+// Notify implements [delivery.Maintenance].
+func (h *hot) Notify() {
+	if h.bell != nil {
+		h.bell.pull()
+	}
+}
+
+// Ping implements [delivery.Maintenance].
+func (h *hot) Ping(ctx context.Context) error {
+	if err := h.read.PingContext(ctx); err != nil {
+		return unavailable(err)
+	}
+	_, err := h.numbers(ctx, "SELECT 1")
+	return unavailable(err)
+}

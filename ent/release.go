@@ -1,0 +1,150 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"portalhooks/delivery"
+)
+
+const (
+	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now WHERE owner_slot = $1 `
+
+	recallQueued = `UPDATE queue SET held = FALSE, cancel = cancel OR $2,
+		due_at = CASE WHEN owner_slot IS NULL OR due_at <= @now THEN @now ELSE due_at END
+		WHERE webhook = $1 AND (NOT held OR $3)`
+
+	// cancelQueued is the same for a webhook that is deleted, as part of the
+	// transaction that does it. It takes the webhook and the time.
+	cancelQueued = `UPDATE queue SET held = FALSE, cancel = TRUE,
+		due_at = CASE WHEN owner_slot IS NULL OR due_at <= $2 THEN $2 ELSE due_at END WHERE webhook = $1`
+
+	insertRequeued = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
+		attempts, held, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, NULLIF(CAST($7 AS bigint), 0), $8, $9, $10, $11, @now) ON CONFLICT DO NOTHING`
+
+	// Counting ends here: a longer queue is reported as this long.
+	maxDepth = 1_000_000
+)
+
+// idsPerStatement bounds the text of statements that list ids.
+const idsPerStatement = 5000
+
+// Release implements [delivery.Queue].
+func (h *hot) Release(ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID) (n int, err error) {
+	err = h.change(ctx, func(ctx context.Context, q querier) error {
+		n = 0
+		if ids == nil {
+			n, err = affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $2"),
+				owner.Slot, owner.Epoch))
+			return err
+		}
+		for some := range slices.Chunk(ids, idsPerStatement) {
+			released, err := affected(q.ExecContext(ctx,
+				h.dialect.sql(giveBack+"AND owner_epoch = $2 AND id"+inList(some)), owner.Slot, owner.Epoch))
+			if err != nil {
+				return err
+			}
+			n += released
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release deliveries: %w", err)
+	}
+	return n, nil
+}
+
+// Recall implements [delivery.Queue]. Deliveries that are being sent keep their
+// lease; they hear of a cancellation when it ends or when they are settled.
+func (h *hot) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
+	err = h.change(ctx, func(ctx context.Context, q querier) error {
+		n, err = affected(q.ExecContext(ctx, h.dialect.sql(recallQueued), int64(id), cancel, held))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("recall deliveries: %w", err)
+	}
+	return n, nil
+}
+
+// Requeue implements [delivery.Queue]. It returns NotFound when an event is not
+// there, and then adds nothing. Adding a delivery twice is adding it once.
+func (h *hot) Requeue(ctx context.Context, deliveries []delivery.Delivery) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	err := h.change(ctx, func(ctx context.Context, q querier) error {
+		if err := h.mustHaveEvents(ctx, q, deliveries); err != nil {
+			return err
+		}
+		for i := range deliveries {
+			d := &deliveries[i]
+			if _, err := q.ExecContext(ctx, h.dialect.sql(insertRequeued), int64(d.ID), int64(d.Org),
+				int64(d.Webhook), int64(d.Version), int64(d.Event), int64(d.Item), int64(d.RedeliveryOf),
+				typeWords.code(d.Type), triggerWords.code(d.Trigger), d.Attempts, d.State == delivery.Held); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("queue deliveries: %w", err)
+	}
+	return nil
+}
+
+func (h *hot) mustHaveEvents(ctx context.Context, q querier, deliveries []delivery.Delivery) error {
+	wanted := make([]int64, len(deliveries))
+	for i := range deliveries {
+		wanted[i] = int64(deliveries[i].Event)
+	}
+	wanted = distinct(wanted)
+	for some := range slices.Chunk(wanted, idsPerStatement) {
+		rows, err := q.QueryContext(ctx, "SELECT id FROM event WHERE id"+inList(some))
+		found, err := rowsOf(rows, err, scanInt64)
+		if err != nil {
+			return err
+		}
+		if len(found) < len(some) {
+			return delivery.Errorf(delivery.NotFound, "", "The event is no longer kept, so it can't be delivered again.")
+		}
+	}
+	return nil
+}
+
+// Depth implements [delivery.Queue]. It counts up to a million rows; Pending are
+// those that are neither lent nor held.
+func (h *hot) Depth(ctx context.Context) (delivery.QueueDepth, error) {
+	var depth delivery.QueueDepth
+	var oldest int64
+	err := persist(ctx, func() error {
+		return h.read.QueryRowContext(ctx, h.dialect.sql(`SELECT
+			COALESCE(sum(CASE WHEN NOT held AND NOT lent THEN 1 ELSE 0 END), 0),
+			COALESCE(sum(CASE WHEN NOT held AND lent THEN 1 ELSE 0 END), 0),
+			COALESCE(sum(CASE WHEN held THEN 1 ELSE 0 END), 0),
+			COALESCE((SELECT min(due_at) FROM queue WHERE NOT held AND due_at <= @now), 0)
+			FROM (SELECT held, owner_slot IS NOT NULL AND due_at > @now AS lent FROM queue LIMIT $1) q`),
+			maxDepth).Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
+	})
+	if err != nil {
+		return delivery.QueueDepth{}, fmt.Errorf("measure the queue: %w", err)
+	}
+	depth.OldestDue = timeOf(oldest)
+	return depth, nil
+}
+
+// Pending implements [delivery.DeliveryStore].
+func (h *hot) Pending(ctx context.Context, id delivery.WebhookID, limit int) (pending, held int, err error) {
+	err = persist(ctx, func() error {
+		return h.read.QueryRowContext(ctx, `SELECT
+			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = $1 AND NOT held LIMIT $2) p),
+			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = $1 AND held LIMIT $2) h)`,
+			int64(id), limit).Scan(&pending, &held)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count pending deliveries: %w", err)
+	}
+	return pending, held, nil
+}

@@ -1,0 +1,93 @@
+package ent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lib/pq"
+
+	"portalhooks/delivery"
+)
+
+// discardDays deletes a slice of keys or drops one day, before t.
+func (h *hot) discardDays(ctx context.Context, t time.Time) (bool, error) {
+	n, err := h.deleteSlice(ctx, discardKeys, 0, delivery.IDAt[int64](t))
+	if err != nil || n == slice {
+		return n == slice, err
+	}
+	if more, err := h.discardLogDay(ctx, t); more || err != nil {
+		return more, err
+	}
+	return h.discardEventDay(ctx, t)
+}
+
+func (h *hot) deleteSlice(ctx context.Context, statement string, from, to int64) (n int, err error) {
+	err = h.change(ctx, func(ctx context.Context, q querier) error {
+		n, err = affected(q.ExecContext(ctx, statement, from, to, slice))
+		return err
+	})
+	return n, err
+}
+
+// discardLogDay drops the oldest day of the log that is over at t. Readers learn
+// of the loss first.
+func (h *hot) discardLogDay(ctx context.Context, t time.Time) (more bool, err error) {
+	days, err := h.partitions(ctx, "log")
+	if err != nil || len(days) == 0 || !days[0].Before(t) {
+		return false, err
+	}
+	end := days[0].AddDate(0, 0, 1)
+	err = h.change(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, moveHorizon, micros(end))
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	return h.drop(ctx, "log", days[0])
+}
+
+// discardEventDay drops a day that is over at t, or deletes a slice of the
+// events of one where deliveries are pending.
+func (h *hot) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
+	days, err := h.partitions(ctx, "event")
+	if err != nil {
+		return false, err
+	}
+	for _, day := range days {
+		if !day.Before(t) {
+			break
+		}
+		from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
+		pending, err := h.numbers(ctx, "SELECT id FROM queue WHERE event >= $1 AND event < $2 LIMIT 1", from, to)
+		if err != nil {
+			return false, err
+		}
+		if len(pending) == 0 {
+			return h.drop(ctx, "event", day)
+		}
+		if n, err := h.deleteSlice(ctx, discardEvents, from, to); n == slice || err != nil {
+			return n == slice, err
+		}
+	}
+	return false, nil
+}
+
+// drop removes a partition. It waits only a moment for those who read the table,
+// because everybody else waits behind it; the next Discard tries again.
+func (h *hot) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
+	err = h.change(ctx, func(ctx context.Context, q querier) error {
+		if _, err := q.ExecContext(ctx, "SET LOCAL lock_timeout = '1s'"); err != nil {
+			return err
+		}
+		_, err := q.ExecContext(ctx, "DROP TABLE IF EXISTS "+partitionName(table, day))
+		return err
+	})
+	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "55P03" {
+		h.logger.InfoContext(ctx, "a day could not be dropped now: its table is being read", "table", table,
+			"day", day.Format(time.DateOnly))
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,165 @@
+package ent
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"portalhooks/delivery"
+)
+
+// micros is how a time is stored: microseconds since 1970, 0 for the zero time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// timeOf is the inverse of micros.
+func timeOf(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// clean makes text that any database stores: PostgreSQL refuses zero bytes and
+// bad UTF-8, and would refuse all that is stored together with them.
+func clean(s string) string {
+	if strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// hashOf identifies text within an organization where the text itself would
+// make an index large.
+func hashOf(org delivery.OrgID, text string) [sha256.Size]byte {
+	h := sha256.New()
+	_ = binary.Write(h, binary.BigEndian, int64(org)) // a hash takes everything
+	h.Write([]byte(text))
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// shortHash is for indexes whose rows are compared with the text as well.
+func shortHash(org delivery.OrgID, text string) int64 {
+	h := hashOf(org, text)
+	return int64(binary.BigEndian.Uint64(h[:8]))
+}
+
+// keyHash is for deduplication: two keys never share one.
+func keyHash(org delivery.OrgID, key string) []byte {
+	h := hashOf(org, key)
+	return h[:16]
+}
+
+const eventColumns = `e.id, e.org, e.item, e.occurred_at, e.type, e.test, e.item_name, e.group_id,
+	e.source_id, COALESCE(e.workspace_id, ''), COALESCE(e.workspace, ''), e.variables`
+
+func scanEvent(rows *sql.Rows) (e delivery.Event, err error) {
+	var occurred, kind int64
+	var variables string
+	err = rows.Scan(&e.ID, &e.Org, &e.Item, &occurred, &kind, &e.Test, &e.ItemName, &e.Group,
+		&e.SourceEventID, &e.WorkspaceID, &e.WorkspaceName, &variables)
+	e.OccurredAt, e.ReceivedAt = timeOf(occurred), delivery.IDTime(e.ID)
+	e.Type, e.Variables = typeWords.word(kind), json.RawMessage(variables)
+	return e, err
+}
+
+// How a row of the queue and a final entry of the log look as a delivery: both
+// lists have the columns that scanDelivery reads. A lent row is being sent as
+// long as its lease lasts.
+const (
+	pendingState = `CASE WHEN q.held THEN 4 WHEN q.owner_slot IS NOT NULL AND q.due_at > @now THEN 2
+		WHEN q.attempts > 0 THEN 3 ELSE 1 END`
+	pendingColumns = `q.id AS id, q.org, q.webhook, q.version, q.event, q.item,
+		COALESCE(q.redelivery_of, 0) AS redelivery_of, q.type, q.trigger, q.attempts, ` + pendingState + ` AS state,
+		CASE WHEN q.held OR q.owner_slot IS NOT NULL AND q.due_at > @now THEN 0 ELSE q.due_at END AS due_at, 0 AS at`
+	finalColumns = `l.delivery AS id, l.org, l.webhook, l.version, l.event, l.item,
+		COALESCE(l.redelivery_of, 0) AS redelivery_of, l.type, l.trigger, l.attempts, l.state, 0 AS due_at, l.at`
+)
+
+func scanDelivery(rows *sql.Rows) (d delivery.Delivery, err error) {
+	var kind, trigger, state, due, finished int64
+	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,
+		&kind, &trigger, &d.Attempts, &state, &due, &finished)
+	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
+	d.NextAttemptAt, d.FinishedAt = timeOf(due), timeOf(finished)
+	return d, err
+}
+
+// absent marks a phase of an attempt that did not happen.
+const absent = -1
+
+// phase returns d in microseconds as the log stores it.
+func phase(d time.Duration) int64 {
+	if d < 0 {
+		return absent
+	}
+	return min(d.Microseconds(), math.MaxInt32)
+}
+
+func phaseOf(us int64) time.Duration {
+	if us < 0 {
+		return absent
+	}
+	return time.Duration(us) * time.Microsecond
+}
+
+// headersText is JSON, or empty for none.
+func headersText(headers []delivery.Header) string {
+	if len(headers) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(headers)
+	if err != nil {
+		return "" // strings and a boolean always marshal
+	}
+	return clean(string(text))
+}
+
+const entryColumns = `l.id, l.delivery, l.org, l.webhook, l.version, l.event, l.item, l.at, COALESCE(l.started_at, 0),
+	COALESCE(l.due_at, 0), COALESCE(l.redelivery_of, 0), COALESCE(l.response_bytes, 0), COALESCE(l.duration, 0),
+	COALESCE(l.dns, -1), COALESCE(l.connect, -1), COALESCE(l.tls, -1), COALESCE(l.first_byte, -1), COALESCE(l.body, -1),
+	l.type, l.trigger, l.state, l.attempts, COALESCE(l.number, 0), COALESCE(l.outcome, 0), COALESCE(l.status, 0),
+	COALESCE(l.reused, FALSE), COALESCE(l.truncated, FALSE), COALESCE(l.remote, ''), COALESCE(l.error, ''),
+	COALESCE(l.headers, ''), COALESCE(l.response, '')`
+
+func scanEntry(rows *sql.Rows) (e delivery.LogEntry, err error) {
+	var at, started, due, duration, kind, trigger, state, outcome int64
+	var phases [5]int64
+	var headers string
+	d, a := &e.Delivery, &delivery.Attempt{}
+	if err := rows.Scan(&e.ID, &d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &at, &started,
+		&due, &d.RedeliveryOf, &a.ResponseBytes, &duration,
+		&phases[0], &phases[1], &phases[2], &phases[3], &phases[4],
+		&kind, &trigger, &state, &d.Attempts, &a.Number, &outcome, &a.HTTPStatus,
+		&a.Timing.Reused, &a.ResponseTruncated, &a.RemoteAddress, &a.Error, &headers, &a.ResponseBody); err != nil {
+		return e, err
+	}
+	e.At = timeOf(at)
+	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
+	d.NextAttemptAt = timeOf(due)
+	if d.State.Final() {
+		d.FinishedAt = e.At
+	}
+	if a.Number == 0 {
+		return e, nil
+	}
+	a.StartedAt, a.Duration, a.Outcome = timeOf(started), phaseOf(duration), outcomeWords.word(outcome)
+	a.Timing.DNS, a.Timing.Connect, a.Timing.TLS = phaseOf(phases[0]), phaseOf(phases[1]), phaseOf(phases[2])
+	a.Timing.FirstByte, a.Timing.Body = phaseOf(phases[3]), phaseOf(phases[4])
+	if headers != "" {
+		if err := json.Unmarshal([]byte(headers), &a.ResponseHeaders); err != nil {
+			return e, err
+		}
+	}
+	e.Attempt = a
+	return e, nil
+}

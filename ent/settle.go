@@ -1,0 +1,68 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+
+	"portalhooks/delivery"
+)
+
+// Settle implements [delivery.Queue]. The fence and the entry's id make it safe
+// to store a batch again whose commit got lost.
+func (h *hot) Settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	if h.dialect == sqliteDialect {
+		held, err = h.settleSQLite(ctx, batch)
+	} else {
+		held, err = h.settlePostgres(ctx, batch)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store results: %w", unavailable(err))
+	}
+	return held, nil
+}
+
+// An attemptRow holds what the log stores about an attempt; zero and absent
+// values become NULL.
+type attemptRow struct {
+	number, started, responseBytes int64
+	outcome, status                int64
+	duration                       int64
+	phases                         [5]int64 // DNS, connect, TLS, first byte, body
+	reused, truncated              bool
+	remote, fault                  string
+	headers, response              string
+}
+
+func attemptRowOf(a *delivery.Attempt) attemptRow {
+	if a == nil {
+		return attemptRow{duration: absent, phases: [5]int64{absent, absent, absent, absent, absent}}
+	}
+	t := a.Timing
+	return attemptRow{
+		number:        int64(max(1, a.Number)),
+		started:       micros(a.StartedAt),
+		responseBytes: a.ResponseBytes,
+		outcome:       outcomeWords.code(a.Outcome),
+		status:        int64(a.HTTPStatus),
+		duration:      phase(a.Duration),
+		phases:        [5]int64{phase(t.DNS), phase(t.Connect), phase(t.TLS), phase(t.FirstByte), phase(t.Body)},
+		reused:        t.Reused,
+		truncated:     a.ResponseTruncated,
+		remote:        clean(a.RemoteAddress),
+		fault:         clean(a.Error),
+		headers:       headersText(a.ResponseHeaders),
+		response:      clean(a.ResponseBody),
+	}
+}
+
+// plannedAt returns when the next attempt of a settled delivery is due; 0 for
+// none.
+func plannedAt(s *delivery.Settlement) int64 {
+	if state := s.Entry.Delivery.State; state.Final() || state == delivery.Held {
+		return 0
+	}
+	return micros(s.DueAt)
+}
