@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -15,13 +16,17 @@ import (
 // MutateOperationContext implements [graphql.OperationContextMutator]: it
 // checks the variables once more, after gqlparser, which takes the string "5"
 // for an Int, a number for a String, an enum value in any case, and any number
-// of keys of a @oneOf input.
-func (g *Guard) MutateOperationContext(_ context.Context, opCtx *graphql.OperationContext) *gqlerror.Error {
+// of keys of a @oneOf input. Then it reckons what the operation costs with
+// these variables.
+func (g *Guard) MutateOperationContext(ctx context.Context, opCtx *graphql.OperationContext) *gqlerror.Error {
 	for _, def := range opCtx.Operation.VariableDefinitions {
 		path := ast.Path{ast.PathName("variable"), ast.PathName(def.Variable)}
 		if err := g.check(def.Type, opCtx.Variables[def.Variable], path); err != nil {
 			return err
 		}
+	}
+	if complexity.Calculate(ctx, g.executable, opCtx.Operation, opCtx.Variables) > g.limits.Complexity {
+		return tooMuch("The operation costs more than %d. Ask for fewer things at a time.", g.limits.Complexity)
 	}
 	return nil
 }

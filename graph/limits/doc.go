@@ -5,7 +5,7 @@
 // root fields, aliases); while it is validated, [Guard.Rules] refuses literals
 // that no resolver could take; and once the variables are known it checks
 // them without the conversions that gqlparser allows, so that the string "5"
-// is not an Int.
+// is not an Int, and reckons what the operation costs.
 //
 // Every refusal is a *gqlerror.Error whose extensions.code is LIMIT_EXCEEDED
 // or BAD_USER_INPUT.

@@ -27,6 +27,7 @@ type Limits struct {
 	Fields        int      // fields in all operations together; 500 if zero
 	RootFields    int      // top-level fields of one operation; 20 if zero
 	Aliases       int      // aliased fields in all operations together; 50 if zero
+	Complexity    int      // cost of an operation, as the schema reckons it; 5,000 if zero
 	OnlyOnce      []string // root fields that an operation may ask for only once; none if empty
 	CachedBytes   int      // text of a document that is worth caching; 4 KiB if zero
 	CachedQueries int      // documents in the cache; 1,000 if zero
@@ -39,6 +40,7 @@ func (l Limits) withDefaults() Limits {
 	l.Fields = cmp.Or(l.Fields, 500)
 	l.RootFields = cmp.Or(l.RootFields, 20)
 	l.Aliases = cmp.Or(l.Aliases, 50)
+	l.Complexity = cmp.Or(l.Complexity, 5000)
 	l.CachedBytes = cmp.Or(l.CachedBytes, 4<<10)
 	l.CachedQueries = cmp.Or(l.CachedQueries, 1000)
 	return l
@@ -48,9 +50,10 @@ func (l Limits) withDefaults() Limits {
 // extension, as the query cache, and its Rules as the validation rules.
 // It is safe for concurrent use.
 type Guard struct {
-	limits Limits
-	cache  *lru
-	schema *ast.Schema
+	limits     Limits
+	cache      *lru
+	executable graphql.ExecutableSchema
+	schema     *ast.Schema
 }
 
 var (
@@ -61,9 +64,9 @@ var (
 )
 
 // New returns a Guard for the operations of schema.
-func New(schema *ast.Schema, l Limits) *Guard {
+func New(schema graphql.ExecutableSchema, l Limits) *Guard {
 	l = l.withDefaults()
-	return &Guard{limits: l, cache: newLRU(l.CachedQueries), schema: schema}
+	return &Guard{limits: l, cache: newLRU(l.CachedQueries), executable: schema, schema: schema.Schema()}
 }
 
 // ExtensionName implements [graphql.HandlerExtension].

@@ -35,8 +35,10 @@ type schemaOnly struct{ schema *ast.Schema }
 
 func (s schemaOnly) Schema() *ast.Schema { return s.schema }
 
-func (schemaOnly) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
-	return 0, false
+// Complexity makes echo cost its argument int.
+func (schemaOnly) Complexity(_ context.Context, _, field string, _ int, args map[string]any) (int, bool) {
+	cost, ok := args["int"].(int64)
+	return int(cost), ok && field == "echo"
 }
 
 func (schemaOnly) Exec(context.Context) graphql.ResponseHandler { return nil }
@@ -47,7 +49,7 @@ func newExecutor(tb testing.TB, l limits.Limits) (*executor.Executor, *limits.Gu
 	if err != nil {
 		tb.Fatal(err)
 	}
-	guard := limits.New(schema, l)
+	guard := limits.New(schemaOnly{schema}, l)
 	exec := executor.New(schemaOnly{schema})
 	exec.SetQueryCache(guard)
 	exec.SetParserTokenLimit(guard.TokenLimit())
@@ -232,5 +234,17 @@ func TestTheUsualIntrospectionQueryPasses(t *testing.T) {
 	}
 	if errs := create(exec, string(query), nil); len(errs) > 0 {
 		t.Error(errs)
+	}
+}
+
+func TestTheCostOfAnOperationDependsOnItsVariables(t *testing.T) {
+	exec, _ := newExecutor(t, limits.Limits{})
+	const query = "query($n: Int) {echo(int: $n)}"
+	if errs := create(exec, query, map[string]any{"n": int64(5000)}); len(errs) > 0 {
+		t.Errorf("cost 5,000 was refused: %v", errs)
+	}
+	errs := create(exec, query, map[string]any{"n": int64(5001)})
+	if len(errs) != 1 || errs[0].Extensions["code"] != limits.CodeLimit {
+		t.Errorf("cost 5,001: errors %v", errs)
 	}
 }

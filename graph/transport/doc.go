@@ -6,7 +6,8 @@
 //	body.go       strict decoding of requests
 //	accept.go     what the client can read
 //	sse.go        a stream of events ("distinct connections" of graphql-sse)
-//	websocket.go  one socket's life: init, identity, pings, close codes (graphql-transport-ws)
+//	websocket.go  one socket's life: reading, pings, close codes (graphql-transport-ws)
+//	admission.go  who may use a socket, and until when
 //	message.go    the words spoken on a socket
 //	subscribe.go  the operations of one socket
 //	operation.go  running one operation: time limit, panics, what a client may see of errors

@@ -35,18 +35,24 @@ const (
 	maxPathBytes    = 100
 )
 
-// PresentError is the presenter of Options that bring none: errors with a
-// code are shown as they are, any other is INTERNAL and says nothing more.
-func PresentError(ctx context.Context, err error) *gqlerror.Error {
-	e, ok := errors.AsType[*gqlerror.Error](err)
-	if ok && codeOf(e) != "" {
-		return e
+// presenter returns the presenter of Options that bring none: errors with a
+// code are shown as they are; any other is logged, and shown as INTERNAL with
+// nothing more.
+func presenter(logger *slog.Logger) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		e, ok := errors.AsType[*gqlerror.Error](err)
+		if ok && codeOf(e) != "" {
+			return e
+		}
+		if !errors.Is(err, context.Canceled) {
+			logger.ErrorContext(ctx, "answer a GraphQL operation", "err", err)
+		}
+		shown := coded(CodeInternal, "Something went wrong on the server.")
+		if shown.Path = graphql.GetPath(ctx); ok && e.Path != nil {
+			shown.Path = e.Path
+		}
+		return shown
 	}
-	shown := coded(CodeInternal, "Something went wrong on the server.")
-	if shown.Path = graphql.GetPath(ctx); ok && e.Path != nil {
-		shown.Path = e.Path
-	}
-	return shown
 }
 
 func logPanic(logger *slog.Logger) graphql.RecoverFunc {
@@ -72,8 +78,6 @@ func withOurCode(e *gqlerror.Error) *gqlerror.Error {
 	switch code {
 	case errcode.ParseFailed, errcode.ValidationFailed, "":
 		code = CodeBadInput
-	case "COMPLEXITY_LIMIT_EXCEEDED":
-		code = CodeLimit
 	}
 	ours := *e
 	ours.Extensions = map[string]any{}

@@ -44,7 +44,7 @@ func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 }
 
 func newExecutor(schema graphql.ExecutableSchema, opts Options) *executor.Executor {
-	guard := limits.New(schema.Schema(), opts.Limits)
+	guard := limits.New(schema, opts.Limits)
 	exec := executor.New(schema)
 	exec.SetQueryCache(guard)
 	exec.SetParserTokenLimit(guard.TokenLimit())

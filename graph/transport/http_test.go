@@ -1,8 +1,11 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -316,4 +319,48 @@ func TestAnOperationEndsWhenItsClientIsGone(t *testing.T) {
 	cancel()
 	<-schema.ended
 	<-done
+}
+
+func TestComplexityIsALimitToo(t *testing.T) {
+	t.Parallel()
+	opts := options()
+	opts.Limits.Complexity = 2
+	url, _ := serve(t, opts)
+	if got := post(t, url, "{caller __typename}"); got.status != 200 || len(got.Errors) > 0 {
+		t.Errorf("status %d for a simple query: %s", got.status, got.body)
+	}
+	if got := post(t, url, "{caller self {caller}}", "Accept", graphqlJSON); got.status != 400 || got.code() != "LIMIT_EXCEEDED" {
+		t.Errorf("status %d code %s for a complex query", got.status, got.code())
+	}
+}
+
+func TestWhatIsHiddenFromTheClientIsLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	opts := options()
+	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	url, _ := serve(t, opts)
+	post(t, url, "{fails}")
+	post(t, url, "{panics}")
+	for _, want := range []string{"hunter2", "panic=resolver", "schema_test.go"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %s:\n%s", want, log.String())
+		}
+	}
+}
+
+// BenchmarkPost is the price of one mutation, without the network.
+func BenchmarkPost(b *testing.B) {
+	handler := transport.New(newTestSchema(b), options())
+	request := body(b, "mutation($n: Int!) {add(n: $n)}", map[string]any{"n": 1})
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/graphql", strings.NewReader(request))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != 200 {
+			b.Fatal(w.Body)
+		}
+	}
 }

@@ -53,12 +53,17 @@ type Options struct {
 	// none. It becomes the id of a server-sent event. No event has one if nil.
 	EventID func(*graphql.Response) string
 
-	ErrorPresenter   graphql.ErrorPresenterFunc // PresentError if nil
-	Recover          graphql.RecoverFunc        // logs the panic with its stack if nil
-	Extensions       []graphql.HandlerExtension // run after the limits, in order
-	AroundOperations graphql.OperationMiddleware
-	AroundResponses  graphql.ResponseMiddleware
-	Limits           limits.Limits
+	// ErrorPresenter decides what a client sees of an error; errors without an
+	// extensions.code are INTERNAL, and logged, if it is nil. It also sees the
+	// errors of Authenticate and ConnectionInit, with a context that belongs to
+	// no operation.
+	ErrorPresenter graphql.ErrorPresenterFunc
+
+	Recover          graphql.RecoverFunc         // turns a panic into an error; logs it with its stack if nil
+	Extensions       []graphql.HandlerExtension  // run after the limits, in order
+	AroundOperations graphql.OperationMiddleware // runs inside of Extensions
+	AroundResponses  graphql.ResponseMiddleware  // runs inside of Extensions; its response may be nil
+	Limits           limits.Limits               // for documents
 
 	OperationTimeout time.Duration // for a query or a mutation; 10s if zero
 	InitTimeout      time.Duration // for connection_init and its check; 10s if zero
@@ -96,10 +101,10 @@ func (o Options) withDefaults() Options {
 	if o.EventID == nil {
 		o.EventID = func(*graphql.Response) string { return "" }
 	}
-	if o.ErrorPresenter == nil {
-		o.ErrorPresenter = PresentError
-	}
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.ErrorPresenter == nil {
+		o.ErrorPresenter = presenter(o.Logger)
+	}
 	if o.Recover == nil {
 		o.Recover = logPanic(o.Logger)
 	}

@@ -36,26 +36,28 @@ func (c *connection) subscribe(m message) {
 		c.close(closeDuplicate, fmt.Sprintf("Subscriber for %s already exists", *m.ID))
 	default:
 		c.work.Go(func() {
-			defer op.cancel()
+			defer c.end(op)
 			c.run(ctx, op, params)
 		})
 	}
 }
 
 // begin makes an operation active. There is none if its id is taken, or if
-// the connection is full.
+// the connection is full. Operations that were completed but have not returned
+// count too, if less: a client must not start them faster than they end.
 func (c *connection) begin(id string) (ctx context.Context, op *operation, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.active[id] != nil {
 		return nil, nil, false
 	}
-	if len(c.active) >= c.h.opts.Subscriptions {
+	if len(c.active) >= c.h.opts.Subscriptions || c.running >= 2*c.h.opts.Subscriptions {
 		return nil, nil, true
 	}
 	ctx, cancel := context.WithCancel(c.caller)
 	op = &operation{id: id, cancel: cancel}
 	c.active[id] = op
+	c.running++
 	return graphql.StartOperationTrace(ctx), op, false
 }
 
@@ -69,6 +71,14 @@ func (c *connection) forget(id string) {
 		delete(c.active, id)
 		op.cancel()
 	}
+}
+
+// end gives back what begin took.
+func (c *connection) end(op *operation) {
+	op.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
 }
 
 // run executes an operation and sends its messages.

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -31,7 +33,7 @@ func (t webSocketTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql
 		Subprotocols:     []string{subprotocol},
 		CheckOrigin:      func(*http.Request) bool { return true }, // ServeHTTP did
 	}
-	ws, err := upgrader.Upgrade(w, r, nil)
+	ws, err := upgrader.Upgrade(hijacker{w}, r, nil)
 	if err != nil {
 		return // Upgrade has answered
 	}
@@ -46,6 +48,14 @@ func (t webSocketTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql
 		active:  map[string]*operation{},
 	}
 	c.serve()
+}
+
+// hijacker lets gorilla take over a connection through the wrappers that
+// middleware puts around a ResponseWriter.
+type hijacker struct{ http.ResponseWriter }
+
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(h.ResponseWriter).Hijack()
 }
 
 // A connection is one socket from its upgrade to its end. One goroutine
@@ -69,6 +79,7 @@ type connection struct {
 	acked   bool
 	caller  context.Context // made by ConnectionInit; valid once acked
 	active  map[string]*operation
+	running int    // operations that have not returned yet, active or not
 	leave   func() // gives the caller's seat back
 }
 
@@ -130,67 +141,6 @@ func (c *connection) handle(data []byte) {
 		c.subscribe(m)
 	case msgComplete:
 		c.forget(*m.ID)
-	}
-}
-
-// initialise lets ConnectionInit decide about the connection. It does not run
-// in the reader, so that pings are answered while it takes its time.
-func (c *connection) initialise(m message) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.h.panicked(c.ctx, v)
-			c.close(closeInternal, "Internal server error")
-		}
-	}()
-	payload, _ := m.object() // decodeMessage has checked it
-	caller, expires, err := c.h.opts.ConnectionInit(c.ctx, payload)
-	if err != nil {
-		c.refuse(err)
-		return
-	}
-	if expires.IsZero() {
-		expires = c.h.opts.Expires(caller)
-	}
-	if !expires.IsZero() && !expires.After(time.Now()) {
-		c.close(closeUnauthorized, "Credentials expired")
-		return
-	}
-	leave, ok := c.h.sit(caller, c.remote)
-	if !ok {
-		c.close(closeTryAgainLater, "Too many connections")
-		return
-	}
-	if !expires.IsZero() {
-		c.expires <- expires
-	}
-	c.admit(caller, leave)
-}
-
-// admit opens the connection for operations. The writer is held throughout,
-// so that nothing overtakes the acknowledgement.
-func (c *connection) admit(caller context.Context, leave func()) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	c.mu.Lock()
-	c.leave = leave
-	c.caller = caller
-	c.acked = !c.closing
-	acked := c.acked
-	c.mu.Unlock()
-	if acked {
-		c.put(ack())
-	}
-}
-
-// refuse closes the socket because of an error of ConnectionInit.
-func (c *connection) refuse(err error) {
-	switch codeOf(c.h.present(c.ctx, err)) {
-	case CodeInternal:
-		c.close(closeInternal, "Internal server error")
-	case CodeUnavailable, CodeLimit:
-		c.close(closeTryAgainLater, "Try again later")
-	default:
-		c.close(closeForbidden, "Forbidden")
 	}
 }
 

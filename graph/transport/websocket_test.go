@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/gorilla/websocket"
 
 	"portalhooks/graph/transport"
@@ -256,4 +258,51 @@ func TestAnOperationEndsWhenItsClientCompletesIt(t *testing.T) {
 	<-schema.ended
 	s.send(`{"type": "ping"}`)
 	s.expect("pong")
+}
+
+// A client must not pile up operations by completing each one at once: those
+// that are slow to end go on using resources.
+func TestASocketCannotPileUpOperationsThatAreSlowToEnd(t *testing.T) {
+	t.Parallel()
+	opts := options()
+	opts.Subscriptions = 2
+	release := make(chan struct{})
+	opts.AroundOperations = func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		if graphql.GetOperationContext(ctx).OperationName == "Stubborn" {
+			<-release
+		}
+		return next(ctx)
+	}
+	url, _ := serve(t, opts)
+	s := connect(t, url, nil).initialise()
+	for range 4 {
+		s.subscribe("a", "query Stubborn {__typename}")
+		s.send(`{"type": "complete", "id": "a"}`)
+	}
+	s.subscribe("b", "{__typename}")
+	if r := s.expect("error"); !strings.Contains(string(r.Payload), transport.CodeLimit) {
+		t.Errorf("refused with %s", r.Payload)
+	}
+	close(release)
+}
+
+// wrapped is what middleware makes of a ResponseWriter.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func TestMiddlewareMayWrapTheResponse(t *testing.T) {
+	t.Parallel()
+	handler := transport.New(newTestSchema(t), options())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(wrapped{w}, r)
+	}))
+	defer server.Close()
+	s := connect(t, server.URL, nil).initialise()
+	s.subscribe("a", "{__typename}")
+	s.expect("next")
+	s.close()
+	if got := post(t, server.URL, resumable, "Accept", "text/event-stream"); !strings.Contains(got.body, "complete") {
+		t.Errorf("events:\n%s", got.body)
+	}
 }
