@@ -70,13 +70,16 @@ type WebhookStore interface {
 	// UpdateWebhook stores w, whose Version is a new one, over the webhook
 	// whose current version number is expected, and ends the older version at
 	// the new one's CreatedAt. It returns NotFound, Conflict when the number is
-	// another, or Duplicate as CreateWebhook does.
+	// another, or Duplicate as CreateWebhook does. It leaves the secrets to
+	// SetSecrets.
 	UpdateWebhook(ctx context.Context, w Webhook, expected int) error
 	// DeleteWebhook ends the current version at the given time, marks the
 	// webhook deleted and asks the dispatchers to cancel what is pending. Its
 	// versions, log and name stay readable. NotFound as usual.
 	DeleteWebhook(ctx context.Context, org OrgID, id WebhookID, at time.Time, by string) error
-	// SetSecrets replaces the signing secrets. It does not make a version.
+	// SetSecrets replaces the signing secrets. It does not make a version. It
+	// returns Conflict when the stored first secret was made later than the
+	// first of secrets: nobody undoes a rotation that he has not seen.
 	SetSecrets(ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string) error
 	// WebhooksByID returns those that exist in org (0 for any), also deleted
 	// ones (Version.Deleted), in no order.

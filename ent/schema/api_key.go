@@ -20,7 +20,7 @@ func (APIKey) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (APIKey) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int64("id").GoType(delivery.KeyID(0)),
+		field.Int64("id").GoType(delivery.KeyID(0)).Annotations(given()),
 		field.Text("prefix").Immutable().Unique(),
 		field.Bytes("hash").Sensitive().Immutable(),
 		field.Text("name").Immutable(),

@@ -21,7 +21,7 @@ func (Item) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (Item) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int64("id").GoType(delivery.ItemID(0)),
+		field.Int64("id").GoType(delivery.ItemID(0)).Annotations(given()),
 		field.Int64("organization_id").GoType(delivery.OrgID(0)).Immutable(),
 		field.Text("kind").GoType(delivery.ItemKind("")).Immutable(),
 		field.Text("external_id").Immutable(),

@@ -21,7 +21,7 @@ func (Organization) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (Organization) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int64("id").GoType(delivery.OrgID(0)),
+		field.Int64("id").GoType(delivery.OrgID(0)).Annotations(given()),
 		field.Text("external_id").Immutable().Unique(),
 		field.Text("name"),
 		field.Bytes("name_key").Comment("The folded name: sorts alike in both databases."),

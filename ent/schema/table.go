@@ -5,8 +5,10 @@ import (
 	"entgo.io/ent/schema"
 )
 
-// table names an entity's table, whose ids are made by the process and not
-// by a sequence.
+// table names an entity's table.
 func table(name string) []schema.Annotation {
-	return []schema.Annotation{entsql.Annotation{Table: name, Incremental: new(bool)}}
+	return []schema.Annotation{entsql.Table(name)}
 }
+
+// given marks an id that the process makes: the database has no sequence.
+func given() schema.Annotation { return entsql.Annotation{Incremental: new(bool)} }

@@ -23,7 +23,7 @@ func (Webhook) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (Webhook) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int64("id").GoType(delivery.WebhookID(0)),
+		field.Int64("id").GoType(delivery.WebhookID(0)).Annotations(given()),
 		field.Int64("organization_id").GoType(delivery.OrgID(0)).Immutable(),
 		field.Text("name"),
 		field.Bytes("name_key").Comment("The folded name: sorts alike in both databases."),

@@ -21,7 +21,7 @@ func (WebhookHealth) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (WebhookHealth) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int64("id").GoType(delivery.WebhookID(0)).StorageKey("webhook_id"),
+		field.Int64("id").GoType(delivery.WebhookID(0)).Annotations(given()).StorageKey("webhook_id"),
 		field.Int64("last_success_at"),
 		field.Int64("last_failure_at"),
 		field.Int64("failing_since"),

@@ -22,7 +22,7 @@ func (WebhookVersion) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (WebhookVersion) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int64("id").GoType(delivery.VersionID(0)),
+		field.Int64("id").GoType(delivery.VersionID(0)).Annotations(given()),
 		field.Int64("organization_id").GoType(delivery.OrgID(0)).Immutable(),
 		field.Int64("webhook_id").GoType(delivery.WebhookID(0)).Immutable(),
 		field.Int("number").Immutable(),

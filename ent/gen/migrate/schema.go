@@ -11,7 +11,7 @@ import (
 var (
 	// APIKeyColumns holds the columns for the "api_key" table.
 	APIKeyColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "id", Type: field.TypeInt64},
 		{Name: "prefix", Type: field.TypeString, Unique: true, Size: 2147483647},
 		{Name: "hash", Type: field.TypeBytes},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
@@ -38,7 +38,7 @@ var (
 	}
 	// ItemColumns holds the columns for the "item" table.
 	ItemColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "id", Type: field.TypeInt64},
 		{Name: "kind", Type: field.TypeString, Size: 2147483647},
 		{Name: "external_id", Type: field.TypeString, Size: 2147483647},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
@@ -79,7 +79,7 @@ var (
 	}
 	// OrganizationColumns holds the columns for the "organization" table.
 	OrganizationColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "id", Type: field.TypeInt64},
 		{Name: "external_id", Type: field.TypeString, Unique: true, Size: 2147483647},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "name_key", Type: field.TypeBytes},
@@ -102,7 +102,7 @@ var (
 	}
 	// WebhookColumns holds the columns for the "webhook" table.
 	WebhookColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "id", Type: field.TypeInt64},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "name_key", Type: field.TypeBytes},
 		{Name: "search", Type: field.TypeString, Size: 2147483647},
@@ -154,7 +154,7 @@ var (
 	}
 	// WebhookHealthColumns holds the columns for the "webhook_health" table.
 	WebhookHealthColumns = []*schema.Column{
-		{Name: "webhook_id", Type: field.TypeInt64, Increment: true},
+		{Name: "webhook_id", Type: field.TypeInt64},
 		{Name: "last_success_at", Type: field.TypeInt64},
 		{Name: "last_failure_at", Type: field.TypeInt64},
 		{Name: "failing_since", Type: field.TypeInt64},
@@ -167,7 +167,7 @@ var (
 	}
 	// WebhookVersionColumns holds the columns for the "webhook_version" table.
 	WebhookVersionColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeInt64, Increment: true},
+		{Name: "id", Type: field.TypeInt64},
 		{Name: "organization_id", Type: field.TypeInt64},
 		{Name: "number", Type: field.TypeInt},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
@@ -226,34 +226,22 @@ func init() {
 	APIKeyTable.Annotation = &entsql.Annotation{
 		Table: "api_key",
 	}
-	APIKeyTable.Annotation.Incremental = new(bool)
-	*APIKeyTable.Annotation.Incremental = false
 	ItemTable.ForeignKeys[0].RefTable = OrganizationTable
 	ItemTable.Annotation = &entsql.Annotation{
 		Table: "item",
 	}
-	ItemTable.Annotation.Incremental = new(bool)
-	*ItemTable.Annotation.Incremental = false
 	OrganizationTable.Annotation = &entsql.Annotation{
 		Table: "organization",
 	}
-	OrganizationTable.Annotation.Incremental = new(bool)
-	*OrganizationTable.Annotation.Incremental = false
 	WebhookTable.ForeignKeys[0].RefTable = OrganizationTable
 	WebhookTable.Annotation = &entsql.Annotation{
 		Table: "webhook",
 	}
-	WebhookTable.Annotation.Incremental = new(bool)
-	*WebhookTable.Annotation.Incremental = false
 	WebhookHealthTable.Annotation = &entsql.Annotation{
 		Table: "webhook_health",
 	}
-	WebhookHealthTable.Annotation.Incremental = new(bool)
-	*WebhookHealthTable.Annotation.Incremental = false
 	WebhookVersionTable.ForeignKeys[0].RefTable = WebhookTable
 	WebhookVersionTable.Annotation = &entsql.Annotation{
 		Table: "webhook_version",
 	}
-	WebhookVersionTable.Annotation.Incremental = new(bool)
-	*WebhookVersionTable.Annotation.Incremental = false
 }

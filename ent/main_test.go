@@ -1,0 +1,45 @@
+package ent
+
+import (
+	"os"
+	"testing"
+
+	"portalhooks/ent/enttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(enttest.Main(m)) }
+
+// databases are where every test of statements runs.
+var databases = map[string]func(t testing.TB) string{
+	"SQLite":     func(t testing.TB) string { return "sqlite:" + t.TempDir() + "/portalhooks.db" },
+	"PostgreSQL": enttest.Postgres,
+}
+
+// onBoth runs test on a migrated store of each database.
+func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
+	t.Helper()
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, openStore(t, url(t)))
+		})
+	}
+}
+
+// openStore opens and migrates the database, and closes it when t ends.
+func openStore(t testing.TB, url string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

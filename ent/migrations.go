@@ -1,0 +1,99 @@
+package ent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"portalhooks/ent/migrate"
+)
+
+// A Migration is one reviewed change of the tables.
+type Migration struct {
+	Version   int64
+	Name      string    // of its file
+	AppliedAt time.Time // zero while it is pending
+}
+
+// Migrate brings the tables up to date and returns what it applied. Any number
+// of processes may do so at once: each migration is applied by one of them.
+func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
+	p, err := s.migrations()
+	if err != nil {
+		return nil, err
+	}
+	var results []*goose.MigrationResult
+	for try := 1; ; try++ {
+		more, err := p.Up(ctx)
+		if partly, ok := errors.AsType[*goose.PartialError](err); ok {
+			more = partly.Applied
+		}
+		results = append(results, more...)
+		if err == nil {
+			break
+		}
+		if s.dialect == postgresDialect || try == sqliteTries || ctx.Err() != nil {
+			return nil, fmt.Errorf("migrate the %s database: %w", s.dialect, err)
+		}
+	}
+	applied := make([]Migration, len(results))
+	for i, r := range results {
+		applied[i] = Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: time.Now().UTC()}
+	}
+	return applied, nil
+}
+
+// sqliteTries is how often Migrate tries on SQLite, where no lock spans several
+// transactions: when two processes begin the same migration, the second waits
+// for the first and then fails, with nothing changed. The next try sees what
+// the first has done.
+const sqliteTries = 5
+
+// MigrationStatus lists every migration, oldest first.
+func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {
+	p, err := s.migrations()
+	if err != nil {
+		return nil, err
+	}
+	results, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations of the %s database: %w", s.dialect, err)
+	}
+	all := make([]Migration, len(results))
+	for i, r := range results {
+		all[i] = Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: r.AppliedAt.UTC()}
+		if r.State == goose.StatePending {
+			all[i].AppliedAt = time.Time{}
+		}
+	}
+	return all, nil
+}
+
+// migrations prepares goose for the dialect. Processes that start together on
+// PostgreSQL wait for each other at a lock of the session.
+func (s *Store) migrations() (*goose.Provider, error) {
+	folder, d := "sqlite", goose.DialectSQLite3
+	opts := []goose.ProviderOption{goose.WithSlog(s.logger)}
+	if s.dialect == postgresDialect {
+		folder, d = "postgres", goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("prepare the migrations' lock: %w", err)
+		}
+		opts = append(opts, goose.WithSessionLocker(locker))
+	}
+	files, err := fs.Sub(migrate.Files, folder)
+	if err != nil {
+		return nil, fmt.Errorf("find the migrations: %w", err)
+	}
+	p, err := goose.NewProvider(d, s.write, files, opts...)
+	if err != nil {
+		return nil, errors.Join(errors.New("read the migrations"), err)
+	}
+	return p, nil
+}

@@ -1,0 +1,263 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"portalhooks/delivery"
+	"portalhooks/ent/gen"
+	"portalhooks/ent/gen/organization"
+	"portalhooks/ent/gen/webhook"
+	"portalhooks/ent/gen/webhookversion"
+)
+
+// touchConfig raises the organization's ConfigVersion. It comes first in every
+// change of webhooks: the row's lock makes the changes of one organization
+// follow each other, and ingests that matched against the older webhooks find
+// the number changed.
+func touchConfig(ctx context.Context, tx *gen.Tx, org delivery.OrgID) error {
+	n, err := tx.Organization.Update().Where(organization.ID(org)).AddConfigVersion(1).Save(ctx)
+	if err == nil && n == 0 {
+		return errNoOrganization
+	}
+	return err
+}
+
+// CreateWebhook implements [delivery.WebhookStore].
+func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook) error {
+	err := s.inTx(ctx, func(tx *gen.Tx) error {
+		if err := touchConfig(ctx, tx, w.Org); err != nil {
+			return err
+		}
+		err := tx.Webhook.Create().
+			SetID(w.ID).
+			SetOrganizationID(w.Org).
+			SetName(w.Name).
+			SetNameKey(sortKey(w.Name)).
+			SetSearch(searchText(w.Name, w.Version.Target)).
+			SetStatus(w.Status).
+			SetDisabledReason(w.DisabledReason).
+			SetDisabledAt(micros(w.DisabledAt)).
+			SetHolding(w.Holding).
+			SetSecrets(secretsText(w.Secrets)).
+			SetVersionID(w.Version.ID).
+			SetVersionNumber(w.Version.Number).
+			SetEventType(w.Version.Type).
+			SetSelection(selectionText(w.Version.Selection)).
+			SetFingerprint(w.Version.Fingerprint).
+			SetCreatedAt(micros(w.CreatedAt)).
+			SetCreatedBy(w.CreatedBy).
+			SetUpdatedAt(micros(w.UpdatedAt)).
+			SetUpdatedBy(w.UpdatedBy).
+			Exec(ctx)
+		if err != nil {
+			return err
+		}
+		return addVersion(ctx, tx, w)
+	})
+	if isTwin(err) {
+		err = s.twin(ctx, w, err)
+	}
+	if err != nil {
+		return fmt.Errorf("create a webhook: %w", err)
+	}
+	return nil
+}
+
+// addVersion stores w's version, which is never written again but to end it.
+func addVersion(ctx context.Context, tx *gen.Tx, w delivery.Webhook) error {
+	v := w.Version
+	return tx.WebhookVersion.Create().
+		SetID(v.ID).
+		SetOrganizationID(w.Org).
+		SetWebhookID(w.ID).
+		SetNumber(v.Number).
+		SetName(v.Name).
+		SetEventType(v.Type).
+		SetTarget(v.Target).
+		SetSelection(selectionText(v.Selection)).
+		SetTemplate(v.Template).
+		SetHeaders(storedHeadersText(v.Headers)).
+		SetPolicy(policyText(v.Policy)).
+		SetListening(v.Listening).
+		SetFingerprint(v.Fingerprint).
+		SetCreatedAt(micros(v.CreatedAt)).
+		SetCreatedBy(v.CreatedBy).
+		Exec(ctx)
+}
+
+// endVersions ends what is current of a webhook.
+func endVersions(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, at time.Time, deleted bool) error {
+	return tx.WebhookVersion.Update().
+		Where(webhookversion.WebhookID(id), webhookversion.EndedAt(0)).
+		SetEndedAt(micros(at)).
+		SetDeleted(deleted).
+		Exec(ctx)
+}
+
+// twin tells a refused webhook which other one has its configuration. Where
+// there is none, because it was some other index that refused it or the twin
+// has just gone, the refusal stays as it is.
+func (s *Store) twin(ctx context.Context, w delivery.Webhook, refusal error) error {
+	id, err := s.client.Webhook.Query().
+		Where(
+			webhook.OrganizationID(w.Org), webhook.Fingerprint(w.Version.Fingerprint),
+			webhook.DeletedAt(0), webhook.IDNEQ(w.ID),
+		).
+		FirstID(ctx)
+	if gen.IsNotFound(err) {
+		return refusal
+	}
+	if err != nil {
+		return fmt.Errorf("find the twin: %w", err)
+	}
+	e := delivery.Errorf(delivery.Duplicate, "", "Another webhook has the same configuration: both would send "+
+		"the same message to the same URL. Change this one, or use the other.")
+	e.Twin = id
+	return e
+}
+
+// UpdateWebhook implements [delivery.WebhookStore].
+func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected int) error {
+	err := s.inTx(ctx, func(tx *gen.Tx) error {
+		if err := touchConfig(ctx, tx, w.Org); err != nil {
+			return err
+		}
+		n, err := tx.Webhook.Update().
+			Where(
+				webhook.ID(w.ID), webhook.OrganizationID(w.Org),
+				webhook.VersionNumber(expected), webhook.DeletedAt(0),
+			).
+			SetName(w.Name).
+			SetNameKey(sortKey(w.Name)).
+			SetSearch(searchText(w.Name, w.Version.Target)).
+			SetStatus(w.Status).
+			SetDisabledReason(w.DisabledReason).
+			SetDisabledAt(micros(w.DisabledAt)).
+			SetHolding(w.Holding).
+			SetVersionID(w.Version.ID).
+			SetVersionNumber(w.Version.Number).
+			SetEventType(w.Version.Type).
+			SetSelection(selectionText(w.Version.Selection)).
+			SetFingerprint(w.Version.Fingerprint).
+			SetUpdatedAt(micros(w.UpdatedAt)).
+			SetUpdatedBy(w.UpdatedBy).
+			Save(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return otherVersion(ctx, tx, w.Org, w.ID)
+		}
+		if err := endVersions(ctx, tx, w.ID, w.Version.CreatedAt, false); err != nil {
+			return err
+		}
+		return addVersion(ctx, tx, w)
+	})
+	if isTwin(err) {
+		err = s.twin(ctx, w, err)
+	}
+	if err != nil {
+		return fmt.Errorf("update a webhook: %w", err)
+	}
+	return nil
+}
+
+// otherVersion says why no webhook had the expected version.
+func otherVersion(ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID) error {
+	row, err := tx.Webhook.Query().
+		Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
+		Only(ctx)
+	switch {
+	case gen.IsNotFound(err):
+		return errNoWebhook
+	case err != nil:
+		return err
+	}
+	return delivery.Errorf(delivery.Conflict, "expectedVersion",
+		"The webhook was changed meanwhile: it is at version %d. Load it again and repeat your change.",
+		row.VersionNumber)
+}
+
+// DeleteWebhook implements [delivery.WebhookStore]. The pending deliveries are
+// recalled once the deletion is stored; should that fail, the dispatchers
+// still cancel each when it falls due, because its webhook is deleted.
+func (s *Store) DeleteWebhook(
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, at time.Time, by string,
+) error {
+	err := s.inTx(ctx, func(tx *gen.Tx) error {
+		if err := touchConfig(ctx, tx, org); err != nil {
+			return err
+		}
+		n, err := tx.Webhook.Update().
+			Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
+			SetDeletedAt(micros(at)).
+			SetUpdatedAt(micros(at)).
+			SetUpdatedBy(by).
+			Save(ctx)
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return errNoWebhook
+		}
+		return endVersions(ctx, tx, id, at, true)
+	})
+	if err != nil {
+		return fmt.Errorf("delete a webhook: %w", err)
+	}
+	if _, err := s.Recall(ctx, id, true, true); err != nil {
+		s.logger.WarnContext(ctx, "recall the deliveries of a deleted webhook", "webhook", id, "err", err)
+	}
+	return nil
+}
+
+// SetSecrets implements [delivery.WebhookStore].
+func (s *Store) SetSecrets(
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID,
+	secrets []delivery.SealedSecret, at time.Time, by string,
+) error {
+	err := s.inTx(ctx, func(tx *gen.Tx) error {
+		if err := touchConfig(ctx, tx, org); err != nil {
+			return err
+		}
+		if err := refuseOlder(ctx, tx, org, id, secrets); err != nil {
+			return err
+		}
+		return tx.Webhook.UpdateOneID(id).
+			SetSecrets(secretsText(secrets)).
+			SetUpdatedAt(micros(at)).
+			SetUpdatedBy(by).
+			Exec(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("replace a webhook's secrets: %w", err)
+	}
+	return nil
+}
+
+// refuseOlder keeps a rotation from being undone by somebody who has not seen
+// it.
+func refuseOlder(
+	ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID, secrets []delivery.SealedSecret,
+) error {
+	row, err := tx.Webhook.Query().
+		Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
+		Only(ctx)
+	switch {
+	case gen.IsNotFound(err):
+		return errNoWebhook
+	case err != nil:
+		return err
+	}
+	stored, err := fromSecrets(row.Secrets)
+	if err != nil {
+		return err
+	}
+	if len(stored) > 0 && len(secrets) > 0 && micros(stored[0].CreatedAt) > micros(secrets[0].CreatedAt) {
+		return delivery.Errorf(delivery.Conflict, "",
+			"The webhook's secret was replaced meanwhile. Load the webhook again before you replace it once more.")
+	}
+	return nil
+}
