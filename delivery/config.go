@@ -1,0 +1,132 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	configsKept = 2_000            // organizations
+	configAge   = time.Second      // after which the ConfigVersion is compared again
+	loadTimeout = 10 * time.Second // of one query for several callers
+)
+
+// An orgConfig is an organization's webhooks as they stood at one ConfigVersion.
+// It is immutable but for the targets that it opens on demand.
+type orgConfig struct {
+	Org      Organization
+	Webhooks []Webhook
+
+	byID      map[WebhookID]*Webhook
+	listening map[EventType][]*Webhook
+	senders   map[senderKey][]*Webhook
+
+	mu      sync.Mutex
+	targets map[WebhookID]*openTarget
+}
+
+func newOrgConfig(org Organization, webhooks []Webhook) *orgConfig {
+	c := &orgConfig{
+		Org: org, Webhooks: webhooks,
+		byID:      make(map[WebhookID]*Webhook, len(webhooks)),
+		listening: make(map[EventType][]*Webhook),
+		senders:   make(map[senderKey][]*Webhook),
+		targets:   make(map[WebhookID]*openTarget),
+	}
+	for i := range webhooks {
+		w := &webhooks[i]
+		c.byID[w.ID] = w
+		key := senderKey{w.Version.Type, placeOf(w.Version.Target)}
+		c.senders[key] = append(c.senders[key], w)
+		if w.Version.Listening {
+			c.listening[w.Version.Type] = append(c.listening[w.Version.Type], w)
+		}
+	}
+	return c
+}
+
+// A configCache keeps organizations' configurations. A change made by another
+// process is noticed after configAge at the latest; until then ingest is told
+// by the store that what it matched against is stale.
+type configCache struct {
+	store   Store
+	entries *lru[OrgID, configEntry]
+	flight  singleflight.Group
+	drops   atomic.Int64 // how often drop was called: a load that began before may be old
+}
+
+type configEntry struct {
+	config  *orgConfig
+	checked time.Time
+}
+
+func newConfigCache(store Store) *configCache {
+	return &configCache{store: store, entries: newLRU[OrgID, configEntry](configsKept)}
+}
+
+// get returns the configuration of org, at most configAge old where another
+// process changes it. It returns NotFound for an unknown organization.
+func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
+	entry, ok := k.entries.get(org)
+	if ok && time.Since(entry.checked) < configAge {
+		return entry.config, nil
+	}
+	drops := k.drops.Load()
+	// Callers that wait share the query, so no single one may cancel it.
+	done := k.flight.DoChan(fmt.Sprint(drops, org), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		return k.load(ctx, org, entry.config, drops)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case result := <-done:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return result.Val.(*orgConfig), nil
+	}
+}
+
+// load returns the configuration that known still is, or else reads it anew.
+func (k *configCache) load(ctx context.Context, org OrgID, known *orgConfig, drops int64) (*orgConfig, error) {
+	checked := time.Now()
+	if known != nil {
+		found, err := k.store.OrganizationsByID(ctx, []OrgID{org})
+		if err != nil {
+			return nil, fmt.Errorf("compare the configuration of %s: %w", org, err)
+		}
+		if len(found) == 1 && found[0].ConfigVersion == known.Org.ConfigVersion {
+			k.keep(org, configEntry{known, checked}, drops)
+			return known, nil
+		}
+	}
+	found, webhooks, err := k.store.Config(ctx, org)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration of %s: %w", org, err)
+	}
+	if found.ID == 0 {
+		return nil, errNotFound
+	}
+	config := newOrgConfig(found, webhooks)
+	k.keep(org, configEntry{config, checked}, drops)
+	return config, nil
+}
+
+func (k *configCache) keep(org OrgID, e configEntry, drops int64) {
+	if k.drops.Load() == drops {
+		k.entries.put(org, e)
+	}
+}
+
+// drop forgets the configuration of org: it has changed.
+func (k *configCache) drop(org OrgID) {
+	k.drops.Add(1)
+	k.entries.drop(org)
+}

@@ -1,0 +1,201 @@
+package delivery
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxInline is how many devices the variables of an operation list. The counts
+// are exact.
+const maxInline = 100
+
+// What the enumerations of reports are called in messages.
+var (
+	results = map[OperationResult]string{
+		ResultCompleted: "Completed", ResultError: "Error", ResultTimeout: "Timeout", ResultCancelled: "Cancelled",
+	}
+	severities = map[string]string{
+		"CRITICAL": "Critical", "WARNING": "Warning", "INFORMATIONAL": "Informational",
+	}
+	objectActions = map[string]objectAction{
+		"CREATED":  {ObjectCreated, "Created"},
+		"MODIFIED": {ObjectModified, "Modified"},
+		"DELETED":  {ObjectDeleted, "Deleted"},
+	}
+)
+
+type objectAction struct {
+	raises  EventType
+	caption string
+}
+
+// A fact is an event before anything is known of it but the report.
+type fact struct {
+	Type          EventType
+	Kind          ItemKind
+	Item          ReportedItem
+	Group         GroupID
+	At            time.Time
+	WorkspaceID   string
+	WorkspaceName string
+	Key           string
+	Fingerprint   uint64
+	Variables     json.RawMessage
+}
+
+// An expansion is one valid report on its way to its facts.
+type expansion struct {
+	org    Organization
+	report *Report
+	now    time.Time
+}
+
+// expand returns the events that a valid report raises, if none of them has
+// been raised before. Earlier are the devices that were reported before, which
+// a complete operation counts in even where it doesn't list them.
+func expand(org Organization, r *Report, now time.Time, earlier []deviceResult) []fact {
+	x := expansion{org: org, report: r, now: now}
+	switch {
+	case r.ActiveAlert != nil:
+		return x.alert(r.ActiveAlert)
+	case r.ObjectChange != nil:
+		return x.object(r.ObjectChange)
+	case r.MicroserviceExecution != nil:
+		m := r.MicroserviceExecution
+		return x.microservice(m.OperationID, m.Microservice, distinct(m.Workspaces))
+	}
+	return x.operation(r.Operation, earlier)
+}
+
+// occurredAt is when the whole of the report happened.
+func (x *expansion) occurredAt() time.Time {
+	if x.report.OccurredAt.IsZero() {
+		return x.now
+	}
+	return x.report.OccurredAt
+}
+
+// begin returns the variables that every event has, when it happened at at.
+func (x *expansion) begin(t EventType, at time.Time, room int) variables {
+	info, _ := TypeInfoOf(t)
+	v := make(variables, 0, 4+room)
+	v.text(varEventType, info.Caption(English))
+	v.text(varOrgID, x.org.ExternalID)
+	v.text(varOrgName, x.org.Name)
+	v.time(varTimestamp, at)
+	return v
+}
+
+func (x *expansion) alert(r *ActiveAlertReport) []fact {
+	at := x.occurredAt()
+	item := ReportedItem{ID: r.Alert.ID, Name: r.Alert.Name, ViewURL: r.Alert.ViewURL}
+	v := x.begin(ActiveAlert, at, 12)
+	v.text("alert_id", item.ID)
+	v.text("alert_name", called(item))
+	v.text("alert_information", r.Alert.Information)
+	v.time("alert_start", r.Alert.Start)
+	v.text("alert_element", r.Alert.Element)
+	v.text("alert_severity", severities[r.Alert.Severity])
+	v.text("alert_category", r.Alert.Category)
+	f := fact{
+		Type: ActiveAlert, Kind: AlertItem, Item: item, Group: alertGroup(x.org, r), At: at,
+		Key: sourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
+	}
+	if r.Workspace != nil {
+		v.workspace(r.Workspace)
+		f.setWorkspace(r.Workspace)
+	}
+	f.Variables = v.encode()
+	return []fact{f}
+}
+
+func (x *expansion) object(r *ObjectReport) []fact {
+	at := x.occurredAt()
+	action := objectActions[r.Action]
+	item := ReportedItem{ID: r.TypeID, Name: r.TypeName}
+	v := x.begin(action.raises, at, 10)
+	v.text("object_type", called(item))
+	v.text("object_type_id", item.ID)
+	v.text("object_id", r.ID)
+	v.text("object_name", cmp.Or(r.Name, r.ID))
+	v.text("object_action", action.caption)
+	v.text("user_id", r.User.ID)
+	v.text("user_name", r.User.Name)
+	v.text("user_email", r.User.Email)
+	if action.raises == ObjectModified {
+		v.changes(r.Changes)
+	}
+	return []fact{{
+		Type: action.raises, Kind: ObjectItem, Item: item, Group: sourceGroup(x.org, x.report.SourceEventID),
+		At: at, Key: sourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
+		Variables: v.encode(),
+	}}
+}
+
+// called is the name of an item: its id when the report has none.
+func called(i ReportedItem) string { return cmp.Or(i.Name, i.ID) }
+
+func (v *variables) changes(changes []FieldChange) {
+	if len(changes) == 0 {
+		return
+	}
+	fields := make([]string, len(changes))
+	list := []byte{'['}
+	for i, c := range changes {
+		fields[i] = c.Property
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = appendJSONText(append(list, `{"property":`...), c.Property)
+		list = appendOptional(append(list, `,"original_value":`...), c.OriginalValue)
+		list = appendOptional(append(list, `,"new_value":`...), c.NewValue)
+		list = append(list, '}')
+	}
+	v.text("object_modified_fields", strings.Join(fields, ", "))
+	v.json("object_changes", append(list, ']'))
+}
+
+func appendOptional(dst []byte, text *string) []byte {
+	if text == nil {
+		return append(dst, "null"...)
+	}
+	return appendJSONText(dst, *text)
+}
+
+func (v *variables) workspace(w *ReportedWorkspace) {
+	v.text("workspace_id", w.ID)
+	v.text("workspace_name", cmp.Or(w.Name, w.ID))
+	v.text("workspace_last_user", w.LastUser)
+	v.text("workspace_reporting_group_id", w.ReportingGroupID)
+	v.text("workspace_reporting_group_name", w.ReportingGroupName)
+}
+
+func (f *fact) setWorkspace(w *ReportedWorkspace) {
+	f.WorkspaceID = w.ID
+	f.WorkspaceName = cmp.Or(w.Name, w.ID)
+}
+
+// distinct returns the devices without repeats, in order.
+func distinct(list []WorkspaceExecution) []WorkspaceExecution {
+	seen := make(map[string]bool, len(list))
+	kept := make([]WorkspaceExecution, 0, len(list))
+	for _, e := range list {
+		if !seen[e.Workspace.ID] {
+			seen[e.Workspace.ID] = true
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// sortedByID returns the devices in an order that doesn't depend on the report's.
+func sortedByID(list []WorkspaceExecution) []WorkspaceExecution {
+	sorted := slices.Clone(list)
+	slices.SortFunc(sorted, func(a, b WorkspaceExecution) int {
+		return cmp.Compare(a.Workspace.ID, b.Workspace.ID)
+	})
+	return sorted
+}

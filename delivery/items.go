@@ -1,0 +1,177 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Limits of SyncItems.
+const (
+	MaxSyncedItems    = 10_000
+	maxAttributesSize = 16 << 10
+)
+
+// An ItemQuery narrows a list of items.
+type ItemQuery struct {
+	Kind        ItemKind
+	Search      string // part of the name, in any case
+	EnabledOnly bool
+}
+
+// Items lists an organization's items of one kind by name.
+func (s *Service) Items(ctx context.Context, c Caller, org OrgID, q ItemQuery, p Page) (Slice[Item], error) {
+	if err := c.checkRead(org); err != nil {
+		return Slice[Item]{}, err
+	}
+	p, err := p.bounded()
+	if err != nil {
+		return Slice[Item]{}, err
+	}
+	search, err := searched(q.Search)
+	if err != nil {
+		return Slice[Item]{}, err
+	}
+	if !known(q.Kind) {
+		return Slice[Item]{}, Errorf(Invalid, "kind", "There is no such kind of item.")
+	}
+	slice, err := s.store.Items(ctx, org, q.Kind, search, q.EnabledOnly, p)
+	for i := range slice.Items {
+		s.link(&slice.Items[i])
+	}
+	return slice, err
+}
+
+func known(kind ItemKind) bool {
+	switch kind {
+	case AlertItem, MicroserviceItem, ObjectItem, OperationItem:
+		return true
+	}
+	return false
+}
+
+// ItemsByID returns the items with the ids, nil where there is none that the
+// caller may see.
+func (s *Service) ItemsByID(ctx context.Context, c Caller, ids []ItemID) ([]*Item, error) {
+	if !c.Known() {
+		return nil, errUnauthenticated
+	}
+	found, err := s.store.ItemsByID(ctx, 0, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		s.link(&found[i])
+	}
+	return align(ids, found,
+		func(i *Item) ItemID { return i.ID },
+		func(i *Item) bool { return c.checkRead(i.Org) == nil }), nil
+}
+
+// link gives an item without a page of its own the one that the settings say
+// its kind has.
+func (s *Service) link(i *Item) {
+	if pattern := s.opts.ViewURLs[i.Kind]; i.ViewURL == "" && pattern != "" {
+		i.ViewURL = strings.ReplaceAll(pattern, "{id}", url.PathEscape(i.ExternalID))
+	}
+}
+
+// A SyncItemsInput is Portal's list of one kind of an organization's items.
+type SyncItemsInput struct {
+	OrganizationID   string // Portal's own id, or our org_…; learnt when it is unknown
+	OrganizationName string
+	Kind             ItemKind
+	Items            []SyncedItem
+	Complete         bool // whether items that are not listed no longer exist
+}
+
+// A SyncedItem is one item of Portal's list.
+type SyncedItem struct {
+	ID, Name   string
+	Enabled    bool
+	ViewURL    string
+	Attributes json.RawMessage // a JSON object; none if empty
+}
+
+// SyncItems stores Portal's list of one kind of items and says what changed.
+func (s *Service) SyncItems(ctx context.Context, c Caller, in SyncItemsInput) (SyncCounts, error) {
+	if err := c.checkPortal(); err != nil {
+		return SyncCounts{}, err
+	}
+	items, err := checkSync(&in)
+	if err != nil {
+		return SyncCounts{}, err
+	}
+	intakes := []intake{{report: &Report{OrganizationID: in.OrganizationID, OrganizationName: in.OrganizationName}}}
+	if err := s.locate(ctx, c, intakes); err != nil {
+		return SyncCounts{}, err
+	}
+	if intakes[0].rejected() {
+		return SyncCounts{}, intakes[0].result.Errors
+	}
+	org := intakes[0].org.ID
+	for i := range items {
+		items[i].ID, items[i].Org = ItemID(s.ids.Next()), org
+	}
+	counts, err := s.store.SyncItems(ctx, org, in.Kind, items, in.Complete)
+	if err != nil {
+		return SyncCounts{}, fmt.Errorf("sync items: %w", err)
+	}
+	s.learner.forget(org, in.Kind)
+	return counts, nil
+}
+
+func checkSync(in *SyncItemsInput) ([]Item, error) {
+	var c checker
+	c.id("organizationId", in.OrganizationID)
+	c.name("organizationName", in.OrganizationName)
+	if !known(in.Kind) {
+		c.fail(Invalid, "kind", "There is no such kind of item.")
+	}
+	if len(in.Items) > MaxSyncedItems {
+		c.fail(LimitExceeded, "items", "List at most %d items.", MaxSyncedItems)
+		return nil, c.errors
+	}
+	items := make([]Item, len(in.Items))
+	seen := make(map[string]int, len(in.Items))
+	now := time.Now().UTC()
+	for i, item := range in.Items {
+		path := fmt.Sprintf("items.%d.", i)
+		c.item(path[:len(path)-1], &ReportedItem{item.ID, item.Name, item.ViewURL})
+		if first, twice := seen[item.ID]; twice {
+			c.fail(Invalid, path+"id", "This item is already at position %d. List each item once.", first)
+		}
+		seen[item.ID] = i
+		items[i] = Item{
+			Kind: in.Kind, ExternalID: item.ID, Name: called(ReportedItem{ID: item.ID, Name: item.Name}),
+			Enabled: item.Enabled, ViewURL: item.ViewURL, Attributes: c.attributes(path+"attributes", item.Attributes),
+			UpdatedAt: now,
+		}
+	}
+	if len(c.errors) > 0 {
+		return nil, c.errors
+	}
+	return items, nil
+}
+
+// attributes returns the compact form of a JSON object.
+func (c *checker) attributes(field string, object json.RawMessage) json.RawMessage {
+	if len(object) == 0 || string(object) == "null" {
+		return json.RawMessage("{}")
+	}
+	var compact bytes.Buffer
+	err := json.Compact(&compact, object)
+	switch {
+	case err != nil || compact.Bytes()[0] != '{':
+		c.fail(Invalid, field, "The attributes are a JSON object.")
+	case compact.Len() > maxAttributesSize:
+		c.fail(LimitExceeded, field, "The attributes have at most %d KiB.", maxAttributesSize>>10)
+	case bytes.Contains(compact.Bytes(), []byte(`\u0000`)):
+		c.fail(Invalid, field, "The attributes must not contain the character NUL.")
+	}
+	return compact.Bytes()
+}

@@ -1,0 +1,160 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	organizationsKept = 10_000
+	itemsKept         = 50_000
+	// learntAge is how long something learnt is taken for granted. After it the
+	// store is told again, in case another process has changed it.
+	learntAge = 10 * time.Minute
+)
+
+// A learner makes sure that the organizations and items of reports exist. It
+// remembers those that it has seen, so that reports about known ones cost no
+// query.
+type learner struct {
+	store Store
+	ids   *IDs
+	orgs  *lru[string, learntOrg] // by external id
+	items *lru[itemRef, learntItem]
+}
+
+type learntOrg struct {
+	org   Organization
+	until time.Time
+}
+
+// An itemRef names an item as Portal does.
+type itemRef struct {
+	org        OrgID
+	kind       ItemKind
+	externalID string
+}
+
+type learntItem struct {
+	id            ItemID
+	name, viewURL string // as reported last; empty when it was not
+	until         time.Time
+}
+
+func newLearner(store Store, ids *IDs) *learner {
+	return &learner{
+		store: store, ids: ids,
+		orgs: newLRU[string, learntOrg](organizationsKept), items: newLRU[itemRef, learntItem](itemsKept),
+	}
+}
+
+// A namedOrg is an organization as a report names it.
+type namedOrg struct{ externalID, name string }
+
+// organizations returns the organization of each external id. Unknown ones are
+// stored, and new names replace old ones.
+func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[string]Organization, error) {
+	known := make(map[string]Organization, len(wanted))
+	names := make(map[string]string)
+	var missing []string
+	now := time.Now()
+	for _, w := range wanted {
+		if _, done := known[w.externalID]; done {
+			continue
+		}
+		if e, ok := l.orgs.get(w.externalID); ok && now.Before(e.until) && (w.name == "" || w.name == e.org.Name) {
+			known[w.externalID] = e.org
+			continue
+		}
+		if name, waits := names[w.externalID]; !waits {
+			missing = append(missing, w.externalID)
+			names[w.externalID] = w.name
+		} else if name == "" {
+			names[w.externalID] = w.name
+		}
+	}
+	if len(missing) == 0 {
+		return known, nil
+	}
+	orgs := make([]Organization, len(missing))
+	for i, id := range missing {
+		orgs[i] = Organization{ID: OrgID(l.ids.Next()), ExternalID: id, Name: names[id], CreatedAt: now.UTC()}
+	}
+	stored, err := l.store.LearnOrganizations(ctx, orgs)
+	if err != nil {
+		return nil, fmt.Errorf("learn organizations: %w", err)
+	}
+	for _, org := range stored {
+		known[org.ExternalID] = org
+		l.orgs.put(org.ExternalID, learntOrg{org, now.Add(learntAge)})
+	}
+	return known, nil
+}
+
+// learn gives each fact's item its id; all facts are of org. Unknown items are
+// stored, and new names and links replace old ones.
+func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) (map[itemRef]ItemID, error) {
+	known := make(map[itemRef]ItemID)
+	var missing []Item
+	now := time.Now()
+	for i := range facts {
+		f := &facts[i]
+		ref := itemRef{org, f.Kind, f.Item.ID}
+		if _, done := known[ref]; done {
+			continue
+		}
+		e, ok := l.items.get(ref)
+		if ok && now.Before(e.until) && (f.Item.Name == "" || f.Item.Name == e.name) &&
+			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {
+			known[ref] = e.id
+			continue
+		}
+		known[ref] = 0
+		missing = append(missing, Item{
+			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: f.Item.ID, Name: f.Item.Name,
+			Enabled: true, ViewURL: f.Item.ViewURL, Attributes: []byte("{}"), UpdatedAt: now.UTC(),
+		})
+	}
+	if len(missing) == 0 {
+		return known, nil
+	}
+	if err := l.nameless(ctx, org, missing); err != nil {
+		return nil, err
+	}
+	stored, err := l.store.LearnItems(ctx, org, missing)
+	if err != nil {
+		return nil, fmt.Errorf("learn items: %w", err)
+	}
+	for _, item := range stored {
+		ref := itemRef{org, item.Kind, item.ExternalID}
+		known[ref] = item.ID
+		l.items.put(ref, learntItem{item.ID, item.Name, item.ViewURL, now.Add(learntAge)})
+	}
+	return known, nil
+}
+
+// nameless gives new items without a name their id for one. Existing items
+// keep their names.
+func (l *learner) nameless(ctx context.Context, org OrgID, items []Item) error {
+	for i := range items {
+		item := &items[i]
+		if item.Name != "" {
+			continue
+		}
+		found, err := l.store.ItemsByExternalID(ctx, org, item.Kind, []string{item.ExternalID})
+		if err != nil {
+			return fmt.Errorf("look for an item without a name: %w", err)
+		}
+		if len(found) == 0 {
+			item.Name = item.ExternalID
+		}
+	}
+	return nil
+}
+
+// forget drops what is known of an organization's items of one kind: their
+// list has been replaced.
+func (l *learner) forget(org OrgID, kind ItemKind) {
+	l.items.dropIf(func(ref itemRef) bool { return ref.org == org && ref.kind == kind })
+}

@@ -1,0 +1,95 @@
+package delivery
+
+import "time"
+
+// A Report is one occurrence as Portal submits it. Exactly one of the four
+// payloads is set. Zero fields are absent.
+type Report struct {
+	OrganizationID        string // Portal's own id of the organization, or our org_…
+	OrganizationName      string
+	SourceEventID         string    // the sender's id of the report
+	OccurredAt            time.Time // now if zero
+	ActiveAlert           *ActiveAlertReport
+	MicroserviceExecution *MicroserviceReport
+	ObjectChange          *ObjectReport
+	Operation             *OperationReport
+}
+
+// A ReportedWorkspace is a device.
+type ReportedWorkspace struct {
+	ID, Name, LastUser                   string
+	ReportingGroupID, ReportingGroupName string
+}
+
+// A ReportedItem is what a report says about an item.
+type ReportedItem struct{ ID, Name, ViewURL string }
+
+// An OperationResult is how an operation ended.
+type OperationResult string
+
+// The results of an operation.
+const (
+	ResultCompleted OperationResult = "COMPLETED"
+	ResultError     OperationResult = "ERROR"
+	ResultTimeout   OperationResult = "TIMEOUT"
+	ResultCancelled OperationResult = "CANCELLED"
+)
+
+// A WorkspaceExecution is how an operation went on one device.
+type WorkspaceExecution struct {
+	Workspace          ReportedWorkspace
+	StartDate, EndDate time.Time
+	Result             OperationResult
+}
+
+// An ActiveAlertReport says that an alert was raised, on a device if Workspace
+// is set.
+type ActiveAlertReport struct {
+	Alert     ReportedAlert
+	Workspace *ReportedWorkspace
+}
+
+// A ReportedAlert is an alert setting and what made it fire.
+type ReportedAlert struct {
+	ID, Name, Information string
+	Start                 time.Time
+	Element, Severity     string // Severity is CRITICAL, WARNING, INFORMATIONAL or empty
+	Category, ViewURL     string
+}
+
+// A MicroserviceReport says on which devices a microservice has run.
+type MicroserviceReport struct {
+	OperationID  string
+	Microservice ReportedItem
+	Workspaces   []WorkspaceExecution
+}
+
+// An ObjectReport says that an object of Portal was changed.
+type ObjectReport struct {
+	Action                     string // CREATED, MODIFIED or DELETED
+	TypeID, TypeName, ID, Name string
+	Changes                    []FieldChange
+	User                       ReportedUser
+}
+
+// A FieldChange is one changed property; a nil value means that there was, or
+// is, none.
+type FieldChange struct {
+	Property                string
+	OriginalValue, NewValue *string
+}
+
+// A ReportedUser is who changed an object.
+type ReportedUser struct{ ID, Name, Email string }
+
+// An OperationReport says how an operation went, on all its devices if Complete
+// is set, otherwise on those listed.
+type OperationReport struct {
+	OperationID, TypeID, TypeName string
+	Description, InitiatedBy      string
+	StartDate, EndDate            time.Time
+	Result                        OperationResult // of the whole; derived from the devices if empty
+	Microservice                  *ReportedItem   // set when the operation runs one
+	Complete                      bool
+	Workspaces                    []WorkspaceExecution
+}

@@ -1,0 +1,136 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"portalhooks/delivery/signature"
+)
+
+// Limits of a rotation of signing secrets.
+const (
+	MaxKeepOld    = 72 * time.Hour
+	maxOldSecrets = 2
+)
+
+// RotateWebhookSecret gives a webhook a new signing secret, which is told this
+// once. The secret before it goes on signing, beside the new one, for keepOld;
+// with 0 no old secret signs any more.
+func (s *Service) RotateWebhookSecret(
+	ctx context.Context, c Caller, id WebhookID, keepOld time.Duration,
+) (*CreatedWebhook, error) {
+	w, err := s.configurable(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	if keepOld < 0 || keepOld > MaxKeepOld {
+		return nil, Errorf(Invalid, "keepOldHours", "The old secret can be kept for 0 to %d hours.", MaxKeepOld/time.Hour)
+	}
+	at := now()
+	sealed, text, err := s.newSecret(w.Org, w.ID, at)
+	if err != nil {
+		return nil, err
+	}
+	w.Secrets = append([]SealedSecret{sealed}, oldSecrets(w.Secrets, at, keepOld)...)
+	w.UpdatedAt, w.UpdatedBy = at, c.Name
+	if err := s.store.SetSecrets(ctx, w.Org, w.ID, w.Secrets, at, c.Name); err != nil {
+		if CodeOf(err) == Conflict {
+			return nil, Errorf(Conflict, "", "Somebody else has just made a new secret. Look at it before you make another.")
+		}
+		return nil, err
+	}
+	s.configs.drop(w.Org)
+	return &CreatedWebhook{Webhook: w, Secret: text}, nil
+}
+
+// oldSecrets returns those of secrets that sign on beside a new one.
+func oldSecrets(secrets []SealedSecret, at time.Time, keepOld time.Duration) []SealedSecret {
+	if keepOld == 0 {
+		return nil
+	}
+	var old []SealedSecret
+	for _, one := range secrets {
+		if until := at.Add(keepOld); one.ExpiresAt.IsZero() || one.ExpiresAt.After(until) {
+			one.ExpiresAt = until
+		}
+		if one.ExpiresAt.After(at) && len(old) < maxOldSecrets {
+			old = append(old, one)
+		}
+	}
+	return old
+}
+
+// newSecret makes a signing secret and returns it sealed and as text.
+func (s *Service) newSecret(org OrgID, id WebhookID, at time.Time) (SealedSecret, string, error) {
+	secret, err := signature.NewSecret()
+	if err != nil {
+		return SealedSecret{}, "", fmt.Errorf("make a webhook's secret: %w", err)
+	}
+	sealed := s.opts.Keyring.Seal(secret, aad(org, id, secretField))
+	return SealedSecret{Sealed: sealed, Hint: secret.Hint(), CreatedAt: at}, secret.Reveal(), nil
+}
+
+// TargetURL returns the URL of v for showing to the caller. What in it lets
+// anyone post to the receiver is masked unless the caller may configure org's
+// webhooks.
+func (s *Service) TargetURL(c Caller, org OrgID, v *WebhookVersion) string {
+	if c.checkConfigure(org) == nil {
+		return v.Target
+	}
+	return maskURL(v.Target)
+}
+
+// HeadersOf returns the custom headers of v, secret values masked.
+func (s *Service) HeadersOf(v *WebhookVersion) []Header { return v.MaskedHeaders() }
+
+// bearerHosts are the receivers whose URLs are secrets by themselves. A dot in
+// front stands for any subdomain.
+var bearerHosts = []struct{ host, path string }{
+	{"hooks.slack.com", "/"},
+	{"hooks.slack-gov.com", "/"},
+	{"discord.com", "/api/webhooks/"},
+	{"discordapp.com", "/api/webhooks/"},
+	{".webhook.office.com", "/"},
+	{".logic.azure.com", "/"},
+	{".powerplatform.com", "/"},
+}
+
+// maskURL masks a URL's query values and, for bearerHosts, its path.
+func maskURL(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return Mask
+	}
+	masked := u.Scheme + "://" + u.Host + maskPath(u)
+	if u.RawQuery == "" {
+		return masked
+	}
+	pairs := strings.Split(u.RawQuery, "&")
+	for i, pair := range pairs {
+		if name, value, ok := strings.Cut(pair, "="); ok && value != "" {
+			pairs[i] = name + "=" + Mask
+		} else if !ok {
+			pairs[i] = Mask // a bare word may be the secret itself
+		}
+	}
+	return masked + "?" + strings.Join(pairs, "&")
+}
+
+func maskPath(u *url.URL) string {
+	path := u.EscapedPath()
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	for _, bearer := range bearerHosts {
+		if host != bearer.host && (bearer.host[0] != '.' || !strings.HasSuffix(host, bearer.host)) {
+			continue
+		}
+		// discord.com also serves the versioned /api/v10/webhooks/: everything
+		// but the start of the path may be the secret.
+		if bearer.path == "/" || strings.HasPrefix(path, "/api/") {
+			return bearer.path + Mask
+		}
+	}
+	return path
+}

@@ -1,0 +1,130 @@
+package delivery
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Names of variables that more than one place sets.
+const (
+	varEventType   = "event_type"
+	varEventTypeID = "event_type_id"
+	varEventID     = "event_id"
+	varGroupID     = "group_id"
+	varWebhookID   = "webhook_id"
+	varWebhookName = "webhook_name"
+	varDeliveryID  = "delivery_id"
+	varOrgID       = "organization_id"
+	varOrgName     = "organization_name"
+	varTimestamp   = "timestamp"
+	varResult      = "operation_result"
+)
+
+// variables collects what an event's variables are replaced by. Empty values
+// are left out: a template can tell them from text by a filter.
+type variables []variable
+
+type variable struct {
+	name, value string
+	raw         bool // value is JSON, not text
+}
+
+func (v *variables) text(name, value string) {
+	if value != "" {
+		*v = append(*v, variable{name: name, value: value})
+	}
+}
+
+func (v *variables) time(name string, at time.Time) { v.text(name, formatTime(at)) }
+
+func (v *variables) number(name string, n int) {
+	*v = append(*v, variable{name: name, value: strconv.Itoa(n), raw: true})
+}
+
+func (v *variables) json(name string, value []byte) {
+	*v = append(*v, variable{name: name, value: string(value), raw: true})
+}
+
+// encode returns the variables as a compact JSON object, sorted by name. A
+// value that was set twice counts as it was set last.
+func (v variables) encode() json.RawMessage {
+	slices.SortStableFunc(v, func(a, b variable) int { return cmp.Compare(a.name, b.name) })
+	size := 2
+	for _, one := range v {
+		size += len(one.name) + len(one.value) + 6
+	}
+	dst := append(make([]byte, 0, size+size/8), '{')
+	for i, one := range v {
+		if i+1 < len(v) && v[i+1].name == one.name {
+			continue
+		}
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, '"'), one.name...), '"', ':')
+		if one.raw {
+			dst = append(dst, one.value...)
+		} else {
+			dst = appendJSONText(dst, one.value)
+		}
+	}
+	return append(dst, '}')
+}
+
+// appendJSONText appends text as a JSON string. Bytes that are not UTF-8 and
+// NUL, which PostgreSQL refuses, become U+FFFD.
+func appendJSONText(dst []byte, text string) []byte {
+	dst = append(dst, '"')
+	done := 0
+	for i := 0; i < len(text); {
+		b := text[i]
+		if b >= ' ' && b < utf8.RuneSelf && b != '"' && b != '\\' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r >= utf8.RuneSelf && (r != utf8.RuneError || size > 1) {
+			i += size
+			continue
+		}
+		dst = append(dst, text[done:i]...)
+		dst = appendJSONRune(dst, r)
+		i += size
+		done = i
+	}
+	return append(append(dst, text[done:]...), '"')
+}
+
+func appendJSONRune(dst []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	case 0, utf8.RuneError:
+		return utf8.AppendRune(dst, utf8.RuneError)
+	}
+	return append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+}
+
+// formatTime writes a time as RFC 3339 in UTC, with milliseconds where there
+// are any. The zero time is empty.
+func formatTime(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	at = at.UTC().Truncate(time.Millisecond)
+	if at.Nanosecond() == 0 {
+		return at.Format("2006-01-02T15:04:05Z")
+	}
+	return at.Format("2006-01-02T15:04:05.000Z")
+}

@@ -1,0 +1,298 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // a template's time zone must exist on every machine, or messages would differ
+	"unicode"
+	"unicode/utf8"
+
+	"portalhooks/delivery/egress"
+	"portalhooks/delivery/template"
+)
+
+// Limits of a webhook.
+const (
+	MaxWebhooks      = 1_000 // in one organization
+	MaxWebhookName   = 200   // characters
+	MaxSelectedItems = 10_000
+)
+
+// A SelectionInput selects items. Exactly one of the three is given.
+type SelectionInput struct {
+	All         bool
+	ItemIDs     []string // itm_…
+	ExternalIDs []string // Portal's own ids
+}
+
+// A HeaderInput is a custom request header.
+type HeaderInput struct {
+	Name   string
+	Value  *string // nil on update: keep the stored value
+	Secret bool
+}
+
+// A PolicyInput changes how messages are sent. Nil fields change nothing.
+type PolicyInput struct {
+	TimeoutSeconds *float64
+	RetrySeconds   []int // the pauses; nil for the default ones
+	RetrySet       bool  // whether RetrySeconds counts
+	Stop4xx        *bool
+	TimeZone       *string // IANA name; empty for UTC
+}
+
+// A webhookInput is what can be changed of a webhook. Nil fields change
+// nothing.
+type webhookInput struct {
+	Name, Target, Template *string
+	Selection              *SelectionInput
+	Headers                *[]HeaderInput
+	Policy                 *PolicyInput
+}
+
+// A draft is a checked configuration that is not stored yet.
+type draft struct {
+	Version  WebhookVersion // without ids and times; its headers are as Headers says
+	Headers  []draftHeader
+	Template *template.Template
+	Warnings []Warning
+}
+
+// compileDraft checks a webhook that is to be made in org. It returns Errors
+// that name everything that is wrong with it.
+func (s *Service) compileDraft(ctx context.Context, org Organization, in CreateWebhookInput) (*draft, error) {
+	info, ok := TypeInfoOf(in.Type)
+	if !ok {
+		return nil, Errors{Errorf(Invalid, "eventType", "There is no such event type.")}
+	}
+	source := info.DefaultTemplate
+	if in.Template != nil {
+		source = *in.Template
+	}
+	headers := in.Headers
+	return s.revise(ctx, org.ID, WebhookVersion{Type: in.Type}, webhookInput{
+		Name: &in.Name, Target: &in.TargetURL, Template: &source, Selection: &in.Selection,
+		Headers: &headers, Policy: in.Policy,
+	})
+}
+
+// revise checks a change of v and returns what v becomes. Only what changes is
+// checked: a selected item that has vanished doesn't keep anyone from renaming.
+func (s *Service) revise(ctx context.Context, org OrgID, v WebhookVersion, in webhookInput) (*draft, error) {
+	var c checker
+	d := &draft{Version: v}
+	if in.Name != nil {
+		d.Version.Name = c.webhookName(*in.Name)
+	}
+	if in.Target != nil {
+		d.Version.Target = c.target(s.opts.Egress, *in.Target)
+	}
+	if in.Policy != nil {
+		d.Version.Policy = c.policy(v.Policy, in.Policy)
+	}
+	if in.Template != nil {
+		d.Version.Template = *in.Template
+	}
+	c.template(d, in.Template != nil)
+	d.Headers = storedHeaders(v.Headers)
+	if in.Headers != nil {
+		d.Headers = c.headers(v.Headers, *in.Headers)
+	}
+	if in.Selection != nil {
+		selection, err := s.selection(ctx, &c, org, v.Type, in.Selection)
+		if err != nil {
+			return nil, err
+		}
+		d.Version.Selection = selection
+	}
+	if len(c.errors) > 0 {
+		return nil, c.errors
+	}
+	d.Version.Fingerprint = configurationOf(org, &d.Version)
+	return d, nil
+}
+
+func (c *checker) webhookName(name string) string {
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "":
+		c.fail(Required, "name", "Give the webhook a name.")
+	case utf8.RuneCountInString(name) > MaxWebhookName:
+		c.fail(Invalid, "name", "The name has at most %d characters.", MaxWebhookName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		c.fail(Invalid, "name", "The name must not contain line breaks or other control characters.")
+	}
+	return name
+}
+
+func (c *checker) target(policy egress.Policy, target string) string {
+	target = strings.TrimSpace(target)
+	if _, err := policy.ValidateURL(target); err != nil {
+		bad, ok := errors.AsType[*egress.URLError](err)
+		switch {
+		case !ok:
+			c.fail(URLForbidden, "targetUrl", "This URL can't be used.")
+		case bad.Reason == egress.URLEmpty:
+			c.fail(Required, "targetUrl", "%s", bad.Message)
+		default:
+			c.fail(URLForbidden, "targetUrl", "%s", bad.Message)
+		}
+	}
+	return target
+}
+
+// template compiles the draft's template. What is wrong with it counts if it
+// has been changed.
+func (c *checker) template(d *draft, changed bool) {
+	compiled, problems := compile(d.Version.Type, d.Version.Template, d.Version.Policy.TimeZone)
+	d.Template = compiled
+	for _, p := range problems {
+		switch {
+		case p.Severity == template.SeverityWarning:
+			d.Warnings = append(d.Warnings, Warning{
+				Code: string(p.Code), Message: p.Message, Field: "template", Line: p.Line, Column: p.Column,
+			})
+		case changed && len(c.errors) < maxErrors:
+			c.errors = append(c.errors, &Error{
+				Code: TemplateInvalid, Field: "template", Message: p.Message, Line: p.Line, Column: p.Column,
+			})
+		}
+	}
+}
+
+func (c *checker) policy(was Policy, in *PolicyInput) Policy {
+	p := was
+	if in.TimeoutSeconds != nil {
+		seconds := *in.TimeoutSeconds
+		if !(seconds >= MinTimeout.Seconds() && seconds <= MaxTimeout.Seconds()) { // false for NaN too
+			c.fail(Invalid, "policy.timeoutSeconds", "The timeout is %.0f to %.0f seconds.",
+				MinTimeout.Seconds(), MaxTimeout.Seconds())
+		} else {
+			p.Timeout = time.Duration(seconds * float64(time.Second)).Round(time.Millisecond)
+		}
+	}
+	if in.RetrySet {
+		p.Retry = c.schedule(in.RetrySeconds)
+	}
+	if in.Stop4xx != nil {
+		p.Stop4xx = *in.Stop4xx
+	}
+	if in.TimeZone != nil {
+		p.TimeZone = c.timeZone("policy.timeZone", *in.TimeZone)
+	}
+	return p
+}
+
+// schedule returns the pauses, nil for the default ones.
+func (c *checker) schedule(seconds []int) Schedule {
+	if seconds == nil {
+		return nil
+	}
+	if len(seconds) > MaxRetries {
+		c.fail(LimitExceeded, "policy.retrySeconds", "Retry at most %d times.", MaxRetries)
+		return nil
+	}
+	pauses := make(Schedule, len(seconds))
+	for i, n := range seconds {
+		if n < int(MinRetryPause/time.Second) || n > int(MaxRetryPause/time.Second) {
+			c.fail(Invalid, fmt.Sprintf("policy.retrySeconds.%d", i), "A pause is %.0f second to %.0f hours.",
+				MinRetryPause.Seconds(), MaxRetryPause.Hours())
+			continue
+		}
+		pauses[i] = time.Duration(n) * time.Second
+	}
+	return pauses
+}
+
+func (c *checker) timeZone(field, name string) string {
+	// Local is where the server happens to be.
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
+		c.fail(Invalid, field, `There is no such time zone. Use a name such as "Europe/Madrid", or leave it empty for UTC.`)
+	}
+	return name
+}
+
+// selection returns the selected items of the type's kind, sorted.
+func (s *Service) selection(
+	ctx context.Context, c *checker, org OrgID, t EventType, in *SelectionInput,
+) (Selection, error) {
+	given := 0
+	for _, one := range []bool{in.All, in.ItemIDs != nil, in.ExternalIDs != nil} {
+		if one {
+			given++
+		}
+	}
+	n := len(in.ItemIDs) + len(in.ExternalIDs)
+	switch {
+	case given > 1:
+		c.fail(Invalid, "selection", "Give exactly one of all, itemIds and externalIds.")
+	case in.All:
+		return Selection{All: true}, nil
+	case n == 0:
+		c.fail(Required, "selection", "Select at least one item, or all.")
+	case n > MaxSelectedItems:
+		c.fail(LimitExceeded, "selection", "Select at most %d items, or all.", MaxSelectedItems)
+	default:
+		items, err := s.selectedItems(ctx, c, org, t, in)
+		slices.Sort(items)
+		return Selection{Items: slices.Compact(items)}, err
+	}
+	return Selection{}, nil
+}
+
+func (s *Service) selectedItems(
+	ctx context.Context, c *checker, org OrgID, t EventType, in *SelectionInput,
+) ([]ItemID, error) {
+	info, _ := TypeInfoOf(t)
+	if in.ExternalIDs != nil {
+		found, err := s.store.ItemsByExternalID(ctx, org, info.ItemKind, in.ExternalIDs)
+		if err != nil {
+			return nil, fmt.Errorf("find selected items: %w", err)
+		}
+		byID := make(map[string]ItemID, len(found))
+		for _, item := range found {
+			byID[item.ExternalID] = item.ID
+		}
+		return resolved(c, "selection.externalIds", in.ExternalIDs, func(id string) (ItemID, bool) {
+			item, ok := byID[id]
+			return item, ok
+		}), nil
+	}
+	ids := make([]ItemID, 0, len(in.ItemIDs))
+	for _, text := range in.ItemIDs {
+		if id, ok := ParseItemID(text); ok {
+			ids = append(ids, id)
+		}
+	}
+	found, err := s.store.ItemsByID(ctx, org, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find selected items: %w", err)
+	}
+	right := make(map[ItemID]bool, len(found))
+	for _, item := range found {
+		right[item.ID] = item.Kind == info.ItemKind
+	}
+	return resolved(c, "selection.itemIds", in.ItemIDs, func(text string) (ItemID, bool) {
+		id, _ := ParseItemID(text)
+		return id, right[id]
+	}), nil
+}
+
+// resolved returns the item of each id and complains about those without one.
+func resolved(c *checker, field string, ids []string, find func(string) (ItemID, bool)) []ItemID {
+	items := make([]ItemID, 0, len(ids))
+	for i, id := range ids {
+		item, ok := find(id)
+		if !ok {
+			c.fail(NotFound, fmt.Sprintf("%s.%d", field, i),
+				"This organization has no such item that goes with the event type.")
+			continue
+		}
+		items = append(items, item)
+	}
+	return items
+}

@@ -1,0 +1,103 @@
+package delivery
+
+import (
+	"context"
+	"time"
+)
+
+// A SetStatusInput enables or disables a webhook.
+type SetStatusInput struct {
+	ID              WebhookID
+	Status          WebhookStatus
+	Hold            bool // with DISABLED: keep its events back instead of dropping them
+	DropHeld        bool // with ENABLED: cancel what was kept back instead of sending it
+	ExpectedVersion int  // the version that the caller has seen; 0 for any
+}
+
+// SetWebhookStatus enables or disables a webhook. Disabling cancels what is
+// pending or, with Hold, keeps it and further events back; enabling sends what
+// was kept back or, with DropHeld, cancels it. It returns Conflict when
+// somebody has changed the webhook since ExpectedVersion.
+func (s *Service) SetWebhookStatus(ctx context.Context, c Caller, in SetStatusInput) (*UpdatedWebhook, error) {
+	if err := checkStatus(in); err != nil {
+		return nil, err
+	}
+	const tries = 3
+	for try := 1; ; try++ {
+		w, err := s.configurable(ctx, c, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		if in.ExpectedVersion != 0 && in.ExpectedVersion != w.Version.Number {
+			return nil, changed(w.Version.Number)
+		}
+		updated, err := s.setStatus(ctx, w, in, c.Name)
+		if CodeOf(err) == Conflict && in.ExpectedVersion == 0 && try < tries {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		u := &UpdatedWebhook{Webhook: updated}
+		if updated.Status == Enabled {
+			u.Warnings = s.overlapWarnings(ctx, updated)
+		}
+		return u, nil
+	}
+}
+
+func checkStatus(in SetStatusInput) error {
+	var c checker
+	switch {
+	case in.Status != Enabled && in.Status != Disabled:
+		c.fail(Invalid, "status", "The status is ENABLED or DISABLED.")
+	case in.Hold && in.Status == Enabled:
+		c.fail(Invalid, "hold", "Only a disabled webhook holds its events.")
+	case in.DropHeld && in.Status == Disabled:
+		c.fail(Invalid, "dropHeld", "Disable the webhook without hold: that drops what was held.")
+	}
+	if len(c.errors) > 0 {
+		return c.errors
+	}
+	return nil
+}
+
+// setStatus gives w its new status and sees to its pending deliveries.
+func (s *Service) setStatus(ctx context.Context, w *Webhook, in SetStatusInput, by string) (*Webhook, error) {
+	_, held, err := s.store.Pending(ctx, w.ID, maxBacklog)
+	if err != nil {
+		return nil, err
+	}
+	if in.Status == Enabled && in.DropHeld && held > 0 && w.Status == Disabled {
+		// Before the webhook sends again, so that no new event is canceled.
+		s.recall(ctx, w.ID, true, true)
+	}
+	if w.Status == in.Status && w.Holding == in.Hold {
+		if w.Status == Enabled && held > 0 {
+			s.recall(ctx, w.ID, false, true)
+		}
+		return w, nil
+	}
+	updated := *w
+	updated.Status, updated.Holding = in.Status, in.Hold
+	updated.UpdatedAt, updated.UpdatedBy = now(), by
+	switch {
+	case in.Status == Enabled:
+		updated.DisabledReason, updated.DisabledAt = "", time.Time{}
+	case w.Status == Enabled:
+		updated.DisabledReason, updated.DisabledAt = DisabledByAdmin, updated.UpdatedAt
+	}
+	s.version(&updated, &draft{Version: w.Version, Headers: storedHeaders(w.Version.Headers)}, by)
+	if err := s.update(ctx, updated, w.Version.Number); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Status == Enabled:
+		s.recall(ctx, w.ID, false, true)
+	case in.Hold:
+		s.recall(ctx, w.ID, false, false) // the dispatcher holds what is due
+	default:
+		s.recall(ctx, w.ID, true, true)
+	}
+	return &updated, nil
+}
