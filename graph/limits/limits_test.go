@@ -3,6 +3,7 @@ package limits_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -170,7 +171,7 @@ func TestBrokenDocumentsAreTheCallersFault(t *testing.T) {
 }
 
 func TestLiteralsAreCheckedStrictly(t *testing.T) {
-	exec, _ := newExecutor(t, limits.Limits{})
+	exec, _ := newExecutor(t, limits.Limits{Complexity: math.MaxInt32})
 	for literal, fine := range map[string]bool{
 		`int: 2147483647`:                  true,
 		`int: 2147483648`:                  false,
