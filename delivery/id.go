@@ -149,6 +149,19 @@ func (s *IDs) Next() int64 {
 	}
 }
 
+// follow makes all ids that come greater than id, as far as they can be while
+// carrying another slot: for a process that starts where one has ended whose
+// clock was ahead.
+func (s *IDs) follow(id int64) {
+	ms, seq := id>>(slotBits+seqBits), id&(1<<seqBits-1)
+	for past := ms<<seqBits | seq; ; {
+		last := s.last.Load()
+		if last >= past || s.last.CompareAndSwap(last, past) {
+			return
+		}
+	}
+}
+
 // IDTime returns when id was made, to the millisecond, in UTC.
 func IDTime[T ~int64](id T) time.Time {
 	return idEpoch.Add(time.Duration(int64(id)>>(slotBits+seqBits)) * time.Millisecond)

@@ -24,3 +24,19 @@ type Slice[T any] struct {
 	HasPrev bool     // whether more come before the first item
 	Total   int      // of the whole list, where the list is short enough to count; else -1
 }
+
+// bounded returns p with its defaults, or Invalid when it asks for both ends,
+// for none, or for more than MaxPageSize.
+func (p Page) bounded() (Page, error) {
+	switch {
+	case p.First < 0 || p.First > MaxPageSize:
+		return p, Errorf(Invalid, "first", "Ask for 1 to %d at once.", MaxPageSize)
+	case p.Last < 0 || p.Last > MaxPageSize:
+		return p, Errorf(Invalid, "last", "Ask for 1 to %d at once.", MaxPageSize)
+	case p.First > 0 && p.Last > 0:
+		return p, Errorf(Invalid, "last", "Ask for the first or for the last ones, not for both.")
+	case p.First == 0 && p.Last == 0:
+		p.First = DefaultPageSize
+	}
+	return p, nil
+}

@@ -3,6 +3,7 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/feed"
 	"portalhooks/delivery/seal"
 )
 
@@ -49,4 +51,98 @@ func (o Options) withDefaults() Options {
 	o.Version = cmp.Or(o.Version, "dev")
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
+}
+
+// A Service is the domain: what callers may ask for and the loops that deliver.
+// Its methods may be called by many goroutines, and work while Run runs.
+type Service struct {
+	store   Store
+	opts    Options
+	log     *slog.Logger
+	ids     *IDs
+	metrics *metrics
+	client  *egress.Client
+	post    func(context.Context, egress.Request) egress.Result // client.Do
+	started time.Time
+	trials  chan struct{} // one token for each test that is going on
+
+	configs    *configCache
+	learner    *learner
+	templates  *templateCache
+	ingester   *ingester
+	dispatcher *Dispatcher
+	settler    *settler
+	health     *health
+	feed       *feed.Hub[*LogEntry]
+}
+
+// New returns a service over store. Nothing runs before Run is called.
+func New(store Store, o Options) *Service {
+	o = o.withDefaults()
+	s := &Service{
+		store:   store,
+		opts:    o,
+		log:     o.Logger,
+		ids:     NewIDs(o.Owner.Slot),
+		client:  egress.NewClient(o.Egress, egress.Options{UserAgent: "Portalhooks/" + o.Version}),
+		started: time.Now().UTC(),
+		trials:  make(chan struct{}, maxTrials),
+	}
+	s.post = s.client.Do
+	s.metrics = newMetrics(o.Registry)
+	s.configs = newConfigCache(store)
+	s.learner = newLearner(store, s.ids)
+	s.templates = newTemplateCache(store)
+	s.health = newHealth(s)
+	s.feed = newFeed(s)
+	s.settler = newSettler(s)
+	s.dispatcher = newDispatcher(s)
+	s.ingester = newIngester(s)
+	return s
+}
+
+// releaseTime bounds what Run does after everything else has ended.
+const releaseTime = 5 * time.Second
+
+// Run runs every loop until ctx ends, and returns when all have ended: it stops
+// taking and claiming work, waits up to Options.Drain for attempts in flight,
+// stores their results, gives everything else back to the queue and ends the
+// process's membership. It returns nil after that, or the error for which the
+// process must start again: losing its place among the processes.
+func (s *Service) Run(ctx context.Context) error {
+	defer s.client.Close()
+	if err := s.takeBack(ctx); err != nil {
+		return err
+	}
+	// Each stage outlives the one that feeds it, so that nothing is taken over
+	// by a stage that has ended.
+	detached := context.WithoutCancel(ctx)
+	settling, stopSettling := context.WithCancel(detached)
+	defer stopSettling()
+	serving, stopServing := context.WithCancel(detached)
+	defer stopServing()
+
+	intake, intakeCtx := errgroup.WithContext(ctx)
+	background, backgroundCtx := errgroup.WithContext(serving)
+	// A background loop fails only when the process must start again.
+	lost, lose := context.WithCancel(intakeCtx)
+	defer lose()
+	background.Go(func() error { defer lose(); return s.heartbeat(backgroundCtx) })
+	background.Go(func() error { return s.feed.Run(backgroundCtx) })
+	background.Go(func() error { return s.health.Run(backgroundCtx) })
+	background.Go(func() error { return s.maintain(backgroundCtx) })
+	settled := make(chan error, 1)
+	go func() { settled <- s.settler.Run(settling) }()
+	intake.Go(func() error { return s.ingester.Run(lost) })
+	intake.Go(func() error { return s.dispatcher.Run(lost) })
+
+	failed := intake.Wait()
+	stopSettling()
+	failed = errors.Join(failed, <-settled)
+	stopServing()
+	failed = errors.Join(failed, background.Wait())
+	if err := s.giveBack(detached); err != nil {
+		s.log.WarnContext(ctx, "leave the queue", "err", err)
+	}
+	return failed
 }

@@ -1,0 +1,57 @@
+package delivery
+
+import (
+	"slices"
+	"strings"
+)
+
+// An entryFilter applies a DeliveryFilter to entries of the log.
+type entryFilter struct {
+	org        OrgID // 0 for any
+	f          DeliveryFilter
+	text       string // in lower case
+	needsEvent bool   // whether event has to be asked, too
+}
+
+func newEntryFilter(org OrgID, f DeliveryFilter) *entryFilter {
+	return &entryFilter{
+		org: org, f: f, text: strings.ToLower(f.Text),
+		needsEvent: f.Group != "" || f.WorkspaceID != "" || f.Text != "",
+	}
+}
+
+// entry reports whether e passes, as far as the entry itself tells.
+func (m *entryFilter) entry(e *LogEntry) bool {
+	d, f := &e.Delivery, &m.f
+	return (m.org == 0 || d.Org == m.org) &&
+		among(f.Webhooks, d.Webhook) && among(f.Types, d.Type) &&
+		among(f.States, d.State) && among(f.Triggers, d.Trigger) &&
+		(f.Event == 0 || d.Event == f.Event) &&
+		(f.Item == 0 || d.Item == f.Item) &&
+		(f.After.IsZero() || !d.CreatedAt().Before(f.After)) &&
+		(f.Before.IsZero() || d.CreatedAt().Before(f.Before)) &&
+		m.attempt(e.Attempt)
+}
+
+// attempt reports whether the attempt passes; nil is one that was not made.
+func (m *entryFilter) attempt(a *Attempt) bool {
+	f := &m.f
+	if len(f.Outcomes) == 0 && f.StatusFrom == 0 && f.StatusTo == 0 {
+		return true
+	}
+	return a != nil && among(f.Outcomes, a.Outcome) && a.HTTPStatus >= f.StatusFrom &&
+		(f.StatusTo == 0 || a.HTTPStatus <= f.StatusTo)
+}
+
+// event reports whether an entry that passed is about an event that passes.
+func (m *entryFilter) event(e *Event) bool {
+	f := &m.f
+	return (f.Group == "" || e.Group == f.Group) &&
+		(f.WorkspaceID == "" || e.WorkspaceID == f.WorkspaceID) &&
+		(m.text == "" || m.in(e.ItemName) || m.in(e.WorkspaceName) || m.in(e.WorkspaceID))
+}
+
+func (m *entryFilter) in(text string) bool { return strings.Contains(strings.ToLower(text), m.text) }
+
+// among reports whether list has v, or does not narrow.
+func among[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }

@@ -1,0 +1,462 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A fakeStore is a Store in memory that keeps the laws of the interface. It is
+// in several files: this one has the queue, the log and what keeps them fit.
+type fakeStore struct {
+	mu       sync.Mutex
+	orgs     []Organization
+	items    []Item
+	webhooks map[WebhookID]*Webhook
+	versions []WebhookVersion
+	health   map[WebhookID]WebhookHealth
+	events   map[EventID]Event
+	keys     map[eventKey]Stored
+	queue    map[DeliveryID]*fakeRow
+	log      []LogEntry
+	apiKeys  map[KeyID]APIKey
+	members  map[int]*fakeMember
+	horizon  time.Time
+	wake     chan struct{}
+
+	down     error                     // every method fails with it
+	fail     func(method string) error // a chosen one does
+	poison   func(s *Settlement) bool  // settlements that can't be stored
+	took     map[string]time.Duration  // how long a method takes
+	calls    map[string]int            // how often each was called
+	claims   []int                     // perWebhook of each Claim
+	notified int
+}
+
+type eventKey struct {
+	org OrgID
+	key string
+}
+
+type fakeRow struct {
+	delivery Delivery
+	owner    Owner // the zero Owner is nobody
+	due      time.Time
+	held     bool
+	cancel   bool
+}
+
+type fakeMember struct {
+	Member
+	until time.Time
+}
+
+func newFakeStore() *fakeStore {
+	return &fakeStore{
+		webhooks: make(map[WebhookID]*Webhook), health: make(map[WebhookID]WebhookHealth),
+		events: make(map[EventID]Event), keys: make(map[eventKey]Stored), queue: make(map[DeliveryID]*fakeRow),
+		apiKeys: make(map[KeyID]APIKey), members: make(map[int]*fakeMember),
+		took: make(map[string]time.Duration), calls: make(map[string]int), wake: make(chan struct{}, 1),
+	}
+}
+
+// enter begins a method: it takes its time, fails if it shall, and locks.
+func (f *fakeStore) enter(ctx context.Context, method string) (leave func(), err error) {
+	f.mu.Lock()
+	took := f.took[method]
+	f.mu.Unlock()
+	if took > 0 && !sleep(ctx, took) {
+		return nil, ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.calls[method]++
+	err = f.down
+	if err == nil && f.fail != nil {
+		err = f.fail(method)
+	}
+	if err != nil {
+		f.mu.Unlock()
+		return nil, err
+	}
+	return f.mu.Unlock, nil
+}
+
+// change runs do under the store's lock.
+func (f *fakeStore) change(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
+func (f *fakeStore) Ingest(
+	ctx context.Context, owner Owner, lease time.Duration, batch []Ingest,
+) ([]Ingested, error) {
+	leave, err := f.enter(ctx, "Ingest")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	answers := make([]Ingested, len(batch))
+	for i, in := range batch {
+		org := f.org(in.Org)
+		if org == nil || org.ConfigVersion != in.ConfigVersion {
+			answers[i].Stale = true
+			continue
+		}
+		for _, e := range in.Events {
+			answers[i].Events = append(answers[i].Events, f.ingest(owner, lease, in.Org, e))
+		}
+	}
+	return answers, nil
+}
+
+func (f *fakeStore) ingest(owner Owner, lease time.Duration, org OrgID, e NewEvent) Stored {
+	key := eventKey{org, e.Key}
+	if known, ok := f.keys[key]; ok {
+		known.Fresh = false
+		return known
+	}
+	stored := Stored{ID: e.Event.ID, Fresh: true, Fingerprint: e.Fingerprint, Deliveries: len(e.Deliveries)}
+	f.keys[key] = stored
+	f.events[e.Event.ID] = e.Event
+	for _, d := range e.Deliveries {
+		row := &fakeRow{delivery: d, due: time.Now(), held: d.State == Held}
+		if e.Owned && !row.held {
+			row.owner, row.due = owner, time.Now().Add(lease)
+		}
+		f.queue[d.ID] = row
+	}
+	return stored
+}
+
+func (f *fakeStore) Claim(
+	ctx context.Context, owner Owner, n, perWebhook int, lease time.Duration,
+) ([]Job, error) {
+	leave, err := f.enter(ctx, "Claim")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	f.claims = append(f.claims, perWebhook)
+	var jobs []Job
+	each := make(map[WebhookID]int)
+	now := time.Now()
+	for _, id := range slices.Sorted(maps.Keys(f.queue)) {
+		row := f.queue[id]
+		if row.held || row.due.After(now) || each[row.delivery.Webhook] >= perWebhook || len(jobs) == n {
+			continue
+		}
+		each[row.delivery.Webhook]++
+		row.owner, row.due = owner, now.Add(lease)
+		d := row.delivery
+		d.State = Sending
+		jobs = append(jobs, Job{Delivery: d, Event: f.events[d.Event], Owner: owner, Cancel: row.cancel})
+	}
+	return jobs, nil
+}
+
+var errPoison = errors.New("invalid byte sequence")
+
+func (f *fakeStore) Settle(ctx context.Context, batch []Settlement) ([]bool, error) {
+	leave, err := f.enter(ctx, "Settle")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for i := range batch {
+		if f.poison != nil && f.poison(&batch[i]) {
+			return nil, errPoison
+		}
+	}
+	oks := make([]bool, len(batch))
+	for i := range batch {
+		oks[i] = f.settle(&batch[i])
+	}
+	return oks, nil
+}
+
+func (f *fakeStore) settle(s *Settlement) bool {
+	d := s.Entry.Delivery
+	if s.Unqueued {
+		if s.Event != nil {
+			f.events[s.Event.ID] = *s.Event
+		}
+		f.log = append(f.log, s.Entry)
+		return true
+	}
+	row := f.queue[d.ID]
+	if row == nil || row.owner != s.Owner || row.delivery.Attempts != s.Before {
+		return false
+	}
+	f.log = append(f.log, s.Entry)
+	row.delivery, row.owner = d, Owner{}
+	switch {
+	case d.State.Final():
+		delete(f.queue, d.ID)
+	case d.State == Held:
+		row.held = true
+	default:
+		row.due = s.DueAt
+	}
+	return true
+}
+
+func (f *fakeStore) Release(ctx context.Context, owner Owner, ids []DeliveryID) (int, error) {
+	leave, err := f.enter(ctx, "Release")
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	n := 0
+	for id, row := range f.queue {
+		ours := ids != nil && row.owner == owner && slices.Contains(ids, id) ||
+			ids == nil && row.owner != (Owner{}) && row.owner.Slot == owner.Slot && row.owner.Epoch <= owner.Epoch
+		if ours {
+			row.owner, row.due = Owner{}, time.Now()
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (f *fakeStore) Requeue(ctx context.Context, deliveries []Delivery) error {
+	leave, err := f.enter(ctx, "Requeue")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, d := range deliveries {
+		f.queue[d.ID] = &fakeRow{delivery: d, due: time.Now()}
+	}
+	return nil
+}
+
+func (f *fakeStore) Recall(ctx context.Context, id WebhookID, cancel, held bool) (int, error) {
+	leave, err := f.enter(ctx, "Recall")
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	n := 0
+	for _, row := range f.queue {
+		if row.delivery.Webhook != id || row.held && !held {
+			continue
+		}
+		row.cancel = row.cancel || cancel
+		row.held = false
+		if row.owner == (Owner{}) {
+			row.due = time.Now()
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (f *fakeStore) Depth(ctx context.Context) (QueueDepth, error) {
+	leave, err := f.enter(ctx, "Depth")
+	if err != nil {
+		return QueueDepth{}, err
+	}
+	defer leave()
+	var depth QueueDepth
+	for _, row := range f.queue {
+		switch {
+		case row.held:
+			depth.Held++
+		case row.owner != (Owner{}):
+			depth.Leased++
+		default:
+			depth.Pending++
+			if depth.OldestDue.IsZero() || row.due.Before(depth.OldestDue) {
+				depth.OldestDue = row.due
+			}
+		}
+	}
+	return depth, nil
+}
+
+func (f *fakeStore) Tail(ctx context.Context) (map[int]LogID, error) {
+	leave, err := f.enter(ctx, "Tail")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	tail := make(map[int]LogID)
+	for _, e := range f.log {
+		tail[IDSlot(e.ID)] = max(tail[IDSlot(e.ID)], e.ID)
+	}
+	return tail, nil
+}
+
+func (f *fakeStore) Follow(ctx context.Context, after map[int]LogID, limit int) ([]LogEntry, error) {
+	leave, err := f.enter(ctx, "Follow")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var found []LogEntry
+	for _, e := range f.log {
+		if e.ID > after[IDSlot(e.ID)] {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, func(a, b LogEntry) int { return cmp.Compare(a.ID, b.ID) })
+	return found[:min(limit, len(found))], nil
+}
+
+func (f *fakeStore) Horizon(ctx context.Context) (time.Time, error) {
+	leave, err := f.enter(ctx, "Horizon")
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer leave()
+	return f.horizon, nil
+}
+
+func (f *fakeStore) Join(ctx context.Context, name string, ttl time.Duration) (Owner, error) {
+	leave, err := f.enter(ctx, "Join")
+	if err != nil {
+		return Owner{}, err
+	}
+	defer leave()
+	now := time.Now()
+	for slot := 0; ; slot++ {
+		if m := f.members[slot]; m == nil || now.After(m.until) {
+			o := Owner{Slot: slot, Epoch: now.UnixNano()}
+			f.members[slot] = &fakeMember{Member{Owner: o, Name: name, StartedAt: now, SeenAt: now}, now.Add(ttl)}
+			return o, nil
+		}
+	}
+}
+
+func (f *fakeStore) Heartbeat(ctx context.Context, owner Owner, ttl time.Duration) error {
+	leave, err := f.enter(ctx, "Heartbeat")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	m := f.members[owner.Slot]
+	if m == nil || m.Owner != owner {
+		return errNotFound
+	}
+	m.SeenAt, m.until = time.Now(), time.Now().Add(ttl)
+	return nil
+}
+
+func (f *fakeStore) Leave(ctx context.Context, owner Owner) error {
+	leave, err := f.enter(ctx, "Leave")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if m := f.members[owner.Slot]; m != nil && m.Owner == owner {
+		delete(f.members, owner.Slot)
+	}
+	return nil
+}
+
+func (f *fakeStore) Bury(ctx context.Context) (int, error) {
+	leave, err := f.enter(ctx, "Bury")
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	n := 0
+	for _, row := range f.queue {
+		m := f.members[row.owner.Slot]
+		if row.owner != (Owner{}) && m != nil && (m.Owner != row.owner || time.Now().After(m.until)) {
+			row.owner, row.due = Owner{}, time.Now()
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (f *fakeStore) Members(ctx context.Context) ([]Member, error) {
+	leave, err := f.enter(ctx, "Members")
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var list []Member
+	for _, slot := range slices.Sorted(maps.Keys(f.members)) {
+		if m := f.members[slot]; time.Now().Before(m.until) {
+			list = append(list, m.Member)
+		}
+	}
+	return list, nil
+}
+
+func (f *fakeStore) Prepare(ctx context.Context, _ time.Time) error {
+	leave, err := f.enter(ctx, "Prepare")
+	if err != nil {
+		return err
+	}
+	leave()
+	return nil
+}
+
+func (f *fakeStore) Discard(ctx context.Context, t time.Time) (more bool, err error) {
+	leave, err := f.enter(ctx, "Discard")
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	const portion = 10
+	before := len(f.log)
+	f.horizon = t
+	removed := 0
+	f.log = slices.DeleteFunc(f.log, func(e LogEntry) bool {
+		if removed == portion || !IDTime(e.ID).Before(t) {
+			return false
+		}
+		removed++
+		return true
+	})
+	return before-len(f.log) == portion, nil
+}
+
+func (f *fakeStore) Wake() <-chan struct{} { return f.wake }
+
+func (f *fakeStore) Notify() { f.change(func() { f.notified++ }) }
+
+func (f *fakeStore) Ping(ctx context.Context) error {
+	leave, err := f.enter(ctx, "Ping")
+	if err != nil {
+		return err
+	}
+	leave()
+	return nil
+}
+
+// paged cuts a page out of a sorted list; cursors are positions.
+func paged[T any](all []T, p Page, total bool) Slice[T] {
+	from, to := 0, len(all)
+	if n, err := strconv.Atoi(p.After); err == nil {
+		from = n + 1
+	}
+	if n, err := strconv.Atoi(p.Before); err == nil {
+		to = n
+	}
+	if p.First > 0 {
+		to = min(to, from+p.First)
+	} else {
+		from = max(from, to-p.Last)
+	}
+	s := Slice[T]{Items: slices.Clone(all[from:to]), HasNext: to < len(all), HasPrev: from > 0, Total: -1}
+	for i := from; i < to; i++ {
+		s.Cursors = append(s.Cursors, strconv.Itoa(i))
+	}
+	if total {
+		s.Total = len(all)
+	}
+	return s
+}

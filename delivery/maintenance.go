@@ -1,0 +1,148 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	heartbeatPause = 2 * time.Second
+	// SlotTTL is how long a process may be silent before the others take over
+	// what it holds. Whoever calls Membership.Join passes it.
+	SlotTTL = 3 * heartbeatPause
+
+	buryPause    = 2 * time.Second
+	depthPause   = 5 * time.Second
+	preparePause = time.Hour
+	discardPause = 10 * time.Minute
+	failingPause = 10 * time.Minute
+	secretsPause = time.Hour
+)
+
+// errSlotLost ends Run: another process may hold the slot now.
+var errSlotLost = errors.New("this process was silent for so long that others took over its deliveries")
+
+// heartbeat keeps this process's slot until ctx ends. It returns errSlotLost
+// when the slot is, or may be, another's.
+func (s *Service) heartbeat(ctx context.Context) error {
+	tick := time.NewTicker(heartbeatPause)
+	defer tick.Stop()
+	seen := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		began := time.Now()
+		beat, cancel := context.WithTimeout(ctx, heartbeatPause)
+		err := s.store.Heartbeat(beat, s.opts.Owner, SlotTTL)
+		cancel()
+		switch {
+		case err == nil:
+			seen = began
+		case CodeOf(err) == NotFound:
+			return errSlotLost
+		case ctx.Err() == nil:
+			// While the database is away nobody else can take the slot over, so
+			// there is no reason to end.
+			s.metrics.failed("heartbeat")
+			s.log.WarnContext(ctx, "prolong the lease of the slot", "silent", time.Since(seen), "err", err)
+		}
+	}
+}
+
+// takeBack makes what an earlier process in this slot held due again, and lets
+// new ids follow those that it gave, even if the clock was set back.
+func (s *Service) takeBack(ctx context.Context) error {
+	released, err := s.store.Release(ctx, s.opts.Owner, nil)
+	if err != nil {
+		return fmt.Errorf("take back deliveries of this slot: %w", err)
+	}
+	if released > 0 {
+		s.log.InfoContext(ctx, "took back deliveries of a process that has ended", "count", released)
+	}
+	tail, err := s.store.Tail(ctx)
+	if err != nil {
+		return fmt.Errorf("find the end of the log: %w", err)
+	}
+	s.ids.follow(int64(tail[s.opts.Owner.Slot]))
+	return nil
+}
+
+// giveBack releases everything that this process still holds, and its slot.
+func (s *Service) giveBack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
+	_, err := s.store.Release(ctx, s.opts.Owner, nil)
+	return errors.Join(err, s.store.Leave(ctx, s.opts.Owner))
+}
+
+// maintain runs the chores until ctx ends. Their errors are logged: each is
+// done again.
+func (s *Service) maintain(ctx context.Context) error {
+	chores := []chore{
+		{name: "bury", pause: buryPause, do: s.bury},
+		{name: "depth", pause: depthPause, do: s.measure},
+		{name: "prepare", pause: preparePause, do: s.prepare},
+		{name: "discard", pause: discardPause, do: s.discard},
+		{name: "failing", pause: failingPause, do: s.disableFailing},
+		{name: "secrets", pause: secretsPause, do: s.dropSecrets},
+	}
+	return runChores(ctx, chores, func(name string, err error) {
+		s.metrics.failed(name)
+		s.log.WarnContext(ctx, "maintenance", "chore", name, "err", err)
+	})
+}
+
+// bury releases what dead processes held.
+func (s *Service) bury(ctx context.Context) error {
+	released, err := s.store.Bury(ctx)
+	if released > 0 {
+		s.log.InfoContext(ctx, "took over deliveries of a process that has ended", "count", released)
+		s.dispatcher.Wake()
+	}
+	return err
+}
+
+// measure shows the depth of the queue and other gauges.
+func (s *Service) measure(ctx context.Context) error {
+	s.metrics.watchers.Set(float64(s.feed.Subscribers()))
+	depth, err := s.store.Depth(ctx)
+	if err != nil {
+		return err
+	}
+	s.metrics.queue(depth, time.Now())
+	return nil
+}
+
+func (s *Service) prepare(ctx context.Context) error { return s.store.Prepare(ctx, time.Now().UTC()) }
+
+// discard removes what is older than the retention, in portions.
+func (s *Service) discard(ctx context.Context) error {
+	before := time.Now().UTC().Add(-s.opts.Retention)
+	for {
+		more, err := s.store.Discard(ctx, before)
+		if err != nil || !more {
+			return err
+		}
+		if !sleep(ctx, 10*time.Millisecond) { // let others write in between
+			return nil
+		}
+	}
+}
+
+// disableFailing disables webhooks that have failed for too long.
+func (s *Service) disableFailing(ctx context.Context) error {
+	failing, err := s.store.FailingWebhooks(ctx, time.Now().UTC().Add(-s.opts.FailingLimit))
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, w := range failing {
+		failed = errors.Join(failed, s.disable(ctx, w.Org, w.ID, DisabledAsFailing, ""))
+	}
+	return failed
+}

@@ -1,0 +1,65 @@
+package delivery
+
+import (
+	"net/http"
+	"time"
+
+	"portalhooks/delivery/egress"
+)
+
+// A verdict is what an attempt leads to.
+type verdict struct {
+	State State     // DELIVERED, RETRYING or FAILED; QUEUED when the attempt does not count
+	DueAt time.Time // with RETRYING: when the next attempt is due
+	Gone  bool      // the receiver says that it is gone for good: disable the webhook
+}
+
+// judge returns what attempt a leads to, which ended at now. retryAfter is the
+// pause that the receiver asked for, 0 if none; random is from [0, 1).
+//
+// An attempt that this process broke off itself does not count: the delivery
+// goes back to the queue as it was.
+func judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) verdict {
+	switch {
+	case a.Outcome == egress.Canceled:
+		return verdict{State: Queued}
+	case a.Outcome == egress.Success:
+		return verdict{State: Delivered}
+	case a.HTTPStatus == http.StatusGone:
+		return verdict{State: Failed, Gone: true}
+	case a.Outcome == BodyTooLarge, p.Stop4xx && isPermanent(a.HTTPStatus):
+		return verdict{State: Failed}
+	}
+	schedule := p.Retry
+	if schedule == nil {
+		schedule = DefaultSchedule
+	}
+	if a.Number > len(schedule) {
+		return verdict{State: Failed}
+	}
+	pause := vary(schedule[max(a.Number, 1)-1], random)
+	if a.HTTPStatus == http.StatusTooManyRequests || a.HTTPStatus == http.StatusServiceUnavailable {
+		pause = max(pause, min(retryAfter, egress.MaxRetryAfter))
+	}
+	return verdict{State: Retrying, DueAt: now.Add(pause)}
+}
+
+// isPermanent reports whether an answer blames the request in a way that
+// sending it again won't change.
+func isPermanent(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return status >= 400 && status < 500
+}
+
+// jitter is how far a pause is varied either way, so that deliveries that
+// failed together don't come back together.
+const jitter = 0.2
+
+// vary returns pause times a factor from 1-jitter to 1+jitter, by random from
+// [0, 1).
+func vary(pause time.Duration, random float64) time.Duration {
+	return time.Duration(float64(pause) * (1 - jitter + 2*jitter*random))
+}

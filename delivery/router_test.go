@@ -1,0 +1,186 @@
+package delivery
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+)
+
+func taskOf(org OrgID, webhook WebhookID, id DeliveryID) task {
+	return task{Job: Job{Delivery: Delivery{ID: id, Org: org, Webhook: webhook}}}
+}
+
+func takeAll(t *testing.T, r *router, n int) []DeliveryID {
+	t.Helper()
+	var ids []DeliveryID
+	for range n {
+		got, _, ok := r.take()
+		if !ok {
+			t.Fatalf("took %d tasks, want %d", len(ids), n)
+		}
+		ids = append(ids, got.Delivery.ID)
+	}
+	return ids
+}
+
+func TestOrganizationsAndWebhooksTakeTurns(t *testing.T) {
+	r := newRouter(100)
+	r.put([]task{
+		taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4), taskOf(1, 11, 5),
+		taskOf(2, 20, 6), taskOf(2, 20, 7),
+	}, 1000)
+	want := []DeliveryID{1, 6, 4, 7, 2, 5, 3}
+	if got := takeAll(t, r, 7); !slices.Equal(got, want) {
+		t.Errorf("took %v, want %v", got, want)
+	}
+}
+
+func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRouter(2)
+		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4)}, 1000)
+		if got, want := takeAll(t, r, 3), []DeliveryID{1, 4, 2}; !slices.Equal(got, want) {
+			t.Fatalf("took %v, want %v", got, want)
+		}
+		taken := make(chan DeliveryID, 1)
+		go func() {
+			got, _, _ := r.take()
+			taken <- got.Delivery.ID
+		}()
+		synctest.Wait()
+		select {
+		case id := <-taken:
+			t.Fatalf("task %d was given out, but its webhook has 2 out", id)
+		default:
+		}
+		r.done(10)
+		if id := <-taken; id != 3 {
+			t.Errorf("took %d, want 3", id)
+		}
+	})
+}
+
+func TestOneWebhookLeavesRoomForOthers(t *testing.T) {
+	r := newRouter(2)
+	var tasks []task
+	for i := range DeliveryID(50) {
+		tasks = append(tasks, taskOf(1, 10, i+1))
+	}
+	refused := r.put(tasks, 40)
+	if len(refused) != 40 || refused[0].Delivery.ID != 11 {
+		t.Errorf("%d were refused, want the last 40: a webhook may take a quarter of the free room", len(refused))
+	}
+	if refused := r.put([]task{taskOf(2, 20, 100)}, 0); len(refused) != 0 {
+		t.Error("another webhook's task was refused")
+	}
+	for i := range 6 {
+		_, relieved, _ := r.take()
+		if want := i == 5; relieved != want { // 10 and 100: five of the first webhook's, one of the second's
+			t.Errorf("task %d: relieved %v, want %v", i, relieved, want)
+		}
+		if i < 6 {
+			r.done(map[bool]WebhookID{true: 10, false: 20}[i != 1])
+		}
+	}
+}
+
+func TestAClosedRouterReturnsWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRouter(1)
+		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(2, 20, 3)}, 1000)
+		takeAll(t, r, 2)
+		ended := make(chan bool, 1)
+		go func() {
+			_, _, ok := r.take()
+			ended <- ok
+		}()
+		synctest.Wait()
+		left := r.close()
+		if len(left) != 1 || left[0].Delivery.ID != 2 {
+			t.Errorf("left %v, want delivery 2", left)
+		}
+		if <-ended {
+			t.Error("a closed router gave a task out")
+		}
+		r.done(10)
+		r.done(20)
+		if refused := r.put([]task{taskOf(1, 10, 4)}, 1000); len(refused) != 1 {
+			t.Error("a closed router took a task")
+		}
+	})
+}
+
+// Whatever happens, each task is given out once, in the order of its webhook,
+// and none is forgotten.
+func TestRouterModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		perHook := rapid.IntRange(1, 3).Draw(rt, "perHook")
+		r := newRouter(perHook)
+		waiting, out := make(map[WebhookID][]DeliveryID), make(map[WebhookID]int)
+		next := DeliveryID(0)
+		ready := func() int {
+			n := 0
+			for hook, ids := range waiting {
+				n += max(0, min(len(ids), perHook-out[hook]))
+			}
+			return n
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"put": func(rt *rapid.T) {
+				hook := rapid.Int64Range(1, 6).Draw(rt, "hook")
+				next++
+				if refused := r.put([]task{taskOf(OrgID(hook%2+1), WebhookID(hook), next)}, 1000); len(refused) == 0 {
+					waiting[WebhookID(hook)] = append(waiting[WebhookID(hook)], next)
+				}
+			},
+			"take": func(rt *rapid.T) {
+				if ready() == 0 {
+					rt.Skip()
+				}
+				got, _, _ := r.take()
+				hook := got.Delivery.Webhook
+				if len(waiting[hook]) == 0 || waiting[hook][0] != got.Delivery.ID {
+					rt.Fatalf("took %d of webhook %d, where %v wait", got.Delivery.ID, hook, waiting[hook])
+				}
+				waiting[hook] = waiting[hook][1:]
+				if out[hook]++; out[hook] > perHook {
+					rt.Fatalf("webhook %d has %d out, at most %d allowed", hook, out[hook], perHook)
+				}
+			},
+			"done": func(rt *rapid.T) {
+				for hook := range WebhookID(7) {
+					if out[hook] > 0 {
+						out[hook]--
+						r.done(hook)
+						return
+					}
+				}
+				rt.Skip()
+			},
+			"": func(rt *rapid.T) {
+				r.mu.Lock()
+				turns := r.turns.len()
+				r.mu.Unlock()
+				if (turns > 0) != (ready() > 0) {
+					rt.Fatalf("%d organizations have a turn, but %d tasks could go", turns, ready())
+				}
+			},
+		})
+		for hook, n := range out {
+			for range n {
+				r.done(hook)
+			}
+		}
+		clear(out)
+		for n := ready(); n > 0; n = ready() {
+			got, _, _ := r.take()
+			waiting[got.Delivery.Webhook] = waiting[got.Delivery.Webhook][1:]
+			r.done(got.Delivery.Webhook)
+		}
+		if len(r.lanes) > 0 || len(r.orgs) > 0 {
+			rt.Fatalf("%d lanes and %d organizations are left in memory", len(r.lanes), len(r.orgs))
+		}
+	})
+}

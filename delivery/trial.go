@@ -1,0 +1,198 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"portalhooks/delivery/egress"
+	"portalhooks/delivery/signature"
+)
+
+// maxTrials bounds the tests of webhooks that this process makes at once: each
+// keeps its caller waiting for the receiver.
+const maxTrials = 16
+
+// TestInput says which webhook to test: one that is saved, or a draft.
+type TestInput struct {
+	Webhook WebhookID           // a saved one, also a disabled one
+	Draft   *CreateWebhookInput // or one that is not saved
+	Event   EventID             // a recorded event to send; 0 for the catalogue's sample values
+}
+
+// TestResult is what became of a test.
+type TestResult struct {
+	Delivery *Delivery // nil for a draft
+	Entry    *LogEntry // nil for a draft
+	Attempt  Attempt
+	Message  string
+	Request  RequestPreview
+}
+
+// TestWebhook sends one message now and waits for what the receiver says. It is
+// never repeated. The test of a saved webhook is in its delivery log; of a
+// draft nothing is kept. Only an Organization Admin may test; the errors are
+// those of CreateWebhook for a draft, NotFound, Required or Invalid when it is
+// not clear what to test, and Unavailable when too many tests are going on.
+func (s *Service) TestWebhook(ctx context.Context, c Caller, in TestInput) (*TestResult, error) {
+	switch {
+	case in.Webhook == 0 && in.Draft == nil:
+		return nil, Errorf(Required, "webhookId", "Name a webhook to test, or describe one as a draft.")
+	case in.Webhook != 0 && in.Draft != nil:
+		return nil, Errorf(Invalid, "draft", "Test a saved webhook or a draft, not both at once.")
+	}
+	prepare := s.savedTrial
+	if in.Draft != nil {
+		prepare = s.draftTrial
+	}
+	t, err := prepare(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.trials <- struct{}{}:
+		defer func() { <-s.trials }()
+	default:
+		return nil, Errorf(Unavailable, "", "Too many webhooks are being tested right now. Try again in a moment.")
+	}
+	return s.try(ctx, c, t)
+}
+
+// A trial is a test that is ready to be made.
+type trial struct {
+	target  *target
+	saved   bool
+	event   *Event
+	message []byte
+	failed  *Attempt // instead of a call, when the message can't be sent
+	id      DeliveryID
+	headers []Header // as they may be shown
+}
+
+func (s *Service) savedTrial(ctx context.Context, c Caller, in TestInput) (*trial, error) {
+	w, err := s.configurable(ctx, c, in.Webhook)
+	if err != nil {
+		return nil, err
+	}
+	org, err := s.storedOrganization(ctx, w.Org)
+	if err != nil {
+		return nil, err
+	}
+	t := &trial{saved: true, id: DeliveryID(s.ids.Next())}
+	if t.target, err = s.target(ctx, w.Org, w.ID); err != nil {
+		return nil, fmt.Errorf("look up the webhook: %w", err)
+	}
+	if t.target.Deleted {
+		return nil, errNotFound
+	}
+	v := &t.target.Webhook.Version
+	if t.event, err = s.previewed(ctx, c, org, v.Type, in.Event); err != nil {
+		return nil, err
+	}
+	if t.event.ID == 0 {
+		t.event.ID = EventID(s.ids.Next())
+		t.event.ReceivedAt = IDTime(t.event.ID)
+	}
+	t.headers = s.shownHeaders(v, t.id, "1", signature.Timestamp(time.Now()))
+	message, err := s.render(ctx, nil, t.event, v.ID, t.id)
+	return t.with(message, err)
+}
+
+func (s *Service) draftTrial(ctx context.Context, c Caller, in TestInput) (*trial, error) {
+	org, err := s.Organization(ctx, c, in.Draft.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkConfigure(org.ID); err != nil {
+		return nil, err
+	}
+	d, err := s.compileDraft(ctx, *org, *in.Draft)
+	if err != nil {
+		return nil, err
+	}
+	t := &trial{id: DeliveryID(s.ids.Next())}
+	if t.event, err = s.previewed(ctx, c, *org, d.Version.Type, in.Event); err != nil {
+		return nil, err
+	}
+	// The webhook has no secret yet. A passing one shows the receiver how calls
+	// look.
+	secret, err := signature.NewSecret()
+	if err != nil {
+		return nil, err
+	}
+	t.target = &target{
+		Webhook: Webhook{Org: org.ID, Name: d.Version.Name, Version: d.Version},
+		URL:     d.Version.Target, Headers: make(http.Header), Policy: d.Version.Policy,
+		Secrets: []signature.Secret{secret},
+	}
+	var own []Header
+	for _, h := range d.Headers {
+		t.target.Headers.Set(h.Name, h.Value)
+		if h.Secret {
+			h.Value = Mask
+		}
+		own = append(own, Header{Name: h.Name, Value: h.Value, Secret: h.Secret})
+	}
+	t.headers = s.framed(own, t.id, "1", signature.Timestamp(time.Now()))
+	message, err := (&compiled{template: d.Template, name: d.Version.Name}).message(nil, t.event, t.id)
+	return t.with(message, err)
+}
+
+// with completes a trial by its message, or by why there is none.
+func (t *trial) with(message []byte, err error) (*trial, error) {
+	if err == nil {
+		t.message = slices.Clone(message)
+		return t, nil
+	}
+	t.failed, _, err = unsent(1, time.Now().UTC(), err)
+	return t, err
+}
+
+// try makes the attempt and, for a saved webhook, records it.
+func (s *Service) try(ctx context.Context, c Caller, t *trial) (*TestResult, error) {
+	w := &t.target.Webhook
+	a := t.failed
+	if a == nil {
+		a, _ = s.call(ctx, t.target, t.id, 1, t.message)
+	}
+	if a.Outcome == egress.Canceled {
+		return nil, context.Cause(ctx)
+	}
+	shown := preview(s.TargetURL(c, w.Org, &w.Version), t.headers, string(t.message))
+	result := &TestResult{Attempt: *a, Message: string(t.message), Request: *shown}
+	if !t.saved {
+		return result, nil
+	}
+	stored, err := s.settler.await(ctx, settling{Settlement: s.trialSettlement(t, a)})
+	if err != nil {
+		return nil, err
+	}
+	if !stored.OK {
+		return nil, Errorf(Unavailable, "", "The test was made, but its result could not be stored. Try again.")
+	}
+	result.Entry, result.Delivery = &stored.Entry, &stored.Entry.Delivery
+	return result, nil
+}
+
+// trialSettlement records a test, together with its event unless that was
+// recorded before.
+func (s *Service) trialSettlement(t *trial, a *Attempt) Settlement {
+	at := time.Now().UTC()
+	d := Delivery{
+		ID: t.id, Org: t.event.Org, Webhook: t.target.Webhook.ID, Version: t.target.Webhook.Version.ID,
+		Event: t.event.ID, Type: t.event.Type, Item: t.event.Item, Trigger: ByTest,
+		State: Failed, Attempts: 1, FinishedAt: at,
+	}
+	if a.Outcome == egress.Success {
+		d.State = Delivered
+	}
+	settlement := Settlement{
+		Owner: s.opts.Owner, Unqueued: true, Entry: LogEntry{At: at, Delivery: d, Attempt: a},
+	}
+	if t.event.Test {
+		settlement.Event = t.event
+	}
+	return settlement
+}
