@@ -75,7 +75,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 			err = errors.Join(err, a.store.Close())
 		}
 	}()
-	if err := a.store.Migrate(ctx); err != nil {
+	if _, err := a.store.Migrate(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.store.Prepare(ctx, time.Now()); err != nil {

@@ -47,7 +47,7 @@ func (c *keyCreateCmd) Run(ctx context.Context, t terminal) error {
 }
 
 func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text string, err error) {
-	if err := store.Migrate(ctx); err != nil {
+	if _, err := store.Migrate(ctx); err != nil {
 		return "", err
 	}
 	owner, err := store.Join(ctx, "portalhooks key create", slotLease)

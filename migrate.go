@@ -21,13 +21,19 @@ type migrateUpCmd struct{ databaseFlag }
 // Run applies the migrations that are missing.
 func (c *migrateUpCmd) Run(ctx context.Context, t terminal) error {
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
-		if err := store.Migrate(ctx); err != nil {
+		applied, err := store.Migrate(ctx)
+		if err != nil {
 			return err
+		}
+		for _, m := range applied {
+			if _, err := fmt.Fprintf(t.out, "applied %s\n", m.Name); err != nil {
+				return err
+			}
 		}
 		if err := store.Prepare(ctx, time.Now()); err != nil {
 			return fmt.Errorf("prepare the database: %w", err)
 		}
-		_, err := fmt.Fprintln(t.out, "The database is up to date.")
+		_, err = fmt.Fprintln(t.out, "The database is up to date.")
 		return err
 	})
 }

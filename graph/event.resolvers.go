@@ -7,7 +7,7 @@ package graph
 
 import (
 	"context"
-	"fmt"
+	"portalhooks/delivery"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )

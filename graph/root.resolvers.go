@@ -7,7 +7,6 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
