@@ -80,9 +80,6 @@ func (g *Guard) TokenLimit() int { return g.limits.Tokens }
 
 // Get implements [graphql.Cache]. What is found was measured and validated before.
 func (g *Guard) Get(_ context.Context, query string) (*ast.QueryDocument, bool) {
-	if len(query) > g.limits.CachedBytes {
-		return nil, false
-	}
 	return g.cache.get(query)
 }
 

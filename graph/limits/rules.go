@@ -9,13 +9,12 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// Rules returns the validation rules of GraphQL and three more: a literal
-// Int has 32 bits and every number can be represented, a variable in a @oneOf
-// input is never null, and @defer, which no transport carries, is refused.
+// Rules returns the validation rules of GraphQL and two more: a literal Int
+// has 32 bits and every other number can be represented; and @defer, which no
+// transport carries, is refused.
 func (*Guard) Rules() *rules.Rules {
 	r := rules.NewDefaultRules()
 	r.AddRule("NumbersInRange", numbersInRange)
-	r.AddRule("OneOfVariableNotNull", oneOfVariableNotNull)
 	r.AddRule("NoDefer", noDefer)
 	return r
 }
@@ -36,24 +35,6 @@ func numbersInRange(observers *core.Events, addError core.AddErrFunc) {
 		}
 		if !inRange {
 			addError(core.Message("This number is out of range."), core.At(v.Position))
-		}
-	})
-}
-
-func oneOfVariableNotNull(observers *core.Events, addError core.AddErrFunc) {
-	observers.OnValue(func(_ *core.Walker, v *ast.Value) {
-		if v.Kind != ast.ObjectValue || v.Definition == nil || v.Definition.Directives.ForName("oneOf") == nil {
-			return
-		}
-		for _, child := range v.Children {
-			variable := child.Value.VariableDefinition
-			if child.Value.Kind == ast.Variable && variable != nil && !variable.Type.NonNull {
-				addError(
-					core.Message("Variable $%s must be of a non-null type: it is the one field of %s.",
-						child.Value.Raw, v.Definition.Name),
-					core.At(v.Position),
-				)
-			}
 		}
 	})
 }

@@ -128,8 +128,6 @@ func (s *eventStream) open() bool {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	// The server's read timeout is for the request; it would end the stream.
-	_ = s.ctrl.SetReadDeadline(time.Time{})
 	s.w.WriteHeader(http.StatusOK)
 	return s.write([]byte(":\n\n"))
 }

@@ -96,9 +96,9 @@ func TestSubscriptionsChooseEventsWhenTheClientReadsBoth(t *testing.T) {
 	}
 }
 
-// The server's limit for reading a request must not end a stream: comments
-// that are still coming after several such limits are the proof.
-func TestAStreamOutlivesTheServersReadTimeout(t *testing.T) {
+// The server's limits for one request must not end a stream: comments that are
+// still coming after several such limits are the proof.
+func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
 	opts := options()
 	opts.Heartbeat = 20 * time.Millisecond

@@ -268,7 +268,7 @@ func TestASocketCannotPileUpOperationsThatAreSlowToEnd(t *testing.T) {
 	opts.Subscriptions = 2
 	release := make(chan struct{})
 	opts.AroundOperations = func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		if graphql.GetOperationContext(ctx).OperationName == "Stubborn" {
+		if graphql.GetOperationContext(ctx).Operation.Name == "Stubborn" {
 			<-release
 		}
 		return next(ctx)
