@@ -34,6 +34,7 @@ type fakeStore struct {
 	poison   func(s *Settlement) bool  // settlements that can't be stored
 	took     map[string]time.Duration  // how long a method takes
 	calls    map[string]int            // how often each was called
+	dead     map[Owner]bool            // processes that are cut off from the store
 	claims   []int                     // perWebhook of each Claim
 	notified int
 }
@@ -61,7 +62,7 @@ func newFakeStore() *fakeStore {
 		webhooks: make(map[WebhookID]*Webhook), health: make(map[WebhookID]WebhookHealth),
 		events: make(map[EventID]Event), keys: make(map[eventKey]Stored), queue: make(map[DeliveryID]*fakeRow),
 		apiKeys: make(map[KeyID]APIKey), members: make(map[int]*fakeMember),
-		took: make(map[string]time.Duration), calls: make(map[string]int), wake: make(chan struct{}, 1),
+		took: make(map[string]time.Duration), calls: make(map[string]int), dead: make(map[Owner]bool), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -89,6 +90,18 @@ func (f *fakeStore) enter(ctx context.Context, method string) (leave func(), err
 	return f.mu.Unlock, nil
 }
 
+var errCutOff = errors.New("connection refused")
+
+// enterAs is enter for a process that may be cut off.
+func (f *fakeStore) enterAs(ctx context.Context, owner Owner, method string) (leave func(), err error) {
+	leave, err = f.enter(ctx, method)
+	if err == nil && f.dead[owner] {
+		leave()
+		return nil, errCutOff
+	}
+	return leave, err
+}
+
 // change runs do under the store's lock.
 func (f *fakeStore) change(do func()) {
 	f.mu.Lock()
@@ -99,7 +112,7 @@ func (f *fakeStore) change(do func()) {
 func (f *fakeStore) Ingest(
 	ctx context.Context, owner Owner, lease time.Duration, batch []Ingest,
 ) ([]Ingested, error) {
-	leave, err := f.enter(ctx, "Ingest")
+	leave, err := f.enterAs(ctx, owner, "Ingest")
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +153,7 @@ func (f *fakeStore) ingest(owner Owner, lease time.Duration, org OrgID, e NewEve
 func (f *fakeStore) Claim(
 	ctx context.Context, owner Owner, n, perWebhook int, lease time.Duration,
 ) ([]Job, error) {
-	leave, err := f.enter(ctx, "Claim")
+	leave, err := f.enterAs(ctx, owner, "Claim")
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +179,7 @@ func (f *fakeStore) Claim(
 var errPoison = errors.New("invalid byte sequence")
 
 func (f *fakeStore) Settle(ctx context.Context, batch []Settlement) ([]bool, error) {
-	leave, err := f.enter(ctx, "Settle")
+	leave, err := f.enterAs(ctx, batch[0].Owner, "Settle")
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +223,7 @@ func (f *fakeStore) settle(s *Settlement) bool {
 }
 
 func (f *fakeStore) Release(ctx context.Context, owner Owner, ids []DeliveryID) (int, error) {
-	leave, err := f.enter(ctx, "Release")
+	leave, err := f.enterAs(ctx, owner, "Release")
 	if err != nil {
 		return 0, err
 	}
@@ -338,7 +351,7 @@ func (f *fakeStore) Join(ctx context.Context, name string, ttl time.Duration) (O
 }
 
 func (f *fakeStore) Heartbeat(ctx context.Context, owner Owner, ttl time.Duration) error {
-	leave, err := f.enter(ctx, "Heartbeat")
+	leave, err := f.enterAs(ctx, owner, "Heartbeat")
 	if err != nil {
 		return err
 	}
@@ -352,7 +365,7 @@ func (f *fakeStore) Heartbeat(ctx context.Context, owner Owner, ttl time.Duratio
 }
 
 func (f *fakeStore) Leave(ctx context.Context, owner Owner) error {
-	leave, err := f.enter(ctx, "Leave")
+	leave, err := f.enterAs(ctx, owner, "Leave")
 	if err != nil {
 		return err
 	}

@@ -135,23 +135,20 @@ func (h *health) write(ctx context.Context) {
 	}
 	if len(list) > 0 {
 		if err := h.s.store.RecordHealth(ctx, list); err != nil {
-			h.complain(ctx, "record the health of webhooks", err)
+			h.s.metrics.failed("health")
+			h.s.log.WarnContext(ctx, "record the health of webhooks", "err", err)
 			h.keep(pending)
 		}
 	}
 	for id, target := range gone {
 		if err := h.s.disable(ctx, target.org, id, DisabledAsGone, target.url); err != nil {
-			h.complain(ctx, "disable a webhook whose receiver is gone", err)
+			h.s.metrics.failed("health")
+			h.s.log.WarnContext(ctx, "disable a webhook whose receiver is gone", "webhook", id, "err", err)
 			h.mu.Lock()
 			h.gone[id] = target
 			h.mu.Unlock()
 		}
 	}
-}
-
-func (h *health) complain(ctx context.Context, what string, err error) {
-	h.s.metrics.failed("health")
-	h.s.log.WarnContext(ctx, what, "err", err)
 }
 
 // keep puts back what could not be written.

@@ -85,7 +85,9 @@ type WebhookStore interface {
 	// ones (Version.Deleted), in no order.
 	WebhooksByID(ctx context.Context, org OrgID, ids []WebhookID) ([]Webhook, error)
 	// Webhooks lists the organization's webhooks with Total.
-	Webhooks(ctx context.Context, org OrgID, f WebhookFilter, o WebhookOrder, descending bool, p Page) (Slice[Webhook], error)
+	Webhooks(
+		ctx context.Context, org OrgID, f WebhookFilter, o WebhookOrder, descending bool, p Page,
+	) (Slice[Webhook], error)
 	// Config returns everything that matching needs: the organization, with its
 	// ConfigVersion, and all its webhooks that are not deleted, read together.
 	Config(ctx context.Context, org OrgID) (Organization, []Webhook, error)

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -124,16 +123,15 @@ func (s *Service) draftTrial(ctx context.Context, c Caller, in TestInput) (*tria
 	}
 	t.target = &target{
 		Webhook: Webhook{Org: org.ID, Name: d.Version.Name, Version: d.Version},
-		URL:     d.Version.Target, Headers: make(http.Header), Policy: d.Version.Policy,
+		URL:     d.Version.Target, Headers: d.header(), Policy: d.Version.Policy,
 		Secrets: []signature.Secret{secret},
 	}
-	var own []Header
-	for _, h := range d.Headers {
-		t.target.Headers.Set(h.Name, h.Value)
+	own := make([]Header, len(d.Headers))
+	for i, h := range d.Headers {
+		own[i] = Header{Name: h.Name, Value: h.Value, Secret: h.Secret}
 		if h.Secret {
-			h.Value = Mask
+			own[i].Value = Mask
 		}
-		own = append(own, Header{Name: h.Name, Value: h.Value, Secret: h.Secret})
 	}
 	t.headers = s.framed(own, t.id, "1", signature.Timestamp(time.Now()))
 	message, err := (&compiled{template: d.Template, name: d.Version.Name}).message(nil, t.event, t.id)
