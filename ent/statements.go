@@ -35,9 +35,7 @@ func whenOther(table string, columns ...string) entsql.ConflictOption {
 			if i > 0 {
 				b.WriteString(" OR ")
 			}
-			b.Ident(table).WriteByte('.').Ident(c)
-			b.WriteString(" <> ")
-			b.Ident("excluded").WriteByte('.').Ident(c)
+			b.WriteString(table + "." + c + " <> excluded." + c)
 		}
 	}))
 }

@@ -1,0 +1,19 @@
+package ent
+
+import (
+	"testing"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/deliverytest"
+)
+
+var _ delivery.Store = (*Store)(nil)
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deliverytest.Run(t, func(t *testing.T) delivery.Store { return openStore(t, url(t)) })
+		})
+	}
+}
