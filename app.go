@@ -210,7 +210,9 @@ func (a *app) serveMetrics(ctx context.Context) error {
 // error stream: standard output is for what a command answers.
 func newLogger(c *serveCmd, t terminal) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the levels: the command line has checked
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo // can't be: the command line takes only the levels
+	}
 	opts := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(t.err, opts))

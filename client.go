@@ -58,7 +58,9 @@ const answerLimit = 64 << 20
 
 // post sends one operation and returns the response, whose body the caller
 // closes.
-func (c *client) post(ctx context.Context, query string, variables any, accept string) (*http.Response, error) {
+func (c *client) post(
+	ctx context.Context, query string, variables any, accept string,
+) (*http.Response, error) {
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		return nil, err

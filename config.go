@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (see portalhooks --help)", err)
 	}
-	cmd, ok := selected.Selected().Target.Addr().Interface().(command)
+	cmd, ok := reflect.TypeAssert[command](selected.Selected().Target.Addr())
 	if !ok {
 		return nil, fmt.Errorf("say what to do: see portalhooks %s --help", selected.Selected().Name)
 	}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"portalhooks/auth"
 	"portalhooks/delivery"
@@ -56,9 +55,10 @@ func newDevelopment(ctx context.Context, a *app, addr string) (*development, err
 	if err := writeCredentials(ctx, a, base); err != nil {
 		return nil, err
 	}
-	sessions, token, err := auth.NewSessions(func(ctx context.Context) (map[delivery.OrgID]delivery.Role, error) {
-		return adminEverywhere(ctx, a.store)
-	})
+	sessions, token, err := auth.NewSessions(
+		func(ctx context.Context) (map[delivery.OrgID]delivery.Role, error) {
+			return adminEverywhere(ctx, a.store)
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,8 @@ func (a *app) greet(t terminal, addr string) {
 		return
 	}
 	program := programName()
-	fmt.Fprintf(t.out, "Portalhooks is ready. Sign in once:  http://%s/dev/sign-in?token=%s\n", addr, a.dev.token)
+	fmt.Fprintf(t.out, "Portalhooks is ready. Sign in once:  http://%s/dev/sign-in?token=%s\n",
+		addr, a.dev.token)
 	fmt.Fprintf(t.out, "Watch every delivery live:           %s tail\n", program)
 	fmt.Fprintf(t.out, "Send an event, in another terminal:  %s ingest examples/restart.jsonl\n", program)
 }
@@ -186,6 +187,3 @@ func programName() string {
 	}
 	return os.Args[0]
 }
-
-// startupTimeout bounds what a command does before it serves or answers.
-const startupTimeout = 30 * time.Second

@@ -72,11 +72,13 @@ type userError struct {
 
 // submit sends all lines in batches and calls done for each. It returns how
 // many were rejected.
-func submit(ctx context.Context, server *client, r io.Reader, done func(eventLine, ingestResult)) (int, error) {
+func submit(
+	ctx context.Context, server *client, r io.Reader, done func(eventLine, ingestResult),
+) (rejected int, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), lineBytes)
 	var batch []eventLine
-	size, rejected := 0, 0
+	size := 0
 	flush := func() error {
 		n, err := submitBatch(ctx, server, batch, done)
 		batch, size, rejected = batch[:0], 0, rejected+n
@@ -88,7 +90,8 @@ func submit(ctx context.Context, server *client, r io.Reader, done func(eventLin
 			continue
 		}
 		if !json.Valid(text) {
-			return rejected, errors.Join(flush(), fmt.Errorf("line %d is not JSON; the lines before it were sent", number))
+			bad := fmt.Errorf("line %d is not JSON; the lines before it were sent", number)
+			return rejected, errors.Join(flush(), bad)
 		}
 		if len(batch) == batchLines || (size > 0 && size+len(text) > batchBytes) {
 			if err := flush(); err != nil {

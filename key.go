@@ -71,7 +71,9 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 }
 
 // organization finds the organization, or registers it.
-func (c *keyCreateCmd) organization(ctx context.Context, store *ent.Store, owner delivery.Owner) (delivery.OrgID, error) {
+func (c *keyCreateCmd) organization(
+	ctx context.Context, store *ent.Store, owner delivery.Owner,
+) (delivery.OrgID, error) {
 	if id, ok := delivery.ParseOrgID(c.Organization); ok {
 		found, err := store.OrganizationsByID(ctx, []delivery.OrgID{id})
 		if err == nil && len(found) == 0 {

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	}
 	// A second signal ends the process at once: by then ctx has ended.
 	if err := cmd.Run(ctx, terminal{stdout, stderr}); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(stderr, "portalhooks: %s\n", message(err))
+		fmt.Fprintf(stderr, "portalhooks: %s\n", explain(err))
 		return 1
 	}
 	return 0
@@ -48,9 +48,9 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 // A terminal is where a command writes.
 type terminal struct{ out, err *os.File }
 
-// message returns err's text; of a failure that a person can do something
+// explain returns err's text; of a failure that a person can do something
 // about, only what it says to them.
-func message(err error) string {
+func explain(err error) string {
 	if e, ok := errors.AsType[*delivery.Error](err); ok {
 		return e.Message
 	}

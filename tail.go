@@ -111,11 +111,17 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 			return err
 		}
 		fmt.Fprintf(t.err, "Lost the server (%v); trying again.\n", err)
-		if err := wait(ctx, time.Duration(float64(pause)*(0.5+rand.Float64()))); err != nil {
+		if err := wait(ctx, varied(pause)); err != nil {
 			continue // the next round ends
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// varied returns d give or take a half, so that clients don't come back all at
+// once.
+func varied(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.5 + rand.Float64())) //nolint:gosec // nothing to guess
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -61,7 +61,7 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"Restart the server to get a new one.", http.StatusForbidden)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure: development mode has no TLS
 		Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		MaxAge: int(sessionLifetime.Seconds()),
 	})

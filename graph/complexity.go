@@ -9,9 +9,13 @@ import (
 // may have, everything else one more than what is inside it.
 func complexity() gen.ComplexityRoot {
 	var c gen.ComplexityRoot
-	c.Query.Organizations = func(child int, _ *string, first *int32, _ *string) int { return list(child, first, nil) }
+	c.Query.Organizations = func(child int, _ *string, first *int32, _ *string) int {
+		return list(child, first, nil)
+	}
 	c.Query.Nodes = func(child int, ids []string) int { return 1 + len(ids)*child }
-	c.Query.Deliveries = func(child int, first *int32, _ *string, last *int32, _ *string, _ *gen.DeliveryFilter) int {
+	c.Query.Deliveries = func(
+		child int, first *int32, _ *string, last *int32, _ *string, _ *gen.DeliveryFilter,
+	) int {
 		return list(child, first, last)
 	}
 	c.Organization.Webhooks = func(
@@ -19,7 +23,9 @@ func complexity() gen.ComplexityRoot {
 	) int {
 		return list(child, first, last)
 	}
-	c.Organization.Items = func(child int, _ delivery.ItemKind, _ *string, _ *bool, first *int32, _ *string) int {
+	c.Organization.Items = func(
+		child int, _ delivery.ItemKind, _ *string, _ *bool, first *int32, _ *string,
+	) int {
 		return list(child, first, nil)
 	}
 	c.Organization.Events = func(child int, first *int32, _ *string, _ *gen.EventFilter) int {

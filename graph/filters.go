@@ -53,7 +53,8 @@ func deliveryFilter(f *gen.DeliveryFilter) (out delivery.DeliveryFilter, err err
 			out.StatusTo = int(*r.To)
 		}
 	}
-	if out.Webhooks, err = parseIDs("filter.webhookIds", "a webhook", f.WebhookIds, delivery.ParseWebhookID); err != nil {
+	out.Webhooks, err = parseIDs("filter.webhookIds", "a webhook", f.WebhookIds, delivery.ParseWebhookID)
+	if err != nil {
 		return out, err
 	}
 	if out.Event, err = parseID("filter.eventId", "an event", f.EventID, delivery.ParseEventID); err != nil {

@@ -42,7 +42,8 @@ func previewInput(in *gen.PreviewMessageInput) (out delivery.PreviewInput, err e
 	} else if info, ok := delivery.TypeInfoOf(in.EventType); ok {
 		out.Template = info.DefaultTemplate
 	}
-	if out.Webhook, err = parseID("input.webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID); err != nil {
+	out.Webhook, err = parseID("input.webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID)
+	if err != nil {
 		return out, err
 	}
 	out.Event, err = parseID("input.eventId", "an event", in.EventID, delivery.ParseEventID)

@@ -8,7 +8,9 @@ import (
 
 // pageOf checks a connection's arguments: first (or last) 1 to 100, not both.
 func pageOf(first *int32, after *string, last *int32, before *string) (delivery.Page, error) {
-	p := delivery.Page{First: int(value(first)), After: value(after), Last: int(value(last)), Before: value(before)}
+	p := delivery.Page{
+		First: int(value(first)), After: value(after), Last: int(value(last)), Before: value(before),
+	}
 	switch {
 	case first != nil && last != nil:
 		return p, delivery.Errorf(delivery.Invalid, "last", "Give first or last, not both.")
@@ -78,7 +80,9 @@ func webhookConnection(s delivery.Slice[delivery.Webhook]) *gen.WebhookConnectio
 	}
 }
 
-func versionConnection(org delivery.OrgID, s delivery.Slice[delivery.WebhookVersion]) *gen.WebhookVersionConnection {
+func versionConnection(
+	org delivery.OrgID, s delivery.Slice[delivery.WebhookVersion],
+) *gen.WebhookVersionConnection {
 	nodes := make([]*model.WebhookVersion, len(s.Items))
 	for i, v := range s.Items {
 		nodes[i] = &model.WebhookVersion{WebhookVersion: v, Org: org}

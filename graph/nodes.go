@@ -100,7 +100,9 @@ func (r *Resolver) attemptNodes(ctx context.Context, ids []delivery.LogID) ([]*m
 	return model.NewAttempts(all), err
 }
 
-func (r *Resolver) versionsOf(ctx context.Context, ids []delivery.VersionID) ([]*model.WebhookVersion, error) {
+func (r *Resolver) versionsOf(
+	ctx context.Context, ids []delivery.VersionID,
+) ([]*model.WebhookVersion, error) {
 	versions, webhooks, err := r.Service.VersionsByID(ctx, callerOf(ctx), ids)
 	shown := make([]*model.WebhookVersion, len(versions))
 	for i, v := range versions {

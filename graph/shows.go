@@ -35,7 +35,9 @@ func (r *Resolver) viewer(ctx context.Context, c delivery.Caller) (*gen.Viewer, 
 func (r *Resolver) ingestPayload(
 	ctx context.Context, input []*gen.PortalEventInput, results []delivery.IngestResult,
 ) (*gen.IngestPayload, error) {
-	payload := &gen.IngestPayload{Results: make([]*gen.IngestResult, len(results)), UserErrors: []*gen.UserError{}}
+	payload := &gen.IngestPayload{
+		Results: make([]*gen.IngestResult, len(results)), UserErrors: []*gen.UserError{},
+	}
 	for i, result := range results {
 		problems := make([]*gen.UserError, len(result.Errors))
 		for j, e := range result.Errors {

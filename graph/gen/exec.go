@@ -9,9 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"portalhooks/delivery"
-	"portalhooks/delivery/egress"
-	"portalhooks/graph/model"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -20,6 +17,10 @@ import (
 	"github.com/99designs/gqlgen/graphql/introspection"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/egress"
+	"portalhooks/graph/model"
 )
 
 // region    ***************************** api!.gotpl *****************************

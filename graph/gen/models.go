@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"portalhooks/delivery"
-	"portalhooks/delivery/egress"
-	"portalhooks/graph/model"
 	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/egress"
+	"portalhooks/graph/model"
 )
 
 // An alert that was triggered.
