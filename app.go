@@ -183,7 +183,9 @@ func (a *app) serveHTTP(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-failed
+	if serve := <-failed; !errors.Is(serve, http.ErrServerClosed) {
+		err = errors.Join(err, serve)
+	}
 	return err
 }
 
