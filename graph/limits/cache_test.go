@@ -13,7 +13,7 @@ func TestOnlyShortValidDocumentsAreCached(t *testing.T) {
 	exec, guard := newExecutor(t, limits.Limits{})
 	long := "{a}" + strings.Repeat(" ", 4<<10)
 	for query, want := range map[string]bool{"{a}": true, "{b}": false, long: false} {
-		create(exec, query, nil)
+		_ = create(exec, query, nil)
 		if _, got := guard.Get(t.Context(), query); got != want {
 			t.Errorf("%.10s of %d bytes cached: %t, want %t", query, len(query), got, want)
 		}

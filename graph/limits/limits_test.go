@@ -107,8 +107,9 @@ func TestDocumentsAreMeasuredBeforeTheyAreValidated(t *testing.T) {
 		"500 fields are fine":              {query: "{self{" + strings.Repeat("a ", 499) + "}}"},
 		"501 fields are not":               {query: "{self{" + strings.Repeat("a ", 500) + "}}", want: "500 fields"},
 		"fields of all operations count": {
-			query: "query A {self{" + strings.Repeat("a ", 250) + "}} query B {self{" + strings.Repeat("a ", 250) + "}}",
-			want:  "500 fields",
+			query: "query A {self{" + strings.Repeat("a ", 250) + "}}" +
+				"query B {self{" + strings.Repeat("a ", 250) + "}}",
+			want: "500 fields",
 		},
 		"fields of unused fragments count": {
 			query: "{a} fragment f on Query {" + strings.Repeat("a ", 501) + "}", want: "500 fields",

@@ -135,8 +135,9 @@ func TestAnEventStreamWhoseClientDoesNotReadIsDropped(t *testing.T) {
 		}
 		defer conn.Close()
 		start := time.Now()
-		target := "/graphql?query=subscription%7BdeliveryLog%7B__typename%7D%7D"
-		if _, err := conn.Write([]byte("GET " + target + " HTTP/1.1\r\nHost: pipe\r\nAccept: text/event-stream\r\n\r\n")); err != nil {
+		const request = "GET /graphql?query=subscription%7BdeliveryLog%7B__typename%7D%7D HTTP/1.1\r\n" +
+			"Host: pipe\r\nAccept: text/event-stream\r\n\r\n"
+		if _, err := conn.Write([]byte(request)); err != nil {
 			t.Fatal(err)
 		}
 		<-w.served
@@ -165,7 +166,8 @@ func TestOperationsOnASocketAreTimedButSubscriptionsAreNot(t *testing.T) {
 // stream opens a stream of events in virtual time.
 func (w *world) stream(ctx context.Context, query string) *bufio.Scanner {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, worldURL, strings.NewReader(body(w.t, query, nil)))
+	request := strings.NewReader(body(w.t, query, nil))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, worldURL, request)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -264,7 +266,7 @@ func TestShutdownDoesNotWaitForClientsThatDoNotAnswer(t *testing.T) {
 		s.ws.SetCloseHandler(func(int, string) error { return nil })
 		synctest.Wait()
 		start := time.Now()
-		go s.ws.ReadMessage()
+		go func() { _, _, _ = s.ws.ReadMessage() }()
 		if err := w.handler.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -81,9 +82,7 @@ func withOurCode(e *gqlerror.Error) *gqlerror.Error {
 	}
 	ours := *e
 	ours.Extensions = map[string]any{}
-	for k, v := range e.Extensions {
-		ours.Extensions[k] = v
-	}
+	maps.Copy(ours.Extensions, e.Extensions)
 	ours.Extensions["code"] = code
 	return &ours
 }

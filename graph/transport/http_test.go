@@ -60,7 +60,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"extensions as a list":     {body: `{"query": "{__typename}", "extensions": []}`, status: 400},
 		"operationName as number":  {body: `{"query": "{__typename}", "operationName": 1}`, status: 400},
 		"nested 65 deep": {
-			body:   `{"query": "{__typename}", "variables": {"a": ` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}}`,
+			body: `{"query": "{__typename}", "variables": {"a": ` +
+				strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}}`,
 			status: 400,
 		},
 		"nested a million deep":   {body: `{"variables": {"a": ` + strings.Repeat("[", 1e6), status: 400},
@@ -212,7 +213,8 @@ func TestStatusTellsNewClientsWhatWentWrong(t *testing.T) {
 		"not allowed":       {query: "query FORBIDDEN {wait}", operation: "FORBIDDEN", status: 403, code: "FORBIDDEN"},
 		"not available":     {query: "query UNAVAILABLE {wait}", operation: "UNAVAILABLE", status: 503, code: "UNAVAILABLE"},
 		"introspection, anonymously": {
-			query: "{self {...f}} fragment f on Query {__type(name: \"Query\") {name}}", status: 403, code: "FORBIDDEN",
+			query:  "{self {...f}} fragment f on Query {__type(name: \"Query\") {name}}",
+			status: 403, code: "FORBIDDEN",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -329,7 +331,8 @@ func TestComplexityIsALimitToo(t *testing.T) {
 	if got := post(t, url, "{caller __typename}"); got.status != 200 || len(got.Errors) > 0 {
 		t.Errorf("status %d for a simple query: %s", got.status, got.body)
 	}
-	if got := post(t, url, "{caller self {caller}}", "Accept", graphqlJSON); got.status != 400 || got.code() != "LIMIT_EXCEEDED" {
+	got := post(t, url, "{caller self {caller}}", "Accept", graphqlJSON)
+	if got.status != 400 || got.code() != "LIMIT_EXCEEDED" {
 		t.Errorf("status %d code %s for a complex query", got.status, got.code())
 	}
 }

@@ -82,7 +82,9 @@ func inVirtualTime(t *testing.T, opts transport.Options, test func(t *testing.T,
 			t.Errorf("Shutdown: %v", err)
 		}
 		web.CloseIdleConnections()
-		server.Close()
+		if err := server.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
 		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Errorf("Serve: %v", err)
 		}

@@ -45,7 +45,9 @@ type Subscription {
 }
 type Count { n: Int! cursor: Cursor! }
 union DeliveryLogItem = DeliveryLogEntry | DeliveryLogGap | DeliveryLogHeartbeat
-type DeliveryLogEntry { cursor: Cursor! at: String! delivery: Delivery! attempt: Attempt state: String! replayed: Boolean! }
+type DeliveryLogEntry {
+  cursor: Cursor! at: String! delivery: Delivery! attempt: Attempt state: String! replayed: Boolean!
+}
 type DeliveryLogGap { cursor: Cursor! missedSince: String! }
 type DeliveryLogHeartbeat { cursor: Cursor! at: String! }
 type Delivery { id: ID! attemptCount: Int! }

@@ -16,7 +16,8 @@ import (
 const resumable = "subscription($after: Cursor) {count(to: 3, after: $after) {n cursor}}"
 
 func event(n string) string {
-	return "event: next\nid: c" + n + "\ndata: {\"data\":{\"count\":{\"cursor\":\"c" + n + "\",\"n\":" + n + "}}}\n\n"
+	data := `{"data":{"count":{"cursor":"c` + n + `","n":` + n + `}}}`
+	return "event: next\nid: c" + n + "\ndata: " + data + "\n\n"
 }
 
 func TestEventsCarryTheirCursorAndResumeAfterIt(t *testing.T) {
@@ -88,8 +89,9 @@ func TestSubscriptionsChooseEventsWhenTheClientReadsBoth(t *testing.T) {
 	t.Parallel()
 	address, _ := serve(t, options())
 	both := "application/graphql-response+json, text/event-stream"
-	if got := post(t, address, resumable, "Accept", both); !strings.HasPrefix(got.header.Get("Content-Type"), "text/event-stream") {
-		t.Errorf("a subscription was answered as %s", got.header.Get("Content-Type"))
+	kind := post(t, address, resumable, "Accept", both).header.Get("Content-Type")
+	if !strings.HasPrefix(kind, "text/event-stream") {
+		t.Errorf("a subscription was answered as %s", kind)
 	}
 	if got := post(t, address, "{nope}", "Accept", both); got.status != 400 {
 		t.Errorf("an invalid query was answered with status %d", got.status)

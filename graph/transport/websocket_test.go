@@ -35,6 +35,7 @@ func TestUpgradesThatAreRefused(t *testing.T) {
 				ws.Close()
 				t.Fatal("the upgrade was accepted")
 			}
+			defer resp.Body.Close()
 			if resp.StatusCode != tt.status {
 				t.Errorf("status %d, want %d", resp.StatusCode, tt.status)
 			}
@@ -92,7 +93,7 @@ func TestMessagesThatCloseTheSocket(t *testing.T) {
 		message string
 		code    int
 	}{
-		"longer than 64 KiB": {message: `{"type": "ping", "payload": {"a": "` + strings.Repeat("x", 64<<10) + `"}}`, code: 1009},
+		"longer than 64 KiB": {message: `{"type": "ping", "payload": {"a": "` + strings.Repeat("x", 900<<10) + `"}}`, code: 1009},
 		"type twice":         {message: `{"type": "ping", "type": "pong"}`, code: 4400},
 		"type in capitals":   {message: `{"TYPE": "ping"}`, code: 4400},
 		"nested deep":        {message: `{"type": "ping", "payload": {"a": ` + strings.Repeat("[", 30000), code: 4400},
@@ -119,7 +120,8 @@ func TestASocketHasRoomForAHundredOperations(t *testing.T) {
 		s.expect("next")
 	}
 	s.subscribe("one too many", "{__typename}")
-	if r := s.expect("error"); r.ID != "one too many" || !strings.Contains(string(r.Payload), transport.CodeLimit) {
+	r := s.expect("error")
+	if r.ID != "one too many" || !strings.Contains(string(r.Payload), transport.CodeLimit) {
 		t.Errorf("refused %s with %s", r.ID, r.Payload)
 	}
 	s.send(`{"type": "complete", "id": "7"}`)
@@ -149,7 +151,8 @@ func TestACallerHasTwentyConnections(t *testing.T) {
 	if got := post(t, url, "{__typename}", "Accept", "text/event-stream"); got.status != 200 {
 		t.Errorf("status %d for another caller", got.status)
 	}
-	if err := sockets[0].ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(1000, "")); err != nil {
+	goodbye := websocket.FormatCloseMessage(1000, "")
+	if err := sockets[0].ws.WriteMessage(websocket.CloseMessage, goodbye); err != nil {
 		t.Fatal(err)
 	}
 	sockets[0].expectClose(1000)
@@ -182,7 +185,8 @@ func TestAPanicEndsItsOperationAlone(t *testing.T) {
 			if r.ID != name {
 				t.Fatalf("got a message for %s, want %s", r.ID, name)
 			}
-			if i == 0 && !strings.Contains(tt.query, "count") && !strings.Contains(string(r.Payload), transport.CodeInternal) {
+			fails := i == 0 && !strings.Contains(tt.query, "count")
+			if fails && !strings.Contains(string(r.Payload), transport.CodeInternal) {
 				t.Errorf("%s: payload %s", name, r.Payload)
 			}
 		}
@@ -212,8 +216,9 @@ func TestASubscriptionThatFailsDoesNotComplete(t *testing.T) {
 			s.expect("next")
 		}
 		r := s.expect("error")
-		if r.ID != name || !strings.Contains(string(r.Payload), tt.code) || strings.Contains(string(r.Payload), "hunter2") {
-			t.Errorf("%s: error %s for %s", name, r.Payload, r.ID)
+		payload := string(r.Payload)
+		if r.ID != name || !strings.Contains(payload, tt.code) || strings.Contains(payload, "hunter2") {
+			t.Errorf("%s: error %s for %s", name, payload, r.ID)
 		}
 		s.send(`{"type": "ping"}`)
 		s.expect("pong")
@@ -302,7 +307,8 @@ func TestMiddlewareMayWrapTheResponse(t *testing.T) {
 	s.subscribe("a", "{__typename}")
 	s.expect("next")
 	s.close()
-	if got := post(t, server.URL, resumable, "Accept", "text/event-stream"); !strings.Contains(got.body, "complete") {
+	got := post(t, server.URL, resumable, "Accept", "text/event-stream")
+	if !strings.Contains(got.body, "complete") {
 		t.Errorf("events:\n%s", got.body)
 	}
 }
