@@ -178,13 +178,14 @@ func (f *fact) setWorkspace(w *ReportedWorkspace) {
 	f.WorkspaceName = cmp.Or(w.Name, w.ID)
 }
 
-// distinct returns the devices without repeats, in order.
+// distinct returns the devices without repeats, in order, with times in UTC.
 func distinct(list []WorkspaceExecution) []WorkspaceExecution {
 	seen := make(map[string]bool, len(list))
 	kept := make([]WorkspaceExecution, 0, len(list))
 	for _, e := range list {
 		if !seen[e.Workspace.ID] {
 			seen[e.Workspace.ID] = true
+			e.StartDate, e.EndDate = e.StartDate.UTC(), e.EndDate.UTC()
 			kept = append(kept, e)
 		}
 	}

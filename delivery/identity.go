@@ -66,25 +66,31 @@ func microserviceKey(operationID, microserviceID, workspaceID string) string {
 	return "m" + hashed(operationID, microserviceID, workspaceID)
 }
 
-// fingerprint hashes what was reported, without the organization's name: that
-// may change between a report and its re-send. The order of the devices, which
-// must be sorted by the caller, doesn't count either.
+// fingerprint hashes the payload of a report. What is around it doesn't count:
+// the organization's name may change between a report and its re-send, and a
+// sender may stamp each try anew. Neither does the devices' order, which the
+// caller sorts.
 func fingerprint(r *Report, devices []WorkspaceExecution) uint64 {
 	body := struct {
-		At           string
-		Alert        *ActiveAlertReport  `json:",omitempty"`
-		Microservice *MicroserviceReport `json:",omitempty"`
-		Object       *ObjectReport       `json:",omitempty"`
-		Operation    *OperationReport    `json:",omitempty"`
-		Devices      []WorkspaceExecution
-	}{At: formatTime(r.OccurredAt), Alert: r.ActiveAlert, Object: r.ObjectChange, Devices: devices}
+		Alert     *ActiveAlertReport
+		Object    *ObjectReport
+		Operation *OperationReport
+		Devices   []WorkspaceExecution
+	}{Object: r.ObjectChange, Devices: devices}
+	// Times are the same whatever the zone that they are written in.
+	if r.ActiveAlert != nil {
+		alert := *r.ActiveAlert
+		alert.Alert.Start = alert.Alert.Start.UTC()
+		body.Alert = &alert
+	}
 	if r.Operation != nil {
 		operation := *r.Operation
 		operation.Workspaces = nil
+		operation.StartDate, operation.EndDate = operation.StartDate.UTC(), operation.EndDate.UTC()
 		body.Operation = &operation
 	}
 	hash := fnv.New64a()
-	// Strings and times within years 1 to 9999 can always be encoded.
+	// Texts and times within the years 1 to 9999 can always be encoded.
 	_ = json.NewEncoder(hash).Encode(body)
 	return hash.Sum64()
 }

@@ -1,0 +1,88 @@
+package delivery
+
+import (
+	"testing"
+	"time"
+)
+
+func TestMatch(t *testing.T) {
+	at := testNow
+	e := Event{Type: ActiveAlert, Item: 5, ReceivedAt: at}
+	listening := WebhookVersion{Type: ActiveAlert, Listening: true, CreatedAt: at.Add(-time.Hour)}
+	version := func(change func(*WebhookVersion)) WebhookVersion {
+		v := listening
+		v.Selection = Selection{Items: []ItemID{3, 5, 8}}
+		change(&v)
+		return v
+	}
+	for name, tt := range map[string]struct {
+		version WebhookVersion
+		want    MatchReason
+	}{
+		"selected":            {version(func(*WebhookVersion) {}), Matched},
+		"all":                 {version(func(v *WebhookVersion) { v.Selection = Selection{All: true} }), Matched},
+		"made at that moment": {version(func(v *WebhookVersion) { v.CreatedAt = at }), Matched},
+		"changed later":       {version(func(v *WebhookVersion) { v.EndedAt = at.Add(1) }), Matched},
+		"another item": {
+			version(func(v *WebhookVersion) { v.Selection.Items = []ItemID{3, 8} }), ItemNotSelected,
+		},
+		"the zero selection": {version(func(v *WebhookVersion) { v.Selection = Selection{} }), ItemNotSelected},
+		"another type":       {version(func(v *WebhookVersion) { v.Type = ObjectCreated }), OtherEventType},
+		"disabled":           {version(func(v *WebhookVersion) { v.Listening = false }), WasDisabled},
+		"made later":         {version(func(v *WebhookVersion) { v.CreatedAt = at.Add(time.Millisecond) }), CreatedLater},
+		"deleted before": {
+			version(func(v *WebhookVersion) { v.Deleted, v.EndedAt = true, at.Add(-1) }), WasDeleted,
+		},
+		"deleted afterwards": {version(func(v *WebhookVersion) { v.Deleted, v.EndedAt = true, at.Add(1) }), Matched},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := explain(&tt.version, &e); got != tt.want {
+				t.Errorf("reason = %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestEvaluateExplainsEveryWebhook(t *testing.T) {
+	store := newFakeStore()
+	s := newFront(t, store)
+	taking(t, s)
+	fired, other, off := listen(t, s, ActiveAlert, Enabled), listen(t, s, ObjectCreated, Enabled),
+		listen(t, s, OperationExecuted, Disabled)
+	id := take(t, s, alertReport("s")).Events[0]
+	viewer := Caller{Name: "v", Grants: map[OrgID]Role{fired.Org: ViewerRole}}
+	events, err := s.EventsByID(t.Context(), viewer, []EventID{id, 1})
+	if err != nil || events[1] != nil {
+		t.Fatalf("events = %v, err = %v", events, err)
+	}
+	got, err := s.Evaluate(t.Context(), viewer, events[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[WebhookID]MatchReason{fired.ID: Matched, other.ID: OtherEventType, off.ID: OtherEventType}
+	if len(got) != len(want) || got[0].Webhook.ID != fired.ID {
+		t.Fatalf("evaluations = %+v", got)
+	}
+	for _, e := range got {
+		if e.Reason != want[e.Webhook.ID] {
+			t.Errorf("%s: %s, want %s", e.Webhook.Name, e.Reason, want[e.Webhook.ID])
+		}
+	}
+	if _, err := s.Evaluate(t.Context(), Caller{Name: "stranger"}, events[0]); CodeOf(err) != NotFound {
+		t.Errorf("a stranger gets %v", err)
+	}
+}
+
+func BenchmarkMatch(b *testing.B) {
+	v := WebhookVersion{Type: ActiveAlert, Listening: true}
+	for i := range 10_000 {
+		v.Selection.Items = append(v.Selection.Items, ItemID(2*i+1))
+	}
+	e := Event{Type: ActiveAlert, Item: 15_001}
+	b.ReportAllocs()
+	for b.Loop() {
+		if match(&v, &e) != Matched {
+			b.Fatal("no match")
+		}
+	}
+}
