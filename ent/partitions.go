@@ -75,12 +75,13 @@ func lacksPartition(err error) bool {
 // is attached, which other statements don't notice, when it is complete.
 func (h *hot) makePartitions(ctx context.Context, days []time.Time) error {
 	slices.SortFunc(days, time.Time.Compare)
+	days = slices.Compact(days)
 	for _, table := range partitioned {
 		have, err := h.partitions(ctx, table)
 		if err != nil {
 			return err
 		}
-		for _, day := range slices.Compact(days) {
+		for _, day := range days {
 			if slices.ContainsFunc(have, day.Equal) {
 				continue
 			}
@@ -116,6 +117,12 @@ func (h *hot) partitions(ctx context.Context, table string) ([]time.Time, error)
 	return days, rows.Err()
 }
 
+// isMadeMeanwhile reports whether two processes made the same table at once.
+func isMadeMeanwhile(err error) bool {
+	e, ok := errors.AsType[*pq.Error](err)
+	return ok && (e.Code == "42P07" || e.Code == "42710" || e.Code == "23505")
+}
+
 // storageSettings of partitions: rows of a few hundred bytes are compressed too.
 var storageSettings = map[string]string{"event": " WITH (toast_tuple_target = 256)"}
 
@@ -126,7 +133,7 @@ func (h *hot) makePartition(ctx context.Context, table string, day time.Time) er
 	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
 	_, err := h.write.ExecContext(ctx, fmt.Sprintf(
 		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)%s", name, table, storageSettings[table]))
-	if err == nil || isTwin(err) {
+	if err == nil || isMadeMeanwhile(err) {
 		_, err = h.write.ExecContext(ctx, fmt.Sprintf(
 			"ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to))
 	}
