@@ -26,7 +26,7 @@ type route struct {
 
 func (s *Simulator) behaviours() []route {
 	return []route{
-		{"echo", "/echo", "accepts everything and returns the body", echo},
+		{"echo", "/echo/any/name", "accepts everything and returns the body", echo},
 		{"status", "/status/500", "answers with any status from 200 to 599", status},
 		{"slow", "/slow?ms=5000", "accepts after a pause of up to 60000 ms", slow},
 		{"gone", "/gone", "answers 410: the webhook should be disabled", gone},
@@ -38,11 +38,12 @@ func (s *Simulator) behaviours() []route {
 	}
 }
 
-// answer picks the behaviour that r's path names.
+// answer picks the behaviour that the first part of r's path names. What
+// follows tells receivers of one kind apart.
 func (s *Simulator) answer(r *http.Request, body []byte) answer {
 	name, rest, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
 	for _, route := range s.routes {
-		if route.name == name && (rest == "" || name == "status") {
+		if route.name == name && (rest == "" || name == "status" || name == "echo") {
 			return route.do(r, rest, body)
 		}
 	}

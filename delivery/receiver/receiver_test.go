@@ -26,6 +26,7 @@ func TestEveryReceiverAnswersLikeItsModel(t *testing.T) {
 		value      string
 	}{
 		"echo returns JSON":          {"/echo", `{"a":1}`, 200, `{"a":1}`, "Content-Type", "application/json"},
+		"echo by any name":           {"/echo/siem-objects", `{"a":1}`, 200, `{"a":1}`, "", ""},
 		"echo never returns HTML":    {"/echo", `<script>`, 200, `<script>`, "Content-Type", plainText},
 		"browsers don't guess":       {"/echo", `<script>`, 200, "", "X-Content-Type-Options", "nosniff"},
 		"status":                     {"/status/503", "", 503, "503 Service Unavailable", "", ""},
@@ -47,7 +48,7 @@ func TestEveryReceiverAnswersLikeItsModel(t *testing.T) {
 		"slow by a word":             {"/slow?ms=long", "", 400, "ms", "", ""},
 		"anything else":              {"/nothing", "", 404, "/servicenow", "", ""},
 		"nothing":                    {"/", "", 404, "DELETE /requests", "", ""},
-		"below a receiver":           {"/gone/away", "", 404, "", "", ""},
+		"a name of one's own":        {"/echo/tickets", "{}", 200, "{}", "", ""},
 		"too long":                   {"/echo", strings.Repeat("x", MaxBody+1), 413, "1 MiB", "", ""},
 		"as long as it may be":       {"/echo", strings.Repeat("x", MaxBody), 200, "x", "", ""},
 	} {
