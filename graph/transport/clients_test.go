@@ -63,9 +63,10 @@ func TestWebSocketProtocol(t *testing.T) {
 func TestServerSentEvents(t *testing.T) {
 	t.Parallel()
 	url, _ := serve(t, options())
-	output, ok := node(t, "", "sse.mjs", url, token, "--results", "3", "--ids", "yes",
-		"--finite", "subscription($after: Cursor) { count(to: 3, after: $after) { n cursor } }")
-	if !ok || strings.Count(output, "ok ") < 10 {
+	output, ok := node(t, "", "sse.mjs", url, token, "--results", "3",
+		"--finite", "subscription($after: Cursor) { count(to: 3, after: $after) { n cursor } }",
+		"--stream", "subscription($after: Cursor) { count(to: 100000, after: $after) { n cursor } }")
+	if !ok || strings.Count(output, "ok ") < 11 {
 		t.Errorf("checks:\n%s", output)
 	}
 }

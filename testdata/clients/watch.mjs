@@ -24,6 +24,7 @@ const wanted = Number(count);
 const cutAfter = Number(disconnectEvery);
 const pauseMS = 100;
 const refusals = new Set([4400, 4401, 4403, 4406, 4409, 4429]);
+const passing = new Set(['UNAVAILABLE', 'INTERNAL']);
 
 const query = `
   subscription Watch($after: Cursor) {
@@ -42,7 +43,7 @@ const query = `
 let cursor = start || null;
 let seen = 0;
 
-/** Watches over one connection; returns when it has ended or enough was seen. */
+/** Watches over one connection until it has ended or enough was seen; tells whether it was cut on purpose. */
 async function watchOnce() {
   let socket;
   let inThisConnection = 0;
@@ -64,30 +65,33 @@ async function watchOnce() {
       if (item.__typename === 'DeliveryLogHeartbeat') continue;
       console.log(JSON.stringify(item));
       if (item.__typename !== 'DeliveryLogEntry') continue;
-      if (++seen === wanted) return;
+      if (++seen === wanted) return false;
       if (cutAfter && ++inThisConnection === cutAfter) {
         socket.terminate();
-        return;
+        return true;
       }
     }
+    return false;
   } finally {
     await client.dispose();
   }
 }
 
 function isRefusal(reason) {
-  return Array.isArray(reason) || refusals.has(reason?.code);
+  if (Array.isArray(reason)) return !passing.has(reason[0]?.extensions?.code);
+  return refusals.has(reason?.code);
 }
 
 while (seen < wanted) {
+  let cut = false;
   try {
-    await watchOnce();
+    cut = await watchOnce();
   } catch (reason) {
     if (isRefusal(reason)) {
       console.error(Array.isArray(reason) ? JSON.stringify(reason) : `${reason.code} ${reason.reason}`);
       process.exit(1);
     }
-    await delay(pauseMS);
   }
+  if (!cut && seen < wanted) await delay(pauseMS);
 }
 process.exit(0);
