@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"portalhooks/delivery"
+)
+
+// names gives the things of one organization by what they are: ids, cursors
+// and Portal's own ids.
+type names map[string]string
+
+// A tenant is an organization in full use: every list has entries.
+type tenant struct {
+	names
+	admin, viewer, portal string // API keys
+}
+
+// A world has two organizations, which must not know of each other, and people
+// of the platform. Everything that is a's carries the mark "canary".
+type world struct {
+	*apiServer
+	a, b             tenant
+	operator, portal string
+}
+
+// ghosts are ids of the right form that nothing has.
+var ghosts = names{
+	"organization": delivery.OrgID(1).String(), "externalId": "nobody", "item": delivery.ItemID(1).String(),
+	"itemExternalId": "no-item", "webhook": delivery.WebhookID(1).String(), "version": delivery.VersionID(1).String(),
+	"event": delivery.EventID(1).String(), "delivery": delivery.DeliveryID(1).String(),
+	"attempt": delivery.LogID(1).String(), "group": "00000000000000000000000000000000", "workspaceId": "no-device",
+	"sourceEventId": "no-report", "text": "no such text",
+}
+
+func newWorld(t *testing.T, s *apiServer) *world {
+	t.Helper()
+	w := &world{apiServer: s, operator: s.key(t, delivery.OperatorKey, ""), portal: s.key(t, delivery.PortalKey, "")}
+	w.a = w.settle(t, "canary-a")
+	w.b = w.settle(t, "tenant-b")
+	return w
+}
+
+// settle makes an organization that uses everything.
+func (w *world) settle(t *testing.T, id string) tenant {
+	t.Helper()
+	o := tenant{
+		names: names{
+			"externalId": id, "itemExternalId": id + "-disk", "workspaceId": id + "-ws", "text": id + " device",
+			"sourceEventId": id + "-report-0",
+		},
+		admin: w.key(t, delivery.AdminKey, id), viewer: w.key(t, delivery.ViewerKey, id),
+		portal: w.key(t, delivery.PortalKey, id),
+	}
+	w.must(t, w.portal, `mutation ($o: ID!, $items: [SyncItemInput!]!) {
+		syncItems(input: {organizationId: $o, kind: ALERT, items: $items}) { created userErrors { message } } }`,
+		map[string]any{"o": id, "items": []any{
+			map[string]any{"id": id + "-disk", "name": id + " Disk full", "attributes": map[string]any{"group": id}},
+			map[string]any{"id": id + "-fan", "name": id + " Fan stopped"},
+			map[string]any{"id": id + "-ups", "name": id + " On battery"},
+		}})
+	for i, selection := range []map[string]any{{"all": true}, {"externalIds": []string{id + "-disk"}}} {
+		made := w.must(t, o.admin, `mutation ($in: CreateWebhookInput!) {
+			createWebhook(input: $in) { webhook { id } userErrors { message } } }`,
+			map[string]any{"in": map[string]any{
+				"organizationId": id, "name": fmt.Sprintf("%s hook %d", id, i), "eventType": "ACTIVE_ALERT",
+				"targetUrl": w.receiver + "/" + id + "?token=" + id + "-token", "selection": selection,
+				"template": fmt.Sprintf(`{"n": "%d", "alert": "#alert_name"}`, i),
+				"headers":  []any{map[string]any{"name": "X-Key", "value": id + "-header"}},
+			}})
+		o.names["webhook"] = made.at(t, "createWebhook.webhook.id")
+	}
+	w.must(t, o.admin, `mutation ($in: UpdateWebhookInput!) {
+		updateWebhook(input: $in) { userErrors { message } } }`,
+		map[string]any{"in": map[string]any{"id": o.names["webhook"], "expectedVersion": 1, "name": id + " hook"}})
+	w.report(t, id, 0, 3)
+	w.lookUp(t, &o)
+	return o
+}
+
+// report reports alerts of an organization, numbered from the first, and waits
+// until their deliveries are done.
+func (w *world) report(t *testing.T, id string, first, n int) {
+	t.Helper()
+	reports := make([]any, n)
+	for i := range reports {
+		reports[i] = map[string]any{
+			"organizationId": id, "sourceEventId": fmt.Sprintf("%s-report-%d", id, first+i),
+			"event": map[string]any{"activeAlert": map[string]any{
+				"alert": map[string]any{
+					"id": id + "-disk", "name": id + " Disk full", "start": "2026-01-14T09:30:58Z",
+					"information": id + " has no room",
+				},
+				"workspace": map[string]any{"id": id + "-ws", "name": id + " device"},
+			}},
+		}
+	}
+	a := w.must(t, w.portal, `mutation ($in: [PortalEventInput!]!) {
+		ingestEvents(input: $in) { results { status eventIds } userErrors { message } } }`,
+		map[string]any{"in": reports})
+	if got := a.at(t, "ingestEvents.results.0.status"); got != "ACCEPTED" {
+		t.Fatalf("ingest: %s", a.body)
+	}
+	err := eventually(t.Context(), id+"'s deliveries are done", func(context.Context) (bool, error) {
+		a := w.must(t, w.operator, `query ($o: ID!) { organization(id: $o) {
+			deliveries(first: 1, filter: {states: [QUEUED, SENDING, RETRYING]}) { nodes { id } } } }`,
+			map[string]any{"o": id})
+		return len(a.list(t, "organization.deliveries.nodes")) == 0, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lookUp finds the ids and cursors of what an organization has.
+func (w *world) lookUp(t *testing.T, o *tenant) {
+	t.Helper()
+	a := w.must(t, o.admin, `query ($o: ID!, $w: ID!) {
+		organization(id: $o) {
+			id
+			webhooks(first: 1) { edges { cursor } }
+			items(kind: ALERT, first: 1) { edges { cursor node { id } } }
+			events(first: 1) { edges { cursor node { id group } } }
+			deliveries(first: 1) { edges { cursor node { id attempts { id } } } }
+		}
+		organizations(first: 1) { edges { cursor } }
+		node(id: $w) { ... on Webhook { versions(first: 1) { edges { cursor node { id } } } } }
+	}`, map[string]any{"o": o.names["externalId"], "w": o.names["webhook"]})
+	for name, path := range map[string]string{
+		"organization":       "organization.id",
+		"webhookCursor":      "organization.webhooks.edges.0.cursor",
+		"item":               "organization.items.edges.0.node.id",
+		"itemCursor":         "organization.items.edges.0.cursor",
+		"event":              "organization.events.edges.0.node.id",
+		"eventCursor":        "organization.events.edges.0.cursor",
+		"group":              "organization.events.edges.0.node.group",
+		"delivery":           "organization.deliveries.edges.0.node.id",
+		"deliveryCursor":     "organization.deliveries.edges.0.cursor",
+		"attempt":            "organization.deliveries.edges.0.node.attempts.0.id",
+		"organizationCursor": "organizations.edges.0.cursor",
+		"version":            "node.versions.edges.0.node.id",
+		"versionCursor":      "node.versions.edges.0.cursor",
+	} {
+		o.names[name] = a.at(t, path)
+	}
+}
