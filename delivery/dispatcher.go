@@ -126,6 +126,14 @@ func (d *Dispatcher) giveBack(tasks []task, reason string) {
 	d.Unreserve(len(tasks))
 }
 
+// returned says that deliveries are back in the queue. If the webhooks that had
+// no room for them have some now, they are claimed at once.
+func (d *Dispatcher) returned() {
+	if !d.trouble.Load() && !d.router.crowded() {
+		d.Wake()
+	}
+}
+
 // Run dispatches until ctx ends, then waits for the attempts in flight, up to
 // Options.Drain, and gives the rest back. Everything that it took over is in
 // the settler's hands when it returns.

@@ -55,10 +55,10 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 // The default schedule, followed to its end: ten attempts in three days.
 func TestADeliveryFollowsItsSchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{}, answers{badURL: status(500)})
+		r := newRig(t, Options{Poll: 30 * time.Second}, answers{badURL: status(500)})
 		w := r.webhook(badURL)
-		r.start()
-		id := r.ingest(1, w)[0]
+		r.startPart(r.dispatcher.Run, r.settler.Run)
+		id := r.queued(1, w)[0]
 		time.Sleep(5 * 24 * time.Hour)
 		synctest.Wait()
 

@@ -178,6 +178,21 @@ func (r *rig) start() (stop func() error) {
 	return stop
 }
 
+// startPart runs some loops only, and stops them one after the other.
+func (r *rig) startPart(loops ...func(context.Context) error) {
+	for _, loop := range slices.Backward(loops) {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- loop(ctx) }()
+		r.t.Cleanup(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				r.t.Errorf("Run: %v", err)
+			}
+		})
+	}
+}
+
 // webhook stores a webhook that listens to all alerts.
 func (r *rig) webhook(url string, change ...func(*Webhook)) Webhook {
 	r.t.Helper()
@@ -331,3 +346,8 @@ func (r *rig) sentOnce(ids []DeliveryID, calls ...[]sentCall) {
 }
 
 const okURL, badURL, hangURL = "https://ok.example/in", "https://bad.example/in", "https://hang.example/in"
+
+// poisonous answers what a database may refuse.
+func poisonous(context.Context, int) egress.Result {
+	return egress.Result{Outcome: egress.Success, Status: 202, Body: []byte("poison"), BodyBytes: 6}
+}

@@ -30,6 +30,8 @@ type router struct {
 	orgs   map[OrgID]*orgTurn
 	turns  fifo[*orgTurn] // organizations that have a lane in their own turns
 	closed bool
+
+	refusing int // lanes that have refused tasks and not got rid of enough since
 }
 
 // An orgTurn holds the lanes of one organization that could go on at once.
@@ -72,6 +74,9 @@ func (r *router) put(tasks []task, free int) (refused []task) {
 	for _, t := range tasks {
 		l := r.lane(t.Delivery)
 		if l.tasks.len() >= bound {
+			if l.refused == 0 {
+				r.refusing++
+			}
 			l.refused = bound
 			refused = append(refused, t)
 			continue
@@ -128,8 +133,16 @@ func (r *router) take() (t task, relieved, ok bool) {
 	r.queue(l)
 	if l.refused > 0 && l.tasks.len() <= l.refused/2 {
 		l.refused, relieved = 0, true
+		r.refusing--
 	}
 	return t, relieved, true
+}
+
+// crowded reports whether some webhook can't take more than it has.
+func (r *router) crowded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refusing > 0
 }
 
 // next returns the lane whose turn it is. Another way of sharing, such as one

@@ -254,6 +254,7 @@ func (t *settler) giveBack(ctx context.Context, ids []DeliveryID) {
 		t.s.metrics.failed("release")
 		t.s.log.WarnContext(ctx, "give deliveries back", "count", len(ids), "err", err)
 	}
+	t.s.dispatcher.returned()
 }
 
 // sleep waits for d and reports whether ctx still lasts.

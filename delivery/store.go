@@ -44,7 +44,7 @@ type ItemStore interface {
 	// LearnItems makes sure that each item exists, by kind and ExternalID, and
 	// returns them as stored, in order. New ones take the given values. In
 	// existing ones Name and ViewURL change when given, and Missing ends;
-	// Enabled and Attributes stay.
+	// Enabled and Attributes stay. NotFound when there is no such organization.
 	LearnItems(ctx context.Context, org OrgID, items []Item) ([]Item, error)
 	// SyncItems does the same but takes Enabled and Attributes too. With
 	// complete set, items of the kind that are not in the list become Missing.

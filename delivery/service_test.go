@@ -1,0 +1,246 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portalhooks/delivery/egress"
+)
+
+// A stop under load loses nothing and sends nothing twice: what is in flight is
+// finished and settled, everything else is free for the next process at once.
+func TestAGracefulStopLosesAndRepeatsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := Options{Workers: 16}
+		a := answers{okURL: slow(3 * time.Second)}
+		r := newRig(t, o, a)
+		stop := r.start()
+		var ids []DeliveryID
+		for range 10 {
+			ids = append(ids, r.ingest(30, r.webhook(okURL))...)
+			time.Sleep(700 * time.Millisecond)
+		}
+		began := time.Now()
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("the stop took %s, want no longer than the attempts in flight", took)
+		}
+		sent := r.sent()
+		if len(sent) == 0 || len(sent) == len(ids) {
+			t.Fatalf("%d of %d were sent before the stop: the test proves nothing", len(sent), len(ids))
+		}
+		r.wantStates(map[State]int{Delivered: len(sent), Queued: len(ids) - len(sent)})
+		r.store.change(func() {
+			if len(r.store.members) != 0 {
+				t.Error("the process is still a member")
+			}
+		})
+
+		next := rigOver(t, r.store, Options{Workers: 16, Owner: Owner{Slot: 0, Epoch: 2}}, a)
+		next.start()
+		time.Sleep(5 * time.Minute)
+		r.sentOnce(ids, sent, next.sent())
+		r.wantStates(map[State]int{Delivered: len(ids)})
+	})
+}
+
+// Attempts that take longer than the stop may are broken off. They don't count.
+func TestAStopBreaksOffWhatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Drain: 4 * time.Second}, answers{hangURL: slow(time.Hour)})
+		w := r.webhook(hangURL, func(w *Webhook) { w.Version.Policy.Timeout = MaxTimeout })
+		stop := r.start()
+		id := r.ingest(1, w)[0]
+		time.Sleep(time.Second)
+		began := time.Now()
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(began); took != 4*time.Second {
+			t.Errorf("the stop took %s, want Drain", took)
+		}
+		r.wantStates(map[State]int{Queued: 1})
+		if log := r.entries(id); len(log) != 0 {
+			t.Errorf("log %+v, want none: the attempt does not count", log)
+		}
+		if d := r.store.deliveries()[0]; d.Attempts != 0 {
+			t.Errorf("%d attempts are counted, want none", d.Attempts)
+		}
+	})
+}
+
+// A process that dies between any two steps: the next one in its slot delivers
+// everything, and repeats only what was sent but not settled.
+func TestAKilledProcessLosesNothing(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Millisecond, 1500 * time.Millisecond, 2 * time.Second, 4 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				a := answers{okURL: slow(2 * time.Second)}
+				r := newRig(t, Options{Workers: 8, Drain: time.Second}, a)
+				r.store.took["Settle"] = 20 * time.Millisecond
+				w1, w2 := r.webhook(okURL), r.webhook(okURL)
+				stop := r.start()
+				ids := append(r.ingest(20, w1, w2), r.queued(20, w1)...)
+				time.Sleep(after)
+				r.store.change(func() { r.store.dead[rigOwner] = true })
+				cut := time.Now()
+
+				next := rigOver(t, r.store, Options{Owner: Owner{Slot: 0, Epoch: 2}}, a)
+				next.start()
+				time.Sleep(2500 * time.Millisecond)
+				if calls := next.sent(); len(calls) == 0 || calls[0].at.Sub(cut) > 2*time.Second {
+					t.Error("the next process did not begin within 2 s")
+				}
+				time.Sleep(time.Minute)
+				if err := stop(); err != nil && !errors.Is(err, errSlotLost) {
+					t.Errorf("Run of the dead process: %v", err)
+				}
+				r.wantStates(map[State]int{Delivered: len(ids)})
+				wantKilledCalls(t, r, cut, append(r.sent(), next.sent()...))
+			})
+		})
+	}
+}
+
+// wantKilledCalls reports deliveries that were sent more often than a process
+// cut off from the store explains.
+func wantKilledCalls(t *testing.T, r *rig, cut time.Time, calls []sentCall) {
+	t.Helper()
+	count := make(map[string]int)
+	for _, c := range calls {
+		count[c.id]++
+	}
+	for _, d := range r.store.deliveries() {
+		log := r.entries(d.ID)
+		if len(log) != 1 {
+			t.Errorf("%s has %d entries, want one final one", d.ID, len(log))
+		}
+		n := count[d.ID.String()]
+		if n < 1 || n > 2 {
+			t.Errorf("%s was sent %d times", d.ID, n)
+		}
+		if n == 2 && log[0].At.Before(cut) {
+			t.Errorf("%s was settled before the cut and sent again", d.ID)
+		}
+	}
+}
+
+func TestAnotherProcessTakesOverFromADeadOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Drain: time.Second}, answers{okURL: slow(10 * time.Second)})
+		w := r.webhook(okURL)
+		stop := r.start()
+		other := rigOver(t, r.store, Options{Owner: Owner{Slot: 1, Epoch: 5}}, nil)
+		other.start()
+		ids := r.ingest(20, w)
+		time.Sleep(time.Second)
+		cut := time.Now()
+		r.store.change(func() { r.store.dead[rigOwner] = true })
+		time.Sleep(SlotTTL + 3*time.Second)
+		for _, c := range other.sent() {
+			if took := c.at.Sub(cut); took > SlotTTL+buryPause+time.Second {
+				t.Errorf("taken over after %s", took)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run of the dead process: %v", err)
+		}
+		time.Sleep(time.Minute)
+		r.wantStates(map[State]int{Delivered: len(ids)})
+		for _, id := range ids {
+			if log := r.entries(id); len(log) != 1 || IDSlot(log[0].ID) != 1 {
+				t.Errorf("%s has the log %+v, want one entry of the other process", id, log)
+			}
+		}
+	})
+}
+
+func TestRunEndsWhenTheSlotIsLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		stop := r.start()
+		w := r.webhook(okURL)
+		time.Sleep(10 * time.Second)
+		r.store.change(func() { r.store.members[0].Owner.Epoch = 2 })
+		time.Sleep(heartbeatPause)
+		synctest.Wait()
+		r.queued(1, w)
+		time.Sleep(time.Minute)
+		if n := len(r.sent()); n != 0 {
+			t.Errorf("%d calls after the slot was lost", n)
+		}
+		if err := stop(); !errors.Is(err, errSlotLost) {
+			t.Errorf("Run = %v, want errSlotLost", err)
+		}
+		if _, err := r.ingester.submit(t.Context(), nil); CodeOf(err) != Unavailable {
+			t.Errorf("ingest after the end: %v, want UNAVAILABLE", err)
+		}
+	})
+}
+
+// While the database is away nothing is lost and nothing is sent twice, memory
+// stays bounded, and it goes on within seconds.
+func TestTheDatabaseComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Workers: 8}, answers{okURL: slow(100 * time.Millisecond)})
+		w1, w2 := r.webhook(okURL), r.webhook(okURL)
+		r.start()
+		ids := r.ingest(50, w1, w2)
+		time.Sleep(150 * time.Millisecond)
+		r.store.change(func() { r.store.down = errors.New("connection refused") })
+		time.Sleep(40 * time.Second)
+		r.store.change(func() { r.store.down = nil })
+		time.Sleep(5 * time.Second)
+		r.sentOnce(ids, r.sent())
+		r.wantStates(map[State]int{Delivered: len(ids)})
+		if held := r.dispatcher.held.Load(); held != 0 {
+			t.Errorf("%d deliveries are left in memory", held)
+		}
+	})
+}
+
+func TestRunReportsWhatKeepsItFromStarting(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		r.store.down = errors.New("connection refused")
+		if err := r.Run(context.Background()); err == nil {
+			t.Error("Run without a database returned no error")
+		}
+	})
+}
+
+// The clock of an earlier process in the slot was ahead: log ids still grow.
+func TestLogIDsGrowThoughTheClockWasSetBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL)
+		ahead := IDAt[LogID](time.Now().Add(time.Hour)) | LogID(rigOwner.Slot)<<seqBits | 7
+		r.store.log = []LogEntry{{ID: ahead, Delivery: Delivery{ID: 5, Org: 1, State: Delivered}}}
+		r.start()
+		synctest.Wait()
+		id := r.ingest(1, w)[0]
+		synctest.Wait()
+		if log := r.entries(id); len(log) != 1 || log[0].ID <= ahead {
+			t.Errorf("log %+v, want an id greater than %d", log, ahead)
+		}
+	})
+}
+
+func TestEverythingEndsWithItsLoops(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, answers{okURL: func(context.Context, int) egress.Result {
+			return egress.Result{Outcome: egress.Success, Status: 200}
+		}})
+		stop := r.start()
+		synctest.Wait()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait() // the bubble fails if a goroutine is left
+	})
+}

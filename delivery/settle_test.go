@@ -1,0 +1,119 @@
+package delivery
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestResultsThatArriveTogetherShareATransaction(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Workers: 200, PerHook: 200}, nil)
+		r.store.took["Settle"] = 50 * time.Millisecond
+		w := r.webhook(okURL)
+		r.start()
+		r.ingest(1000, w)
+		time.Sleep(900 * time.Millisecond) // less than a poll
+		r.wantStates(map[State]int{Delivered: 1000})
+		r.store.change(func() {
+			if n := r.store.calls["Settle"]; n > 12 {
+				t.Errorf("%d transactions for 1000 results, want few", n)
+			}
+			var last LogID
+			for _, e := range r.store.log {
+				if e.ID <= last {
+					t.Fatalf("entry %d was committed after %d", e.ID, last)
+				}
+				last = e.ID
+			}
+		})
+	})
+}
+
+// A result that the database refuses costs nothing but itself: first it is
+// stored without what the receiver said, and only then given up.
+func TestAPoisonedResultIsStoredAlone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		poison func(*Settlement) bool
+		want   int
+	}{
+		"by the response": {func(s *Settlement) bool { return s.Entry.Attempt.ResponseBody != "" }, 1},
+		"whatever it has": {func(s *Settlement) bool { return s.Entry.Attempt.HTTPStatus == 202 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, Options{}, answers{badURL: poisonous})
+				bad, good := r.webhook(badURL), r.webhook(okURL)
+				r.store.poison = tt.poison
+				r.start()
+				fine, poisoned := r.ingest(40, good), r.ingest(1, bad)
+				time.Sleep(20 * time.Second)
+				for _, id := range fine {
+					if log := r.entries(id); len(log) != 1 || log[0].Delivery.State != Delivered {
+						t.Fatalf("log of a good delivery %+v, want DELIVERED", log)
+					}
+				}
+				log := r.entries(poisoned[0])
+				if len(log) != tt.want {
+					t.Fatalf("log of the poisoned one %+v, want %d entries", log, tt.want)
+				}
+				if len(log) == 1 && (log[0].Attempt.ResponseBody != "" || !log[0].Attempt.ResponseTruncated) {
+					t.Errorf("attempt %+v, want it without the response", log[0].Attempt)
+				}
+				if held := r.dispatcher.held.Load(); held != 0 {
+					t.Errorf("%d deliveries are left in memory", held)
+				}
+			})
+		})
+	}
+}
+
+func TestALateResultIsFenced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, answers{okURL: slow(5 * time.Second)})
+		w := r.webhook(okURL)
+		r.start()
+		id := r.ingest(1, w)[0]
+		time.Sleep(time.Second)
+		other := Owner{Slot: 3, Epoch: 9}
+		r.store.change(func() { r.store.queue[id].owner = other })
+		time.Sleep(10 * time.Second)
+		if log := r.entries(id); len(log) != 0 {
+			t.Errorf("log %+v, want none", log)
+		}
+		if n := r.counted("settles_fenced_total"); n != 1 {
+			t.Errorf("%v fenced settles counted, want 1", n)
+		}
+	})
+}
+
+// Nobody waits for ever for a result that the settler can't store.
+func TestAwaitEndsWithTheSettler(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		stop := r.start()
+		synctest.Wait()
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.settler.await(t.Context(), settling{}); !errors.Is(err, errStopping) {
+			t.Errorf("await = %v, want errStopping", err)
+		}
+	})
+}
+
+func TestTheOtherProcessesAreTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL)
+		r.start()
+		r.ingest(1, w)
+		synctest.Wait()
+		r.store.change(func() {
+			if r.store.notified != 1 {
+				t.Errorf("notified %d times, want once", r.store.notified)
+			}
+		})
+	})
+}
