@@ -90,7 +90,7 @@ func adminEverywhere(
 func writeCredentials(ctx context.Context, a *app, base string) error {
 	path := filepath.Join(dataFolder, credentialFile)
 	had, _ := readCredentials(path)
-	have := localCredentials{URL: base}
+	have, ids := localCredentials{URL: base}, delivery.NewIDs(a.owner.Slot)
 	for _, want := range []struct {
 		role delivery.KeyRole
 		old  string
@@ -104,7 +104,7 @@ func writeCredentials(ctx context.Context, a *app, base string) error {
 			continue
 		}
 		request := auth.KeyRequest{Role: want.role, Name: "local " + string(want.role), By: "development mode"}
-		text, err := issueKey(ctx, a.store, a.owner, request)
+		text, err := issueKey(ctx, a.store, ids, request)
 		if err != nil {
 			return err
 		}

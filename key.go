@@ -55,6 +55,7 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 		return "", fmt.Errorf("take a slot among the servers of this database: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Leave(ctx, owner)) }()
+	ids := delivery.NewIDs(owner.Slot)
 	request := auth.KeyRequest{Role: delivery.KeyRole(c.Role), Name: c.Name, By: operatingUser()}
 	if request.Name == "" {
 		request.Name = c.Role
@@ -63,16 +64,16 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 		request.ExpiresAt = time.Now().Add(c.ExpiresIn)
 	}
 	if c.Organization != "" {
-		if request.Org, err = c.organization(ctx, store, owner); err != nil {
+		if request.Org, err = c.organization(ctx, store, ids); err != nil {
 			return "", err
 		}
 	}
-	return issueKey(ctx, store, owner, request)
+	return issueKey(ctx, store, ids, request)
 }
 
 // organization finds the organization, or registers it.
 func (c *keyCreateCmd) organization(
-	ctx context.Context, store *ent.Store, owner delivery.Owner,
+	ctx context.Context, store *ent.Store, ids *delivery.IDs,
 ) (delivery.OrgID, error) {
 	if id, ok := delivery.ParseOrgID(c.Organization); ok {
 		found, err := store.OrganizationsByID(ctx, []delivery.OrgID{id})
@@ -82,7 +83,7 @@ func (c *keyCreateCmd) organization(
 		return id, err
 	}
 	learnt, err := store.LearnOrganizations(ctx, []delivery.Organization{{
-		ID: delivery.OrgID(delivery.NewIDs(owner.Slot).Next()), ExternalID: c.Organization,
+		ID: delivery.OrgID(ids.Next()), ExternalID: c.Organization,
 		Name: c.OrganizationName, CreatedAt: time.Now(),
 	}})
 	if err != nil {
@@ -93,10 +94,9 @@ func (c *keyCreateCmd) organization(
 
 // issueKey makes and stores an API key and returns its text.
 func issueKey(
-	ctx context.Context, store delivery.KeyStore, owner delivery.Owner, r auth.KeyRequest,
+	ctx context.Context, store delivery.KeyStore, ids *delivery.IDs, r auth.KeyRequest,
 ) (string, error) {
-	id := delivery.KeyID(delivery.NewIDs(owner.Slot).Next())
-	key, text, err := auth.NewKey(id, r, time.Now())
+	key, text, err := auth.NewKey(delivery.KeyID(ids.Next()), r, time.Now())
 	if err != nil {
 		return "", err
 	}

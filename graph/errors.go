@@ -36,38 +36,38 @@ func coded(err error) error {
 	if !ok {
 		code = transport.CodeBadInput
 	}
-	shown := &gqlerror.Error{Message: err.Error(), Extensions: map[string]any{"code": code}}
+	shown := &gqlerror.Error{Message: e.Message, Extensions: map[string]any{"code": code}}
 	if e.Field != "" {
 		shown.Extensions["field"] = e.Field
 	}
 	return shown
 }
 
-// A presenter decides what a client sees of an error.
+// A presenter decides what a client sees of an error: what has a code, or is an
+// error of the domain, as it is, and of anything else only where to find it in
+// the log.
 type presenter struct{ log *slog.Logger }
 
 func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
-	var e *gqlerror.Error
-	if !errors.As(coded(err), &e) || (e.Extensions["code"] == nil && e.Err != nil) {
-		if e != nil {
-			if inner, ok := coded(e.Err).(*gqlerror.Error); ok { //nolint:errorlint // made by coded just now
-				inner.Path, inner.Locations = e.Path, e.Locations
-				return inner
-			}
-		}
-		return p.hide(ctx, err)
+	path := graphql.GetPath(ctx)
+	if e, ok := errors.AsType[*gqlerror.Error](err); ok && e.Path != nil {
+		path = e.Path
 	}
-	if e.Path == nil {
-		e.Path = graphql.GetPath(ctx)
+	shown, ok := errors.AsType[*gqlerror.Error](coded(err))
+	if !ok || shown.Extensions["code"] == nil {
+		shown = p.hide(ctx, err)
 	}
-	return e
+	if shown.Path == nil {
+		shown.Path = path
+	}
+	return shown
 }
 
 // hide logs what is private to the server and shows only where to find it.
 func (p *presenter) hide(ctx context.Context, err error) *gqlerror.Error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &gqlerror.Error{
-			Message: "This took too long. Ask for less, or try again.", Path: graphql.GetPath(ctx),
+			Message:    "This took too long. Ask for less, or try again.",
 			Extensions: map[string]any{"code": transport.CodeUnavailable},
 		}
 	}
@@ -76,11 +76,8 @@ func (p *presenter) hide(ctx context.Context, err error) *gqlerror.Error {
 		p.log.ErrorContext(ctx, "answer a GraphQL operation", "err", err, "request", id)
 	}
 	return &gqlerror.Error{
-		Message: "Something went wrong on the server. Its log has more under this request id.",
-		Path:    graphql.GetPath(ctx),
-		Extensions: map[string]any{
-			"code": transport.CodeInternal, "requestId": id,
-		},
+		Message:    "Something went wrong on the server. Its log has more under this request id.",
+		Extensions: map[string]any{"code": transport.CodeInternal, "requestId": id},
 	}
 }
 

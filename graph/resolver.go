@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"portalhooks/delivery"
@@ -42,9 +40,6 @@ type Options struct {
 	Logger         *slog.Logger
 }
 
-// maxComplexity bounds what one operation may cost; see complexity.go.
-const maxComplexity = 5000
-
 // Limits of a request's body.
 const (
 	bodyLimit       = 1 << 20
@@ -76,7 +71,6 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 			AllowedOrigins: o.AllowedOrigins,
 			EventID:        cursorOf,
 			ErrorPresenter: presenter.present,
-			Extensions:     []graphql.HandlerExtension{extension.FixedComplexityLimit(maxComplexity)},
 			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}},
 			Logger:         o.Logger,
 		})

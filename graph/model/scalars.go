@@ -27,11 +27,11 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 func UnmarshalTime(v any) (time.Time, error) {
 	text, ok := v.(string)
 	if !ok {
-		return time.Time{}, gqlerror.Errorf("a Time is a string such as \"2026-01-14T09:31:07Z\"")
+		return time.Time{}, badInput("a Time is a string such as \"2026-01-14T09:31:07Z\"")
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() < 1 {
-		return time.Time{}, gqlerror.Errorf("this is not an RFC 3339 time such as \"2026-01-14T09:31:07Z\"")
+		return time.Time{}, badInput("this is not an RFC 3339 time such as \"2026-01-14T09:31:07Z\"")
 	}
 	return t.UTC(), nil
 }
@@ -50,7 +50,7 @@ func UnmarshalJSON(v any) (json.RawMessage, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, gqlerror.Errorf("this is not a JSON value")
+		return nil, badInput("this is not a JSON value")
 	}
 	return bytes.TrimSpace(b.Bytes()), nil
 }
@@ -67,9 +67,14 @@ func MarshalCursor(c string) graphql.Marshaler {
 func UnmarshalCursor(v any) (string, error) {
 	c, ok := v.(string)
 	if !ok {
-		return "", gqlerror.Errorf("a Cursor is a string that this API gave out")
+		return "", badInput("a Cursor is a string that this API gave out")
 	}
 	return c, nil
+}
+
+// badInput is an error in a value that a client sent.
+func badInput(message string) error {
+	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": "BAD_USER_INPUT"}}
 }
 
 // text returns nil for the empty string, which the API shows as null.
