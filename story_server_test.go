@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// A server is the real program, serving in a folder of its own.
+type server struct {
+	*process
+	url string // http://host:port
+	localCredentials
+}
+
+// serving matches what the program prints when it can be reached: on standard
+// output in development mode, in its log in production.
+var serving = regexp.MustCompile(`(?:Sign in once:  http://|msg=serving address=)([^\s/]+)`)
+
+// startServer starts the program in dir and returns when it is ready.
+func startServer(ctx context.Context, dir string, env []string, args ...string) (*server, error) {
+	path, err := exec.LookPath("portalhooks")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, append([]string{"serve"}, args...)...)
+	cmd.Dir, cmd.Env = dir, env
+	p, err := startProcess(cmd)
+	if err != nil {
+		return nil, err
+	}
+	where := &p.out
+	if strings.Contains(strings.Join(args, " "), "--production") {
+		where = &p.err
+	}
+	found, err := p.waitFor(where, serving)
+	if err != nil {
+		_ = p.kill()
+		return nil, err
+	}
+	s := &server{process: p, url: "http://" + found[1]}
+	err = eventually(ctx, s.url+"/readyz answers 200", func(ctx context.Context) (bool, error) {
+		status, _, err := get(ctx, s.url+"/readyz")
+		return err == nil && status == http.StatusOK, nil
+	})
+	if err == nil {
+		// In production there may be no such file.
+		s.localCredentials, _ = readCredentials(filepath.Join(dir, dataFolder, credentialFile))
+	}
+	return s, err
+}
+
+// single makes one call per connection, so that no connection outlives a story.
+var single = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+func get(ctx context.Context, url string) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	return send(single, req)
+}
+
+// post sends body, which should be a GraphQL request, with a key.
+func post(ctx context.Context, c *http.Client, url, key string, body []byte) (status int, answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	return send(c, req)
+}
+
+func send(c *http.Client, req *http.Request) (status int, body []byte, err error) {
+	resp, err := c.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, body, err
+}
+
+// ask sends a query and returns the whole answer.
+func ask(ctx context.Context, url, key, query string, variables map[string]any) (int, []byte, error) {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return 0, nil, err
+	}
+	return post(ctx, single, url, key, body)
+}
+
+// at returns what a path such as data.nodes.0.id leads to in a JSON text. A
+// last step of len asks for the length of a list.
+func at(text []byte, path string) (any, error) {
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("not JSON: %w in %.500s", err, text)
+	}
+	for step := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			next, ok := v[step]
+			if !ok {
+				return nil, fmt.Errorf("no %q of %q in %.2000s", step, path, text)
+			}
+			value = next
+		case []any:
+			if step == "len" {
+				value = len(v)
+				continue
+			}
+			i := -1
+			if _, err := fmt.Sscan(step, &i); err != nil || i < 0 || i >= len(v) {
+				return nil, fmt.Errorf("no %q of %q in %.2000s", step, path, text)
+			}
+			value = v[i]
+		default:
+			return nil, fmt.Errorf("no %q of %q in %.2000s", step, path, text)
+		}
+	}
+	return value, nil
+}
+
+// textAt is at, as text: a string as it is, everything else as compact JSON.
+func textAt(text []byte, path string) (string, error) {
+	value, err := at(text, path)
+	if s, ok := value.(string); ok || err != nil {
+		return s, err
+	}
+	compact, err := json.Marshal(value)
+	return string(compact), err
+}
