@@ -39,7 +39,7 @@ type source struct {
 // How a database is named; the errors below show these.
 const (
 	sqliteExample   = "sqlite:data/portalhooks.db"
-	postgresExample = "postgres://user:password@host:5432/database"
+	postgresExample = "postgres://user:password@host:5432/database" //nolint:gosec // an example
 )
 
 // parseURL understands the URL of a database. Its errors never repeat the URL,
@@ -58,8 +58,8 @@ func parseURL(text string) (source, error) {
 	case "postgres", "postgresql":
 		return parsePostgres("postgres:" + rest)
 	}
-	return source{}, fmt.Errorf("the scheme of the database URL is not known: it must be sqlite or postgres, as in %s or %s",
-		sqliteExample, postgresExample)
+	return source{}, fmt.Errorf("the scheme of the database URL is not known: "+
+		"it must be sqlite or postgres, as in %s or %s", sqliteExample, postgresExample)
 }
 
 // The pragmas of every SQLite connection. A commit reaches the disk before it
@@ -74,10 +74,11 @@ func parseSQLite(rest string) (source, error) {
 	case path == "" || strings.HasSuffix(path, "/"):
 		return source{}, fmt.Errorf("the database URL names no file: write %s", sqliteExample)
 	case strings.Contains(path, ":memory:"):
-		return source{}, fmt.Errorf("a database in memory would lose what was acknowledged: name a file, as in %s",
-			sqliteExample)
+		return source{}, fmt.Errorf("a database in memory would lose what was acknowledged: "+
+			"name a file, as in %s", sqliteExample)
 	case strings.ContainsAny(path, "?#\x00"):
-		return source{}, fmt.Errorf("the database URL takes no settings: write only the file, as in %s", sqliteExample)
+		return source{}, fmt.Errorf("the database URL takes no settings: "+
+			"write only the file, as in %s", sqliteExample)
 	}
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + sqlitePragmas
 	return source{
@@ -92,8 +93,8 @@ func parseSQLite(rest string) (source, error) {
 func parsePostgres(text string) (source, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return source{}, fmt.Errorf("the database URL can't be read; characters such as @, / and %% in the password "+
-			"are written as %%40, %%2F and %%25: %s", postgresExample)
+		return source{}, fmt.Errorf("the database URL can't be read; characters such as @, / and %% "+
+			"in the password are written as %%40, %%2F and %%25: %s", postgresExample)
 	}
 	if u.Opaque != "" || strings.Trim(u.Path, "/") == "" {
 		return source{}, fmt.Errorf("the database URL names no database: write %s", postgresExample)

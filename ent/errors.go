@@ -102,7 +102,7 @@ func retry(ctx context.Context, transaction func() error) error {
 		if err == nil || try == maxTries || !isRetriable(err) {
 			return err
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause/2))
+		t := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // only spreads the tries
 		select {
 		case <-ctx.Done():
 			t.Stop()

@@ -24,7 +24,7 @@ func (s *Store) Health(ctx context.Context, ids []delivery.WebhookID) ([]deliver
 		return s.reader.WebhookHealth.Query().Where(webhookhealth.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the webhooks' health: %w", err)
+		return nil, fmt.Errorf("read the webhooks' health: %w", unavailable(err))
 	}
 	return convertAll(rows, toHealth), nil
 }
@@ -101,7 +101,7 @@ func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) er
 
 	for chunk := range slices.Chunk(pulses, chunkSize) {
 		if err := s.inTx(ctx, func(tx *gen.Tx) error { return s.recordHealth(ctx, tx, chunk) }); err != nil {
-			return fmt.Errorf("record the webhooks' health: %w", err)
+			return fmt.Errorf("record the webhooks' health: %w", unavailable(err))
 		}
 	}
 	return nil
@@ -127,7 +127,7 @@ func (s *Store) FailingWebhooks(ctx context.Context, t time.Time) ([]delivery.We
 		Order(gen.Asc(webhook.FieldID)).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find failing webhooks: %w", err)
+		return nil, fmt.Errorf("find failing webhooks: %w", unavailable(err))
 	}
 	return withVersions(ctx, s.reader.WebhookVersion, rows)
 }

@@ -13,7 +13,9 @@ import (
 )
 
 // ItemsByID implements [delivery.ItemStore].
-func (s *Store) ItemsByID(ctx context.Context, org delivery.OrgID, ids []delivery.ItemID) ([]delivery.Item, error) {
+func (s *Store) ItemsByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.ItemID,
+) ([]delivery.Item, error) {
 	rows, err := inChunks(ids, func(chunk []delivery.ItemID) ([]*gen.Item, error) {
 		q := s.reader.Item.Query().Where(item.IDIn(chunk...))
 		if org != 0 {
@@ -22,7 +24,7 @@ func (s *Store) ItemsByID(ctx context.Context, org delivery.OrgID, ids []deliver
 		return q.All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read items: %w", err)
+		return nil, fmt.Errorf("read items: %w", unavailable(err))
 	}
 	return convertAll(rows, toItem), nil
 }
@@ -37,14 +39,15 @@ func (s *Store) ItemsByExternalID(
 			All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read items: %w", err)
+		return nil, fmt.Errorf("read items: %w", unavailable(err))
 	}
 	return convertAll(rows, toItem), nil
 }
 
 // Items implements [delivery.ItemStore].
 func (s *Store) Items(
-	ctx context.Context, org delivery.OrgID, kind delivery.ItemKind, search string, enabledOnly bool, p delivery.Page,
+	ctx context.Context, org delivery.OrgID, kind delivery.ItemKind,
+	search string, enabledOnly bool, p delivery.Page,
 ) (delivery.Slice[delivery.Item], error) {
 	where := []predicate.Item{item.OrganizationID(org), item.KindEQ(kind)}
 	if search != "" {
@@ -62,11 +65,11 @@ func (s *Store) Items(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.Item]{}, fmt.Errorf("list items: %w", err)
+		return delivery.Slice[delivery.Item]{}, fmt.Errorf("list items: %w", unavailable(err))
 	}
 	slice := convertSlice(rows, toItem)
 	if slice.Total, err = s.reader.Item.Query().Where(where...).Count(ctx); err != nil {
-		return delivery.Slice[delivery.Item]{}, fmt.Errorf("count items: %w", err)
+		return delivery.Slice[delivery.Item]{}, fmt.Errorf("count items: %w", unavailable(err))
 	}
 	return slice, nil
 }

@@ -32,7 +32,7 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey) error {
 	case isTwin(err):
 		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix. Make the key anew.")
 	case err != nil:
-		return fmt.Errorf("create an API key: %w", err)
+		return fmt.Errorf("create an API key: %w", unavailable(err))
 	}
 	return nil
 }
@@ -44,7 +44,7 @@ func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey
 	case gen.IsNotFound(err):
 		return delivery.APIKey{}, errNoKey
 	case err != nil:
-		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", err)
+		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", unavailable(err))
 	}
 	return toKey(row), nil
 }
@@ -57,7 +57,7 @@ func (s *Store) Keys(ctx context.Context, org delivery.OrgID) ([]delivery.APIKey
 	}
 	rows, err := q.All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", err)
+		return nil, fmt.Errorf("list API keys: %w", unavailable(err))
 	}
 	return convertAll(rows, toKey), nil
 }
@@ -79,7 +79,7 @@ func (s *Store) RevokeKey(ctx context.Context, id delivery.KeyID, at time.Time) 
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("revoke an API key: %w", err)
+		return fmt.Errorf("revoke an API key: %w", unavailable(err))
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func (s *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) e
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("note the use of an API key: %w", err)
+		return fmt.Errorf("note the use of an API key: %w", unavailable(err))
 	}
 	return nil
 }

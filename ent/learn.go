@@ -60,7 +60,9 @@ func newLesson(org delivery.OrgID, items []delivery.Item, synced bool) lesson {
 
 // LearnItems implements [delivery.ItemStore]. It writes only when there is
 // something new to write.
-func (s *Store) LearnItems(ctx context.Context, org delivery.OrgID, items []delivery.Item) ([]delivery.Item, error) {
+func (s *Store) LearnItems(
+	ctx context.Context, org delivery.OrgID, items []delivery.Item,
+) ([]delivery.Item, error) {
 	l := newLesson(org, items, false)
 	known, err := l.known(ctx, s.reader.Item)
 	if err == nil && slices.ContainsFunc(l.items, func(i delivery.Item) bool { return l.teaches(known, i) }) {
@@ -73,7 +75,7 @@ func (s *Store) LearnItems(ctx context.Context, org delivery.OrgID, items []deli
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("learn items: %w", err)
+		return nil, fmt.Errorf("learn items: %w", orphaned(err))
 	}
 	return convertAll(items, func(i delivery.Item) delivery.Item { return known[keyOf(i)] }), nil
 }
@@ -97,9 +99,17 @@ func (s *Store) SyncItems(
 		return err
 	})
 	if err != nil {
-		return delivery.SyncCounts{}, fmt.Errorf("sync items: %w", err)
+		return delivery.SyncCounts{}, fmt.Errorf("sync items: %w", orphaned(err))
 	}
 	return counts, nil
+}
+
+// orphaned says what it means that an item refers to nothing.
+func orphaned(err error) error {
+	if isOrphan(err) {
+		return errNoOrganization
+	}
+	return unavailable(err)
 }
 
 // known reads what is stored of the lesson's items.

@@ -34,7 +34,7 @@ func TestMigrateAppliesEachMigrationOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close()
+			t.Cleanup(func() { closeStore(t, s) })
 			status := func() (all []Migration, applied int) {
 				t.Helper()
 				all, err := s.MigrationStatus(t.Context())
@@ -84,7 +84,7 @@ func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					defer s.Close()
+					defer closeStore(t, s)
 					done, err := s.Migrate(t.Context())
 					if err != nil {
 						t.Error(err)

@@ -20,10 +20,13 @@ const chunkSize = 500
 
 // LearnOrganizations implements [delivery.OrganizationStore]. It writes only
 // when there is something new to write.
-func (s *Store) LearnOrganizations(ctx context.Context, orgs []delivery.Organization) ([]delivery.Organization, error) {
+func (s *Store) LearnOrganizations(
+	ctx context.Context, orgs []delivery.Organization,
+) ([]delivery.Organization, error) {
 	wanted := distinctOrganizations(orgs)
 	known, err := organizationsNamed(ctx, s.reader.Organization, wanted)
-	if err == nil && slices.ContainsFunc(wanted, func(o delivery.Organization) bool { return teaches(known, o) }) {
+	news := func(o delivery.Organization) bool { return teaches(known, o) }
+	if err == nil && slices.ContainsFunc(wanted, news) {
 		err = s.inTx(ctx, func(tx *gen.Tx) error {
 			if err := learnOrganizations(ctx, tx, wanted); err != nil {
 				return err
@@ -33,9 +36,10 @@ func (s *Store) LearnOrganizations(ctx context.Context, orgs []delivery.Organiza
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("learn organizations: %w", err)
+		return nil, fmt.Errorf("learn organizations: %w", unavailable(err))
 	}
-	return convertAll(orgs, func(o delivery.Organization) delivery.Organization { return known[o.ExternalID] }), nil
+	learnt := func(o delivery.Organization) delivery.Organization { return known[o.ExternalID] }
+	return convertAll(orgs, learnt), nil
 }
 
 // teaches reports whether o says something that is not known.
@@ -130,24 +134,28 @@ func organizationRows(tx *gen.Tx, orgs []delivery.Organization) []*gen.Organizat
 }
 
 // OrganizationsByID implements [delivery.OrganizationStore].
-func (s *Store) OrganizationsByID(ctx context.Context, ids []delivery.OrgID) ([]delivery.Organization, error) {
+func (s *Store) OrganizationsByID(
+	ctx context.Context, ids []delivery.OrgID,
+) ([]delivery.Organization, error) {
 	all, err := inChunks(ids, func(chunk []delivery.OrgID) ([]*gen.Organization, error) {
 		return s.reader.Organization.Query().Where(organization.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read organizations: %w", err)
+		return nil, fmt.Errorf("read organizations: %w", unavailable(err))
 	}
 	return convertAll(all, toOrganization), nil
 }
 
 // OrganizationByExternalID implements [delivery.OrganizationStore].
-func (s *Store) OrganizationByExternalID(ctx context.Context, externalID string) (delivery.Organization, error) {
+func (s *Store) OrganizationByExternalID(
+	ctx context.Context, externalID string,
+) (delivery.Organization, error) {
 	row, err := s.reader.Organization.Query().Where(organization.ExternalID(externalID)).Only(ctx)
 	switch {
 	case gen.IsNotFound(err):
 		return delivery.Organization{}, errNoOrganization
 	case err != nil:
-		return delivery.Organization{}, fmt.Errorf("read an organization: %w", err)
+		return delivery.Organization{}, fmt.Errorf("read an organization: %w", unavailable(err))
 	}
 	return toOrganization(row), nil
 }
@@ -172,7 +180,7 @@ func (s *Store) Organizations(
 	}
 	slice, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.Organization]{}, fmt.Errorf("list organizations: %w", err)
+		return delivery.Slice[delivery.Organization]{}, fmt.Errorf("list organizations: %w", unavailable(err))
 	}
 	return convertSlice(slice, toOrganization), nil
 }

@@ -24,7 +24,9 @@ func (s *Store) inSnapshot(ctx context.Context, reads func(tx *gen.Tx) error) er
 	return retry(ctx, func() error { return s.once(ctx, s.reader, opts, reads) })
 }
 
-func (s *Store) once(ctx context.Context, c *gen.Client, o *sql.TxOptions, change func(tx *gen.Tx) error) error {
+func (s *Store) once(
+	ctx context.Context, c *gen.Client, o *sql.TxOptions, change func(tx *gen.Tx) error,
+) error {
 	tx, err := c.BeginTx(ctx, o)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

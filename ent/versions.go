@@ -13,12 +13,14 @@ import (
 )
 
 // VersionsByID implements [delivery.WebhookStore].
-func (s *Store) VersionsByID(ctx context.Context, ids []delivery.VersionID) ([]delivery.WebhookVersion, error) {
+func (s *Store) VersionsByID(
+	ctx context.Context, ids []delivery.VersionID,
+) ([]delivery.WebhookVersion, error) {
 	rows, err := inChunks(ids, func(chunk []delivery.VersionID) ([]*gen.WebhookVersion, error) {
 		return s.reader.WebhookVersion.Query().Where(webhookversion.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read versions: %w", err)
+		return nil, fmt.Errorf("read versions: %w", unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -52,7 +54,7 @@ func (s *Store) Versions(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.WebhookVersion]{}, fmt.Errorf("list versions: %w", err)
+		return delivery.Slice[delivery.WebhookVersion]{}, fmt.Errorf("list versions: %w", unavailable(err))
 	}
 	versions, err := toVersions(rows.Items)
 	if err != nil {
@@ -73,7 +75,7 @@ func (s *Store) VersionsAt(
 		Order(gen.Asc(webhookversion.FieldWebhookID)).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the versions of a time: %w", err)
+		return nil, fmt.Errorf("read the versions of a time: %w", unavailable(err))
 	}
 	return toVersions(rows)
 }

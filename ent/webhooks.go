@@ -60,7 +60,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook) error {
 		err = s.twin(ctx, w, err)
 	}
 	if err != nil {
-		return fmt.Errorf("create a webhook: %w", err)
+		return fmt.Errorf("create a webhook: %w", unavailable(err))
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected 
 		err = s.twin(ctx, w, err)
 	}
 	if err != nil {
-		return fmt.Errorf("update a webhook: %w", err)
+		return fmt.Errorf("update a webhook: %w", unavailable(err))
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (s *Store) DeleteWebhook(
 		return endVersions(ctx, tx, id, at, true)
 	})
 	if err != nil {
-		return fmt.Errorf("delete a webhook: %w", err)
+		return fmt.Errorf("delete a webhook: %w", unavailable(err))
 	}
 	if _, err := s.Recall(ctx, id, true, true); err != nil {
 		s.logger.WarnContext(ctx, "recall the deliveries of a deleted webhook", "webhook", id, "err", err)
@@ -232,7 +232,7 @@ func (s *Store) SetSecrets(
 			Exec(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("replace a webhook's secrets: %w", err)
+		return fmt.Errorf("replace a webhook's secrets: %w", unavailable(err))
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ func testLearnItems(d *desk) {
 	same(d, "an item with a new name", got, []delivery.Item{a})
 	stored := must(d.store.ItemsByID(d.Context(), d.org.ID, []delivery.ItemID{a.ID}))(d)
 	same(d, "the stored item", stored, []delivery.Item{a})
+	_, err := d.store.LearnItems(d.Context(), 1, []delivery.Item{d.item("a", "Of nobody")})
+	d.refused(err, delivery.NotFound)
 }
 
 func testLearnItemsTogether(d *desk) {
@@ -73,7 +75,8 @@ func testLearnManyItems(d *desk) {
 	}
 	got = must(d.store.LearnItems(d.Context(), d.org.ID, given))(d)
 	same(d, "thousands of new names", got, given)
-	got = must(d.store.ItemsByExternalID(d.Context(), d.org.ID, delivery.AlertItem, []string{"many-7", "none"}))(d)
+	names := []string{"many-7", "none"}
+	got = must(d.store.ItemsByExternalID(d.Context(), d.org.ID, delivery.AlertItem, names))(d)
 	same(d, "by external id", got, given[7:8])
 }
 
@@ -91,14 +94,16 @@ func testSyncItems(d *desk) {
 	same(d, "the same again", sync(true, c, b, a), delivery.SyncCounts{Unchanged: 3})
 	b.Enabled, b.Attributes = false, []byte(`{"category":"CPU"}`)
 	b.UpdatedAt = at.Add(time.Hour)
-	same(d, "a shorter, complete list", sync(true, a, b), delivery.SyncCounts{Updated: 1, Unchanged: 1, Missing: 1})
+	shorter := delivery.SyncCounts{Updated: 1, Unchanged: 1, Missing: 1}
+	same(d, "a shorter, complete list", sync(true, a, b), shorter)
 	same(d, "what is missing is counted once", sync(true, a, b), delivery.SyncCounts{Unchanged: 2})
 	same(d, "an incomplete list", sync(false, a), delivery.SyncCounts{Unchanged: 1})
 
 	stored := func() map[string]delivery.Item {
 		d.Helper()
 		all := map[string]delivery.Item{}
-		for _, i := range must(d.store.ItemsByExternalID(d.Context(), d.org.ID, delivery.AlertItem, []string{"a", "b", "c"}))(d) {
+		names := []string{"a", "b", "c"}
+		for _, i := range must(d.store.ItemsByExternalID(d.Context(), d.org.ID, delivery.AlertItem, names))(d) {
 			all[i.ExternalID] = i
 		}
 		return all
@@ -111,7 +116,8 @@ func testSyncItems(d *desk) {
 	kept := must(d.store.ItemsByID(d.Context(), d.org.ID, []delivery.ItemID{other.ID}))(d)
 	same(d, "an item of another kind", kept, []delivery.Item{other})
 
-	must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{{ID: 1, Kind: c.Kind, ExternalID: "c"}}))(d)
+	met := []delivery.Item{{ID: 1, Kind: c.Kind, ExternalID: "c"}}
+	must(d.store.LearnItems(d.Context(), d.org.ID, met))(d)
 	if now = stored(); now["c"].Missing || now["c"].Name != "C" || !now["c"].Enabled {
 		d.Errorf("an item that was met again is %+v, want it no longer missing, otherwise as it was", now["c"])
 	}
@@ -145,7 +151,8 @@ func testItems(d *desk) {
 	if enabled.Total != 5 || len(enabled.Items) != 2 || !enabled.HasNext || enabled.HasPrev {
 		d.Errorf("the first two enabled items: %+v, want two of 5 with more after them", enabled)
 	}
-	others := must(d.store.Items(d.Context(), d.org.ID, delivery.OperationItem, "", false, delivery.Page{First: 5}))(d)
+	page := delivery.Page{First: 5}
+	others := must(d.store.Items(d.Context(), d.org.ID, delivery.OperationItem, "", false, page))(d)
 	if others.Total != 0 || len(others.Items) != 0 {
 		d.Errorf("items of another kind: %+v, want none", others)
 	}

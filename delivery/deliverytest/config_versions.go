@@ -89,15 +89,17 @@ func testVersionsAt(d *desk) {
 	gone := d.create("gone")
 	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, gone.ID, at.Add(30*time.Minute), "ada"))
 
+	before := map[delivery.WebhookID]int{early.ID: 1, late.ID: 1, gone.ID: 1}
+	after := map[delivery.WebhookID]int{early.ID: 2, late.ID: 1, gone.ID: 1}
 	for what, c := range map[string]struct {
 		t    time.Time
 		want map[delivery.WebhookID]int
 	}{
-		"before all":         {at.Add(-time.Hour), map[delivery.WebhookID]int{early.ID: 1, late.ID: 1, gone.ID: 1}},
-		"at the first":       {at, map[delivery.WebhookID]int{early.ID: 1, late.ID: 1, gone.ID: 1}},
-		"just before change": {changedAt.Add(-time.Microsecond), map[delivery.WebhookID]int{early.ID: 1, late.ID: 1, gone.ID: 1}},
-		"at the change":      {changedAt, map[delivery.WebhookID]int{early.ID: 2, late.ID: 1, gone.ID: 1}},
-		"after all":          {at.AddDate(1, 0, 0), map[delivery.WebhookID]int{early.ID: 2, late.ID: 1, gone.ID: 1}},
+		"before all":         {at.Add(-time.Hour), before},
+		"at the first":       {at, before},
+		"just before change": {changedAt.Add(-time.Microsecond), before},
+		"at the change":      {changedAt, after},
+		"after all":          {at.AddDate(1, 0, 0), after},
 	} {
 		got := map[delivery.WebhookID]int{}
 		for _, v := range must(d.store.VersionsAt(d.Context(), d.org.ID, c.t))(d) {

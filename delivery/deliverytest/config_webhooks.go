@@ -16,7 +16,9 @@ func testWebhookRoundTrip(d *desk) {
 		Sealed: []byte{0, 255}, Hint: "old1", CreatedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour),
 	})
 	w.Version.Selection = delivery.Selection{Items: []delivery.ItemID{3, 1 << 60}}
-	w.Version.Headers = []delivery.StoredHeader{{Name: "X-A", Value: "é\"\\"}, {Name: "X-B", Sealed: []byte{0, 9}}}
+	w.Version.Headers = []delivery.StoredHeader{
+		{Name: "X-A", Value: "é\"\\"}, {Name: "X-B", Sealed: []byte{0, 9}},
+	}
 	w.Version.Policy = delivery.Policy{
 		Timeout: 1500 * time.Millisecond, Retry: delivery.Schedule{time.Second, time.Hour}, Stop4xx: true,
 		TimeZone: "Europe/Madrid",
@@ -87,7 +89,8 @@ func testWebhooks(d *desk) {
 		"several filters":      {filter: filter{Item: 2, Status: delivery.Disabled}, want: []string{"gamma"}},
 		"nothing that matches": {filter: filter{Search: "alpha", Status: delivery.Disabled}, want: []string{}},
 	} {
-		slice := must(d.store.Webhooks(d.Context(), d.org.ID, c.filter, c.order, c.descending, delivery.Page{First: 9}))(d)
+		page := delivery.Page{First: 9}
+		slice := must(d.store.Webhooks(d.Context(), d.org.ID, c.filter, c.order, c.descending, page))(d)
 		got := []string{}
 		for _, w := range slice.Items {
 			got = append(got, w.Name)

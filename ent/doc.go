@@ -1,0 +1,17 @@
+// Package ent keeps everything that must not be lost, in SQLite or in
+// PostgreSQL. Its Store implements delivery.Store.
+//
+// What admins configure goes through ent: package schema declares the tables,
+// package gen is generated from it, and rows.go is where rows become values of
+// package delivery and back. One file holds one noun: organizations, items
+// (learn.go writes them), webhooks (config.go reads them), versions, health,
+// keys. Lists are read by position (paging.go), never by number.
+//
+// What happens to events goes through statements written by hand, because it
+// happens thousands of times a second: ingest, claim, settle, release and the
+// log. They come in pairs, one file for each database.
+//
+// The tables are made by package migrate. Nothing here starts a transaction
+// that outlives a method, and the ids and times are the caller's: only leases
+// go by the database's clock, which all processes share.
+package ent

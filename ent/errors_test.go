@@ -1,0 +1,131 @@
+package ent
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+func TestErrorsAreClassified(t *testing.T) {
+	state := func(code string) error { return fmt.Errorf("x: %w", &pq.Error{Code: pqerror.Code(code)}) }
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	for name, tt := range map[string]struct {
+		err                               error
+		twin, orphan, clash, lost, repeat bool
+	}{
+		"unique violation":         {err: state("23505"), twin: true},
+		"foreign key violation":    {err: state("23503"), orphan: true},
+		"serialization failure":    {err: state("40001"), clash: true, repeat: true},
+		"deadlock":                 {err: state("40P01"), clash: true, repeat: true},
+		"shut down":                {err: state("57P01"), lost: true, repeat: true},
+		"starting up":              {err: state("57P03"), lost: true, repeat: true},
+		"connection failure":       {err: state("08006"), lost: true, repeat: true},
+		"syntax error":             {err: state("42601")},
+		"bad connection":           {err: driver.ErrBadConn, lost: true, repeat: true},
+		"cut off":                  {err: io.ErrUnexpectedEOF, lost: true, repeat: true},
+		"refused":                  {err: refused, lost: true, repeat: true},
+		"lost while it committed":  {err: &commitError{state("08006")}, lost: true},
+		"clash while it committed": {err: &commitError{state("40001")}, clash: true, repeat: true},
+		"canceled":                 {err: context.Canceled},
+		"too late":                 {err: context.DeadlineExceeded},
+		"another error":            {err: errors.New("no")},
+		"none":                     {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for what, c := range map[string]struct{ got, want bool }{
+				"isTwin":      {isTwin(tt.err), tt.twin},
+				"isOrphan":    {isOrphan(tt.err), tt.orphan},
+				"isClash":     {isClash(tt.err), tt.clash},
+				"isLost":      {isLost(tt.err), tt.lost},
+				"isRetriable": {isRetriable(tt.err), tt.repeat},
+			} {
+				if c.got != c.want {
+					t.Errorf("%s(%v) = %t, want %t", what, tt.err, c.got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// The databases themselves break the rules, rather than errors made by hand.
+func TestConstraintsAreRecognised(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		organization := func() error {
+			_, err := s.write.ExecContext(t.Context(), `INSERT INTO organization
+				(id, external_id, name, name_key, search, created_at) VALUES (1, 'a', 'a', 'a', 'a', 0)`)
+			return err
+		}
+		if err := organization(); err != nil {
+			t.Fatal(err)
+		}
+		if err := organization(); !isTwin(err) {
+			t.Errorf("a second row with the same id: %v, want a twin", err)
+		}
+		_, err := s.write.ExecContext(t.Context(), `INSERT INTO item (id, organization_id, kind, external_id, name,
+			name_key, search, enabled, view_url, attributes, updated_at)
+			VALUES (1, 2, 'ALERT', 'a', 'a', 'a', 'a', TRUE, '', '{}', 0)`)
+		if !isOrphan(err) {
+			t.Errorf("an item of no organization: %v, want an orphan", err)
+		}
+	})
+}
+
+func TestASecondWriterOfTheFileIsAClash(t *testing.T) {
+	url := databases["SQLite"](t)
+	first, second := openStore(t, url), openStore(t, url)
+	if _, err := second.write.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := first.write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := second.write.BeginTx(t.Context(), nil); !isClash(err) {
+		t.Errorf("a second writer: %v, want a clash", err)
+	}
+}
+
+func TestRetryStopsWhenItMust(t *testing.T) {
+	clash := &pq.Error{Code: "40001"}
+	broken := errors.New("broken")
+	for name, tt := range map[string]struct {
+		errs []error
+		want error
+		runs int
+	}{
+		"success":           {[]error{nil}, nil, 1},
+		"a clash passes":    {[]error{clash, clash, nil}, nil, 3},
+		"other errors stay": {[]error{clash, broken, nil}, broken, 2},
+		"an end to it":      {[]error{clash, clash, clash, clash, clash, clash, clash, clash, nil}, clash, maxTries},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				runs := 0
+				err := retry(t.Context(), func() error { runs++; return tt.errs[runs-1] })
+				if !errors.Is(err, tt.want) || runs != tt.runs {
+					t.Errorf("got %v after %d runs, want %v after %d", err, runs, tt.want, tt.runs)
+				}
+			})
+		})
+	}
+	t.Run("the caller gives up", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
+			defer cancel()
+			runs := 0
+			if err := retry(ctx, func() error { runs++; return clash }); !errors.Is(err, clash) || runs != 1 {
+				t.Errorf("got %v after %d runs, want the clash after one", err, runs)
+			}
+		})
+	})
+}
