@@ -78,9 +78,6 @@ func (c Caller) checkOperator() error {
 	return nil
 }
 
-// inScope reports whether a Portal caller may report for org.
-func (c Caller) inScope(org OrgID) bool { return c.Scope == 0 || c.Scope == org }
-
 var (
 	errUnauthenticated = Errorf(Unauthenticated, "", "Sign in, or send an API key: \"Authorization: Bearer phk_…\".")
 	errNotFound        = Errorf(NotFound, "", "There is no such thing, or you may not see it.")

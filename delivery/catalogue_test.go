@@ -180,7 +180,8 @@ func TestDemoData(t *testing.T) {
 		}
 	}
 	if len(d.Organizations) != 3 || items != 76 || len(d.Webhooks) != 7 {
-		t.Errorf("%d organizations, %d items, %d webhooks; want 3, 76, 7", len(d.Organizations), items, len(d.Webhooks))
+		t.Errorf("%d organizations, %d items, %d webhooks; want 3, 76, 7", len(d.Organizations), items,
+			len(d.Webhooks))
 	}
 	if got := d.Webhooks[0].Slug; got != "itsm-tickets-critical-alerts" {
 		t.Errorf("slug = %q", got)

@@ -95,7 +95,9 @@ func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
 }
 
 // load returns the configuration that known still is, or else reads it anew.
-func (k *configCache) load(ctx context.Context, org OrgID, known *orgConfig, drops int64) (*orgConfig, error) {
+func (k *configCache) load(
+	ctx context.Context, org OrgID, known *orgConfig, drops int64,
+) (*orgConfig, error) {
 	checked := time.Now()
 	if known != nil {
 		found, err := k.store.OrganizationsByID(ctx, []OrgID{org})

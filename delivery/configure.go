@@ -59,7 +59,9 @@ type UpdatedWebhook struct {
 // CreateWebhook makes a webhook. It returns Errors for everything that is wrong
 // with the input, LimitExceeded when the organization has MaxWebhooks, and
 // Duplicate, with Twin, when another of its webhooks is configured the same.
-func (s *Service) CreateWebhook(ctx context.Context, c Caller, in CreateWebhookInput) (*CreatedWebhook, error) {
+func (s *Service) CreateWebhook(
+	ctx context.Context, c Caller, in CreateWebhookInput,
+) (*CreatedWebhook, error) {
 	org, err := s.Organization(ctx, c, in.OrganizationID)
 	if err != nil {
 		return nil, err
@@ -70,13 +72,16 @@ func (s *Service) CreateWebhook(ctx context.Context, c Caller, in CreateWebhookI
 	return s.create(ctx, *org, in, c.Name)
 }
 
-func (s *Service) create(ctx context.Context, org Organization, in CreateWebhookInput, by string) (*CreatedWebhook, error) {
+func (s *Service) create(
+	ctx context.Context, org Organization, in CreateWebhookInput, by string,
+) (*CreatedWebhook, error) {
 	config, err := s.configs.get(ctx, org.ID)
 	if err != nil {
 		return nil, err
 	}
 	if len(config.Webhooks) >= MaxWebhooks {
-		return nil, Errorf(LimitExceeded, "", "An organization has at most %d webhooks. Delete one first.", MaxWebhooks)
+		return nil, Errorf(LimitExceeded, "", "An organization has at most %d webhooks. Delete one first.",
+			MaxWebhooks)
 	}
 	d, err := s.compileDraft(ctx, org, in)
 	if err != nil {
@@ -125,7 +130,8 @@ func (s *Service) twin(ctx context.Context, org OrgID, err error) error {
 	}
 	twin, _ := errors.AsType[*Error](err)
 	name := "Another webhook"
-	if found, readErr := s.store.WebhooksByID(ctx, org, []WebhookID{twin.Twin}); readErr == nil && len(found) == 1 {
+	if found, readErr := s.store.WebhooksByID(ctx, org,
+		[]WebhookID{twin.Twin}); readErr == nil && len(found) == 1 {
 		name = fmt.Sprintf("The webhook “%s”", found[0].Name)
 	}
 	return &Error{Code: Duplicate, Twin: twin.Twin, Message: name +
@@ -159,7 +165,9 @@ func (s *Service) overlapWarnings(ctx context.Context, w *Webhook) []Warning {
 // before are not changed. It returns Errors for everything that is wrong with
 // the input, Conflict when somebody has changed the webhook since
 // ExpectedVersion, and Duplicate as CreateWebhook does.
-func (s *Service) UpdateWebhook(ctx context.Context, c Caller, in UpdateWebhookInput) (*UpdatedWebhook, error) {
+func (s *Service) UpdateWebhook(
+	ctx context.Context, c Caller, in UpdateWebhookInput,
+) (*UpdatedWebhook, error) {
 	w, err := s.configurable(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -183,7 +191,8 @@ func (s *Service) UpdateWebhook(ctx context.Context, c Caller, in UpdateWebhookI
 	if err := s.update(ctx, updated, in.ExpectedVersion); err != nil {
 		return nil, err
 	}
-	return &UpdatedWebhook{Webhook: &updated, Warnings: append(d.Warnings, s.overlapWarnings(ctx, &updated)...)}, nil
+	return &UpdatedWebhook{Webhook: &updated, Warnings: append(d.Warnings, s.overlapWarnings(ctx,
+		&updated)...)}, nil
 }
 
 // update stores a new version of w over the expected one.
@@ -201,7 +210,8 @@ func (s *Service) update(ctx context.Context, w Webhook, expected int) error {
 
 func changed(number int) error {
 	return Errorf(Conflict, "expectedVersion",
-		"Somebody else has changed the webhook; it is at version %d now. Load it again and repeat your change.", number)
+		"Somebody else has changed the webhook; it is at version %d now. Load it again and repeat your change.",
+		number)
 }
 
 // sameConfiguration reports whether two versions are configured alike.

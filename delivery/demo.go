@@ -137,7 +137,9 @@ func (s *Service) Seed(ctx context.Context, receiverBase string) error {
 	return nil
 }
 
-func (s *Service) seedWebhook(ctx context.Context, org Organization, w DemoWebhook, receiverBase string) error {
+func (s *Service) seedWebhook(
+	ctx context.Context, org Organization, w DemoWebhook, receiverBase string,
+) error {
 	status := w.Status
 	if info, ok := TypeInfoOf(w.Type); ok && info.ItemKind == OperationItem {
 		// The catalogue shows one of these disabled. Here both are enabled, so
@@ -150,7 +152,8 @@ func (s *Service) seedWebhook(ctx context.Context, org Organization, w DemoWebho
 		selection.ExternalIDs = w.Items
 	}
 	_, err := s.create(ctx, org, CreateWebhookInput{
-		Name: w.Name, Type: w.Type, TargetURL: receiverBase + "/echo/" + w.Slug, Selection: selection, Status: status,
+		Name: w.Name, Type: w.Type, TargetURL: receiverBase + "/echo/" + w.Slug, Selection: selection,
+		Status: status,
 	}, demoAuthor)
 	return err
 }

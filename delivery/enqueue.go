@@ -150,7 +150,7 @@ func (g *ingester) storeBatch(ctx context.Context, batch []*handover) {
 	for _, h := range batch {
 		h.stored, stored = stored[:len(h.units)], stored[len(h.units):]
 	}
-	g.dispatch(units, batch, reserved)
+	g.dispatch(batch, reserved)
 	g.s.metrics.ingestBatch(count(units), time.Since(began))
 	for _, h := range batch {
 		close(h.done)
@@ -197,7 +197,7 @@ func queued(deliveries []Delivery) int {
 
 // dispatch offers the fresh deliveries that are ours, gives back the room for
 // those that were not stored, and wakes the claims for the others.
-func (g *ingester) dispatch(units []Ingest, batch []*handover, reserved int) {
+func (g *ingester) dispatch(batch []*handover, reserved int) {
 	var jobs []Job
 	unowned := false
 	for _, h := range batch {

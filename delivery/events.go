@@ -3,7 +3,9 @@ package delivery
 import "context"
 
 // Events lists an organization's events, the newest first.
-func (s *Service) Events(ctx context.Context, c Caller, org OrgID, f EventFilter, p Page) (Slice[Event], error) {
+func (s *Service) Events(
+	ctx context.Context, c Caller, org OrgID, f EventFilter, p Page,
+) (Slice[Event], error) {
 	if err := c.checkRead(org); err != nil {
 		return Slice[Event]{}, err
 	}

@@ -177,7 +177,10 @@ func TestResultOfTheWhole(t *testing.T) {
 
 func TestCompleteReportCountsEarlierDevices(t *testing.T) {
 	r := operationOn(2)
-	earlier := []deviceResult{{"ws-1", "WS 1", ResultError}, {"ws-9", "WS 9", ResultTimeout}, {"ws-9", "WS 9", ResultError}}
+	earlier := []deviceResult{{"ws-1", "WS 1", ResultError}, {"ws-9", "WS 9", ResultTimeout}, {
+		"ws-9", "WS 9",
+		ResultError,
+	}}
 	v := variablesOf(t, expand(testOrg, &r, testNow, earlier)[0])
 	for name, want := range map[string]any{
 		"workspaces_count": 3.0, "workspaces_completed": 2.0, "workspaces_timeout": 1.0, "workspaces_error": 0.0,
@@ -223,7 +226,10 @@ func TestGroups(t *testing.T) {
 		return expand(testOrg, &r, testNow, nil)[0].Group
 	}
 	first := group(func(*Report) {})
-	if again := group(func(r *Report) { r.SourceEventID, r.ActiveAlert.Alert.Start = "s-2", testNow.Add(1) }); again != first {
+	if again := group(func(r *Report) {
+		r.SourceEventID, r.ActiveAlert.Alert.Start = "s-2",
+			testNow.Add(1)
+	}); again != first {
 		t.Error("an alert's repeat has another group")
 	}
 	for name, other := range map[string]GroupID{
@@ -272,7 +278,10 @@ func TestFormatTime(t *testing.T) {
 }
 
 func TestVariablesAreValidJSONWhateverIsReported(t *testing.T) {
-	for _, text := range []string{"", `"\`, "\x00\x01\x1f\x7f", "\xff\xfe", "a\tb\r\n", "é😀\u2028", "\xed\xa0\x80"} {
+	for _, text := range []string{
+		"", `"\`, "\x00\x01\x1f\x7f", "\xff\xfe", "a\tb\r\n", "é😀\u2028",
+		"\xed\xa0\x80",
+	} {
 		var v variables
 		v.text("b", text)
 		v.number("a", 1)

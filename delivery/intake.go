@@ -87,7 +87,8 @@ func (s *Service) storePieces(ctx context.Context, pieces []piece) error {
 		pieces = stale
 	}
 	return Errorf(Unavailable, "",
-		"The organization's webhooks are being changed all the time. Send the events again: nothing is stored twice.")
+		"The organization's webhooks are being changed all the time. "+
+			"Send the events again: nothing is stored twice.")
 }
 
 // ended turns the end of the caller's patience into an answer.

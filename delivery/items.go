@@ -106,7 +106,10 @@ func (s *Service) SyncItems(ctx context.Context, c Caller, in SyncItemsInput) (S
 	if err != nil {
 		return SyncCounts{}, err
 	}
-	intakes := []intake{{report: &Report{OrganizationID: in.OrganizationID, OrganizationName: in.OrganizationName}}}
+	intakes := []intake{{report: &Report{
+		OrganizationID:   in.OrganizationID,
+		OrganizationName: in.OrganizationName,
+	}}}
 	if err := s.locate(ctx, c, intakes); err != nil {
 		return SyncCounts{}, err
 	}

@@ -136,12 +136,16 @@ func (s *Service) discard(ctx context.Context) error {
 
 // disableFailing disables webhooks that have failed for too long.
 func (s *Service) disableFailing(ctx context.Context) error {
-	failing, err := s.store.FailingWebhooks(ctx, time.Now().UTC().Add(-s.opts.FailingLimit))
+	since := time.Now().UTC().Add(-s.opts.FailingLimit)
+	failing, err := s.store.FailingWebhooks(ctx, since)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, w := range failing {
+		if w.Version.CreatedAt.After(since) {
+			continue // somebody has mended it or enabled it again: it gets as long anew
+		}
 		failed = errors.Join(failed, s.disable(ctx, w.Org, w.ID, DisabledAsFailing, ""))
 	}
 	return failed

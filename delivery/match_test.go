@@ -29,11 +29,17 @@ func TestMatch(t *testing.T) {
 		"the zero selection": {version(func(v *WebhookVersion) { v.Selection = Selection{} }), ItemNotSelected},
 		"another type":       {version(func(v *WebhookVersion) { v.Type = ObjectCreated }), OtherEventType},
 		"disabled":           {version(func(v *WebhookVersion) { v.Listening = false }), WasDisabled},
-		"made later":         {version(func(v *WebhookVersion) { v.CreatedAt = at.Add(time.Millisecond) }), CreatedLater},
+		"made later": {
+			version(func(v *WebhookVersion) { v.CreatedAt = at.Add(time.Millisecond) }),
+			CreatedLater,
+		},
 		"deleted before": {
 			version(func(v *WebhookVersion) { v.Deleted, v.EndedAt = true, at.Add(-1) }), WasDeleted,
 		},
-		"deleted afterwards": {version(func(v *WebhookVersion) { v.Deleted, v.EndedAt = true, at.Add(1) }), Matched},
+		"deleted afterwards": {
+			version(func(v *WebhookVersion) { v.Deleted, v.EndedAt = true, at.Add(1) }),
+			Matched,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := explain(&tt.version, &e); got != tt.want {

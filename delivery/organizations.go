@@ -30,7 +30,8 @@ func (s *Service) Organization(ctx context.Context, c Caller, ref string) (*Orga
 func (s *Service) findOrganization(ctx context.Context, c Caller, ref string) (Organization, error) {
 	if ref == "" {
 		if len(c.Grants) != 1 || c.Operator {
-			return Organization{}, Errorf(Required, "organizationId", "Say which organization: its id, or Portal's id of it.")
+			return Organization{}, Errorf(Required, "organizationId",
+				"Say which organization: its id, or Portal's id of it.")
 		}
 		for id := range c.Grants {
 			return s.storedOrganization(ctx, id)
@@ -64,7 +65,9 @@ func (s *Service) storedOrganization(ctx context.Context, id OrgID) (Organizatio
 
 // Organizations lists, by name, the organizations that the caller may see and
 // whose name or id contains search.
-func (s *Service) Organizations(ctx context.Context, c Caller, search string, p Page) (Slice[Organization], error) {
+func (s *Service) Organizations(
+	ctx context.Context, c Caller, search string, p Page,
+) (Slice[Organization], error) {
 	if !c.Known() {
 		return Slice[Organization]{}, errUnauthenticated
 	}

@@ -72,7 +72,9 @@ func missing(field string, err error) error {
 }
 
 // previewed returns a recorded event of the organization and type, or a sample.
-func (s *Service) previewed(ctx context.Context, c Caller, org Organization, t EventType, id EventID) (*Event, error) {
+func (s *Service) previewed(
+	ctx context.Context, c Caller, org Organization, t EventType, id EventID,
+) (*Event, error) {
 	if id == 0 {
 		e := sampleEvent(t, org, time.Now())
 		return &e, nil

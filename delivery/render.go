@@ -61,7 +61,9 @@ func (k *templateCache) get(ctx context.Context, id VersionID) (*compiled, error
 // render appends the message of e by the version v to dst. D is the id that
 // #delivery_id shows. It returns template.ErrTooLarge for a message over the
 // limit. The same arguments give the same bytes, always.
-func (s *Service) render(ctx context.Context, dst []byte, e *Event, v VersionID, d DeliveryID) ([]byte, error) {
+func (s *Service) render(
+	ctx context.Context, dst []byte, e *Event, v VersionID, d DeliveryID,
+) ([]byte, error) {
 	c, err := s.templates.get(ctx, v)
 	if err != nil {
 		return dst, err
@@ -80,7 +82,10 @@ func (c *compiled) message(dst []byte, e *Event, d DeliveryID) ([]byte, error) {
 	texts = append(texts, template.Text{Name: varEventTypeID, Text: string(e.Type)})
 	if e.ID != 0 {
 		texts = append(texts,
-			template.Text{Name: varEventID, Text: e.ID.String()}, template.Text{Name: varGroupID, Text: string(e.Group)})
+			template.Text{Name: varEventID, Text: e.ID.String()}, template.Text{
+				Name: varGroupID,
+				Text: string(e.Group),
+			})
 	}
 	if c.webhook != "" {
 		texts = append(texts, template.Text{Name: varWebhookID, Text: c.webhook})

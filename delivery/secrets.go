@@ -27,7 +27,8 @@ func (s *Service) RotateWebhookSecret(
 		return nil, err
 	}
 	if keepOld < 0 || keepOld > MaxKeepOld {
-		return nil, Errorf(Invalid, "keepOldHours", "The old secret can be kept for 0 to %d hours.", MaxKeepOld/time.Hour)
+		return nil, Errorf(Invalid, "keepOldHours", "The old secret can be kept for 0 to %d hours.",
+			MaxKeepOld/time.Hour)
 	}
 	at := now()
 	sealed, text, err := s.newSecret(w.Org, w.ID, at)
@@ -38,7 +39,8 @@ func (s *Service) RotateWebhookSecret(
 	w.UpdatedAt, w.UpdatedBy = at, c.Name
 	if err := s.store.SetSecrets(ctx, w.Org, w.ID, w.Secrets, at, c.Name); err != nil {
 		if CodeOf(err) == Conflict {
-			return nil, Errorf(Conflict, "", "Somebody else has just made a new secret. Look at it before you make another.")
+			return nil, Errorf(Conflict, "",
+				"Somebody else has just made a new secret. Look at it before you make another.")
 		}
 		return nil, err
 	}

@@ -107,7 +107,8 @@ func validateReport(r *Report) Errors {
 	}
 	switch {
 	case payloads != 1:
-		c.fail(Invalid, "event", "Give exactly one of activeAlert, microserviceExecution, objectChange and operation.")
+		c.fail(Invalid, "event",
+			"Give exactly one of activeAlert, microserviceExecution, objectChange and operation.")
 	case r.ActiveAlert != nil:
 		c.alert(r.ActiveAlert)
 	case r.MicroserviceExecution != nil:
@@ -214,7 +215,8 @@ func (c *checker) operation(r *OperationReport) {
 // there with the same words, or nobody could say what happened on it.
 func (c *checker) executions(path string, list []WorkspaceExecution) {
 	if len(list) > MaxWorkspaces {
-		c.fail(LimitExceeded, path, "List at most %d devices in one report, and the others in another.", MaxWorkspaces)
+		c.fail(LimitExceeded, path, "List at most %d devices in one report, and the others in another.",
+			MaxWorkspaces)
 		return
 	}
 	seen := make(map[string]int, len(list))

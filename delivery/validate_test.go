@@ -37,19 +37,43 @@ func TestValidateReport(t *testing.T) {
 		field  string // "" when the report is fine
 		code   Code
 	}{
-		"an alert":                     {alert(func(*Report) {}), "", ""},
-		"an operation":                 {operation(func(*OperationReport) {}), "", ""},
-		"an object's change":           {object(func(*ObjectReport) {}), "", ""},
-		"a microservice":               {microservice(func(*MicroserviceReport) {}), "", ""},
-		"no organization":              {alert(func(r *Report) { r.OrganizationID = "" }), "organizationId", Required},
-		"no source id":                 {alert(func(r *Report) { r.SourceEventID = "" }), "sourceEventId", Required},
-		"a long id":                    {alert(func(r *Report) { r.SourceEventID = long }), "sourceEventId", Invalid},
-		"256 characters are not bytes": {alert(func(r *Report) { r.SourceEventID = strings.Repeat("é", 256) }), "", ""},
-		"a line break in an id":        {alert(func(r *Report) { r.SourceEventID = "a\nb" }), "sourceEventId", Invalid},
-		"NUL in an id":                 {alert(func(r *Report) { r.SourceEventID = "a\x00" }), "sourceEventId", Invalid},
-		"bad UTF-8 in an id":           {alert(func(r *Report) { r.SourceEventID = "a\xff" }), "sourceEventId", Invalid},
-		"no payload":                   {alert(func(r *Report) { r.ActiveAlert = nil }), "event", Invalid},
-		"two payloads":                 {alert(func(r *Report) { r.ObjectChange = &ObjectReport{} }), "event", Invalid},
+		"an alert":           {alert(func(*Report) {}), "", ""},
+		"an operation":       {operation(func(*OperationReport) {}), "", ""},
+		"an object's change": {object(func(*ObjectReport) {}), "", ""},
+		"a microservice":     {microservice(func(*MicroserviceReport) {}), "", ""},
+		"no organization": {
+			alert(func(r *Report) { r.OrganizationID = "" }), "organizationId",
+			Required,
+		},
+		"no source id": {
+			alert(func(r *Report) { r.SourceEventID = "" }), "sourceEventId",
+			Required,
+		},
+		"a long id": {
+			alert(func(r *Report) { r.SourceEventID = long }), "sourceEventId",
+			Invalid,
+		},
+		"256 characters are not bytes": {
+			alert(func(r *Report) { r.SourceEventID = strings.Repeat("é", 256) }), "",
+			"",
+		},
+		"a line break in an id": {
+			alert(func(r *Report) { r.SourceEventID = "a\nb" }), "sourceEventId",
+			Invalid,
+		},
+		"NUL in an id": {
+			alert(func(r *Report) { r.SourceEventID = "a\x00" }), "sourceEventId",
+			Invalid,
+		},
+		"bad UTF-8 in an id": {
+			alert(func(r *Report) { r.SourceEventID = "a\xff" }), "sourceEventId",
+			Invalid,
+		},
+		"no payload": {alert(func(r *Report) { r.ActiveAlert = nil }), "event", Invalid},
+		"two payloads": {
+			alert(func(r *Report) { r.ObjectChange = &ObjectReport{} }), "event",
+			Invalid,
+		},
 		"a long name": {
 			alert(func(r *Report) { r.ActiveAlert.Alert.Name = strings.Repeat("x", 1001) }),
 			"event.activeAlert.alert.name", Invalid,
@@ -62,14 +86,16 @@ func TestValidateReport(t *testing.T) {
 			"event.activeAlert.alert.information", Invalid,
 		},
 		"no alert start": {
-			alert(func(r *Report) { r.ActiveAlert.Alert.Start = time.Time{} }), "event.activeAlert.alert.start", Required,
+			alert(func(r *Report) { r.ActiveAlert.Alert.Start = time.Time{} }), "event.activeAlert.alert.start",
+			Required,
 		},
 		"a year that RFC 3339 can't write": {
 			alert(func(r *Report) { r.ActiveAlert.Alert.Start = testNow.AddDate(8000, 0, 0) }),
 			"event.activeAlert.alert.start", Invalid,
 		},
 		"an unknown severity": {
-			alert(func(r *Report) { r.ActiveAlert.Alert.Severity = "Critical" }), "event.activeAlert.alert.severity", Invalid,
+			alert(func(r *Report) { r.ActiveAlert.Alert.Severity = "Critical" }), "event.activeAlert.alert.severity",
+			Invalid,
 		},
 		"a link that runs code": {
 			alert(func(r *Report) { r.ActiveAlert.Alert.ViewURL = "javascript:alert(1)" }),
@@ -93,7 +119,10 @@ func TestValidateReport(t *testing.T) {
 			operation(func(o *OperationReport) { o.Workspaces[1].Result = "" }),
 			"event.operation.workspaces.1.result", Invalid,
 		},
-		"an unknown result": {operation(func(o *OperationReport) { o.Result = "DONE" }), "event.operation.result", Invalid},
+		"an unknown result": {
+			operation(func(o *OperationReport) { o.Result = "DONE" }), "event.operation.result",
+			Invalid,
+		},
 		"a microservice without an id": {
 			operation(func(o *OperationReport) { o.Microservice = &ReportedItem{} }),
 			"event.operation.microservice.id", Required,
@@ -120,10 +149,19 @@ func TestValidateReport(t *testing.T) {
 			microservice(func(m *MicroserviceReport) { m.Workspaces = nil }),
 			"event.microserviceExecution.workspaces", Required,
 		},
-		"an unknown action":   {object(func(o *ObjectReport) { o.Action = "RENAMED" }), "event.objectChange.action", Invalid},
-		"no object type":      {object(func(o *ObjectReport) { o.TypeID = "" }), "event.objectChange.object.typeId", Required},
-		"a nameless user":     {object(func(o *ObjectReport) { o.User = ReportedUser{} }), "", ""},
-		"too many properties": {object(func(o *ObjectReport) { o.Changes = make([]FieldChange, 1001) }), "event.objectChange.object.changes", LimitExceeded},
+		"an unknown action": {
+			object(func(o *ObjectReport) { o.Action = "RENAMED" }),
+			"event.objectChange.action", Invalid,
+		},
+		"no object type": {
+			object(func(o *ObjectReport) { o.TypeID = "" }),
+			"event.objectChange.object.typeId", Required,
+		},
+		"a nameless user": {object(func(o *ObjectReport) { o.User = ReportedUser{} }), "", ""},
+		"too many properties": {
+			object(func(o *ObjectReport) { o.Changes = make([]FieldChange, 1001) }),
+			"event.objectChange.object.changes", LimitExceeded,
+		},
 		"a property's name too long": {
 			object(func(o *ObjectReport) { o.Changes = []FieldChange{{}, {Property: strings.Repeat("x", 1001)}} }),
 			"event.objectChange.object.changes.1.property", Invalid,

@@ -75,7 +75,8 @@ func (c *checker) headerName(field, name string) {
 	case name == "":
 		c.fail(Required, field, "Give the header a name.")
 	case strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }):
-		c.fail(HeaderForbidden, field, "A header's name has letters, digits and - _ . ! # $ %% & ' * + ^ ` | ~ only.")
+		c.fail(HeaderForbidden, field,
+			"A header's name has letters, digits and - _ . ! # $ %% & ' * + ^ ` | ~ only.")
 	case strings.HasPrefix(lower, "webhook-"):
 		c.fail(HeaderForbidden, field, "Names that start with webhook- are for the signature. Use another name.")
 	case forbiddenHeaders[http.CanonicalHeaderKey(name)] || strings.HasPrefix(lower, "proxy-"):

@@ -211,7 +211,8 @@ func (c *checker) schedule(seconds []int) Schedule {
 func (c *checker) timeZone(field, name string) string {
 	// Local is where the server happens to be.
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		c.fail(Invalid, field, `There is no such time zone. Use a name such as "Europe/Madrid", or leave it empty for UTC.`)
+		c.fail(Invalid, field,
+			`There is no such time zone. Use a name such as "Europe/Madrid", or leave it empty for UTC.`)
 	}
 	return name
 }

@@ -18,7 +18,9 @@ type SetStatusInput struct {
 // pending or, with Hold, keeps it and further events back; enabling sends what
 // was kept back or, with DropHeld, cancels it. It returns Conflict when
 // somebody has changed the webhook since ExpectedVersion.
-func (s *Service) SetWebhookStatus(ctx context.Context, c Caller, in SetStatusInput) (*UpdatedWebhook, error) {
+func (s *Service) SetWebhookStatus(
+	ctx context.Context, c Caller, in SetStatusInput,
+) (*UpdatedWebhook, error) {
 	if err := checkStatus(in); err != nil {
 		return nil, err
 	}

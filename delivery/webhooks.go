@@ -66,7 +66,9 @@ func (s *Service) configurable(ctx context.Context, c Caller, id WebhookID) (*We
 }
 
 // WebhookVersions lists a webhook's versions, the newest first.
-func (s *Service) WebhookVersions(ctx context.Context, c Caller, id WebhookID, p Page) (Slice[WebhookVersion], error) {
+func (s *Service) WebhookVersions(
+	ctx context.Context, c Caller, id WebhookID, p Page,
+) (Slice[WebhookVersion], error) {
 	found, err := s.WebhooksByID(ctx, c, []WebhookID{id})
 	if err != nil {
 		return Slice[WebhookVersion]{}, err
@@ -118,7 +120,9 @@ func (c *orgConfig) overlapsOf(id WebhookID, v *WebhookVersion) []*Webhook {
 
 // WebhookHealth returns how each webhook's target has behaved, nil for those
 // that the caller may not see.
-func (s *Service) WebhookHealth(ctx context.Context, c Caller, webhooks []*Webhook) ([]*WebhookHealth, error) {
+func (s *Service) WebhookHealth(
+	ctx context.Context, c Caller, webhooks []*Webhook,
+) ([]*WebhookHealth, error) {
 	ids := distinctOf(webhooks, func(w *Webhook) (WebhookID, bool) {
 		if w == nil || c.checkRead(w.Org) != nil {
 			return 0, false

@@ -108,10 +108,11 @@ func parseKey(line string) (Key, error) {
 
 func checkID(id string) error {
 	valid := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.",
+			r)
 	}
 	if id == "" || len(id) > maxID || strings.ContainsFunc(id, func(r rune) bool { return !valid(r) }) {
-		return fmt.Errorf("a key's id has 1 to %d letters, digits and - _ .", maxID)
+		return fmt.Errorf("a key's id has 1 to %d letters, digits, dashes, underscores and dots", maxID)
 	}
 	return nil
 }

@@ -1,0 +1,106 @@
+package delivery
+
+import (
+	"testing"
+)
+
+func TestSetWebhookStatus(t *testing.T) {
+	c := newConfiguring(t)
+	taking(t, c.Service)
+	w := c.create(t, func(in *CreateWebhookInput) { in.Selection = SelectionInput{All: true} }).Webhook
+	set := func(in SetStatusInput) *Webhook {
+		t.Helper()
+		in.ID = w.ID
+		got, err := c.SetWebhookStatus(t.Context(), c.admin, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Webhook
+	}
+	counts := func() (held, canceled, pending int) {
+		c.store.change(func() {
+			for _, row := range c.store.queue {
+				switch {
+				case row.cancel:
+					canceled++
+				case row.held:
+					held++
+				default:
+					pending++
+				}
+			}
+		})
+		return held, canceled, pending
+	}
+	check := func(what string, held, canceled, pending int) {
+		t.Helper()
+		if h, x, p := counts(); h != held || x != canceled || p != pending {
+			t.Errorf("%s: %d held, %d canceled, %d pending; want %d, %d, %d", what, h, x, p, held, canceled, pending)
+		}
+	}
+	holding := set(SetStatusInput{Status: Disabled, Hold: true})
+	if !holding.Holding || !holding.Version.Listening || holding.DisabledReason != DisabledByAdmin {
+		t.Errorf("holding = %+v", holding)
+	}
+	take(t, c.Service, alertReport("s-1"))
+	check("while holding", 1, 0, 0)
+	enabled := set(SetStatusInput{Status: Enabled})
+	if enabled.DisabledReason != "" || !enabled.DisabledAt.IsZero() || enabled.Version.Number != 3 {
+		t.Errorf("enabled = %+v", enabled)
+	}
+	check("released", 0, 0, 1)
+	disabled := set(SetStatusInput{Status: Disabled})
+	if disabled.Version.Listening || disabled.DisabledAt.IsZero() {
+		t.Errorf("disabled = %+v", disabled)
+	}
+	check("disabled without hold", 0, 1, 0)
+	if got := take(t, c.Service, alertReport("s-2")); got.Deliveries != 0 {
+		t.Errorf("a disabled webhook took an event: %+v", got)
+	}
+	if again := set(SetStatusInput{Status: Disabled}); again.Version.Number != disabled.Version.Number {
+		t.Error("the same status makes a version")
+	}
+	set(SetStatusInput{Status: Disabled, Hold: true})
+	take(t, c.Service, alertReport("s-3"))
+	set(SetStatusInput{Status: Enabled, DropHeld: true})
+	check("dropped", 0, 2, 0)
+}
+
+func TestSetWebhookStatusRefuses(t *testing.T) {
+	c := newConfiguring(t)
+	w := c.create(t, same).Webhook
+	for name, tt := range map[string]struct {
+		in   SetStatusInput
+		want Code
+	}{
+		"an unknown status":       {SetStatusInput{ID: w.ID, Status: "ON"}, Invalid},
+		"hold when enabled":       {SetStatusInput{ID: w.ID, Status: Enabled, Hold: true}, Invalid},
+		"drop held when disabled": {SetStatusInput{ID: w.ID, Status: Disabled, DropHeld: true}, Invalid},
+		"another version":         {SetStatusInput{ID: w.ID, Status: Disabled, ExpectedVersion: 9}, Conflict},
+		"no such webhook":         {SetStatusInput{ID: 1, Status: Disabled}, NotFound},
+	} {
+		if _, err := c.SetWebhookStatus(t.Context(), c.admin, tt.in); CodeOf(err) != tt.want {
+			t.Errorf("%s: %v, want %s", name, err, tt.want)
+		}
+	}
+}
+
+func TestDeletedWebhooksStayReadable(t *testing.T) {
+	c := newConfiguring(t)
+	w := c.create(t, same).Webhook
+	if err := c.DeleteWebhook(t.Context(), c.admin, w.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeleteWebhook(t.Context(), c.admin, w.ID); CodeOf(err) != NotFound {
+		t.Errorf("deleted twice: %v", err)
+	}
+	found, err := c.WebhooksByID(t.Context(), c.admin, []WebhookID{w.ID})
+	if err != nil || found[0] == nil || !found[0].Version.Deleted {
+		t.Errorf("found %v, %v", found, err)
+	}
+	target, err := c.target(t.Context(), w.Org, w.ID)
+	if err != nil || !target.Deleted {
+		t.Errorf("target = %+v, %v", target, err)
+	}
+	c.create(t, same) // its configuration is free again
+}
