@@ -37,10 +37,6 @@ type app struct {
 	dev      *development // nil in production
 }
 
-// How long this process's slot stays its own without a heartbeat. The service
-// beats every third of that.
-const slotLease = 6 * time.Second
-
 // Run serves until ctx ends, then finishes what was begun.
 func (c *serveCmd) Run(ctx context.Context, t terminal) error {
 	if err := c.check(); err != nil {
@@ -82,7 +78,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 		return nil, fmt.Errorf("prepare the database: %w", err)
 	}
 	host, _ := os.Hostname()
-	if a.owner, err = a.store.Join(ctx, fmt.Sprintf("%s:%d", host, os.Getpid()), slotLease); err != nil {
+	if a.owner, err = a.store.Join(ctx, fmt.Sprintf("%s:%d", host, os.Getpid()), delivery.SlotTTL); err != nil {
 		return nil, fmt.Errorf("take a slot among the servers of this database: %w", err)
 	}
 	a.service = delivery.New(a.store, a.serviceOptions(keyring))

@@ -50,7 +50,7 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 	if _, err := store.Migrate(ctx); err != nil {
 		return "", err
 	}
-	owner, err := store.Join(ctx, "portalhooks key create", slotLease)
+	owner, err := store.Join(ctx, "portalhooks key create", delivery.SlotTTL)
 	if err != nil {
 		return "", fmt.Errorf("take a slot among the servers of this database: %w", err)
 	}

@@ -3626,7 +3626,7 @@ type SystemStatus {
   busyWorkers: Int!
   "The servers that share the database, this one included."
   replicas: [Replica!]!
-  "The kind of database: sqlite or postgres."
+  "How the database is: ` + "`" + `ok` + "`" + `, or what is wrong with it."
   database: String!
   "This server's version."
   version: String!

@@ -541,7 +541,7 @@ type SystemStatus struct {
 	BusyWorkers int32 `json:"busyWorkers"`
 	// The servers that share the database, this one included.
 	Replicas []*Replica `json:"replicas"`
-	// The kind of database: sqlite or postgres.
+	// How the database is: `ok`, or what is wrong with it.
 	Database string `json:"database"`
 	// This server's version.
 	Version string `json:"version"`
