@@ -22,6 +22,7 @@ func (a *app) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", a.serveReady)
 	mux.HandleFunc("GET /{$}", a.serveIndex)
+	mux.HandleFunc("GET /index.css", serveStyle)
 	if a.dev != nil {
 		mux.Handle("/dev/sign-in", a.dev.sessions)
 		mux.Handle("/dev/receiver/", http.StripPrefix("/dev/receiver", a.dev.receiver))
@@ -79,6 +80,14 @@ func serveSchema(w http.ResponseWriter, _ *http.Request) {
 var indexText string
 
 var indexPage = template.Must(template.New("index").Parse(indexText))
+
+//go:embed index.css
+var indexStyle []byte
+
+func serveStyle(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = w.Write(indexStyle)
+}
 
 // serveIndex tells a person in a browser what this server is.
 func (a *app) serveIndex(w http.ResponseWriter, r *http.Request) {
