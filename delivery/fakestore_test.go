@@ -37,6 +37,7 @@ type fakeStore struct {
 	dead     map[Owner]bool            // processes that are cut off from the store
 	claims   []int                     // perWebhook of each Claim
 	notified int
+	told     chan struct{} // gets a value when Notify was called
 }
 
 type eventKey struct {
@@ -62,7 +63,7 @@ func newFakeStore() *fakeStore {
 		webhooks: make(map[WebhookID]*Webhook), health: make(map[WebhookID]WebhookHealth),
 		events: make(map[EventID]Event), keys: make(map[eventKey]Stored), queue: make(map[DeliveryID]*fakeRow),
 		apiKeys: make(map[KeyID]APIKey), members: make(map[int]*fakeMember),
-		took: make(map[string]time.Duration), calls: make(map[string]int), dead: make(map[Owner]bool), wake: make(chan struct{}, 1),
+		took: make(map[string]time.Duration), calls: make(map[string]int), dead: make(map[Owner]bool), wake: make(chan struct{}, 1), told: make(chan struct{}, 1),
 	}
 }
 
@@ -439,7 +440,13 @@ func (f *fakeStore) Discard(ctx context.Context, t time.Time) (more bool, err er
 
 func (f *fakeStore) Wake() <-chan struct{} { return f.wake }
 
-func (f *fakeStore) Notify() { f.change(func() { f.notified++ }) }
+func (f *fakeStore) Notify() {
+	f.change(func() { f.notified++ })
+	select {
+	case f.told <- struct{}{}:
+	default:
+	}
+}
 
 func (f *fakeStore) Ping(ctx context.Context) error {
 	leave, err := f.enter(ctx, "Ping")

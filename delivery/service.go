@@ -112,6 +112,9 @@ const releaseTime = 5 * time.Second
 func (s *Service) Run(ctx context.Context) error {
 	defer s.client.Close()
 	if err := s.takeBack(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
 		return err
 	}
 	// Each stage outlives the one that feeds it, so that nothing is taken over

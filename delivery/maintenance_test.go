@@ -1,0 +1,196 @@
+package delivery
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAWebhookThatOnlyFailsIsDisabled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{FailingLimit: 2 * time.Hour, Poll: time.Minute}, answers{badURL: status(500)})
+		bad, good := r.webhook(badURL), r.webhook(okURL)
+		r.start()
+		for range 10 {
+			r.ingest(1, bad, good)
+			time.Sleep(10 * time.Minute)
+		}
+		if w := r.current(bad.ID); w.Status != Enabled {
+			t.Fatal("disabled before the limit")
+		}
+		r.ingest(1, bad)
+		time.Sleep(40 * time.Minute)
+		if w := r.current(bad.ID); w.Status != Disabled || w.DisabledReason != DisabledAsFailing {
+			t.Errorf("webhook %+v, want it disabled as failing", w)
+		}
+		if w := r.current(good.ID); w.Status != Enabled {
+			t.Error("a webhook that works was disabled")
+		}
+		time.Sleep(2 * time.Minute)
+		if n := r.states()[Canceled]; n == 0 {
+			t.Error("what was pending was not canceled")
+		}
+	})
+}
+
+// A target that works or fails all the time costs few writes; one that changes
+// its mind is told of soon.
+func TestHealthIsWrittenSparingly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var down bool
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL)
+		r.startPart(r.dispatcher.Run, r.settler.Run, r.health.Run)
+		writes := func() (n int) {
+			r.store.change(func() { n = r.store.calls["RecordHealth"] })
+			return n
+		}
+		for range 300 {
+			r.queued(5, w)
+			r.dispatcher.Wake()
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := writes(); n > 4 {
+			t.Errorf("%d writes in 30 s of success, want one each 10 s", n)
+		}
+		r.health.mu.Lock()
+		urgent := r.health.note(w.ID, &Attempt{StartedAt: time.Now(), Outcome: "TIMEOUT"})
+		r.health.mu.Unlock()
+		down = urgent
+		if !down {
+			t.Error("the first failure is not urgent")
+		}
+		r.health.hurry()
+		time.Sleep(1100 * time.Millisecond)
+		r.store.change(func() {
+			if h := r.store.health[w.ID]; h.FailingSince.IsZero() || h.LastSuccessAt.IsZero() {
+				t.Errorf("health %+v, want it to be failing since now", h)
+			}
+		})
+	})
+}
+
+func TestHealthSurvivesTheDatabase(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL)
+		r.start()
+		r.store.change(func() {
+			r.store.fail = func(method string) error {
+				if method == "RecordHealth" {
+					return errors.New("connection refused")
+				}
+				return nil
+			}
+		})
+		r.ingest(1, w)
+		time.Sleep(time.Minute)
+		r.store.change(func() { r.store.fail = nil })
+		time.Sleep(11 * time.Second)
+		r.store.change(func() {
+			if h := r.store.health[w.ID]; h.LastSuccessAt.IsZero() {
+				t.Errorf("health %+v, want the success from before", h)
+			}
+		})
+	})
+}
+
+func TestOldEntriesAreDiscardedInPortions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Retention: time.Hour, Poll: time.Minute}, nil)
+		w := r.webhook(okURL)
+		r.start()
+		r.ingest(95, w)
+		time.Sleep(30 * time.Minute)
+		r.wantStates(map[State]int{Delivered: 95})
+		time.Sleep(45 * time.Minute)
+		r.wantStates(map[State]int{})
+		r.store.change(func() {
+			if r.store.calls["Prepare"] < 2 {
+				t.Error("partitions are not prepared every hour")
+			}
+		})
+	})
+}
+
+func TestExpiredSecretsAreRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Poll: time.Minute}, nil)
+		soon, past := now().Add(90*time.Minute), now().Add(-time.Minute)
+		w := r.webhook(okURL, func(w *Webhook) {
+			current := w.Secrets[0]
+			w.Secrets = []SealedSecret{current, {Hint: "soon", ExpiresAt: soon}, {Hint: "past", ExpiresAt: past}}
+		})
+		hints := func() []string {
+			var hints []string
+			for _, secret := range r.current(w.ID).Secrets[1:] {
+				hints = append(hints, secret.Hint)
+			}
+			return hints
+		}
+		r.start()
+		synctest.Wait()
+		if got := hints(); !slices.Equal(got, []string{"soon"}) {
+			t.Errorf("old secrets %v, want the one that still signs", got)
+		}
+		time.Sleep(150 * time.Minute)
+		if got := hints(); len(got) != 0 {
+			t.Errorf("old secrets %v, want none", got)
+		}
+	})
+}
+
+// A rotation between reading and writing is not undone.
+func TestRemovingSecretsUndoesNoRotation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL, func(w *Webhook) {
+			w.Secrets = append(w.Secrets, SealedSecret{ExpiresAt: now().Add(-time.Minute)})
+		})
+		time.Sleep(time.Second)
+		fresh, _, err := r.newSecret(w.Org, w.ID, now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.store.fail = func(method string) error {
+			if method == "SetSecrets" { // somebody rotates at this very moment
+				r.store.webhooks[w.ID].Secrets = []SealedSecret{fresh}
+			}
+			return nil
+		}
+		if err := r.dropSecrets(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.current(w.ID).Secrets; len(got) != 1 || !got[0].CreatedAt.Equal(fresh.CreatedAt) {
+			t.Errorf("secrets %+v, want the fresh one", got)
+		}
+	})
+}
+
+func TestSystemStatus(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Version: "9"}, answers{hangURL: slow(10 * time.Second)})
+		w := r.webhook(hangURL)
+		r.start()
+		r.ingest(3, w)
+		time.Sleep(time.Second)
+		got, err := r.SystemStatus(t.Context(), operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Busy != 3 || got.Workers != 64 || got.Queue.Leased != 3 || len(got.Members) != 1 ||
+			got.Database != "ok" || got.Version != "9" {
+			t.Errorf("status %+v", got)
+		}
+		if _, err := r.SystemStatus(t.Context(), admin); CodeOf(err) != Forbidden {
+			t.Errorf("an admin asks: %v, want FORBIDDEN", err)
+		}
+		r.store.change(func() { r.store.down = errors.New("connection refused") })
+		if got, err = r.SystemStatus(t.Context(), operator); err != nil || got.Database == "ok" {
+			t.Errorf("without a database: %+v, %v", got, err)
+		}
+		r.store.change(func() { r.store.down = nil })
+	})
+}
