@@ -27,6 +27,15 @@ func identityOf(ctx context.Context) identity {
 // callerOf returns who is calling; the zero Caller is nobody.
 func callerOf(ctx context.Context) delivery.Caller { return identityOf(ctx).caller }
 
+// signedIn refuses nobody. It is for what no call of the service guards.
+func signedIn(ctx context.Context) error {
+	if callerOf(ctx).Known() {
+		return nil
+	}
+	return delivery.Errorf(delivery.Unauthenticated, "",
+		"Nobody is signed in. Send an API key: \"Authorization: Bearer phk_…\".")
+}
+
 // initConnection admits a WebSocket connection: by the Authorization in the
 // payload of its connection_init, or as whom the upgrade's headers and cookies
 // have shown.

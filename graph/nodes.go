@@ -59,9 +59,8 @@ func loader[I, T any, P interface {
 
 // nodes loads things of any type, those of one type together.
 func (r *Resolver) nodes(ctx context.Context, texts []string) ([]model.Node, error) {
-	if !callerOf(ctx).Known() {
-		return nil, delivery.Errorf(delivery.Unauthenticated, "",
-			"Nobody is signed in. Send an API key: \"Authorization: Bearer phk_…\".")
+	if err := signedIn(ctx); err != nil {
+		return nil, err
 	}
 	byPrefix := map[string][]int{}
 	for i, text := range texts {

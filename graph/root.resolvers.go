@@ -168,11 +168,17 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 
 // EventTypes is the resolver for the eventTypes field.
 func (r *queryResolver) EventTypes(ctx context.Context) ([]*model.EventType, error) {
+	if err := signedIn(ctx); err != nil {
+		return nil, err
+	}
 	return eventTypes(delivery.EventTypes()), nil
 }
 
 // EventType is the resolver for the eventType field.
 func (r *queryResolver) EventType(ctx context.Context, name delivery.EventType) (*model.EventType, error) {
+	if err := signedIn(ctx); err != nil {
+		return nil, err
+	}
 	info, _ := delivery.TypeInfoOf(name)
 	return &model.EventType{TypeInfo: info}, nil
 }

@@ -10,9 +10,8 @@ import (
 )
 
 func (r *Resolver) viewer(ctx context.Context, c delivery.Caller) (*gen.Viewer, error) {
-	if !c.Known() {
-		return nil, delivery.Errorf(delivery.Unauthenticated, "",
-			"Nobody is signed in. Send an API key: \"Authorization: Bearer phk_…\".")
+	if err := signedIn(ctx); err != nil {
+		return nil, err
 	}
 	granted := make([]delivery.OrgID, 0, len(c.Grants))
 	for org := range c.Grants {
