@@ -114,7 +114,7 @@ func apiSettings(t *testing.T, database, receiver string) *serveCmd {
 	return &serveCmd{
 		databaseFlag: databaseFlag{database}, Listen: "127.0.0.1:0", Production: true, EncryptionKeyFile: keys,
 		EgressAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, EgressAllowHTTP: true,
-		EgressPorts: []uint16{uint16(port)}, Workers: 8, WebhookWorkers: 4, Retention: 720 * time.Hour,
+		EgressPorts: []uint16{443, uint16(port)}, Workers: 8, WebhookWorkers: 4, Retention: 720 * time.Hour,
 	}
 }
 

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"portalhooks/graph"
+)
+
+// What a role gets as the answer to an operation.
+const (
+	allowed   = "" // no error
+	forbidden = "FORBIDDEN"
+	hidden    = "null" // as if there were no such thing
+	nobody    = "UNAUTHENTICATED"
+)
+
+// An operation is a line of the table of roles. Refused codes are those of
+// top-level errors, or, for a hidden thing that is to be changed, of
+// userErrors.
+type operation struct {
+	query                           string
+	admin, viewer, operator, portal string
+}
+
+// operations has every query and mutation; names are a's.
+var operations = map[string]operation{
+	"Query.viewer":       {`{ viewer { name } }`, allowed, allowed, allowed, allowed},
+	"Query.eventTypes":   {`{ eventTypes { id } }`, allowed, allowed, allowed, allowed},
+	"Query.eventType":    {`{ eventType(name: ACTIVE_ALERT) { id } }`, allowed, allowed, allowed, allowed},
+	"Query.organization": {`{ organization(id: @organization) { id } }`, allowed, allowed, allowed, hidden},
+	"Query.organizations": {
+		`{ organizations { nodes { id } } }`, allowed, allowed, allowed, allowed,
+	},
+	"Query.node":         {`{ node(id: @webhook) { id } }`, allowed, allowed, allowed, hidden},
+	"Query.nodes":        {`{ nodes(ids: [@event]) { id } }`, allowed, allowed, allowed, allowed},
+	"Query.deliveries":   {`{ deliveries { nodes { id } } }`, forbidden, forbidden, allowed, forbidden},
+	"Query.systemStatus": {`{ systemStatus { database } }`, forbidden, forbidden, allowed, forbidden},
+	"Query.previewMessage": {
+		`{ previewMessage(input: {organizationId: @organization, eventType: ACTIVE_ALERT}) { message } }`,
+		allowed, allowed, allowed, "NOT_FOUND",
+	},
+	"Mutation.ingestEvents": {
+		`mutation { ingestEvents(input: []) { userErrors { code } } }`, forbidden, forbidden, forbidden, allowed,
+	},
+	"Mutation.syncItems": {
+		`mutation { syncItems(input: {organizationId: @externalId, kind: OBJECT, items: []}) { userErrors { code } } }`,
+		forbidden, forbidden, forbidden, allowed,
+	},
+	"Mutation.createWebhook": {
+		`mutation { createWebhook(input: {organizationId: @externalId, name: "new", eventType: OBJECT_CREATED,
+			targetUrl: "https://example.com/x", selection: {all: true}}) { userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+	"Mutation.updateWebhook": {
+		`mutation { updateWebhook(input: {id: @webhook, expectedVersion: 2, name: "changed"}) { userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+	"Mutation.rotateWebhookSecret": {
+		`mutation { rotateWebhookSecret(input: {id: @webhook}) { userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+	"Mutation.testWebhook": {
+		`mutation { testWebhook(input: {webhookId: @webhook}) { userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+	"Mutation.redeliver": {
+		`mutation { redeliver(input: {ids: [@delivery]}) { userErrors { code } } }`,
+		allowed, forbidden, allowed, "NOT_FOUND",
+	},
+	"Mutation.setWebhookStatus": {
+		`mutation { setWebhookStatus(input: {id: @webhook, status: ENABLED}) { userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+	"Mutation.deleteWebhook": {
+		`mutation { deleteWebhook(input: {id: @webhook}) { userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+}
+
+// verdict sums an answer up in the words of the table.
+func verdict(a *answer) string {
+	if code := a.code(); code != "" {
+		return code
+	}
+	for _, field := range a.Data {
+		payload, ok := field.(map[string]any)
+		if field == nil {
+			return hidden
+		}
+		if problems, _ := payload["userErrors"].([]any); ok && len(problems) > 0 {
+			return (&answer{Data: payload}).find("userErrors.0.code").(string)
+		}
+	}
+	return allowed
+}
+
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	schema := apiSchema()
+	for _, root := range []string{"Query", "Mutation"} {
+		for _, field := range schema.Types[root].Fields {
+			if _, ok := operations[root+"."+field.Name]; !ok && !strings.HasPrefix(field.Name, "__") {
+				t.Errorf("%s.%s is not in the table of roles", root, field.Name)
+			}
+		}
+	}
+	onEveryDatabase(t, func(t *testing.T, s *apiServer) {
+		w := newWorld(t, s)
+		// Those who change something come last: first nothing is changed.
+		for _, name := range slices.Sorted(maps.Keys(operations)) {
+			op := operations[name]
+			query := fill(op.query, w.a.names, w.a.names)
+			for _, by := range []struct{ role, key, want string }{
+				{"nobody", "", nobody}, {"a viewer", w.a.viewer, op.viewer}, {"Portal", w.portal, op.portal},
+				{"Portal for one", w.a.portal, op.portal}, {"an operator", w.operator, op.operator},
+			} {
+				a := w.ask(t, by.key, query, nil)
+				if got := verdict(a); got != by.want {
+					t.Errorf("%s by %s: got %q, want %q: %s", name, by.role, got, by.want, a.body)
+				}
+				if strings.HasPrefix(by.role, "Portal") && name != "Query.viewer" && strings.Contains(string(a.body), "canary") {
+					t.Errorf("%s tells Portal: %s", name, a.body)
+				}
+			}
+		}
+		const last = "Mutation.deleteWebhook"
+		order := slices.DeleteFunc(slices.Sorted(maps.Keys(operations)), func(name string) bool { return name == last })
+		for _, name := range append(order, last) {
+			a := w.ask(t, w.a.admin, fill(operations[name].query, w.a.names, w.a.names), nil)
+			if got := verdict(a); got != operations[name].admin {
+				t.Errorf("%s by an admin: got %q, want %q: %s", name, got, operations[name].admin, a.body)
+			}
+		}
+	})
+}
+
+func TestNobodyWatches(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, apiDatabases["SQLite"](t))
+	org := s.key(t, "admin", "somebody") // so that there is an organization
+	const query = `subscription { deliveryLog(organizationId: "somebody") { __typename } }`
+	for role, by := range map[string]struct{ key, want string }{
+		"nobody": {"", nobody}, "Portal": {s.key(t, "portal", ""), "NOT_FOUND"},
+		"another organization's admin": {s.key(t, "admin", "else"), "NOT_FOUND"},
+	} {
+		if sent := s.watch(t, by.key, query); len(sent) != 1 || !strings.Contains(sent[0], `"`+by.want+`"`) {
+			t.Errorf("%s is told %q, want %s", role, sent, by.want)
+		}
+	}
+	if got := s.ask(t, org, query, nil); got.status != http.StatusNotAcceptable {
+		t.Errorf("a subscription in a single answer: %d %s, want 406", got.status, got.body)
+	}
+}
+
+func TestIntrospection(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, apiDatabases["SQLite"](t))
+	development := httptest.NewServer(graph.New(s.service, graph.Options{
+		Authenticate: s.auth, Development: true, Logger: s.log, Registry: prometheus.NewRegistry(),
+	}))
+	t.Cleanup(development.Close)
+	const query = `{ __schema { queryType { name } } }`
+	if got := verdict(s.ask(t, "", query, nil)); got != forbidden {
+		t.Errorf("nobody reads the schema in production: got %q, want %q", got, forbidden)
+	}
+	if got := verdict(s.ask(t, s.key(t, "portal", ""), query, nil)); got != allowed {
+		t.Errorf("who has a key reads the schema: got %q", got)
+	}
+	open := &apiServer{app: s.app, url: development.URL, client: s.client}
+	if got := verdict(open.ask(t, "", query, nil)); got != allowed {
+		t.Errorf("anybody reads the schema in development: got %q", got)
+	}
+	if got := verdict(open.ask(t, "", `{ eventTypes { id } }`, nil)); got != nobody {
+		t.Errorf("nobody reads anything else: got %q, want %q", got, nobody)
+	}
+	for _, key := range []string{"phk_nonsense", "phk_00000000" + strings.Repeat("0", 43)} {
+		if got := open.ask(t, key, query, nil); got.status != http.StatusUnauthorized || verdict(got) != nobody {
+			t.Errorf("a wrong key: %d %q, want 401 %s", got.status, verdict(got), nobody)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"portalhooks/delivery/feed"
+)
+
+// logStart is a cursor from before the first entry of a log.
+func logStart() string { return feed.Cursor{At: time.Now()}.String() }
+
+// watch follows a subscription until it is quiet for the first time, or ends,
+// and returns what it sent before that.
+func (s *apiServer) watch(t *testing.T, key, query string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req := s.request(t, key, query, nil).WithContext(ctx)
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the stream's status is %d", resp.StatusCode)
+	}
+	var sent []string
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if lines.Text() == "event: complete" || strings.Contains(lines.Text(), "DeliveryLogHeartbeat") {
+			return sent
+		}
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			sent = append(sent, data)
+		}
+	}
+	t.Errorf("the stream broke off: %v", lines.Err())
+	return sent
+}
+
+// TestWatchersSeeOnlyTheirOrganization watches the log from its start until it
+// is quiet, by every argument.
+func TestWatchersSeeOnlyTheirOrganization(t *testing.T) {
+	t.Parallel()
+	cases := isolationCases()
+	onEveryDatabase(t, func(t *testing.T, s *apiServer) {
+		w := newWorld(t, s)
+		for _, o := range []tenant{w.a, w.b} {
+			o.names["logCursor"] = logStart()
+		}
+		var all sync.WaitGroup
+		for _, name := range slices.Sorted(maps.Keys(cases)) {
+			if !strings.HasPrefix(name, "Subscription.") {
+				continue
+			}
+			for _, query := range cases[name].queries {
+				all.Go(func() { checkWatch(t, w, query, cases[name].cursor) })
+			}
+		}
+		all.Wait()
+	})
+}
+
+func checkWatch(t *testing.T, w *world, query string, cursor bool) {
+	var sent, ghost, own []string
+	var all sync.WaitGroup
+	all.Go(func() { sent = w.watch(t, w.b.viewer, fill(query, w.a.names, w.b.names)) })
+	all.Go(func() { ghost = w.watch(t, w.b.viewer, fill(query, ghosts, w.b.names)) })
+	all.Go(func() { own = w.watch(t, w.a.viewer, fill(query, w.a.names, w.a.names)) })
+	all.Wait()
+	got, want := mask([]byte(strings.Join(sent, "\n")), w.a.names), mask([]byte(strings.Join(ghost, "\n")), ghosts)
+	switch {
+	case strings.Contains(got, "canary"):
+		t.Errorf("the viewer is told: %s\nof: %s", got, query)
+	case cursor && strings.Count(got, `"item":{"name":"tenant-b`) != 6: // three alerts, two webhooks
+		t.Errorf("the viewer is told: %s\nof its own: %s", got, query)
+	case !cursor && got != want:
+		t.Errorf("the viewer is told: %s\nof what does not exist: %s\nof: %s", got, want, query)
+	case len(own) == 0:
+		t.Errorf("nobody would learn anything by %s", query)
+	}
+}
