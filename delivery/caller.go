@@ -5,8 +5,12 @@ type Role string
 
 // The roles in an organization.
 const (
-	Admin      Role = "ORGANIZATION_ADMIN"  // everything in the organization; the only one who may configure webhooks
-	ViewerRole Role = "ORGANIZATION_VIEWER" // read webhooks (no secrets) and deliveries, watch live
+	// Admin may do everything in the organization, and is the only one who may
+	// configure webhooks.
+	Admin Role = "ORGANIZATION_ADMIN"
+	// ViewerRole may read webhooks, without secrets, and deliveries, and watch
+	// live.
+	ViewerRole Role = "ORGANIZATION_VIEWER"
 )
 
 // A Caller is whoever makes a request, with what it was granted. The zero
@@ -43,7 +47,8 @@ func (c Caller) checkConfigure(org OrgID) error {
 		return err
 	}
 	if c.Grants[org] != Admin {
-		return Errorf(Forbidden, "", "Only an Organization Admin may do this. Ask one of your organization's admins.")
+		return Errorf(Forbidden, "",
+			"Only an Organization Admin may do this. Ask one of your organization's admins.")
 	}
 	return nil
 }
@@ -62,7 +67,8 @@ func (c Caller) checkPortal() error {
 	case !c.Known():
 		return errUnauthenticated
 	case !c.Portal:
-		return Errorf(Forbidden, "", "Only Portal may submit events and items. Use an API key with the role portal.")
+		return Errorf(Forbidden, "",
+			"Only Portal may submit events and items. Use an API key with the role portal.")
 	}
 	return nil
 }
@@ -79,6 +85,6 @@ func (c Caller) checkOperator() error {
 }
 
 var (
-	errUnauthenticated = Errorf(Unauthenticated, "", "Sign in, or send an API key: \"Authorization: Bearer phk_…\".")
+	errUnauthenticated = Errorf(Unauthenticated, "", `Sign in, or send an API key: "Authorization: Bearer phk_…".`)
 	errNotFound        = Errorf(NotFound, "", "There is no such thing, or you may not see it.")
 )

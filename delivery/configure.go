@@ -87,9 +87,6 @@ func (s *Service) create(
 	if err != nil {
 		return nil, err
 	}
-	if in.Status != "" && in.Status != Enabled && in.Status != Disabled {
-		return nil, Errors{Errorf(Invalid, "status", "The status is ENABLED or DISABLED.")}
-	}
 	at := now()
 	w := Webhook{
 		ID: WebhookID(s.ids.Next()), Org: org.ID, Name: d.Version.Name, Status: Enabled,

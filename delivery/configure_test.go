@@ -4,10 +4,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A configuring is an organization with items and an admin.
-
 type configuring struct {
 	*Service
 	store *fakeStore
@@ -246,5 +246,39 @@ func TestWebhookLimit(t *testing.T) {
 	})
 	if _, err := c.CreateWebhook(t.Context(), c.admin, c.input(same)); CodeOf(err) != LimitExceeded {
 		t.Errorf("err = %v, want %s", err, LimitExceeded)
+	}
+}
+
+func TestSuspiciousTemplatesAreSavedWithAWarning(t *testing.T) {
+	c := newConfiguring(t)
+	made := c.create(t, func(in *CreateWebhookInput) { in.Template = new("{\n \"a\": \"#alert_nam\"}") })
+	if len(made.Warnings) != 1 || made.Warnings[0].Field != "template" || made.Warnings[0].Line != 2 ||
+		!strings.Contains(made.Warnings[0].Message, "alert_name") {
+		t.Errorf("warnings = %+v, want one that suggests alert_name", made.Warnings)
+	}
+}
+
+func TestPolicyIsStoredAsGiven(t *testing.T) {
+	c := newConfiguring(t)
+	seconds, stop := 2.5, true
+	w := c.create(t, func(in *CreateWebhookInput) {
+		in.Policy = &PolicyInput{
+			TimeoutSeconds: &seconds, RetrySet: true, RetrySeconds: []int{}, Stop4xx: &stop,
+			TimeZone: new("Europe/Madrid"),
+		}
+	}).Webhook
+	p := w.Version.Policy
+	if p.Timeout != 2500*time.Millisecond || p.Retry == nil || len(p.Retry) != 0 || !p.Stop4xx ||
+		p.TimeZone != "Europe/Madrid" {
+		t.Errorf("policy = %+v", p)
+	}
+	updated, err := c.UpdateWebhook(t.Context(), c.admin, UpdateWebhookInput{
+		ID: w.ID, ExpectedVersion: 1, Policy: &PolicyInput{RetrySet: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := updated.Webhook.Version.Policy; p.Retry != nil || p.Timeout != 2500*time.Millisecond {
+		t.Errorf("policy = %+v, want the default schedule and the rest as it was", p)
 	}
 }

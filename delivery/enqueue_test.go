@@ -3,8 +3,12 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
@@ -93,4 +97,152 @@ func TestTheSameReportManyTimesAtOnceIsOneEvent(t *testing.T) {
 	if accepted != 1 || len(store.queue) != 1 {
 		t.Errorf("%d accepted, %d deliveries; want 1 and 1", accepted, len(store.queue))
 	}
+}
+
+// unitOf returns a unit of n events whose keys start with prefix.
+func unitOf(org OrgID, prefix string, n int) Ingest {
+	unit := Ingest{Org: org}
+	for i := range n {
+		unit.Events = append(unit.Events, NewEvent{Key: fmt.Sprint(prefix, i)})
+	}
+	return unit
+}
+
+func TestGatherTakesWhatHasArrived(t *testing.T) {
+	for name, tt := range map[string]struct {
+		waiting []Ingest // one handover each
+		batch   int
+		left    bool
+	}{
+		"all that waits": {
+			[]Ingest{unitOf(1, "a", 1), unitOf(1, "b", 1), unitOf(1, "c", 9)},
+			3,
+			false,
+		},
+		"no more than a batch": {[]Ingest{unitOf(1, "a", 4000), unitOf(1, "b", 900), unitOf(1, "c",
+			200)}, 2, true},
+		"an oversized one alone": {[]Ingest{unitOf(1, "a", 6000), unitOf(1, "b", 1)}, 1, true},
+		"the same fact goes to the next": {
+			[]Ingest{unitOf(1, "a", 3), unitOf(1, "b", 1), unitOf(1, "a", 1)},
+			2,
+			true,
+		},
+		"another organization's key is not": {[]Ingest{unitOf(1, "a", 3), unitOf(2, "a", 3)}, 2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := &ingester{handed: make(chan *handover)}
+				handovers := make([]*handover, len(tt.waiting))
+				var senders sync.WaitGroup
+				for i, unit := range tt.waiting {
+					handovers[i] = &handover{units: []Ingest{unit}}
+					if i > 0 {
+						senders.Go(func() { g.handed <- handovers[i] })
+						synctest.Wait() // they wait in this order
+					}
+				}
+				batch, left := g.gather(handovers[0])
+				if len(batch) != tt.batch || (left != nil) != tt.left {
+					t.Errorf("%d in the batch, left %v; want %d, %t", len(batch), left != nil, tt.batch, tt.left)
+				}
+				for rest := len(handovers) - len(batch); left != nil && rest > 1; rest-- {
+					<-g.handed
+				}
+				senders.Wait()
+			})
+		})
+	}
+}
+
+func TestPortionNeverHasAFactTwice(t *testing.T) {
+	in := func(prefix string, n int) *intake {
+		in := &intake{org: testOrg}
+		for i := range n {
+			in.facts = append(in.facts, fact{Key: fmt.Sprint(prefix, i)})
+		}
+		return in
+	}
+	a, b := in("a", 600), in("b", 600)
+	for name, tt := range map[string]struct {
+		pieces []piece
+		want   int
+	}{
+		"small ones together":     {[]piece{{a, 0, 1}, {b, 0, 1}, {a, 1, 2}}, 3},
+		"about a thousand events": {[]piece{{a, 0, 600}, {b, 0, 600}}, 1},
+		"a repeat waits":          {[]piece{{a, 0, 1}, {b, 0, 1}, {a, 0, 1}}, 2},
+	} {
+		if got := portion(tt.pieces); got != tt.want {
+			t.Errorf("%s: %d pieces, want %d", name, got, tt.want)
+		}
+	}
+}
+
+func BenchmarkIngest(b *testing.B) {
+	store := newFakeStore()
+	s := newFront(b, store)
+	taking(b, s)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		reports := make([]Report, 100)
+		for i := range reports {
+			n++
+			reports[i] = alertReport(fmt.Sprint("s-", n))
+		}
+		if _, err := s.Ingest(b.Context(), testPortal, reports); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*100), "ns/report")
+}
+
+// PostgreSQL refuses NUL and bad UTF-8; an event must not be lost for them.
+func TestNothingUnstorableReachesTheStore(t *testing.T) {
+	store := newFakeStore()
+	s := newFront(t, store)
+	taking(t, s)
+	bad := "a\x00b\xffc"
+	r := alertReport("s")
+	r.OrganizationName, r.ActiveAlert.Alert.Name, r.ActiveAlert.Workspace.Name = bad, bad, bad
+	r.ActiveAlert.Alert.Information = bad
+	if got := take(t, s, r); got.Status != Accepted {
+		t.Fatalf("got %+v", got)
+	}
+	for _, e := range store.events {
+		for _, text := range []string{
+			e.ItemName, e.WorkspaceName, string(e.Variables), store.items[0].Name, store.orgs[0].Name,
+		} {
+			if !storable(text) || strings.Contains(text, `\u0000`) {
+				t.Errorf("%q would be stored", text)
+			}
+		}
+	}
+	take(t, s, r)
+	if n := store.calls["LearnItems"] + store.calls["LearnOrganizations"]; n != 2 {
+		t.Errorf("known things were learnt %d times, want once each", n)
+	}
+}
+
+func TestIngestGivesUpWaitingWhenTheCallerDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		s := newFront(t, store)
+		listen(t, s, ActiveAlert, Enabled)
+		store.change(func() { store.took["Ingest"] = time.Second })
+		run, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = s.ingester.Run(run) }()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		if _, err := s.Ingest(ctx, testPortal, []Report{alertReport("s")}); CodeOf(err) != Unavailable {
+			t.Errorf("err = %v, want %s", err, Unavailable)
+		}
+		// It was being stored all the same: the re-send is no second event.
+		got, err := s.Ingest(t.Context(), testPortal, []Report{alertReport("s")})
+		if err != nil || got[0].Status != Duplicated || len(store.queue) != 1 {
+			t.Errorf("sent again: %+v, %v", got, err)
+		}
+		stop()
+		<-done
+	})
 }

@@ -13,6 +13,9 @@ func (s *Service) Events(
 	if err != nil {
 		return Slice[Event]{}, err
 	}
+	if !storable(f.WorkspaceID) || !storable(f.SourceEventID) || !storable(string(f.Group)) {
+		return Slice[Event]{}, nil // nothing is stored under such an id
+	}
 	return s.store.Events(ctx, org, f, p)
 }
 

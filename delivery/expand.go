@@ -136,7 +136,7 @@ func (x *expansion) object(r *ObjectReport) []fact {
 }
 
 // called is the name of an item: its id when the report has none.
-func called(i ReportedItem) string { return cmp.Or(i.Name, i.ID) }
+func called(i ReportedItem) string { return cmp.Or(cleaned(i.Name), i.ID) }
 
 func (v *variables) changes(changes []FieldChange) {
 	if len(changes) == 0 {
@@ -175,7 +175,7 @@ func (v *variables) workspace(w *ReportedWorkspace) {
 
 func (f *fact) setWorkspace(w *ReportedWorkspace) {
 	f.WorkspaceID = w.ID
-	f.WorkspaceName = cmp.Or(w.Name, w.ID)
+	f.WorkspaceName = cmp.Or(cleaned(w.Name), w.ID)
 }
 
 // distinct returns the devices without repeats, in order, with times in UTC.

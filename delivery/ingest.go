@@ -102,7 +102,7 @@ func (s *Service) locate(ctx context.Context, c Caller, intakes []intake) error 
 				"There is no such organization, or this API key may not report for it.")}
 			continue
 		}
-		wanted = append(wanted, namedOrg{id, in.report.OrganizationName})
+		wanted = append(wanted, namedOrg{id, cleaned(in.report.OrganizationName)})
 		in.org.ExternalID = id
 	}
 	known, err := s.learner.organizations(ctx, wanted)

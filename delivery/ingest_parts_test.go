@@ -53,6 +53,8 @@ func TestCompleteReportCountsPartsThatCameBefore(t *testing.T) {
 	}
 }
 
+// However Portal splits the report of an operation, in whatever order the parts
+// come and however often each is sent: n devices are 1 + n events.
 func TestOperationIsOnePlusNHoweverItIsReported(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		store := newFakeStore()

@@ -17,7 +17,6 @@ import (
 var testPortal = Caller{Name: "portal", Portal: true}
 
 // newFront returns a service that takes reports in but delivers nothing.
-
 func newFront(t testing.TB, store *fakeStore) *Service {
 	t.Helper()
 	key, err := seal.GenerateKey()
@@ -35,7 +34,6 @@ func newFront(t testing.TB, store *fakeStore) *Service {
 }
 
 // taking runs the service's ingester until the test ends.
-
 func taking(t testing.TB, s *Service) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -45,7 +43,6 @@ func taking(t testing.TB, s *Service) {
 }
 
 // take ingests one report and returns its result.
-
 func take(t testing.TB, s *Service, r Report) IngestResult {
 	t.Helper()
 	results, err := s.Ingest(t.Context(), testPortal, []Report{r})
@@ -56,7 +53,6 @@ func take(t testing.TB, s *Service, r Report) IngestResult {
 }
 
 // listen makes a webhook for all items of a type in the organization acme.
-
 func listen(t testing.TB, s *Service, et EventType, status WebhookStatus) *Webhook {
 	t.Helper()
 	orgs, err := s.learner.organizations(t.Context(), []namedOrg{{"acme", "Acme"}})
@@ -284,7 +280,3 @@ func TestIngestMatchesAgainWhenTheWebhooksHaveChanged(t *testing.T) {
 		t.Errorf("got %+v: the new webhook was missed", got)
 	}
 }
-
-// However Portal splits the report of an operation, in whatever order the parts
-
-// come and however often each is sent: n devices are 1 + n events.

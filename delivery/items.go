@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Limits of SyncItems.
@@ -169,7 +170,7 @@ func (c *checker) attributes(field string, object json.RawMessage) json.RawMessa
 	var compact bytes.Buffer
 	err := json.Compact(&compact, object)
 	switch {
-	case err != nil || compact.Bytes()[0] != '{':
+	case err != nil || compact.Bytes()[0] != '{' || !utf8.Valid(object):
 		c.fail(Invalid, field, "The attributes are a JSON object.")
 	case compact.Len() > maxAttributesSize:
 		c.fail(LimitExceeded, field, "The attributes have at most %d KiB.", maxAttributesSize>>10)

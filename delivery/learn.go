@@ -105,14 +105,14 @@ func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) (map[itemR
 			continue
 		}
 		e, ok := l.items.get(ref)
-		if ok && now.Before(e.until) && (f.Item.Name == "" || f.Item.Name == e.name) &&
+		if ok && now.Before(e.until) && (f.Item.Name == "" || cleaned(f.Item.Name) == e.name) &&
 			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {
 			known[ref] = e.id
 			continue
 		}
 		known[ref] = 0
 		missing = append(missing, Item{
-			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: f.Item.ID, Name: f.Item.Name,
+			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: f.Item.ID, Name: cleaned(f.Item.Name),
 			Enabled: true, ViewURL: f.Item.ViewURL, Attributes: []byte("{}"), UpdatedAt: now.UTC(),
 		})
 	}

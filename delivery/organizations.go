@@ -43,6 +43,9 @@ func (s *Service) findOrganization(ctx context.Context, c Caller, ref string) (O
 			return org, err
 		}
 	}
+	if !storable(ref) {
+		return Organization{}, errNotFound
+	}
 	org, err := s.store.OrganizationByExternalID(ctx, ref)
 	if CodeOf(err) == NotFound {
 		return Organization{}, errNotFound
@@ -114,5 +117,5 @@ func searched(text string) (string, error) {
 	if len(text) > maxSearch {
 		return "", Errorf(Invalid, "search", "Search for at most %d characters.", maxSearch)
 	}
-	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), ""), nil
+	return cleaned(text), nil
 }

@@ -82,7 +82,7 @@ func (s *Service) TargetURL(c Caller, org OrgID, v *WebhookVersion) string {
 	if c.checkConfigure(org) == nil {
 		return v.Target
 	}
-	return maskURL(v.Target)
+	return MaskURL(v.Target)
 }
 
 // HeadersOf returns the custom headers of v, secret values masked.
@@ -100,8 +100,9 @@ var bearerHosts = []struct{ host, path string }{
 	{".powerplatform.com", "/"},
 }
 
-// maskURL masks a URL's query values and, for bearerHosts, its path.
-func maskURL(target string) string {
+// MaskURL returns a target for showing and searching: its query values, and where
+// the URL alone lets anyone post its path, are masked.
+func MaskURL(target string) string {
 	u, err := url.Parse(target)
 	if err != nil {
 		return Mask

@@ -101,7 +101,7 @@ func TestMaskURL(t *testing.T) {
 		"https://x.api.powerplatform.com/p/s3cret": "https://x.api.powerplatform.com/" + Mask,
 		"https://evilhooks.slack.com.example/a":    "https://evilhooks.slack.com.example/a",
 	} {
-		if got := maskURL(target); got != want {
+		if got := MaskURL(target); got != want {
 			t.Errorf("%s is shown as %s, want %s", target, got, want)
 		}
 	}

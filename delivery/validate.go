@@ -82,7 +82,8 @@ func (c *checker) viewURL(field, link string) {
 		return
 	}
 	u, err := url.Parse(link)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(link) > maxViewURL {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(link) > maxViewURL ||
+		!storable(link) {
 		c.fail(Invalid, field, "The link must be an absolute http or https URL of at most %d bytes.", maxViewURL)
 	}
 }

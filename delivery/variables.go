@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -114,6 +115,21 @@ func appendJSONRune(dst []byte, r rune) []byte {
 		return utf8.AppendRune(dst, utf8.RuneError)
 	}
 	return append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+}
+
+// storable reports whether every database can keep text: PostgreSQL refuses NUL
+// and bytes that are not UTF-8.
+func storable(text string) bool {
+	return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
+}
+
+// cleaned makes text storable: an event must not be lost for a character in a
+// device's name.
+func cleaned(text string) string {
+	if storable(text) {
+		return text
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // formatTime writes a time as RFC 3339 in UTC, with milliseconds where there

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // a template's time zone must exist on every machine, or messages would differ
@@ -21,13 +20,6 @@ const (
 	MaxWebhookName   = 200   // characters
 	MaxSelectedItems = 10_000
 )
-
-// A SelectionInput selects items. Exactly one of the three is given.
-type SelectionInput struct {
-	All         bool
-	ItemIDs     []string // itm_…
-	ExternalIDs []string // Portal's own ids
-}
 
 // A HeaderInput is a custom request header.
 type HeaderInput struct {
@@ -73,11 +65,22 @@ func (s *Service) compileDraft(ctx context.Context, org Organization, in CreateW
 	if in.Template != nil {
 		source = *in.Template
 	}
+	var status checker
+	if in.Status != "" && in.Status != Enabled && in.Status != Disabled {
+		status.fail(Invalid, "status", "The status is ENABLED or DISABLED.")
+	}
 	headers := in.Headers
-	return s.revise(ctx, org.ID, WebhookVersion{Type: in.Type}, webhookInput{
+	d, err := s.revise(ctx, org.ID, WebhookVersion{Type: in.Type}, webhookInput{
 		Name: &in.Name, Target: &in.TargetURL, Template: &source, Selection: &in.Selection,
 		Headers: &headers, Policy: in.Policy,
 	})
+	if problems, ok := errors.AsType[Errors](err); ok {
+		return nil, append(problems, status.errors...)
+	}
+	if err != nil || status.errors == nil {
+		return d, err
+	}
+	return nil, status.errors
 }
 
 // revise checks a change of v and returns what v becomes. Only what changes is
@@ -215,85 +218,4 @@ func (c *checker) timeZone(field, name string) string {
 			`There is no such time zone. Use a name such as "Europe/Madrid", or leave it empty for UTC.`)
 	}
 	return name
-}
-
-// selection returns the selected items of the type's kind, sorted.
-func (s *Service) selection(
-	ctx context.Context, c *checker, org OrgID, t EventType, in *SelectionInput,
-) (Selection, error) {
-	given := 0
-	for _, one := range []bool{in.All, in.ItemIDs != nil, in.ExternalIDs != nil} {
-		if one {
-			given++
-		}
-	}
-	n := len(in.ItemIDs) + len(in.ExternalIDs)
-	switch {
-	case given > 1:
-		c.fail(Invalid, "selection", "Give exactly one of all, itemIds and externalIds.")
-	case in.All:
-		return Selection{All: true}, nil
-	case n == 0:
-		c.fail(Required, "selection", "Select at least one item, or all.")
-	case n > MaxSelectedItems:
-		c.fail(LimitExceeded, "selection", "Select at most %d items, or all.", MaxSelectedItems)
-	default:
-		items, err := s.selectedItems(ctx, c, org, t, in)
-		slices.Sort(items)
-		return Selection{Items: slices.Compact(items)}, err
-	}
-	return Selection{}, nil
-}
-
-func (s *Service) selectedItems(
-	ctx context.Context, c *checker, org OrgID, t EventType, in *SelectionInput,
-) ([]ItemID, error) {
-	info, _ := TypeInfoOf(t)
-	if in.ExternalIDs != nil {
-		found, err := s.store.ItemsByExternalID(ctx, org, info.ItemKind, in.ExternalIDs)
-		if err != nil {
-			return nil, fmt.Errorf("find selected items: %w", err)
-		}
-		byID := make(map[string]ItemID, len(found))
-		for _, item := range found {
-			byID[item.ExternalID] = item.ID
-		}
-		return resolved(c, "selection.externalIds", in.ExternalIDs, func(id string) (ItemID, bool) {
-			item, ok := byID[id]
-			return item, ok
-		}), nil
-	}
-	ids := make([]ItemID, 0, len(in.ItemIDs))
-	for _, text := range in.ItemIDs {
-		if id, ok := ParseItemID(text); ok {
-			ids = append(ids, id)
-		}
-	}
-	found, err := s.store.ItemsByID(ctx, org, ids)
-	if err != nil {
-		return nil, fmt.Errorf("find selected items: %w", err)
-	}
-	right := make(map[ItemID]bool, len(found))
-	for _, item := range found {
-		right[item.ID] = item.Kind == info.ItemKind
-	}
-	return resolved(c, "selection.itemIds", in.ItemIDs, func(text string) (ItemID, bool) {
-		id, _ := ParseItemID(text)
-		return id, right[id]
-	}), nil
-}
-
-// resolved returns the item of each id and complains about those without one.
-func resolved(c *checker, field string, ids []string, find func(string) (ItemID, bool)) []ItemID {
-	items := make([]ItemID, 0, len(ids))
-	for i, id := range ids {
-		item, ok := find(id)
-		if !ok {
-			c.fail(NotFound, fmt.Sprintf("%s.%d", field, i),
-				"This organization has no such item that goes with the event type.")
-			continue
-		}
-		items = append(items, item)
-	}
-	return items
 }
