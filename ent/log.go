@@ -144,4 +144,3 @@ func loggedSince(ids []delivery.DeliveryID) string {
 	}
 	return fmt.Sprintf(" AND id >= %d", delivery.IDAt[int64](delivery.IDTime(first).Add(-clockSkew)))
 }
-

@@ -123,16 +123,13 @@ func isMadeMeanwhile(err error) bool {
 	return ok && (e.Code == "42P07" || e.Code == "42710" || e.Code == "23505")
 }
 
-// storageSettings of partitions: rows of a few hundred bytes are compressed too.
-var storageSettings = map[string]string{"event": " WITH (toast_tuple_target = 256)"}
-
 // makePartition may meet another process that makes the same: both are content
 // when the partition is there.
 func (h *hot) makePartition(ctx context.Context, table string, day time.Time) error {
 	name := partitionName(table, day)
 	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
 	_, err := h.write.ExecContext(ctx, fmt.Sprintf(
-		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)%s", name, table, storageSettings[table]))
+		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)", name, table))
 	if err == nil || isMadeMeanwhile(err) {
 		_, err = h.write.ExecContext(ctx, fmt.Sprintf(
 			"ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to))

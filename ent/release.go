@@ -29,7 +29,7 @@ const (
 )
 
 // idsPerStatement bounds the text of statements that list ids.
-const idsPerStatement = 5000
+const idsPerStatement = 1000
 
 // Release implements [delivery.Queue].
 func (h *hot) Release(ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID) (n int, err error) {

@@ -9,7 +9,7 @@ import (
 )
 
 // slice is how many rows one Discard deletes at most.
-const slice = 5000
+const slice = 2000
 
 const (
 	discardKeys = `DELETE FROM event_key WHERE (org, key) IN (SELECT org, key FROM event_key

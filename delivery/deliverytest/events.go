@@ -130,7 +130,7 @@ func testForeignEvents(s *scene) {
 }
 
 func testManyEventsByID(s *scene) {
-	const n = 6000
+	const n = 1200
 	var ids []delivery.EventID
 	for _, e := range s.report(n) {
 		ids = append(ids, e.ID)

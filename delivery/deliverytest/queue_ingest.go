@@ -158,20 +158,23 @@ func testStale(s *scene) {
 }
 
 func testLargeIngest(s *scene) {
-	const n = 20_001
+	const n, listening = 20_001, 1000 // one operation on a large group; a webhook wants some of it
 	w := s.webhook()
 	events := make([]delivery.NewEvent, n)
 	for i := range events {
-		events[i] = s.event(fmt.Sprint(i), w)
+		events[i] = s.event(fmt.Sprint(i))
+		if i < listening {
+			events[i] = s.event(fmt.Sprint(i), w)
+		}
 	}
 	for i, got := range s.ingest(events...) {
 		if !got.Fresh {
 			s.t.Fatalf("event %d is %+v, want it fresh", i, got)
 		}
 	}
-	pending, held, err := s.store.Pending(s.t.Context(), w, n+1)
-	if err != nil || pending != n || held != 0 {
-		s.t.Errorf("Pending gave %d, %d, %v, want %d, 0", pending, held, err, n)
+	pending, held, err := s.store.Pending(s.t.Context(), w, n)
+	if err != nil || pending != listening || held != 0 {
+		s.t.Errorf("Pending gave %d, %d, %v, want %d, 0", pending, held, err, listening)
 	}
 	if pending, _, err = s.store.Pending(s.t.Context(), w, 50); err != nil || pending != 50 {
 		s.t.Errorf("Pending counted %d, %v, want to stop at 50", pending, err)

@@ -48,7 +48,7 @@ func (s *scene) has(id delivery.EventID) bool {
 
 func testDiscard(s *scene) {
 	s.old()
-	events := make([]delivery.NewEvent, 7000) // more than one portion
+	events := make([]delivery.NewEvent, 2500) // more than one portion
 	for i := range events {
 		events[i] = s.event(fmt.Sprint(i))
 	}
@@ -57,7 +57,7 @@ func testDiscard(s *scene) {
 	s.ingest(e)
 	s.finish()
 	s.discard(time.Now().AddDate(0, 0, -5))
-	for _, e := range []delivery.NewEvent{events[0], events[6999], e} {
+	for _, e := range []delivery.NewEvent{events[0], events[2499], e} {
 		if s.has(e.Event.ID) {
 			s.t.Errorf("the event %s is there still", e.Key)
 		}

@@ -26,18 +26,6 @@ CREATE INDEX event_org ON event (org, id);
 CREATE INDEX event_group ON event (group_key, id);
 CREATE INDEX event_source ON event (source_key, id);
 
--- Events repeat the same names in each row, so they shrink well even when they
--- are short. A server without lz4 keeps its own method.
-ALTER TABLE event ALTER COLUMN variables SET STORAGE MAIN;
--- +goose StatementBegin
-DO $$
-BEGIN
-    ALTER TABLE event ALTER COLUMN variables SET COMPRESSION lz4;
-EXCEPTION WHEN OTHERS THEN
-    NULL;
-END $$;
--- +goose StatementEnd
-
 -- An event is stored once for each key, however often it is reported.
 CREATE TABLE event_key (
     org         bigint  NOT NULL,
