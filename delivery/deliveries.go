@@ -71,7 +71,8 @@ func (s *Service) Attempts(ctx context.Context, c Caller, deliveries []*Delivery
 	attempts := make([][]LogEntry, len(deliveries))
 	for i, d := range deliveries {
 		if canSee(c, d) {
-			attempts[i] = slices.DeleteFunc(slices.Clone(entries[d.ID]), func(e LogEntry) bool { return e.Attempt == nil })
+			attempts[i] = slices.DeleteFunc(slices.Clone(entries[d.ID]),
+				func(e LogEntry) bool { return e.Attempt == nil })
 		}
 	}
 	return attempts, nil
@@ -125,7 +126,9 @@ func (s *Service) message(ctx context.Context, e *Event, d *Delivery) (string, e
 }
 
 // eventsOf returns the events of the deliveries that the caller may see.
-func (s *Service) eventsOf(ctx context.Context, c Caller, deliveries []*Delivery) (map[EventID]*Event, error) {
+func (s *Service) eventsOf(
+	ctx context.Context, c Caller, deliveries []*Delivery,
+) (map[EventID]*Event, error) {
 	ids := distinctOf(deliveries, func(d *Delivery) (EventID, bool) {
 		if !canSee(c, d) {
 			return 0, false

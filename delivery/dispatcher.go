@@ -2,14 +2,10 @@ package delivery
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"portalhooks/delivery/egress"
 )
 
 const (
@@ -19,8 +15,6 @@ const (
 	// leaseMargin is what must be left of the lease when an attempt has used up
 	// all its time, for its result to be settled.
 	leaseMargin = 5 * time.Second
-	// claimSize is how many deliveries are claimed at once.
-	claimSize = 500
 )
 
 // A Dispatcher hands deliveries to workers. Fresh ones come from ingest by
@@ -43,7 +37,10 @@ type Dispatcher struct {
 }
 
 func newDispatcher(s *Service) *Dispatcher {
-	return &Dispatcher{s: s, router: newRouter(s.opts.PerHook), wake: make(chan struct{}, 1), random: rand.Float64}
+	return &Dispatcher{
+		s: s, router: newRouter(s.opts.PerHook), wake: make(chan struct{}, 1),
+		random: rand.Float64,
+	}
 }
 
 // Reserve takes room in memory for n deliveries and reports whether there was
@@ -152,60 +149,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// claims claims due deliveries until ctx ends: at the start, when it is woken,
-// at once after a claim that left more behind, and otherwise at every poll.
-func (d *Dispatcher) claims(ctx context.Context) {
-	for ctx.Err() == nil {
-		more, err := d.claim(ctx)
-		if err != nil && ctx.Err() == nil {
-			d.s.metrics.failed("claim")
-			d.s.log.WarnContext(ctx, "claim deliveries", "err", err)
-		}
-		if !more || err != nil {
-			d.pause(ctx)
-		}
-	}
-}
-
-// pause waits for a wake-up, the next poll, or the end of ctx.
-func (d *Dispatcher) pause(ctx context.Context) {
-	t := time.NewTimer(d.s.opts.Poll)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-d.wake:
-	case <-t.C:
-	}
-}
-
-// claim makes one claim and reports whether another may bring more at once.
-func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
-	n := min(claimSize, (d.s.opts.Memory+1)/2)
-	if !d.Reserve(n) {
-		return false, nil // Unreserve wakes when there is room
-	}
-	perWebhook := max(n/2, 1)
-	if d.narrow.Swap(false) {
-		// Some webhook can't take more: don't fetch again and again what would
-		// have to go back.
-		perWebhook = min(perWebhook, d.s.opts.PerHook)
-	}
-	leased := time.Now().Add(jobLease)
-	jobs, err := d.s.store.Claim(ctx, d.s.opts.Owner, n, perWebhook, jobLease)
-	d.Unreserve(max(0, n-len(jobs)))
-	if err != nil || len(jobs) == 0 {
-		return false, err
-	}
-	tasks := make([]task, len(jobs))
-	for i, j := range jobs {
-		tasks[i] = task{Job: j, leased: leased}
-	}
-	taken := d.put(tasks)
-	// What could not be attempted has gone back; it would only come again.
-	calm := taken == len(tasks) && !d.trouble.Swap(false)
-	return calm && len(jobs) >= min(n, perWebhook), nil
-}
-
 // work takes tasks until the router is closed.
 func (d *Dispatcher) work(ctx context.Context) {
 	for {
@@ -221,96 +164,4 @@ func (d *Dispatcher) work(ctx context.Context) {
 		d.s.metrics.busy.Set(float64(d.busy.Add(-1)))
 		d.router.done(t.Delivery.Webhook)
 	}
-}
-
-// deliver makes the next step of one delivery and hands the result to the
-// settler, which gives the room back.
-func (d *Dispatcher) deliver(ctx context.Context, t task) {
-	step, err := d.guarded(ctx, t)
-	switch {
-	case errors.Is(err, errLeaseOver):
-		d.s.metrics.putBack("lease over", 1)
-		d.Unreserve(1)
-	case err != nil:
-		if ctx.Err() == nil {
-			d.s.metrics.failed("attempt")
-			d.s.log.WarnContext(ctx, "prepare an attempt", "delivery", t.Delivery.ID, "err", err)
-		}
-		d.trouble.Store(true)
-		d.giveBack([]task{t}, "not ready")
-	case step.State == Queued:
-		d.giveBack([]task{t}, "stopped")
-	default:
-		d.s.settler.submit(d.settling(t, step))
-	}
-}
-
-// errLeaseOver says that a task has waited for so long that its delivery may be
-// lent to another process before an attempt would be settled.
-var errLeaseOver = errors.New("the lease may end before the attempt does")
-
-// A step is what one delivery's turn led to.
-type step struct {
-	verdict
-
-	Attempt *Attempt // nil when no call was made
-	Target  string   // with Gone: the URL that answered
-}
-
-// guarded is next, with errors of this program turned into a failure of the
-// one delivery that they came up with.
-func (d *Dispatcher) guarded(ctx context.Context, t task) (result step, err error) {
-	started := time.Now()
-	defer func() {
-		if cause := recover(); cause != nil {
-			d.s.metrics.panics.Inc()
-			d.s.log.ErrorContext(ctx, "panic in a worker", "delivery", t.Delivery.ID, "cause", fmt.Sprint(cause))
-			err = nil
-			result = step{verdict: verdict{State: Failed}, Attempt: &Attempt{
-				Number: t.Delivery.Attempts + 1, StartedAt: started.UTC(), Duration: time.Since(started),
-				Timing: noTiming, Outcome: egress.ResponseError,
-				Error: "This server could not process the delivery because of an error of its own. " +
-					"Tell its operator the delivery's id.",
-			}}
-		}
-	}()
-	return d.next(ctx, t)
-}
-
-// next decides what a delivery's turn is: a call, or none because nobody wants
-// one any more.
-func (d *Dispatcher) next(ctx context.Context, t task) (step, error) {
-	if t.Cancel {
-		return step{verdict: verdict{State: Canceled}}, nil
-	}
-	target, err := d.s.target(ctx, t.Delivery.Org, t.Delivery.Webhook)
-	if err != nil {
-		return step{}, fmt.Errorf("look up the webhook: %w", err)
-	}
-	if state := withoutCall(target); state != "" {
-		return step{verdict: verdict{State: state}}, nil
-	}
-	if time.Until(t.leased) < timeoutOf(target.Policy)+leaseMargin {
-		return step{}, errLeaseOver
-	}
-	a, retryAfter, err := d.s.attempt(ctx, &t.Job, target)
-	if err != nil {
-		return step{}, err
-	}
-	v := judge(target.Policy, a, retryAfter, a.StartedAt.Add(a.Duration), d.random())
-	return step{verdict: v, Attempt: a, Target: target.Webhook.Version.Target}, nil
-}
-
-// withoutCall returns the state of a delivery whose webhook takes no calls, or
-// "".
-func withoutCall(t *target) State {
-	switch {
-	case t.Deleted:
-		return Canceled
-	case t.Webhook.Status == Enabled:
-		return ""
-	case t.Webhook.Holding:
-		return Held
-	}
-	return Canceled
 }

@@ -76,7 +76,8 @@ func TestADeliveryFollowsItsSchedule(t *testing.T) {
 			}
 		}
 		r.wantStates(map[State]int{Failed: 1})
-		if log := r.entries(id); len(log) != 10 || log[0].Delivery.State != Retrying || log[9].Delivery.State != Failed {
+		log := r.entries(id)
+		if len(log) != 10 || log[0].Delivery.State != Retrying || log[9].Delivery.State != Failed {
 			t.Errorf("log of %d entries, want 10 that end with FAILED", len(log))
 		}
 	})
@@ -123,7 +124,7 @@ func TestGoneSparesAWebhookWithANewTarget(t *testing.T) {
 }
 
 func TestUnwantedDeliveriesAreSettledWithoutACall(t *testing.T) {
-	disabled := func(w *Webhook) { w.Status, w.DisabledReason, w.Version.Listening = Disabled, DisabledByAdmin, false }
+	disabled := func(w *Webhook) { w.Status, w.Version.Listening = Disabled, false }
 	holding := func(w *Webhook) { w.Status, w.Holding = Disabled, true }
 	for name, tt := range map[string]struct {
 		change func(*Webhook)

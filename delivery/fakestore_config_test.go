@@ -70,7 +70,8 @@ func (f *fakeStore) Organizations(
 	}
 	defer leave()
 	found := selected(f.orgs, func(o Organization) bool {
-		return (only == nil || slices.Contains(only, o.ID)) && (within(o.Name, search) || within(o.ExternalID, search))
+		return (only == nil || slices.Contains(only, o.ID)) &&
+			(within(o.Name, search) || within(o.ExternalID, search))
 	})
 	slices.SortFunc(found, func(a, b Organization) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
@@ -153,7 +154,9 @@ func (f *fakeStore) ItemsByID(ctx context.Context, org OrgID, ids []ItemID) ([]I
 		return nil, err
 	}
 	defer leave()
-	return selected(f.items, func(i Item) bool { return (org == 0 || i.Org == org) && slices.Contains(ids, i.ID) }), nil
+	return selected(f.items, func(i Item) bool {
+		return (org == 0 || i.Org == org) && slices.Contains(ids, i.ID)
+	}), nil
 }
 
 func (f *fakeStore) ItemsByExternalID(

@@ -63,7 +63,8 @@ func newFakeStore() *fakeStore {
 		webhooks: make(map[WebhookID]*Webhook), health: make(map[WebhookID]WebhookHealth),
 		events: make(map[EventID]Event), keys: make(map[eventKey]Stored), queue: make(map[DeliveryID]*fakeRow),
 		apiKeys: make(map[KeyID]APIKey), members: make(map[int]*fakeMember),
-		took: make(map[string]time.Duration), calls: make(map[string]int), dead: make(map[Owner]bool), wake: make(chan struct{}, 1), told: make(chan struct{}, 1),
+		took: make(map[string]time.Duration), calls: make(map[string]int), dead: make(map[Owner]bool),
+		wake: make(chan struct{}, 1), told: make(chan struct{}, 1),
 	}
 }
 

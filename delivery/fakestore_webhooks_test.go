@@ -75,7 +75,9 @@ func (f *fakeStore) endVersion(id VersionID, at time.Time) {
 	}
 }
 
-func (f *fakeStore) DeleteWebhook(ctx context.Context, org OrgID, id WebhookID, at time.Time, by string) error {
+func (f *fakeStore) DeleteWebhook(
+	ctx context.Context, org OrgID, id WebhookID, at time.Time, by string,
+) error {
 	leave, err := f.enter(ctx, "DeleteWebhook")
 	if err != nil {
 		return err
@@ -278,7 +280,10 @@ func (f *fakeStore) FailingWebhooks(ctx context.Context, t time.Time) ([]Webhook
 	var found []Webhook
 	for id, h := range f.health {
 		w := f.webhooks[id]
-		if !h.FailingSince.IsZero() && h.FailingSince.Before(t) && w != nil && w.Status == Enabled && !w.Version.Deleted {
+		if w == nil || w.Status != Enabled || w.Version.Deleted {
+			continue
+		}
+		if !h.FailingSince.IsZero() && h.FailingSince.Before(t) {
 			found = append(found, *w)
 		}
 	}
@@ -314,7 +319,8 @@ func (f *fakeStore) Events(ctx context.Context, org OrgID, q EventFilter, p Page
 		if e.Org == org && !e.Test && among(q.Types, e.Type) && (q.Item == 0 || e.Item == q.Item) &&
 			(q.Group == "" || e.Group == q.Group) && (q.WorkspaceID == "" || e.WorkspaceID == q.WorkspaceID) &&
 			(q.SourceEventID == "" || e.SourceEventID == q.SourceEventID) &&
-			(q.After.IsZero() || !e.ReceivedAt.Before(q.After)) && (q.Before.IsZero() || e.ReceivedAt.Before(q.Before)) {
+			(q.After.IsZero() || !e.ReceivedAt.Before(q.After)) &&
+			(q.Before.IsZero() || e.ReceivedAt.Before(q.Before)) {
 			found = append(found, e)
 		}
 	}

@@ -167,7 +167,9 @@ func (h *health) keep(old map[WebhookID]WebhookHealth) {
 // disable disables a webhook on the system's behalf, unless somebody has
 // changed its target, when one is given, disabled it or deleted it meanwhile.
 // What is pending is canceled.
-func (s *Service) disable(ctx context.Context, org OrgID, id WebhookID, reason DisabledReason, target string) error {
+func (s *Service) disable(
+	ctx context.Context, org OrgID, id WebhookID, reason DisabledReason, target string,
+) error {
 	const tries = 3
 	for try := 1; ; try++ {
 		found, err := s.store.WebhooksByID(ctx, org, []WebhookID{id})

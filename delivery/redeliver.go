@@ -11,7 +11,7 @@ type RedeliverMode string
 
 // The modes.
 const (
-	SameMessage    RedeliverMode = "SAME_MESSAGE"    // from the version of the webhook that the delivery was made for
+	SameMessage    RedeliverMode = "SAME_MESSAGE"    // from the version that the delivery was made for
 	CurrentVersion RedeliverMode = "CURRENT_VERSION" // from the webhook as it is now
 )
 
@@ -20,7 +20,9 @@ const (
 // NotFound where the caller may not see one, Forbidden where the caller is
 // neither an operator nor an admin of its organization, Conflict where a
 // webhook is disabled or deleted, and LimitExceeded for more than 100.
-func (s *Service) Redeliver(ctx context.Context, c Caller, ids []DeliveryID, m RedeliverMode) ([]*Delivery, error) {
+func (s *Service) Redeliver(
+	ctx context.Context, c Caller, ids []DeliveryID, m RedeliverMode,
+) ([]*Delivery, error) {
 	if err := checkRedelivery(ids, m); err != nil {
 		return nil, err
 	}
@@ -85,7 +87,8 @@ func redeliverable(field string, w *Webhook, e *Event) error {
 	case w.Status != Enabled:
 		return Errorf(Conflict, field, "The webhook %q is disabled. Enable it, then send again.", w.Name)
 	case e == nil:
-		return Errorf(Conflict, field, "The event of this delivery is no longer kept, so its message can't be made again.")
+		return Errorf(Conflict, field,
+			"The event of this delivery is no longer kept, so its message can't be made again.")
 	}
 	return nil
 }

@@ -100,8 +100,10 @@ func TestDeliveriesAreReadByWhoMaySeeThem(t *testing.T) {
 			if err != nil || found[0] != nil || (found[1] != nil) != tt.sees {
 				t.Fatalf("%s: %v, %v", name, found, err)
 			}
-			known := []*Delivery{{ID: id, Org: 1, Webhook: w.ID, Version: w.Version.ID,
-				Event: r.entries(id)[0].Delivery.Event}, nil}
+			known := []*Delivery{{
+				ID: id, Org: 1, Webhook: w.ID, Version: w.Version.ID,
+				Event: r.entries(id)[0].Delivery.Event,
+			}, nil}
 			attempts, err := r.Attempts(ctx, tt.caller, known)
 			if err != nil || (len(attempts[0]) == 2) != tt.sees || len(attempts[1]) != 0 {
 				t.Errorf("%s: attempts %v, %v", name, attempts, err)
@@ -243,8 +245,10 @@ func TestATestOfADraftLeavesNothing(t *testing.T) {
 		source := `{"hook":"#webhook_name","type":"#event_type"}`
 		got, err := r.TestWebhook(t.Context(), admin, TestInput{Draft: &CreateWebhookInput{
 			OrganizationID: "acme", Name: "Draft", Type: ActiveAlert, TargetURL: okURL, Template: &source,
-			Selection: SelectionInput{All: true}, Headers: []HeaderInput{{Name: "X-Key", Value: &secret,
-				Secret: true}},
+			Selection: SelectionInput{All: true}, Headers: []HeaderInput{{
+				Name: "X-Key", Value: &secret,
+				Secret: true,
+			}},
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -275,7 +279,7 @@ func TestTestWebhookRefuses(t *testing.T) {
 		r.start()
 		draft := &CreateWebhookInput{
 			OrganizationID: "acme", Name: "D", Type: ActiveAlert, TargetURL: "https://127.0.0.1/",
-				Selection: SelectionInput{All: true},
+			Selection: SelectionInput{All: true},
 		}
 		other := r.event()
 		other.Event.Type = ObjectCreated

@@ -59,11 +59,12 @@ func (s *Service) AttemptHeaders(ctx context.Context, c Caller, entries []*LogEn
 	}
 	older := make(map[WebhookID][]WebhookVersion)
 	headers := make([][]Header, len(entries))
-	for i, d := range deliveries {
+	for i, e := range entries {
+		d := deliveries[i]
 		if !canSee(c, d) || webhooks[d.Webhook] == nil {
 			continue
 		}
-		a := entries[i].Attempt
+		a := e.Attempt
 		v, err := s.versionAt(ctx, webhooks[d.Webhook], a.StartedAt, older)
 		if err != nil {
 			return nil, err
@@ -74,7 +75,9 @@ func (s *Service) AttemptHeaders(ctx context.Context, c Caller, entries []*LogEn
 }
 
 // webhooksOf returns the webhooks of the deliveries that the caller may see.
-func (s *Service) webhooksOf(ctx context.Context, c Caller, deliveries []*Delivery) (map[WebhookID]*Webhook, error) {
+func (s *Service) webhooksOf(
+	ctx context.Context, c Caller, deliveries []*Delivery,
+) (map[WebhookID]*Webhook, error) {
 	ids := distinctOf(deliveries, func(d *Delivery) (WebhookID, bool) {
 		if !canSee(c, d) {
 			return 0, false

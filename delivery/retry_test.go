@@ -107,8 +107,8 @@ func TestJudgeEveryStatus(t *testing.T) {
 func TestJudgeEveryOutcome(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for outcome, want := range map[Outcome]State{
-		egress.Timeout: Retrying, egress.DNSError: Retrying, egress.ConnectError: Retrying, egress.TLSError: Retrying,
-		egress.Blocked: Retrying, egress.ResponseError: Retrying, RuleFailed: Retrying,
+		egress.Timeout: Retrying, egress.DNSError: Retrying, egress.ConnectError: Retrying,
+		egress.TLSError: Retrying, egress.Blocked: Retrying, egress.ResponseError: Retrying, RuleFailed: Retrying,
 		egress.Canceled: Queued, BodyTooLarge: Failed,
 	} {
 		for number := 1; number <= len(DefaultSchedule)+1; number++ {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -80,7 +79,7 @@ func rigOver(t testing.TB, store *fakeStore, o Options, a answers) *rig {
 	if o.Keyring == nil {
 		o.Keyring = rigKeyring(t)
 	}
-	o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Logger = slog.New(slog.DiscardHandler)
 	store.change(func() {
 		store.members[o.Owner.Slot] = &fakeMember{Member{Owner: o.Owner}, time.Now().Add(SlotTTL)}
 	})
@@ -136,7 +135,7 @@ func status(code int) func(context.Context, int) egress.Result {
 		if code < 300 {
 			outcome = egress.Success
 		}
-		return egress.Result{Outcome: outcome, Status: code, Err: "The receiver answered " + strconv.Itoa(code) + "."}
+		return egress.Result{Outcome: outcome, Status: code, Err: "It answered " + strconv.Itoa(code) + "."}
 	}
 }
 

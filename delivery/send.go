@@ -73,7 +73,9 @@ func unsent(number int, started time.Time, err error) (*Attempt, time.Duration, 
 }
 
 // call posts one signed message.
-func (s *Service) call(ctx context.Context, t *target, id DeliveryID, number int, body []byte) (*Attempt, time.Duration) {
+func (s *Service) call(
+	ctx context.Context, t *target, id DeliveryID, number int, body []byte,
+) (*Attempt, time.Duration) {
 	result := s.post(ctx, egress.Request{
 		URL:     t.URL,
 		Header:  s.requestHeader(t, id, number, time.Now(), body),

@@ -81,31 +81,6 @@ func (t *settler) await(ctx context.Context, item settling) (settled, error) {
 // release hands over deliveries to give back, due at once.
 func (t *settler) release(ids []DeliveryID) { t.in <- settling{release: ids} }
 
-// settling makes the settlement of a task's step.
-func (d *Dispatcher) settling(t task, s step) settling {
-	delivery := t.Delivery
-	delivery.State = s.State
-	delivery.NextAttemptAt = s.DueAt
-	item := settling{room: 1}
-	at := time.Now().UTC()
-	if s.Attempt != nil {
-		delivery.Attempts = s.Attempt.Number
-	}
-	if s.State.Final() {
-		delivery.FinishedAt = at
-	}
-	if s.Gone {
-		item.gone = s.Target
-	}
-	item.Settlement = Settlement{
-		Owner:  t.Owner,
-		Before: t.Delivery.Attempts,
-		Entry:  LogEntry{At: at, Delivery: delivery, Attempt: s.Attempt},
-		DueAt:  s.DueAt,
-	}
-	return item
-}
-
 // Run stores results until ctx ends, and then those that were handed over
 // before. Whoever calls submit or release has to end first.
 func (t *settler) Run(ctx context.Context) error {

@@ -165,8 +165,9 @@ func TestWatchBeatsWhenNothingHappens(t *testing.T) {
 		began := time.Now()
 		for i := 1; i <= 3; i++ {
 			item := <-items
-			if item.Entry != nil || item.Gap || item.Cursor == "" || time.Since(began) != time.Duration(i)*heartbeatEvery {
-				t.Fatalf("item %+v after %s, want a heartbeat every 15 s", item, time.Since(began))
+			took := time.Since(began)
+			if item.Entry != nil || item.Gap || item.Cursor == "" || took != time.Duration(i)*heartbeatEvery {
+				t.Fatalf("item %+v after %s, want a heartbeat every 15 s", item, took)
 			}
 		}
 	})
@@ -177,10 +178,12 @@ func TestWatchRefusesForeignCursors(t *testing.T) {
 		r := newRig(t, Options{}, nil)
 		at := time.Now()
 		for name, cursor := range map[string]string{
-			"other text":           "MTA",
-			"another slot's id":    feed.Cursor{At: at, Seen: feed.Vector{3: int64(IDAt[LogID](at))}}.String(),
-			"an id to come":        feed.Cursor{At: at,
-				Seen: feed.Vector{0: int64(IDAt[LogID](at.Add(time.Hour)))}}.String(),
+			"other text":        "MTA",
+			"another slot's id": feed.Cursor{At: at, Seen: feed.Vector{3: int64(IDAt[LogID](at))}}.String(),
+			"an id to come": feed.Cursor{
+				At:   at,
+				Seen: feed.Vector{0: int64(IDAt[LogID](at.Add(time.Hour)))},
+			}.String(),
 			"a time that will be":  feed.Cursor{At: at.Add(time.Hour)}.String(),
 			"an identifier":        LogID(5).String(),
 			"more than any cursor": string(make([]byte, 100_000)),

@@ -14,7 +14,8 @@ import (
 
 func cursors() *rapid.Generator[Cursor] {
 	return rapid.Custom(func(t *rapid.T) Cursor {
-		seen := rapid.MapOfN(rapid.IntRange(0, MaxSlots-1), rapid.Int64Range(1, math.MaxInt64), 0, 20).Draw(t, "seen")
+		slots, numbers := rapid.IntRange(0, MaxSlots-1), rapid.Int64Range(1, math.MaxInt64)
+		seen := rapid.MapOfN(slots, numbers, 0, 20).Draw(t, "seen")
 		at := rapid.Int64Range(0, 1<<45).Draw(t, "at")
 		return Cursor{At: time.UnixMilli(at).UTC(), Seen: seen}
 	})

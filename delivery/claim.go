@@ -1,0 +1,63 @@
+package delivery
+
+import (
+	"context"
+	"time"
+)
+
+// claimSize is how many deliveries are claimed at once.
+const claimSize = 500
+
+// claims claims due deliveries until ctx ends: at the start, when it is woken,
+// at once after a claim that left more behind, and otherwise at every poll.
+func (d *Dispatcher) claims(ctx context.Context) {
+	for ctx.Err() == nil {
+		more, err := d.claim(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.s.metrics.failed("claim")
+			d.s.log.WarnContext(ctx, "claim deliveries", "err", err)
+		}
+		if !more || err != nil {
+			d.pause(ctx)
+		}
+	}
+}
+
+// pause waits for a wake-up, the next poll, or the end of ctx.
+func (d *Dispatcher) pause(ctx context.Context) {
+	t := time.NewTimer(d.s.opts.Poll)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-d.wake:
+	case <-t.C:
+	}
+}
+
+// claim makes one claim and reports whether another may bring more at once.
+func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
+	n := min(claimSize, (d.s.opts.Memory+1)/2)
+	if !d.Reserve(n) {
+		return false, nil // Unreserve wakes when there is room
+	}
+	perWebhook := max(n/2, 1)
+	if d.narrow.Swap(false) {
+		// Some webhook can't take more: don't fetch again and again what would
+		// have to go back.
+		perWebhook = min(perWebhook, d.s.opts.PerHook)
+	}
+	leased := time.Now().Add(jobLease)
+	jobs, err := d.s.store.Claim(ctx, d.s.opts.Owner, n, perWebhook, jobLease)
+	d.Unreserve(max(0, n-len(jobs)))
+	if err != nil || len(jobs) == 0 {
+		return false, err
+	}
+	tasks := make([]task, len(jobs))
+	for i, j := range jobs {
+		tasks[i] = task{Job: j, leased: leased}
+	}
+	taken := d.put(tasks)
+	// What could not be attempted has gone back; it would only come again.
+	calm := taken == len(tasks) && !d.trouble.Swap(false)
+	return calm && len(jobs) >= min(n, perWebhook), nil
+}

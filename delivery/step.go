@@ -1,0 +1,127 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"portalhooks/delivery/egress"
+)
+
+// deliver makes the next step of one delivery and hands the result to the
+// settler, which gives the room back.
+func (d *Dispatcher) deliver(ctx context.Context, t task) {
+	step, err := d.guarded(ctx, t)
+	switch {
+	case errors.Is(err, errLeaseOver):
+		d.s.metrics.putBack("lease over", 1)
+		d.Unreserve(1)
+	case err != nil:
+		if ctx.Err() == nil {
+			d.s.metrics.failed("attempt")
+			d.s.log.WarnContext(ctx, "prepare an attempt", "delivery", t.Delivery.ID, "err", err)
+		}
+		d.trouble.Store(true)
+		d.giveBack([]task{t}, "not ready")
+	case step.State == Queued:
+		d.giveBack([]task{t}, "stopped")
+	default:
+		d.s.settler.submit(d.settling(t, step))
+	}
+}
+
+// errLeaseOver says that a task has waited for so long that its delivery may be
+// lent to another process before an attempt would be settled.
+var errLeaseOver = errors.New("the lease may end before the attempt does")
+
+// A step is what one delivery's turn led to.
+type step struct {
+	verdict
+
+	Attempt *Attempt // nil when no call was made
+	Target  string   // with Gone: the URL that answered
+}
+
+// guarded is next, with errors of this program turned into a failure of the
+// one delivery that they came up with.
+func (d *Dispatcher) guarded(ctx context.Context, t task) (result step, err error) {
+	started := time.Now()
+	defer func() {
+		if cause := recover(); cause != nil {
+			d.s.metrics.panics.Inc()
+			d.s.log.ErrorContext(ctx, "panic in a worker", "delivery", t.Delivery.ID, "cause", fmt.Sprint(cause))
+			err = nil
+			result = step{verdict: verdict{State: Failed}, Attempt: &Attempt{
+				Number: t.Delivery.Attempts + 1, StartedAt: started.UTC(), Duration: time.Since(started),
+				Timing: noTiming, Outcome: egress.ResponseError,
+				Error: "This server could not process the delivery because of an error of its own. " +
+					"Tell its operator the delivery's id.",
+			}}
+		}
+	}()
+	return d.next(ctx, t)
+}
+
+// next decides what a delivery's turn is: a call, or none because nobody wants
+// one any more.
+func (d *Dispatcher) next(ctx context.Context, t task) (step, error) {
+	if t.Cancel {
+		return step{verdict: verdict{State: Canceled}}, nil
+	}
+	target, err := d.s.target(ctx, t.Delivery.Org, t.Delivery.Webhook)
+	if err != nil {
+		return step{}, fmt.Errorf("look up the webhook: %w", err)
+	}
+	if state := withoutCall(target); state != "" {
+		return step{verdict: verdict{State: state}}, nil
+	}
+	if time.Until(t.leased) < timeoutOf(target.Policy)+leaseMargin {
+		return step{}, errLeaseOver
+	}
+	a, retryAfter, err := d.s.attempt(ctx, &t.Job, target)
+	if err != nil {
+		return step{}, err
+	}
+	v := judge(target.Policy, a, retryAfter, a.StartedAt.Add(a.Duration), d.random())
+	return step{verdict: v, Attempt: a, Target: target.Webhook.Version.Target}, nil
+}
+
+// withoutCall returns the state of a delivery whose webhook takes no calls, or
+// "".
+func withoutCall(t *target) State {
+	switch {
+	case t.Deleted:
+		return Canceled
+	case t.Webhook.Status == Enabled:
+		return ""
+	case t.Webhook.Holding:
+		return Held
+	}
+	return Canceled
+}
+
+// settling makes the settlement of a task's step.
+func (d *Dispatcher) settling(t task, s step) settling {
+	delivery := t.Delivery
+	delivery.State = s.State
+	delivery.NextAttemptAt = s.DueAt
+	item := settling{room: 1}
+	at := time.Now().UTC()
+	if s.Attempt != nil {
+		delivery.Attempts = s.Attempt.Number
+	}
+	if s.State.Final() {
+		delivery.FinishedAt = at
+	}
+	if s.Gone {
+		item.gone = s.Target
+	}
+	item.Settlement = Settlement{
+		Owner:  t.Owner,
+		Before: t.Delivery.Attempts,
+		Entry:  LogEntry{At: at, Delivery: delivery, Attempt: s.Attempt},
+		DueAt:  s.DueAt,
+	}
+	return item
+}
