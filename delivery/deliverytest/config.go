@@ -85,14 +85,23 @@ func (d *desk) ok(err error) {
 	}
 }
 
-// refused fails the test unless err has the code, and returns the Error.
-func (d *desk) refused(err error, code delivery.Code) *delivery.Error {
+// refused fails the test unless err has the code.
+func (d *desk) refused(err error, code delivery.Code) {
+	d.Helper()
+	d.refusal(err, &delivery.Error{Code: code})
+}
+
+// refusal is refused for errors that also name a Field or a Twin.
+func (d *desk) refusal(err error, want *delivery.Error) {
 	d.Helper()
 	e, ok := errors.AsType[*delivery.Error](err)
-	if !ok || e.Code != code {
-		d.Fatalf("got error %v, want one with code %s", err, code)
+	if !ok || e.Code != want.Code || e.Message == "" {
+		d.Fatalf("got error %v, want one with code %s that says something", err, want.Code)
 	}
-	return e
+	if want.Field != "" && e.Field != want.Field || want.Twin != 0 && e.Twin != want.Twin {
+		d.Errorf("the error blames the field %q and the webhook %s, want %q and %s",
+			e.Field, e.Twin, want.Field, want.Twin)
+	}
 }
 
 // same compares whole values.
