@@ -165,8 +165,17 @@ func (c *tailCmd) follow(
 		}
 		return err
 	}
-	opened()
-	return readEvents(resp.Body, each)
+	open := after != ""
+	if open {
+		opened()
+	}
+	return readEvents(resp.Body, func(item tailItem, raw json.RawMessage) error {
+		if !open {
+			open = true // from the cursor of this first item on, nothing is missed
+			opened()
+		}
+		return each(item, raw)
+	})
 }
 
 // readEvents reads server-sent events whose data is a GraphQL result.

@@ -35,9 +35,11 @@ type LogItem struct {
 
 // Watch follows the delivery log: first what came after the cursor, then what
 // comes, each entry once, in the order of the cursors. It sends a heartbeat
-// when there was nothing else for 15 seconds. The channel has no buffer and is
-// closed when ctx ends or the service stops. The errors are those of
-// Deliveries, and Invalid for a cursor that is none.
+// when there was nothing else for 15 seconds, and first of all to a watcher
+// without a cursor, who could not go on without a gap if it were cut off before
+// the first entry. The channel has no buffer and is closed when ctx ends or the
+// service stops. The errors are those of Deliveries, and Invalid for a cursor
+// that is none.
 func (s *Service) Watch(ctx context.Context, c Caller, in WatchInput) (<-chan LogItem, error) {
 	if err := checkWatch(c, in.Org); err != nil {
 		return nil, err
@@ -112,6 +114,9 @@ func (w *watcher) run(ctx context.Context) {
 	defer close(w.out)
 	defer w.sub.Close()
 	if w.gap != nil && !w.send(ctx, *w.gap) {
+		return
+	}
+	if w.in.After == "" && !w.send(ctx, LogItem{Cursor: w.at.String(), At: w.at.At.UTC()}) {
 		return
 	}
 	quiet := time.NewTicker(heartbeatEvery)

@@ -163,11 +163,11 @@ func TestWatchBeatsWhenNothingHappens(t *testing.T) {
 		items, end := r.watch(WatchInput{Org: 1})
 		defer end()
 		began := time.Now()
-		for i := 1; i <= 3; i++ {
+		for i := range 3 {
 			item := <-items
 			took := time.Since(began)
 			if item.Entry != nil || item.Gap || item.Cursor == "" || took != time.Duration(i)*heartbeatEvery {
-				t.Fatalf("item %+v after %s, want a heartbeat every 15 s", item, took)
+				t.Fatalf("item %+v after %s, want a heartbeat at once and every 15 s", item, took)
 			}
 		}
 	})
@@ -248,6 +248,7 @@ func TestWatchFilters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			<-items // the first cursor
 			r.ingest(1, good, bad)
 			got := 0
 			for item := range items {

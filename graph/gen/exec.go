@@ -3466,7 +3466,8 @@ type Subscription {
   """
   The delivery log as it is written: every attempt, and every delivery that is held or canceled. Each item carries a
   cursor; subscribe again with the last one seen and nothing is missed and nothing comes twice. Items come at least
-  once and in the order of their cursors, first from the log and then live. A heartbeat comes every 15 seconds of quiet.
+  once and in the order of their cursors, first from the log and then live. A heartbeat comes every 15 seconds of quiet,
+  and first of all when ` + "`" + `after` + "`" + ` is left out, so that there is a cursor from the start.
   """
   deliveryLog(
     """
