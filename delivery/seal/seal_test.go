@@ -166,15 +166,16 @@ func TestPrintingAKeyShowsNothing(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	ring, aad := newKeyring(f, "a"), AAD("o", "w", "f")
-	good := ring.Seal([]byte("secret"), aad)
-	f.Add(good)
+	f.Add(ring.Seal([]byte("secret"), aad))
 	f.Add([]byte{})
 	f.Add([]byte{version, 255})
 	f.Add([]byte{version, 1, 'a'})
 	f.Fuzz(func(t *testing.T, envelope []byte) {
 		ring.Current(envelope)
 		plain, err := ring.Open(envelope, aad)
-		if err == nil && !bytes.Equal(envelope, good) {
+		// Each process of the fuzzer seals the seed anew, so what opens is one of
+		// those.
+		if err == nil && string(plain) != "secret" {
 			t.Errorf("a forged envelope opens as %q", plain)
 		}
 	})
