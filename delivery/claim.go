@@ -36,6 +36,10 @@ func (d *Dispatcher) pause(ctx context.Context) {
 
 // claim makes one claim and reports whether another may bring more at once.
 func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
+	if d.s.settler.stuck.Load() {
+		// What waits there may be due again by now: it is settled first.
+		return false, nil
+	}
 	n := min(claimSize, (d.s.opts.Memory+1)/2)
 	if !d.Reserve(n) {
 		return false, nil // Unreserve wakes when there is room

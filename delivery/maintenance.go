@@ -29,7 +29,8 @@ var errSlotLost = errors.New("this process was silent for so long that others to
 func (s *Service) heartbeat(ctx context.Context) error {
 	tick := time.NewTicker(heartbeatPause)
 	defer tick.Stop()
-	seen := time.Now()
+	s.beat.Store(s.sinceStart(time.Now()))
+	defer s.beat.Store(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -42,16 +43,35 @@ func (s *Service) heartbeat(ctx context.Context) error {
 		cancel()
 		switch {
 		case err == nil:
-			seen = began
+			s.beat.Store(s.sinceStart(began))
 		case CodeOf(err) == NotFound:
 			return errSlotLost
 		case ctx.Err() == nil:
-			// While the database is away nobody else can take the slot over, so
-			// there is no reason to end.
+			s.missed.Store(s.sinceStart(time.Now()))
+			// If the database is away for all, the slot is still ours when it
+			// comes back. Until then nothing new is sent.
 			s.metrics.failed("heartbeat")
-			s.log.WarnContext(ctx, "prolong the lease of the slot", "silent", time.Since(seen), "err", err)
+			s.log.WarnContext(ctx, "prolong the lease of the slot", "err", err)
 		}
 	}
+}
+
+// sinceStart returns a time as a number that grows steadily and is never 0.
+func (s *Service) sinceStart(t time.Time) int64 { return int64(t.Sub(s.started)) + 1 }
+
+// unsteady reports whether a heartbeat of this process was missed lately. The
+// database was away then, perhaps for all, and nobody is to be taken for dead
+// who could not say that he lives.
+func (s *Service) unsteady() bool {
+	missed := s.missed.Load()
+	return s.silent() || missed > 0 && s.sinceStart(time.Now())-missed < int64(SlotTTL)
+}
+
+// silent reports whether this process has not been heard of for so long that
+// others may have taken over what it holds.
+func (s *Service) silent() bool {
+	beat := s.beat.Load()
+	return beat > 0 && s.sinceStart(time.Now())-beat > int64(SlotTTL)
 }
 
 // takeBack makes what an earlier process in this slot held due again, and lets
@@ -99,6 +119,9 @@ func (s *Service) maintain(ctx context.Context) error {
 
 // bury releases what dead processes held.
 func (s *Service) bury(ctx context.Context) error {
+	if s.unsteady() {
+		return nil
+	}
 	released, err := s.store.Bury(ctx)
 	if released > 0 {
 		s.log.InfoContext(ctx, "took over deliveries of a process that has ended", "count", released)

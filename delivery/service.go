@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,6 +66,8 @@ type Service struct {
 	post    func(context.Context, egress.Request) egress.Result // client.Do
 	started time.Time
 	trials  chan struct{} // one token for each test that is going on
+	beat    atomic.Int64  // when the slot was prolonged last, by sinceStart; 0 before
+	missed  atomic.Int64  // when that was last tried in vain, by sinceStart; 0 for never
 
 	configs    *configCache
 	learner    *learner
@@ -134,6 +137,12 @@ func (s *Service) Run(ctx context.Context) error {
 	background.Go(func() error { return s.feed.Run(backgroundCtx) })
 	background.Go(func() error { return s.health.Run(backgroundCtx) })
 	background.Go(func() error { return s.maintain(backgroundCtx) })
+	// A database that is away must not keep the process from ending.
+	defer context.AfterFunc(lost, func() {
+		if sleep(serving, s.opts.Drain+leaseMargin) {
+			stopSettling()
+		}
+	})()
 	settled := make(chan error, 1)
 	go func() { settled <- s.settler.Run(settling) }()
 	intake.Go(func() error { return s.ingester.Run(lost) })

@@ -187,6 +187,12 @@ func TestRunEndsWhenTheSlotIsLost(t *testing.T) {
 // While the database is away nothing is lost and nothing is sent twice, memory
 // stays bounded, and it goes on within seconds.
 func TestTheDatabaseComesBack(t *testing.T) {
+	for _, outage := range []time.Duration{time.Second, 7 * time.Second, 40 * time.Second, 3 * time.Minute} {
+		t.Run(outage.String(), func(t *testing.T) { testOutage(t, outage) })
+	}
+}
+
+func testOutage(t *testing.T, outage time.Duration) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{Workers: 8}, answers{okURL: slow(100 * time.Millisecond)})
 		w1, w2 := r.webhook(okURL), r.webhook(okURL)
@@ -194,7 +200,7 @@ func TestTheDatabaseComesBack(t *testing.T) {
 		ids := r.ingest(50, w1, w2)
 		time.Sleep(150 * time.Millisecond)
 		r.store.change(func() { r.store.down = errors.New("connection refused") })
-		time.Sleep(40 * time.Second)
+		time.Sleep(outage)
 		r.store.change(func() { r.store.down = nil })
 		time.Sleep(5 * time.Second)
 		r.sentOnce(ids, r.sent())
@@ -202,6 +208,63 @@ func TestTheDatabaseComesBack(t *testing.T) {
 		if held := r.dispatcher.held.Load(); held != 0 {
 			t.Errorf("%d deliveries are left in memory", held)
 		}
+	})
+}
+
+// A stop ends although the database is away and more results wait than the
+// settler takes.
+func TestAStopEndsWithoutADatabase(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Drain: 5 * time.Second, Memory: 20_000}, answers{okURL: slow(time.Millisecond)})
+		var webhooks []Webhook
+		for range 20 {
+			webhooks = append(webhooks, r.webhook(okURL))
+		}
+		stop := r.start()
+		synctest.Wait()
+		r.store.change(func() { r.store.took["Settle"] = 2 * time.Second })
+		r.ingest(200, webhooks...)
+		time.Sleep(time.Second)
+		r.store.change(func() { r.store.down = errors.New("connection refused") })
+		if n := len(r.sent()); n < settleSize {
+			t.Fatalf("%d sent: the test proves nothing", n)
+		}
+		began := time.Now()
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(began); took > 5*time.Second+leaseMargin+settleFlush+releaseTime+time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+	})
+}
+
+// A process that was frozen sends nothing before it knows that its slot is
+// still its own: others have taken over what it held.
+func TestAFrozenProcessSendsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Workers: 1, PerHook: 1}, answers{okURL: slow(time.Second)})
+		w := r.webhook(okURL)
+		r.start()
+		time.Sleep(100 * time.Millisecond)
+		r.store.change(func() {
+			r.store.fail = func(method string) error {
+				if method == "Heartbeat" {
+					return errors.New("i/o timeout")
+				}
+				return nil
+			}
+		})
+		r.ingest(15, w)
+		time.Sleep(SlotTTL + time.Second)
+		before := len(r.sent())
+		time.Sleep(10 * time.Second)
+		if n := len(r.sent()); n != before {
+			t.Errorf("%d calls while the process was silent", n-before)
+		}
+		r.store.change(func() { r.store.fail = nil })
+		time.Sleep(time.Minute)
+		r.wantStates(map[State]int{Delivered: 15})
 	})
 }
 

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,15 +47,24 @@ type settler struct {
 	s     *Service
 	in    chan settling
 	ended chan struct{} // closed when Run has returned
+	stuck atomic.Bool   // whether results wait for the database
 }
 
 func newSettler(s *Service) *settler {
 	return &settler{s: s, in: make(chan settling, settleSize), ended: make(chan struct{})}
 }
 
-// submit hands a result over. It blocks while the settler is behind, which
-// keeps the workers from making more.
-func (t *settler) submit(item settling) { t.in <- item }
+// submit hands something over. It blocks while the settler is behind, which
+// keeps the workers from making more. When the settler has given up, because
+// the database was away for too long at the end, the item is dropped: the
+// delivery is due again when its lease ends.
+func (t *settler) submit(item settling) {
+	select {
+	case t.in <- item:
+	case <-t.ended:
+		t.s.dispatcher.Unreserve(item.room)
+	}
+}
 
 // await hands a result over and waits until it is stored. Unlike submit it may
 // be called at any time.
@@ -79,7 +89,7 @@ func (t *settler) await(ctx context.Context, item settling) (settled, error) {
 }
 
 // release hands over deliveries to give back, due at once.
-func (t *settler) release(ids []DeliveryID) { t.in <- settling{release: ids} }
+func (t *settler) release(ids []DeliveryID) { t.submit(settling{release: ids}) }
 
 // Run stores results until ctx ends, and then those that were handed over
 // before. Whoever calls submit or release has to end first.
@@ -143,11 +153,13 @@ func (t *settler) store(ctx context.Context, batch []settling) {
 // the halves, so that only the result that is at fault is lost.
 func (t *settler) settle(ctx context.Context, results []settling) []bool {
 	pause := settlePause
+	defer t.stuck.Store(false)
 	for try := 1; ; try++ {
 		oks, err := t.commit(ctx, results)
 		if err == nil {
 			return oks
 		}
+		t.stuck.Store(true)
 		t.s.metrics.failed("settle")
 		t.s.log.WarnContext(ctx, "settle deliveries", "count", len(results), "try", try, "err", err)
 		if ctx.Err() != nil {

@@ -48,7 +48,7 @@ func TestAPoisonedResultIsStoredAlone(t *testing.T) {
 				r.store.poison = tt.poison
 				r.start()
 				fine, poisoned := r.ingest(40, good), r.ingest(1, bad)
-				time.Sleep(20 * time.Second)
+				time.Sleep(20*time.Second + 500*time.Millisecond)
 				for _, id := range fine {
 					if log := r.entries(id); len(log) != 1 || log[0].Delivery.State != Delivered {
 						t.Fatalf("log of a good delivery %+v, want DELIVERED", log)

@@ -35,6 +35,9 @@ func (d *Dispatcher) deliver(ctx context.Context, t task) {
 // lent to another process before an attempt would be settled.
 var errLeaseOver = errors.New("the lease may end before the attempt does")
 
+// errSilent says that another process may hold the delivery by now.
+var errSilent = errors.New("this process could not prolong the lease of its slot")
+
 // A step is what one delivery's turn led to.
 type step struct {
 	verdict
@@ -66,6 +69,9 @@ func (d *Dispatcher) guarded(ctx context.Context, t task) (result step, err erro
 // next decides what a delivery's turn is: a call, or none because nobody wants
 // one any more.
 func (d *Dispatcher) next(ctx context.Context, t task) (step, error) {
+	if d.s.silent() {
+		return step{}, errSilent
+	}
 	if t.Cancel {
 		return step{verdict: verdict{State: Canceled}}, nil
 	}

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -154,6 +155,9 @@ func (s *Service) try(ctx context.Context, c Caller, t *trial) (*TestResult, err
 	a := t.failed
 	if a == nil {
 		a, _ = s.call(ctx, t.target, t.id, 1, t.message)
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, Errorf(Unavailable, "", "The receiver did not answer within the time that a test may take.")
 	}
 	if a.Outcome == egress.Canceled {
 		return nil, context.Cause(ctx)
