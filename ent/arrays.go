@@ -59,7 +59,9 @@ func (a *arrays) args(n int) []any {
 }
 
 // ingestArgs are the arguments of postgresIngest; ids are those of the events.
-func ingestArgs(owner delivery.Owner, lease time.Duration, batch []delivery.Ingest) (args []any, ids []int64) {
+func ingestArgs(
+	owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
+) (args []any, ids []int64) {
 	var groups, events, deliveries arrays
 	for i := range batch {
 		in := &batch[i]

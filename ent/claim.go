@@ -27,7 +27,8 @@ const (
 		FROM step WHERE webhook IS NOT NULL AND n < $2
 	) SELECT webhook FROM step WHERE webhook IS NOT NULL`
 
-	claimedColumns = `id, org, webhook, version, event, item, COALESCE(redelivery_of, 0), type, trigger, attempts, cancel`
+	claimedColumns = `id, org, webhook, version, event, item, COALESCE(redelivery_of, 0),
+		type, trigger, attempts, cancel`
 
 	// The list of ids is made first and the rows are found by key: as a join the
 	// planner would read the whole queue.
@@ -169,7 +170,8 @@ func (h *hot) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) erro
 	if len(ids) == 0 {
 		return nil
 	}
-	h.logger.WarnContext(ctx, "removed deliveries whose events were discarded", "count", len(ids), "first", ids[0])
+	h.logger.WarnContext(ctx, "removed deliveries whose events were discarded",
+		"count", len(ids), "first", ids[0])
 	return h.change(ctx, func(ctx context.Context, q querier) error {
 		_, err := q.ExecContext(ctx, "DELETE FROM queue WHERE id"+inList(ids))
 		return err

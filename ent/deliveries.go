@@ -70,7 +70,8 @@ func (h *hot) Deliveries(
 	}
 	var found []delivery.Delivery
 	if len(parts) > 0 {
-		found, err = h.deliveries(ctx, "SELECT * FROM ("+strings.Join(parts, " UNION ALL ")+") d"+page.order("d.id"), args...)
+		found, err = h.deliveries(ctx,
+			"SELECT * FROM ("+strings.Join(parts, " UNION ALL ")+") d"+page.order("d.id"), args...)
 	}
 	if err != nil {
 		return delivery.Slice[delivery.Delivery]{}, fmt.Errorf("list deliveries: %w", err)
@@ -163,7 +164,9 @@ func (q deliveryQuery) prune(w *where, after time.Time, page idPage) {
 }
 
 // deliveries runs a query that selects what scanDelivery reads.
-func (h *hot) deliveries(ctx context.Context, query string, args ...any) (all []delivery.Delivery, err error) {
+func (h *hot) deliveries(
+	ctx context.Context, query string, args ...any,
+) (all []delivery.Delivery, err error) {
 	err = persist(ctx, func() error {
 		rows, err := h.read.QueryContext(ctx, h.dialect.sql(query), args...)
 		all, err = rowsOf(rows, err, scanDelivery)

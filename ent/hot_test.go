@@ -17,14 +17,18 @@ import (
 // them.
 func facts(t *testing.T, s *Store, n int, day time.Time, state delivery.State) []delivery.NewEvent {
 	t.Helper()
-	orgs, err := s.LearnOrganizations(t.Context(), []delivery.Organization{{ID: 7, ExternalID: "acme", Name: "Acme"}})
+	orgs, err := s.LearnOrganizations(t.Context(), []delivery.Organization{
+		{ID: 7, ExternalID: "acme", Name: "Acme"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	events := make([]delivery.NewEvent, n)
 	for i := range events {
 		id := delivery.IDAt[int64](day) + int64(i) + 1
-		e := delivery.Event{ID: delivery.EventID(id), Org: orgs[0].ID, Type: delivery.ActiveAlert, Variables: []byte("{}")}
+		e := delivery.Event{
+			ID: delivery.EventID(id), Org: orgs[0].ID, Type: delivery.ActiveAlert, Variables: []byte("{}"),
+		}
 		events[i] = delivery.NewEvent{Event: e, Key: e.ID.String(), Deliveries: []delivery.Delivery{{
 			ID: delivery.DeliveryID(id), Org: e.Org, Webhook: 3, Version: 4, Event: e.ID, Type: e.Type, State: state,
 		}}}
@@ -76,11 +80,11 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	waiting := facts(t, s, 2, day, delivery.Held)
 	facts(t, s, 2, day.AddDate(0, 0, 1), delivery.Queued)
 	facts(t, s, 2, day.AddDate(0, 0, 2), delivery.Queued)
-	if _, err := s.write.ExecContext(t.Context(), "DELETE FROM queue WHERE id <> $1", int64(waiting[0].Event.ID)); err != nil {
+	_, err := s.write.ExecContext(t.Context(), "DELETE FROM queue WHERE id <> $1", int64(waiting[0].Event.ID))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for more := true; more; {
-		var err error
 		if more, err = s.Discard(t.Context(), day.AddDate(0, 0, 2).Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +98,8 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	if want := []time.Time{day, day.AddDate(0, 0, 2)}; !slices.EqualFunc(days, want, time.Time.Equal) {
 		t.Errorf("events have the days %v, want %v", days, want)
 	}
-	left, err := s.numbers(t.Context(), "SELECT id FROM event WHERE id < $1", delivery.IDAt[int64](day.AddDate(0, 0, 1)))
+	left, err := s.numbers(t.Context(), "SELECT id FROM event WHERE id < $1",
+		delivery.IDAt[int64](day.AddDate(0, 0, 1)))
 	if want := []int64{int64(waiting[0].Event.ID)}; err != nil || !slices.Equal(left, want) {
 		t.Errorf("the first day has %v, %v, want only the pending event %v", left, err, want)
 	}
@@ -149,10 +154,11 @@ func TestOneFailedChangeSparesItsNeighbours(t *testing.T) {
 	s := openStore(t, databases["SQLite"](t))
 	fault := errors.New("fault")
 	insert := func(n int, err error) *pendingChange {
-		return &pendingChange{ctx: t.Context(), done: make(chan struct{}), run: func(ctx context.Context, q querier) error {
+		run := func(ctx context.Context, q querier) error {
 			_, failed := q.ExecContext(ctx, "INSERT INTO horizon (id, at) VALUES ($1, 1)", n)
 			return errors.Join(failed, err)
-		}}
+		}
+		return &pendingChange{ctx: t.Context(), done: make(chan struct{}), run: run}
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
@@ -184,7 +190,8 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 	limit("1") // not below what is used: nothing can be added
 	var events []delivery.NewEvent
 	for i := range 2000 {
-		e := delivery.Event{ID: delivery.IDAt[delivery.EventID](time.Now()) + delivery.EventID(i), Org: 7, Variables: []byte("{}")}
+		id := delivery.IDAt[delivery.EventID](time.Now()) + delivery.EventID(i)
+		e := delivery.Event{ID: id, Org: 7, Variables: []byte("{}")}
 		events = append(events, delivery.NewEvent{Event: e, Key: e.ID.String()})
 	}
 	_, err := s.Ingest(t.Context(), delivery.Owner{}, time.Hour, []delivery.Ingest{{Org: 7, Events: events}})
@@ -228,7 +235,8 @@ func TestEveryWordHasANumber(t *testing.T) {
 	t.Parallel()
 	for _, o := range []delivery.Outcome{
 		egress.Success, egress.HTTPError, egress.Redirect, egress.Timeout, egress.DNSError, egress.ConnectError,
-		egress.TLSError, egress.Blocked, egress.ResponseError, egress.Canceled, delivery.RuleFailed, delivery.BodyTooLarge,
+		egress.TLSError, egress.Blocked, egress.ResponseError, egress.Canceled, delivery.RuleFailed,
+		delivery.BodyTooLarge,
 	} {
 		if code := outcomeWords.code(o); code == 0 || outcomeWords.word(code) != o {
 			t.Errorf("the outcome %s has the number %d", o, code)

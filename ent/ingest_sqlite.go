@@ -23,7 +23,8 @@ const (
 
 	sqliteInsertQueue = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
 		attempts, held, due_at, owner_slot, owner_epoch)
-		VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, 0), $8, $9, $10, $11, @now + $12, $13, $14) ON CONFLICT DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, 0), $8, $9, $10, $11, @now + $12, $13, $14)
+		ON CONFLICT DO NOTHING`
 )
 
 func (h *hot) ingestSQLite(
@@ -111,7 +112,8 @@ func scanKeyed(rows *sql.Rows) (k keyed, err error) {
 
 // insertEvent stores an event unless its id is there.
 func insertEvent(ctx context.Context, q querier, e *delivery.Event) error {
-	_, err := q.ExecContext(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), micros(e.OccurredAt),
+	_, err := q.ExecContext(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item),
+		micros(e.OccurredAt),
 		shortHash(e.Org, string(e.Group)), shortHash(e.Org, e.SourceEventID), typeWords.code(e.Type), e.Test,
 		clean(e.ItemName), clean(string(e.Group)), clean(e.SourceEventID), clean(e.WorkspaceID),
 		clean(e.WorkspaceName), clean(string(e.Variables)))
@@ -132,7 +134,8 @@ func (r queueRow) insert(ctx context.Context, q querier, in dialect) error {
 	if r.owner != nil {
 		slot, epoch = r.owner.Slot, r.owner.Epoch
 	}
-	_, err := q.ExecContext(ctx, in.sql(sqliteInsertQueue), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version),
+	_, err := q.ExecContext(ctx, in.sql(sqliteInsertQueue), int64(d.ID), int64(d.Org), int64(d.Webhook),
+		int64(d.Version),
 		int64(r.event), int64(d.Item), int64(d.RedeliveryOf), typeWords.code(d.Type), triggerWords.code(d.Trigger),
 		d.Attempts, d.State == delivery.Held, r.lease.Microseconds(), slot, epoch)
 	return err

@@ -40,7 +40,9 @@ func (h *hot) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
 
 // Follow implements [delivery.Log]. Only slots that a process has joined under
 // are followed.
-func (h *hot) Follow(ctx context.Context, after map[int]delivery.LogID, limit int) ([]delivery.LogEntry, error) {
+func (h *hot) Follow(
+	ctx context.Context, after map[int]delivery.LogID, limit int,
+) ([]delivery.LogEntry, error) {
 	if limit < 1 {
 		return nil, nil
 	}

@@ -78,7 +78,8 @@ func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner d
 func (h *hot) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
 	found := 0
 	err := h.change(ctx, func(ctx context.Context, q querier) (err error) {
-		found, err = affected(q.ExecContext(ctx, h.dialect.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds()))
+		found, err = affected(q.ExecContext(ctx, h.dialect.sql(prolong),
+			owner.Slot, owner.Epoch, ttl.Microseconds()))
 		return err
 	})
 	if err != nil {

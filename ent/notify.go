@@ -107,6 +107,8 @@ func (b *bell) listen() {
 
 // ring waits for pulls and answers those of each pause with one ring.
 func (b *bell) ring() {
+	// No caller waits for a ring, so there is no context to take: it lives as
+	// long as the bell.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	pause := time.NewTimer(0)

@@ -97,7 +97,8 @@ func partitionName(table string, day time.Time) string { return table + "_" + da
 
 // partitions returns the days that have one, oldest first.
 func (h *hot) partitions(ctx context.Context, table string) ([]time.Time, error) {
-	rows, err := h.write.QueryContext(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+	rows, err := h.write.QueryContext(ctx, `SELECT c.relname
+		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = $1::regclass ORDER BY c.relname`, table)
 	if err != nil {
 		return nil, err

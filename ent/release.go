@@ -15,14 +15,10 @@ const (
 		due_at = CASE WHEN owner_slot IS NULL OR due_at <= @now THEN @now ELSE due_at END
 		WHERE webhook = $1 AND (NOT held OR $3)`
 
-	// cancelQueued is the same for a webhook that is deleted, as part of the
-	// transaction that does it. It takes the webhook and the time.
-	cancelQueued = `UPDATE queue SET held = FALSE, cancel = TRUE,
-		due_at = CASE WHEN owner_slot IS NULL OR due_at <= $2 THEN $2 ELSE due_at END WHERE webhook = $1`
-
 	insertRequeued = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
 		attempts, held, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, NULLIF(CAST($7 AS bigint), 0), $8, $9, $10, $11, @now) ON CONFLICT DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, NULLIF(CAST($7 AS bigint), 0), $8, $9, $10, $11, @now)
+		ON CONFLICT DO NOTHING`
 
 	// Counting ends here: a longer queue is reported as this long.
 	maxDepth = 1_000_000
@@ -32,7 +28,9 @@ const (
 const idsPerStatement = 1000
 
 // Release implements [delivery.Queue].
-func (h *hot) Release(ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID) (n int, err error) {
+func (h *hot) Release(
+	ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID,
+) (n int, err error) {
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
 		n = 0
 		if ids == nil {
@@ -108,7 +106,8 @@ func (h *hot) mustHaveEvents(ctx context.Context, q querier, deliveries []delive
 			return err
 		}
 		if len(found) < len(some) {
-			return delivery.Errorf(delivery.NotFound, "", "The event is no longer kept, so it can't be delivered again.")
+			return delivery.Errorf(delivery.NotFound, "",
+				"The event is no longer kept, so it can't be delivered again.")
 		}
 	}
 	return nil

@@ -19,7 +19,8 @@ const (
 	discardEvents = `DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id >= $1 AND id < $2
 		AND id NOT IN (SELECT event FROM queue WHERE event >= $1 AND event < $2) ORDER BY id LIMIT $3)`
 
-	discardLog = `DELETE FROM log WHERE id IN (SELECT id FROM log WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3)`
+	discardLog = `DELETE FROM log WHERE id IN (SELECT id FROM log
+		WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3)`
 
 	moveHorizon = `INSERT INTO horizon (id, at) VALUES (1, $1)
 		ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE horizon.at < excluded.at`

@@ -80,7 +80,8 @@ const (
 		WHEN q.attempts > 0 THEN 3 ELSE 1 END`
 	pendingColumns = `q.id AS id, q.org, q.webhook, q.version, q.event, q.item,
 		COALESCE(q.redelivery_of, 0) AS redelivery_of, q.type, q.trigger, q.attempts, ` + pendingState + ` AS state,
-		CASE WHEN q.held OR q.owner_slot IS NOT NULL AND q.due_at > @now THEN 0 ELSE q.due_at END AS due_at, 0 AS at`
+		CASE WHEN q.held OR q.owner_slot IS NOT NULL AND q.due_at > @now THEN 0 ELSE q.due_at END AS due_at,
+		0 AS at`
 	finalColumns = `l.delivery AS id, l.org, l.webhook, l.version, l.event, l.item,
 		COALESCE(l.redelivery_of, 0) AS redelivery_of, l.type, l.trigger, l.attempts, l.state, 0 AS due_at, l.at`
 )
@@ -124,9 +125,11 @@ func headersText(headers []delivery.Header) string {
 	return clean(string(text))
 }
 
-const entryColumns = `l.id, l.delivery, l.org, l.webhook, l.version, l.event, l.item, l.at, COALESCE(l.started_at, 0),
-	COALESCE(l.due_at, 0), COALESCE(l.redelivery_of, 0), COALESCE(l.response_bytes, 0), COALESCE(l.duration, 0),
-	COALESCE(l.dns, -1), COALESCE(l.connect, -1), COALESCE(l.tls, -1), COALESCE(l.first_byte, -1), COALESCE(l.body, -1),
+const entryColumns = `l.id, l.delivery, l.org, l.webhook, l.version, l.event, l.item, l.at,
+	COALESCE(l.started_at, 0), COALESCE(l.due_at, 0), COALESCE(l.redelivery_of, 0), COALESCE(l.response_bytes, 0),
+	COALESCE(l.duration, 0),
+	COALESCE(l.dns, -1), COALESCE(l.connect, -1), COALESCE(l.tls, -1), COALESCE(l.first_byte, -1),
+	COALESCE(l.body, -1),
 	l.type, l.trigger, l.state, l.attempts, COALESCE(l.number, 0), COALESCE(l.outcome, 0), COALESCE(l.status, 0),
 	COALESCE(l.reused, FALSE), COALESCE(l.truncated, FALSE), COALESCE(l.remote, ''), COALESCE(l.error, ''),
 	COALESCE(l.headers, ''), COALESCE(l.response, '')`

@@ -19,8 +19,8 @@ WITH s AS MATERIALIZED (
 		$26::boolean[], $27::boolean[], $28::text[], $29::text[], $30::text[], $31::text[],
 		$32::smallint[], $33::smallint[], $34::bigint[], $35::bigint[], $36::boolean[])
 		AS s(id, delivery, org, webhook, version, event, item, at, started_at, planned_at,
-			redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state, attempts,
-			number, outcome, status, reused, truncated, remote, error, headers, response,
+			redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body,
+			type, trigger, state, attempts, number, outcome, status, reused, truncated, remote, error, headers, response,
 			before, slot, epoch, due_at, unqueued)
 ), finished AS (
 	DELETE FROM queue q USING s
@@ -61,8 +61,8 @@ INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test
 	item_name, group_id, source_id, workspace_id, workspace, variables)
 SELECT id, org, item, occurred_at, group_key, source_key, type, test,
 	item_name, group_id, source_id, NULLIF(workspace_id, ''), NULLIF(workspace, ''), variables
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[],
-	$8::boolean[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+	$7::smallint[], $8::boolean[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
 	AS e(id, org, item, occurred_at, group_key, source_key, type, test,
 		item_name, group_id, source_id, workspace_id, workspace, variables)
 ON CONFLICT DO NOTHING`
@@ -154,8 +154,8 @@ func addSettlement(a *arrays, s *delivery.Settlement) {
 	e, d := &s.Entry, &s.Entry.Delivery
 	row := attemptRowOf(e.Attempt)
 	a.next()
-	a.ints(int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version), int64(d.Event), int64(d.Item),
-		micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes, row.duration)
+	a.ints(int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version), int64(d.Event),
+		int64(d.Item), micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes, row.duration)
 	a.ints(row.phases[:]...)
 	a.ints(typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
 		row.number, row.outcome, row.status)

@@ -193,19 +193,44 @@ func testDeliveryFilters(s *scene) {
 			delivery.DeliveryFilter{Outcomes: []delivery.Outcome{egress.HTTPError}},
 			func(d delivery.Delivery) bool { return attempted(404)(d) || attempted(503)(d) },
 		},
-		"status range":  {delivery.DeliveryFilter{StatusFrom: 500, StatusTo: 599}, attempted(503)},
-		"status up to":  {delivery.DeliveryFilter{StatusTo: 299}, attempted(200)},
-		"trigger":       {delivery.DeliveryFilter{Triggers: []delivery.Trigger{delivery.ByTest}}, func(delivery.Delivery) bool { return false }},
-		"event":         {delivery.DeliveryFilter{Event: middle.Event}, func(d delivery.Delivery) bool { return d.Event == middle.Event }},
-		"group":         {delivery.DeliveryFilter{Group: "group 1"}, func(d delivery.Delivery) bool { return index(d)%4 == 1 }},
-		"item":          {delivery.DeliveryFilter{Item: 2}, func(d delivery.Delivery) bool { return d.Item == 2 }},
-		"workspace":     {delivery.DeliveryFilter{WorkspaceID: "ws-k7"}, func(d delivery.Delivery) bool { return index(d) == 7 }},
-		"after":         {delivery.DeliveryFilter{After: middleAt}, func(d delivery.Delivery) bool { return !d.CreatedAt().Before(middleAt) }},
-		"before":        {delivery.DeliveryFilter{Before: middleAt}, func(d delivery.Delivery) bool { return d.CreatedAt().Before(middleAt) }},
-		"in the future": {delivery.DeliveryFilter{After: time.Now().Add(time.Hour)}, func(delivery.Delivery) bool { return false }},
+		"status range": {delivery.DeliveryFilter{StatusFrom: 500, StatusTo: 599}, attempted(503)},
+		"status up to": {delivery.DeliveryFilter{StatusTo: 299}, attempted(200)},
+		"trigger": {
+			delivery.DeliveryFilter{Triggers: []delivery.Trigger{delivery.ByTest}},
+			func(delivery.Delivery) bool { return false },
+		},
+		"event": {
+			delivery.DeliveryFilter{Event: middle.Event},
+			func(d delivery.Delivery) bool { return d.Event == middle.Event },
+		},
+		"group": {
+			delivery.DeliveryFilter{Group: "group 1"},
+			func(d delivery.Delivery) bool { return index(d)%4 == 1 },
+		},
+		"item": {
+			delivery.DeliveryFilter{Item: 2},
+			func(d delivery.Delivery) bool { return d.Item == 2 },
+		},
+		"workspace": {
+			delivery.DeliveryFilter{WorkspaceID: "ws-k7"},
+			func(d delivery.Delivery) bool { return index(d) == 7 },
+		},
+		"after": {
+			delivery.DeliveryFilter{After: middleAt},
+			func(d delivery.Delivery) bool { return !d.CreatedAt().Before(middleAt) },
+		},
+		"before": {
+			delivery.DeliveryFilter{Before: middleAt},
+			func(d delivery.Delivery) bool { return d.CreatedAt().Before(middleAt) },
+		},
+		"in the future": {
+			delivery.DeliveryFilter{After: time.Now().Add(time.Hour)},
+			func(delivery.Delivery) bool { return false },
+		},
 		"all at once": {
 			delivery.DeliveryFilter{
-				Webhooks: []delivery.WebhookID{middle.Webhook}, Types: []delivery.EventType{middle.Type}, Item: middle.Item,
+				Webhooks: []delivery.WebhookID{middle.Webhook}, Item: middle.Item,
+				Types: []delivery.EventType{middle.Type},
 				Group: delivery.GroupID(fmt.Sprint("group ", index(middle)%4)), Text: "k" + fmt.Sprint(index(middle)),
 				Triggers: []delivery.Trigger{delivery.ByEvent}, Event: middle.Event,
 			},
@@ -229,7 +254,8 @@ func testTextFilter(s *scene) {
 	s.populate()
 	for text, want := range map[string]int{
 		"restart": 8, "ESTAR": 8, "ÄRGER": 8, "ärg": 8, "100%": 8, "%": 8, "_ON[lan]": 8, "_": 8, "[": 8,
-		"ws-K23": 1, "workspace k2": 5, ".*": 0, "?": 0, "*": 0, `\`: 0, "(": 0, "^": 0, "$": 0, "rest art": 0, "[a-z]": 0,
+		"ws-K23": 1, "workspace k2": 5,
+		".*": 0, "?": 0, "*": 0, `\`: 0, "(": 0, "^": 0, "$": 0, "rest art": 0, "[a-z]": 0,
 	} {
 		got := s.list(delivery.DeliveryFilter{Text: text})
 		if len(got) != want {
@@ -250,14 +276,17 @@ func testCursorsOfLists(s *scene) {
 		s.t.Fatal(err)
 	}
 	good := deliveries.Cursors[0]
-	for _, cursor := range []string{events.Cursors[0], "x", "!!", good + "A", good[1:], strings.Repeat("A", 12), "1"} {
-		_, after := s.store.Deliveries(ctx, s.org.ID, delivery.DeliveryFilter{}, delivery.Page{First: 1, After: cursor})
-		_, before := s.store.Deliveries(ctx, s.org.ID, delivery.DeliveryFilter{}, delivery.Page{Last: 1, Before: cursor})
+	foreign := []string{events.Cursors[0], "x", "!!", good + "A", good[1:], strings.Repeat("A", 12), "1"}
+	var all delivery.DeliveryFilter
+	for _, cursor := range foreign {
+		_, after := s.store.Deliveries(ctx, s.org.ID, all, delivery.Page{First: 1, After: cursor})
+		_, before := s.store.Deliveries(ctx, s.org.ID, all, delivery.Page{Last: 1, Before: cursor})
 		if delivery.CodeOf(after) != delivery.Invalid || delivery.CodeOf(before) != delivery.Invalid {
 			s.t.Errorf("the cursor %q gave %v and %v, want INVALID", cursor, after, before)
 		}
 	}
-	if _, err := s.store.Events(ctx, s.org.ID, delivery.EventFilter{}, delivery.Page{First: 1, After: good}); delivery.CodeOf(err) != delivery.Invalid {
+	_, err = s.store.Events(ctx, s.org.ID, delivery.EventFilter{}, delivery.Page{First: 1, After: good})
+	if delivery.CodeOf(err) != delivery.Invalid {
 		s.t.Errorf("a delivery's cursor gave %v in the list of events, want INVALID", err)
 	}
 }

@@ -135,7 +135,8 @@ func testFollowConcurrent(s *scene) {
 	all := append(want[0], want[1]...)
 	byID := func(a, b delivery.LogEntry) int { return cmp.Compare(a.ID, b.ID) }
 	for slot := range after {
-		seen := slices.DeleteFunc(slices.Clone(got), func(e delivery.LogEntry) bool { return delivery.IDSlot(e.ID) != slot })
+		other := func(e delivery.LogEntry) bool { return delivery.IDSlot(e.ID) != slot }
+		seen := slices.DeleteFunc(slices.Clone(got), other)
 		if !slices.IsSortedFunc(seen, byID) {
 			s.t.Errorf("the entries of slot %d are not in the order of their ids", slot)
 		}

@@ -65,7 +65,8 @@ func testHeartbeat(s *scene) {
 		s.t.Fatalf("Members gave %v, %v, want one", members, err)
 	}
 	m := members[0]
-	if m.Owner != s.owner || m.Name != "first" || m.SeenAt.Before(m.StartedAt) || time.Since(m.StartedAt) > longLease {
+	if m.Owner != s.owner || m.Name != "first" || m.SeenAt.Before(m.StartedAt) ||
+		time.Since(m.StartedAt) > longLease {
 		s.t.Errorf("the member is %+v", m)
 	}
 }

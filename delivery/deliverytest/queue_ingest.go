@@ -32,17 +32,20 @@ var ingestTests = map[string]func(*scene){
 func testEventRoundTrip(s *scene) {
 	want := s.event("a", s.webhook())
 	got := s.ingest(want)[0]
-	if w := (delivery.Stored{ID: want.Event.ID, Fresh: true, Fingerprint: want.Fingerprint, Deliveries: 1}); got != w {
+	w := delivery.Stored{ID: want.Event.ID, Fresh: true, Fingerprint: want.Fingerprint, Deliveries: 1}
+	if got != w {
 		s.t.Errorf("Ingest gave %+v, want %+v", got, w)
 	}
-	found, err := s.store.EventsByID(s.t.Context(), s.org.ID, []delivery.EventID{want.Event.ID, want.Event.ID, 5})
+	ids := []delivery.EventID{want.Event.ID, want.Event.ID, 5}
+	found, err := s.store.EventsByID(s.t.Context(), s.org.ID, ids)
 	if err != nil || len(found) != 1 {
 		s.t.Fatalf("EventsByID gave %v, %v, want the one that exists", found, err)
 	}
 	if !reflect.DeepEqual(found[0], want.Event) {
 		s.t.Errorf("EventsByID gave\n%+v, want\n%+v", found[0], want.Event)
 	}
-	if d := s.get(want.Deliveries[0].ID); d.NextAttemptAt.IsZero() || d.State != delivery.Queued || d.Event != want.Event.ID {
+	d := s.get(want.Deliveries[0].ID)
+	if d.NextAttemptAt.IsZero() || d.State != delivery.Queued || d.Event != want.Event.ID {
 		s.t.Errorf("the delivery is %+v, want it queued and due", d)
 	}
 }
@@ -137,11 +140,12 @@ func testIngestRepeated(s *scene) {
 }
 
 func testStale(s *scene) {
-	e := s.event("a", s.webhook())
+	e, version := s.event("a", s.webhook()), s.org.ConfigVersion
+	events := []delivery.NewEvent{e}
 	for name, in := range map[string]delivery.Ingest{
-		"older version":        {Org: s.org.ID, ConfigVersion: s.org.ConfigVersion - 1, Events: []delivery.NewEvent{e}},
-		"newer version":        {Org: s.org.ID, ConfigVersion: s.org.ConfigVersion + 1, Events: []delivery.NewEvent{e}},
-		"unknown organization": {Org: 99, Events: []delivery.NewEvent{e}},
+		"older version":        {Org: s.org.ID, ConfigVersion: version - 1, Events: events},
+		"newer version":        {Org: s.org.ID, ConfigVersion: version + 1, Events: events},
+		"unknown organization": {Org: 99, Events: events},
 	} {
 		got, err := s.store.Ingest(s.t.Context(), s.owner, longLease, []delivery.Ingest{in})
 		if err != nil || len(got) != 1 || !got[0].Stale {
@@ -196,7 +200,8 @@ func testOwned(s *scene) {
 	if want := (delivery.QueueDepth{Leased: 2}); err != nil || depth != want {
 		s.t.Errorf("Depth gave %+v, %v, want %+v", depth, err, want)
 	}
-	held := s.settle(s.settlement(delivery.Job{Delivery: owned.Deliveries[0], Owner: s.owner}, delivery.Delivered, 200))
+	job := delivery.Job{Delivery: owned.Deliveries[0], Owner: s.owner}
+	held := s.settle(s.settlement(job, delivery.Delivered, 200))
 	if !held[0] {
 		s.t.Error("the owner could not settle what it was lent by Ingest")
 	}
