@@ -37,6 +37,9 @@ func coded(err error) error {
 		code = transport.CodeBadInput
 	}
 	shown := &gqlerror.Error{Message: e.Message, Extensions: map[string]any{"code": code}}
+	if all, ok := errors.AsType[delivery.Errors](err); ok {
+		shown.Message = all.Error()
+	}
 	if e.Field != "" {
 		shown.Extensions["field"] = e.Field
 	}
@@ -50,8 +53,12 @@ type presenter struct{ log *slog.Logger }
 
 func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	path := graphql.GetPath(ctx)
-	if e, ok := errors.AsType[*gqlerror.Error](err); ok && e.Path != nil {
-		path = e.Path
+	var places []gqlerror.Location
+	if e, ok := errors.AsType[*gqlerror.Error](err); ok {
+		places = e.Locations
+		if e.Path != nil {
+			path = e.Path
+		}
 	}
 	shown, ok := errors.AsType[*gqlerror.Error](coded(err))
 	if !ok || shown.Extensions["code"] == nil {
@@ -59,6 +66,9 @@ func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	}
 	if shown.Path == nil {
 		shown.Path = path
+	}
+	if shown.Locations == nil {
+		shown.Locations = places
 	}
 	return shown
 }
