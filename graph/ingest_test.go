@@ -1,0 +1,168 @@
+package graph
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+)
+
+// A filler gives every field of a value something of its own.
+type filler struct{ n int }
+
+func (f *filler) fill(v reflect.Value) {
+	f.n++
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(noon.Add(time.Duration(f.n) * time.Second)))
+		return
+	case json.RawMessage:
+		v.Set(reflect.ValueOf(json.RawMessage(fmt.Sprintf(`{"n":%d}`, f.n))))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f.fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		f.fill(v.Index(0))
+		f.fill(v.Index(1))
+	case reflect.String:
+		v.SetString(fmt.Sprintf("value %d", f.n))
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		panic("fill does not know " + v.Type().String())
+	}
+}
+
+// leaves counts the values at the ends of v; zero ones are put into missing.
+func leaves(v reflect.Value, path string, found map[string]int, missing *[]string) {
+	if _, ok := v.Interface().(time.Time); !ok {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if !v.IsNil() {
+				leaves(v.Elem(), path, found, missing)
+				return
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				leaves(v.Field(i), path+"."+v.Type().Field(i).Name, found, missing)
+			}
+			return
+		case reflect.Slice:
+			for i := range v.Len() {
+				leaves(v.Index(i), fmt.Sprintf("%s.%d", path, i), found, missing)
+			}
+			if v.Len() > 0 {
+				return
+			}
+		}
+	}
+	if v.IsZero() {
+		*missing = append(*missing, path)
+	}
+	found[fmt.Sprint(v.Interface())]++
+}
+
+// sameLeaves fails t unless everything that was given came through, once each.
+func sameLeaves(t *testing.T, given, got any) {
+	t.Helper()
+	want, have := map[string]int{}, map[string]int{}
+	var missing []string
+	leaves(reflect.ValueOf(given), reflect.TypeOf(given).String(), want, &missing)
+	leaves(reflect.ValueOf(got), reflect.TypeOf(got).String(), have, &missing)
+	if len(missing) > 0 {
+		t.Errorf("nothing is in %q", missing)
+	}
+	for value, n := range want {
+		if have[value] != n {
+			t.Errorf("%q is there %d times, want %d", value, have[value], n)
+		}
+	}
+}
+
+func TestReportsComeThroughWhole(t *testing.T) {
+	t.Parallel()
+	in := gen.PortalEventInput{}
+	(&filler{}).fill(reflect.ValueOf(&in).Elem())
+	sameLeaves(t, in, reportOf(&in))
+}
+
+func TestSyncedItemsComeThroughWhole(t *testing.T) {
+	t.Parallel()
+	in := gen.SyncItemsInput{}
+	(&filler{}).fill(reflect.ValueOf(&in).Elem())
+	sameLeaves(t, in, syncInput(&in))
+}
+
+func TestAbsentPartsStayAbsent(t *testing.T) {
+	t.Parallel()
+	got := reportOf(&gen.PortalEventInput{OrganizationID: "o", SourceEventID: "s", Event: &gen.PortalEventPayload{}})
+	if want := (delivery.Report{OrganizationID: "o", SourceEventID: "s"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	alert := alertOf(&gen.ActiveAlertInput{Alert: &gen.AlertInput{ID: "a"}})
+	if alert.Workspace != nil || alert.Alert.Severity != "" {
+		t.Errorf("got %+v, want no device and no severity", alert)
+	}
+	operation := operationOf(&gen.OperationInput{OperationID: "o"})
+	if operation.Microservice != nil || operation.Result != "" || !operation.EndDate.IsZero() {
+		t.Errorf("got %+v, want no microservice, no result and no end", operation)
+	}
+	change := objectOf(&gen.ObjectChangeInput{
+		Object: &gen.ObjectInput{Changes: []*gen.FieldChangeInput{{Property: "p", NewValue: ptr("")}}}, User: &gen.UserInput{},
+	}).Changes[0]
+	if change.OriginalValue != nil || change.NewValue == nil {
+		t.Errorf("got %+v: no value and an empty one differ", change)
+	}
+}
+
+// TestExamplesAreReports reads the examples that people are told to send.
+func TestExamplesAreReports(t *testing.T) {
+	t.Parallel()
+	file, err := os.Open(filepath.Join("..", "examples", "every-type.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	payloads := map[string]int{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var in gen.PortalEventInput
+		if err := json.Unmarshal(lines.Bytes(), &in); err != nil {
+			t.Fatal(err)
+		}
+		r := reportOf(&in)
+		if r.OrganizationID == "" || r.SourceEventID == "" || r.OccurredAt.IsZero() {
+			t.Errorf("an example without its ids or time: %s", lines.Text())
+		}
+		for name, there := range map[string]bool{
+			"alert": r.ActiveAlert != nil, "microservice": r.MicroserviceExecution != nil,
+			"object": r.ObjectChange != nil, "operation": r.Operation != nil,
+		} {
+			if there {
+				payloads[name]++
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(payloads) != 4 || payloads["object"] < 3 {
+		t.Errorf("the examples have %v, want all four, and all three changes of objects", payloads)
+	}
+}
