@@ -35,7 +35,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook) error {
 			SetOrganizationID(w.Org).
 			SetName(w.Name).
 			SetNameKey(sortKey(w.Name)).
-			SetSearch(searchText(w.Name, w.Version.Target)).
+			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
 			SetStatus(w.Status).
 			SetDisabledReason(w.DisabledReason).
 			SetDisabledAt(micros(w.DisabledAt)).
@@ -131,7 +131,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected 
 			).
 			SetName(w.Name).
 			SetNameKey(sortKey(w.Name)).
-			SetSearch(searchText(w.Name, w.Version.Target)).
+			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
 			SetStatus(w.Status).
 			SetDisabledReason(w.DisabledReason).
 			SetDisabledAt(micros(w.DisabledAt)).
