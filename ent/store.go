@@ -22,6 +22,10 @@ type Options struct {
 	// its statements, 2 or more; 5 if zero. SQLite has one that writes, and as
 	// many that read.
 	Connections int
+	// Driver is the database/sql driver to open the database with; the one that
+	// goes with the URL if empty. With one that wraps it, every statement can be
+	// watched.
+	Driver string
 }
 
 func (o Options) withDefaults() Options {
@@ -52,6 +56,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	src.driver = cmp.Or(o.Driver, src.driver)
 	if src.dialect == sqliteDialect {
 		if err := src.makeFile(); err != nil {
 			return nil, err
