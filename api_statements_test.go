@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"portalhooks/delivery"
+	"portalhooks/ent"
+	"portalhooks/graph"
+)
+
+// shownDeliveries are what clients ask for of each delivery, with how many
+// statements a page of that may take: one for each kind of thing (two for
+// webhooks, which have versions) that is asked for in each place.
+var shownDeliveries = map[string]struct {
+	fields string
+	most   int
+}{
+	"the table": {
+		`id state webhook { name } event { item { name } workspaceName } attempts { outcome httpStatus }`, 8,
+	},
+	"everything": {`id state webhook { id name organization { name } selection { items { name } } }
+		event { id organization { name } item { name } } redeliveryOf { id }
+		message request { url headers { value } } attempts { id outcome requestHeaders { value } }`, 20},
+}
+
+// TestPagesTakeTheSameStatements shows pages of deliveries to servers that have
+// nothing in memory yet, and counts the statements.
+func TestPagesTakeTheSameStatements(t *testing.T) {
+	t.Parallel()
+	for name, database := range apiDatabases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			w := newWorld(t, startAPI(t, url))
+			w.report(t, "canary-a", 100, 10) // 20 deliveries, with the first 6: a page of 25
+			w.must(t, w.a.admin, fill(`mutation { redeliver(input: {ids: [@delivery]}) { deliveries { id } userErrors { code } } }`,
+				w.a.names, nil), nil)
+			for spelling, around := range map[string]string{
+				"nodes": `nodes { %s }`, "edges": `edges { cursor node { %s } } pageInfo { endCursor }`,
+				"both": `nodes { %s } edges { node { webhook { name } attempts { outcome } } }`,
+			} {
+				for what, shown := range shownDeliveries {
+					few := countStatements(t, w, url, 5, replaceOnce(around, shown.fields))
+					many := countStatements(t, w, url, 25, replaceOnce(around, shown.fields))
+					if len(few) != len(many) || len(many) > shown.most || len(many) < 5 {
+						t.Errorf("%s, %s: 5 take %d statements, 25 take %d, want the same and at most %d:\n%.120q",
+							what, spelling, len(few), len(many), shown.most, many)
+					}
+				}
+			}
+		})
+	}
+}
+
+// knownCaller is an Authenticator that knows who calls without asking.
+type knownCaller struct{ delivery.Caller }
+
+// Request implements [graph.Authenticator].
+func (c knownCaller) Request(*http.Request) (delivery.Caller, time.Time, error) {
+	return c.Caller, time.Time{}, nil
+}
+
+// Authorization implements [graph.Authenticator].
+func (c knownCaller) Authorization(context.Context, string) (delivery.Caller, time.Time, error) {
+	return c.Caller, time.Time{}, nil
+}
+
+// countStatements returns the statements of one query for a page.
+func countStatements(t *testing.T, w *world, url string, size int, connection string) []string {
+	t.Helper()
+	kind := "sqlite"
+	if strings.HasPrefix(url, "postgres") {
+		kind = "postgres"
+	}
+	name, log := loggedDriver(t, kind)
+	store, err := ent.Open(t.Context(), ent.Options{URL: url, Driver: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	keyring, err := w.settings.keyring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := slog.New(slog.DiscardHandler)
+	registry := prometheus.NewRegistry()
+	service := delivery.New(store, delivery.Options{
+		Owner: delivery.Owner{Slot: delivery.MaxSlot}, Keyring: keyring, Registry: registry, Logger: silent,
+	})
+	org, _ := delivery.ParseOrgID(w.a.names["organization"])
+	api := graph.New(service, graph.Options{
+		Authenticate: knownCaller{delivery.Caller{Name: "x", Grants: map[delivery.OrgID]delivery.Role{org: delivery.Admin}}},
+		Registry:     registry, Logger: silent,
+	})
+	server := httptest.NewServer(api)
+	defer server.Close()
+	log.take()
+	counted := &apiServer{app: w.app, url: server.URL, client: w.client}
+	query := fill(fmt.Sprintf(`{ organization(id: @organization) { deliveries(first: %d) { %s } } }`, size, connection),
+		w.a.names, nil)
+	a := counted.must(t, "", query, nil)
+	list := "nodes"
+	if strings.HasPrefix(connection, "edges") {
+		list = "edges"
+	}
+	if got := len(a.list(t, "organization.deliveries."+list)); got != size {
+		t.Fatalf("the page has %d deliveries, want %d", got, size)
+	}
+	return log.take()
+}
