@@ -49,7 +49,7 @@ func testWebhooks(d *desk) {
 	}
 	add("beta", func(w *delivery.Webhook) {
 		w.CreatedAt, w.UpdatedAt = at.Add(3*time.Second), at.Add(time.Second)
-		w.Version.Target = "https://hooks.example/50%/Path_x"
+		w.Version.Target = "https://hooks.example/50%25/Path_x?token=hidden"
 	})
 	add("Alpha", func(w *delivery.Webhook) {
 		w.CreatedAt, w.UpdatedAt = at.Add(2*time.Second), at.Add(2*time.Second)
@@ -81,6 +81,7 @@ func testWebhooks(d *desk) {
 		},
 		"search the name":           {filter: filter{Search: "ALPH"}, want: []string{"Alpha"}},
 		"search the target":         {filter: filter{Search: "path_X"}, want: []string{"beta"}},
+		"no secret in the target":   {filter: filter{Search: "hidden"}, want: []string{}},
 		"percent is a character":    {filter: filter{Search: "a%a"}, want: []string{}},
 		"underscore is a character": {filter: filter{Search: "pat__x"}, want: []string{}},
 		"event types": {
