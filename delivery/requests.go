@@ -127,7 +127,7 @@ func (s *Service) versionAt(
 // shownHeaders returns the headers of a call as requestHeader makes them, with
 // secrets masked.
 func (s *Service) shownHeaders(v *WebhookVersion, id DeliveryID, attempt, timestamp string) []Header {
-	return s.framed(s.HeadersOf(v), id, attempt, timestamp)
+	return s.framed(v.MaskedHeaders(), id, attempt, timestamp)
 }
 
 // framed adds to a webhook's own headers those that every call has.

@@ -85,9 +85,6 @@ func (s *Service) TargetURL(c Caller, org OrgID, v *WebhookVersion) string {
 	return MaskURL(v.Target)
 }
 
-// HeadersOf returns the custom headers of v, secret values masked.
-func (s *Service) HeadersOf(v *WebhookVersion) []Header { return v.MaskedHeaders() }
-
 // bearerHosts are the receivers whose URLs are secrets by themselves. A dot in
 // front stands for any subdomain.
 var bearerHosts = []struct{ host, path string }{
