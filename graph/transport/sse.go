@@ -81,8 +81,11 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 	responses, ended := make(chan *graphql.Response), make(chan *graphql.Response, 1)
 	go func() {
 		ended <- s.h.stream(ctx, op, func(resp *graphql.Response) bool {
+			// The executor writes the next response into the same memory.
+			own := *resp
+			own.Data = bytes.Clone(resp.Data)
 			select {
-			case responses <- resp:
+			case responses <- &own:
 				return true
 			case <-ctx.Done():
 				return false
