@@ -19,10 +19,10 @@ func TestDeliveryFilter(t *testing.T) {
 	got, err := deliveryFilter(&gen.DeliveryFilter{
 		WebhookIds: []string{delivery.WebhookID(7).String()}, EventTypes: []delivery.EventType{delivery.ActiveAlert},
 		States: []delivery.State{delivery.Failed}, Outcomes: []delivery.Outcome{delivery.RuleFailed},
-		HTTPStatus: &gen.IntRange{From: ptr(int32(400)), To: ptr(int32(499))},
-		Triggers:   []delivery.Trigger{delivery.ByTest}, EventID: ptr(delivery.EventID(8).String()), GroupID: ptr("grp_1"),
-		ItemID: ptr(delivery.ItemID(9).String()), WorkspaceID: ptr("ws"), CreatedAfter: &noon, CreatedBefore: &evening,
-		Text: ptr("disk"),
+		HTTPStatus: &gen.IntRange{From: new(int32(400)), To: new(int32(499))},
+		Triggers:   []delivery.Trigger{delivery.ByTest}, EventID: new(delivery.EventID(8).String()), GroupID: new("grp_1"),
+		ItemID: new(delivery.ItemID(9).String()), WorkspaceID: new("ws"), CreatedAfter: &noon, CreatedBefore: &evening,
+		Text: new("disk"),
 	})
 	want := delivery.DeliveryFilter{
 		Webhooks: []delivery.WebhookID{7}, Types: []delivery.EventType{delivery.ActiveAlert},
@@ -56,8 +56,8 @@ func TestStatusRangesMayBeOpen(t *testing.T) {
 		given    gen.IntRange
 		from, to int
 	}{
-		"from": {gen.IntRange{From: ptr(int32(500))}, 500, 999},
-		"to":   {gen.IntRange{To: ptr(int32(299))}, 1, 299},
+		"from": {gen.IntRange{From: new(int32(500))}, 500, 999},
+		"to":   {gen.IntRange{To: new(int32(299))}, 1, 299},
 		"any":  {gen.IntRange{}, 1, 999},
 	} {
 		got, err := deliveryFilter(&gen.DeliveryFilter{HTTPStatus: &tt.given})
@@ -70,8 +70,8 @@ func TestStatusRangesMayBeOpen(t *testing.T) {
 func TestEventFilter(t *testing.T) {
 	t.Parallel()
 	got, err := eventFilter(&gen.EventFilter{
-		Types: []delivery.EventType{delivery.ActiveAlert}, ItemID: ptr(delivery.ItemID(9).String()), GroupID: ptr("grp_1"),
-		WorkspaceID: ptr("ws"), SourceEventID: ptr("src"), ReceivedAfter: &noon, ReceivedBefore: &evening,
+		Types: []delivery.EventType{delivery.ActiveAlert}, ItemID: new(delivery.ItemID(9).String()), GroupID: new("grp_1"),
+		WorkspaceID: new("ws"), SourceEventID: new("src"), ReceivedAfter: &noon, ReceivedBefore: &evening,
 	})
 	want := delivery.EventFilter{
 		Types: []delivery.EventType{delivery.ActiveAlert}, Item: 9, Group: "grp_1", WorkspaceID: "ws",
@@ -86,8 +86,8 @@ func TestEventFilter(t *testing.T) {
 func TestWebhookFilter(t *testing.T) {
 	t.Parallel()
 	got, err := webhookFilter(&gen.WebhookFilter{
-		Search: ptr("slack"), EventTypes: []delivery.EventType{delivery.ActiveAlert}, Status: ptr(delivery.Disabled),
-		ItemID: ptr(delivery.ItemID(9).String()),
+		Search: new("slack"), EventTypes: []delivery.EventType{delivery.ActiveAlert}, Status: ptr(delivery.Disabled),
+		ItemID: new(delivery.ItemID(9).String()),
 	})
 	want := delivery.WebhookFilter{
 		Search: "slack", Types: []delivery.EventType{delivery.ActiveAlert}, Status: delivery.Disabled, Item: 9,
@@ -102,14 +102,14 @@ func TestFiltersBlameTheID(t *testing.T) {
 	t.Parallel()
 	for field, filter := range map[string]gen.DeliveryFilter{
 		"filter.webhookIds.1": {WebhookIds: []string{delivery.WebhookID(7).String(), "wh_1"}},
-		"filter.eventId":      {EventID: ptr(delivery.ItemID(9).String())},
-		"filter.itemId":       {ItemID: ptr("")},
+		"filter.eventId":      {EventID: new(delivery.ItemID(9).String())},
+		"filter.itemId":       {ItemID: new("")},
 	} {
 		_, err := deliveryFilter(&filter)
 		refused(t, field, err, delivery.Invalid, field)
 	}
-	_, err := eventFilter(&gen.EventFilter{ItemID: ptr("x")})
+	_, err := eventFilter(&gen.EventFilter{ItemID: new("x")})
 	refused(t, "events", err, delivery.Invalid, "filter.itemId")
-	_, err = webhookFilter(&gen.WebhookFilter{ItemID: ptr("x")})
+	_, err = webhookFilter(&gen.WebhookFilter{ItemID: new("x")})
 	refused(t, "webhooks", err, delivery.Invalid, "filter.itemId")
 }

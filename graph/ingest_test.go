@@ -32,8 +32,8 @@ func (f *filler) fill(v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		f.fill(v.Elem())
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f.fill(v.Field(i))
+		for _, field := range v.Fields() {
+			f.fill(field)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
@@ -50,7 +50,7 @@ func (f *filler) fill(v reflect.Value) {
 
 // leaves counts the values at the ends of v; zero ones are put into missing.
 func leaves(v reflect.Value, path string, found map[string]int, missing *[]string) {
-	if _, ok := v.Interface().(time.Time); !ok {
+	if _, ok := reflect.TypeAssert[time.Time](v); !ok {
 		switch v.Kind() {
 		case reflect.Pointer:
 			if !v.IsNil() {
@@ -123,7 +123,7 @@ func TestAbsentPartsStayAbsent(t *testing.T) {
 		t.Errorf("got %+v, want no microservice, no result and no end", operation)
 	}
 	change := objectOf(&gen.ObjectChangeInput{
-		Object: &gen.ObjectInput{Changes: []*gen.FieldChangeInput{{Property: "p", NewValue: ptr("")}}}, User: &gen.UserInput{},
+		Object: &gen.ObjectInput{Changes: []*gen.FieldChangeInput{{Property: "p", NewValue: new("")}}}, User: &gen.UserInput{},
 	}).Changes[0]
 	if change.OriginalValue != nil || change.NewValue == nil {
 		t.Errorf("got %+v: no value and an empty one differ", change)

@@ -11,7 +11,8 @@ import (
 	"portalhooks/graph/gen"
 )
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func TestPageOf(t *testing.T) {
 	t.Parallel()
@@ -23,17 +24,17 @@ func TestPageOf(t *testing.T) {
 		field         string
 	}{
 		"nothing":            {want: delivery.Page{First: 25}},
-		"after":              {after: ptr("c"), want: delivery.Page{First: 25, After: "c"}},
-		"first":              {first: ptr(int32(1)), want: delivery.Page{First: 1}},
-		"most":               {first: ptr(int32(100)), want: delivery.Page{First: 100}},
-		"last before":        {last: ptr(int32(7)), before: ptr("c"), want: delivery.Page{Last: 7, Before: "c"}},
-		"first between":      {first: ptr(int32(7)), after: ptr("a"), before: ptr("b"), want: delivery.Page{First: 7, After: "a", Before: "b"}},
-		"too many":           {first: ptr(int32(101)), code: delivery.LimitExceeded, field: "first"},
-		"none":               {first: ptr(int32(0)), code: delivery.LimitExceeded, field: "first"},
-		"less than none":     {last: ptr(int32(-1)), code: delivery.LimitExceeded, field: "last"},
-		"too many at end":    {last: ptr(int32(101)), code: delivery.LimitExceeded, field: "last"},
-		"both ends":          {first: ptr(int32(1)), last: ptr(int32(1)), code: delivery.Invalid, field: "last"},
-		"both ends, of none": {first: ptr(int32(0)), last: ptr(int32(0)), code: delivery.Invalid, field: "last"},
+		"after":              {after: new("c"), want: delivery.Page{First: 25, After: "c"}},
+		"first":              {first: new(int32(1)), want: delivery.Page{First: 1}},
+		"most":               {first: new(int32(100)), want: delivery.Page{First: 100}},
+		"last before":        {last: new(int32(7)), before: new("c"), want: delivery.Page{Last: 7, Before: "c"}},
+		"first between":      {first: new(int32(7)), after: new("a"), before: new("b"), want: delivery.Page{First: 7, After: "a", Before: "b"}},
+		"too many":           {first: new(int32(101)), code: delivery.LimitExceeded, field: "first"},
+		"none":               {first: new(int32(0)), code: delivery.LimitExceeded, field: "first"},
+		"less than none":     {last: new(int32(-1)), code: delivery.LimitExceeded, field: "last"},
+		"too many at end":    {last: new(int32(101)), code: delivery.LimitExceeded, field: "last"},
+		"both ends":          {first: new(int32(1)), last: new(int32(1)), code: delivery.Invalid, field: "last"},
+		"both ends, of none": {first: new(int32(0)), last: new(int32(0)), code: delivery.Invalid, field: "last"},
 	} {
 		got, err := pageOf(tt.first, tt.after, tt.last, tt.before)
 		if tt.code != "" {
@@ -99,10 +100,10 @@ func TestListCost(t *testing.T) {
 		want        int
 	}{
 		"default":        {nil, nil, 76},
-		"first":          {ptr(int32(10)), nil, 31},
-		"last":           {nil, ptr(int32(2)), 7},
-		"refused anyhow": {ptr(int32(2_000_000_000)), nil, 301},
-		"less than none": {ptr(int32(-5)), nil, 76},
+		"first":          {new(int32(10)), nil, 31},
+		"last":           {nil, new(int32(2)), 7},
+		"refused anyhow": {new(int32(2_000_000_000)), nil, 301},
+		"less than none": {new(int32(-5)), nil, 76},
 	} {
 		if got := list(3, tt.first, tt.last); got != tt.want {
 			t.Errorf("%s: costs %d, want %d", name, got, tt.want)

@@ -15,15 +15,15 @@ func TestCreateInputComesThroughWhole(t *testing.T) {
 	t.Parallel()
 	got := createInput(&gen.CreateWebhookInput{
 		OrganizationID: "org", Name: "n", EventType: delivery.ActiveAlert, TargetURL: "https://example.com",
-		Selection: &gen.SelectionInput{ItemIds: []string{"itm_1"}}, Template: ptr("{}"),
-		Headers: []*gen.HeaderInput{{Name: "A", Value: ptr("1"), Secret: true}, {Name: "B"}},
-		Policy:  &gen.DeliveryPolicyInput{TimeoutSeconds: ptr(2.5)}, Status: delivery.Disabled,
+		Selection: &gen.SelectionInput{ItemIds: []string{"itm_1"}}, Template: new("{}"),
+		Headers: []*gen.HeaderInput{{Name: "A", Value: new("1"), Secret: true}, {Name: "B"}},
+		Policy:  &gen.DeliveryPolicyInput{TimeoutSeconds: new(2.5)}, Status: delivery.Disabled,
 	})
 	want := delivery.CreateWebhookInput{
 		OrganizationID: "org", Name: "n", Type: delivery.ActiveAlert, TargetURL: "https://example.com",
-		Selection: delivery.SelectionInput{ItemIDs: []string{"itm_1"}}, Template: ptr("{}"),
-		Headers: []delivery.HeaderInput{{Name: "A", Value: ptr("1"), Secret: true}, {Name: "B"}},
-		Policy:  &delivery.PolicyInput{TimeoutSeconds: ptr(2.5)}, Status: delivery.Disabled,
+		Selection: delivery.SelectionInput{ItemIDs: []string{"itm_1"}}, Template: new("{}"),
+		Headers: []delivery.HeaderInput{{Name: "A", Value: new("1"), Secret: true}, {Name: "B"}},
+		Policy:  &delivery.PolicyInput{TimeoutSeconds: new(2.5)}, Status: delivery.Disabled,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -35,8 +35,8 @@ func TestUpdateInput(t *testing.T) {
 	t.Parallel()
 	id := delivery.WebhookID(7)
 	got, err := updateInput(&gen.UpdateWebhookInput{
-		ID: id.String(), ExpectedVersion: 3, Name: ptr("n"), TargetURL: ptr("u"), Template: ptr("{}"),
-		Selection: &gen.SelectionInput{All: ptr(true)}, Headers: []*gen.HeaderInput{}, Policy: &gen.DeliveryPolicyInput{},
+		ID: id.String(), ExpectedVersion: 3, Name: new("n"), TargetURL: new("u"), Template: new("{}"),
+		Selection: &gen.SelectionInput{All: new(true)}, Headers: []*gen.HeaderInput{}, Policy: &gen.DeliveryPolicyInput{},
 	})
 	if err != nil {
 		t.Fatal(err)
