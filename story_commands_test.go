@@ -30,6 +30,7 @@ import (
 //	messages FILE                     the calls printed last carry the messages of FILE, in any order
 //	verify SECRET                     their signatures are good, say independent libraries
 //	begin NAME PATTERN PROGRAM ARG... start a program, wait until its error stream has PATTERN
+//	watch NAME PATTERN                wait until its output has PATTERN; print the match
 //	finish NAME                       wait for its end; print what it wrote
 //
 // In FILEs, ${NAME} stands for a variable. KEY is a variable's name, - for no
@@ -38,7 +39,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"serve": serveStory, "stop": stopStory, "kill9": killStory, "served": printServer, "key": makeKey,
 	"gql": sendQuery, "post": postFile, "json": checkJSON, "let": keepJSON,
 	"received": awaitCalls, "messages": checkMessages, "verify": verifyCalls,
-	"begin": beginProgram, "finish": finishProgram,
+	"begin": beginProgram, "watch": watchProgram, "finish": finishProgram,
 }
 
 func storyOf(ts *testscript.TestScript, args []string, least int) *story {
@@ -230,6 +231,13 @@ func beginProgram(ts *testscript.TestScript, neg bool, args []string) {
 	s.processes[args[0]] = p
 	_, err = p.waitFor(&p.err, regexp.MustCompile(args[1]))
 	ts.Check(err)
+}
+
+func watchProgram(ts *testscript.TestScript, neg bool, args []string) {
+	p := storyOf(ts, args, 2).processes[args[0]]
+	found, err := p.waitFor(&p.out, regexp.MustCompile(args[1]))
+	ts.Check(err)
+	fmt.Fprintln(ts.Stdout(), found[0])
 }
 
 func finishProgram(ts *testscript.TestScript, neg bool, args []string) {
