@@ -118,8 +118,11 @@ func TestRoles(t *testing.T) {
 			op := operations[name]
 			query := fill(op.query, w.a.names, w.a.names)
 			for _, by := range []struct{ role, key, want string }{
-				{"nobody", "", nobody}, {"a viewer", w.a.viewer, op.viewer}, {"Portal", w.portal, op.portal},
-				{"Portal for one", w.a.portal, op.portal}, {"an operator", w.operator, op.operator},
+				{"nobody", "", nobody},
+				{"a viewer", w.a.viewer, op.viewer},
+				{"Portal", w.portal, op.portal},
+				{"Portal for one", w.a.portal, op.portal},
+				{"an operator", w.operator, op.operator},
 			} {
 				a := w.ask(t, by.key, query, nil)
 				if got := verdict(a); got != by.want {

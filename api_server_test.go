@@ -121,8 +121,10 @@ func apiSettings(t *testing.T, database, receiver string) *serveCmd {
 // key makes an API key, for an organization that may not be known yet.
 func (s *apiServer) key(t *testing.T, role delivery.KeyRole, organization string) string {
 	t.Helper()
-	c := &keyCreateCmd{Role: string(role), Name: string(role) + " " + organization, Organization: organization,
-		OrganizationName: organization}
+	c := &keyCreateCmd{
+		Role: string(role), Name: string(role) + " " + organization, Organization: organization,
+		OrganizationName: organization,
+	}
 	text, err := c.create(t.Context(), s.store)
 	if err != nil {
 		t.Fatal(err)
