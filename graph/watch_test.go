@@ -1,0 +1,108 @@
+package graph
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/model"
+)
+
+func TestLogItem(t *testing.T) {
+	t.Parallel()
+	entry := &delivery.LogEntry{ID: 1, Delivery: delivery.Delivery{ID: 2, State: delivery.Held}}
+	shown, ok := logItem(delivery.LogItem{Cursor: "c", At: noon, Entry: entry, Replayed: true}).(*model.DeliveryLogEntry)
+	if !ok || shown.Cursor != "c" || shown.At != noon || shown.Delivery.Delivery.ID != 2 || shown.State != delivery.Held ||
+		!shown.Replayed || shown.Attempt != nil {
+		t.Errorf("an entry without a call: got %+v", shown)
+	}
+	entry.Attempt = &delivery.Attempt{Number: 3}
+	shown, ok = logItem(delivery.LogItem{Entry: entry}).(*model.DeliveryLogEntry)
+	if !ok || shown.Attempt.Number != 3 || shown.Replayed {
+		t.Errorf("an entry with a call: got %+v", shown)
+	}
+	gap, ok := logItem(delivery.LogItem{Cursor: "c", Gap: true, MissedSince: noon}).(*model.DeliveryLogGap)
+	if !ok || gap.Cursor != "c" || gap.MissedSince != noon {
+		t.Errorf("a gap: got %+v", gap)
+	}
+	beat, ok := logItem(delivery.LogItem{Cursor: "c", At: noon}).(*model.DeliveryLogHeartbeat)
+	if !ok || beat.Cursor != "c" || beat.At != noon {
+		t.Errorf("a heartbeat: got %+v", beat)
+	}
+}
+
+// TestShowEnds proves with the check for leaks in TestMain that nothing stays
+// behind.
+func TestShowEnds(t *testing.T) {
+	t.Parallel()
+	items := make(chan delivery.LogItem, 1)
+	items <- delivery.LogItem{Cursor: "a"}
+	close(items)
+	shown := show(t.Context(), items)
+	if beat, ok := (<-shown).(*model.DeliveryLogHeartbeat); !ok || beat.Cursor != "a" {
+		t.Errorf("got %+v, want the heartbeat", beat)
+	}
+	if item, open := <-shown; open {
+		t.Errorf("got %+v after the end", item)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	items = make(chan delivery.LogItem, 1)
+	items <- delivery.LogItem{Cursor: "a"}
+	shown = show(ctx, items)
+	cancel() // nobody takes the item
+	for range shown {
+	}
+}
+
+func TestCursorOf(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ data, want string }{
+		"asked for":           {`{"deliveryLog":{"__typename":"DeliveryLogEntry","cursor":"c"}}`, "c"},
+		"under another alias": {`{"log":{"cursor":"c"}}`, "c"},
+		"not asked for":       {`{"deliveryLog":{"at":"x"}}`, ""},
+		"under another name":  {`{"deliveryLog":{"c":"c"}}`, ""},
+		"something else":      {`{"viewer":"x"}`, ""},
+		"no data":             {``, ""},
+		"null":                {`null`, ""},
+	} {
+		if got := cursorOf(&graphql.Response{Data: []byte(tt.data)}); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+	if got := cursorOf(nil); got != "" {
+		t.Errorf("no response: got %q", got)
+	}
+}
+
+func TestInitConnection(t *testing.T) {
+	t.Parallel()
+	known := fixedCaller{caller: delivery.Caller{Name: "by header"}}
+	before := withIdentity(t.Context(), identity{delivery.Caller{Name: "by cookie"}, noon.Add(time.Hour)})
+	for name, tt := range map[string]struct {
+		payload map[string]any
+		want    string
+	}{
+		"nothing":                 {nil, "by cookie"},
+		"something else":          {map[string]any{"token": "x"}, "by cookie"},
+		"not text":                {map[string]any{"Authorization": 7}, "by cookie"},
+		"a header":                {map[string]any{"Authorization": "Bearer x"}, "by header"},
+		"a header in another way": {map[string]any{"authorization": "Bearer x"}, "by header"},
+	} {
+		ctx, _, err := initConnection(before, known, tt.payload)
+		if err != nil || callerOf(ctx).Name != tt.want {
+			t.Errorf("%s: %q calls, %v; want %q", name, callerOf(ctx).Name, err, tt.want)
+		}
+	}
+	if _, end, _ := initConnection(before, known, nil); end != noon.Add(time.Hour) {
+		t.Errorf("the session ends at %v, want its own end", end)
+	}
+	refusal := fixedCaller{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}
+	ctx, _, err := initConnection(t.Context(), refusal, map[string]any{"Authorization": "x"})
+	if err == nil || callerOf(ctx).Known() {
+		t.Errorf("wrong credentials: %q calls, %v", callerOf(ctx).Name, err)
+	}
+}
