@@ -19,7 +19,7 @@ import (
 //
 //	serve [FLAG...]                   start the server; sets URL, PORT, PORTAL and OPERATOR
 //	stop | kill9                      end it in good order (it must exit with 0), or at once
-//	served out|err                    print what the server wrote
+//	served out|err                    print what the server wrote; as a program it is called server
 //	key NAME ROLE [ORGANIZATION]      make an API key and keep it in NAME
 //	gql [-until PATH=VALUE] KEY FILE [NAME=VALUE...]
 //	                                  send a query; with -until again and again until the answer is so
@@ -65,6 +65,7 @@ func serveStory(ts *testscript.TestScript, neg bool, args []string) {
 	server, err := startServer(s.ctx, ts.MkAbs("."), environment(ts), args...)
 	ts.Check(err)
 	s.server = server
+	s.processes["server"] = server.process
 	ts.Setenv("URL", server.url)
 	ts.Setenv("PORT", server.url[strings.LastIndex(server.url, ":")+1:])
 	ts.Setenv("PORTAL", server.Portal)

@@ -88,9 +88,6 @@ func setUp(e *testscript.Env, database func(testing.TB) string) error {
 
 // end ends what the script left running.
 func (s *story) end() {
-	if s.server != nil {
-		s.processes["server"] = s.server.process
-	}
 	for _, p := range s.processes {
 		_ = p.kill()
 	}
