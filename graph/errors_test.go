@@ -44,7 +44,9 @@ func TestExpectedFailuresAreShown(t *testing.T) {
 		"missing input":  {delivery.Errorf(delivery.Required, "id", "Which?"), "BAD_USER_INPUT", "id", "Which?"},
 		"a bad template": {delivery.Errorf(delivery.TemplateInvalid, "", "Oh."), "BAD_USER_INPUT", "", "Oh."},
 		"several": {
-			delivery.Errors{delivery.Errorf(delivery.Invalid, "a", "One."), delivery.Errorf(delivery.Invalid, "b", "Two.")},
+			delivery.Errors{
+				delivery.Errorf(delivery.Invalid, "a", "One."), delivery.Errorf(delivery.Invalid, "b", "Two."),
+			},
 			"BAD_USER_INPUT", "a", "One. Two.",
 		},
 		"wrapped": {
@@ -55,7 +57,8 @@ func TestExpectedFailuresAreShown(t *testing.T) {
 		shown, logged := presented(tt.err)
 		field, _ := shown.Extensions["field"].(string)
 		if shown.Extensions["code"] != tt.code || field != tt.field || shown.Message != tt.message {
-			t.Errorf("%s: got %q %v, want %q %s %s", name, shown.Message, shown.Extensions, tt.message, tt.code, tt.field)
+			t.Errorf("%s: got %q %v, want %q %s %s",
+				name, shown.Message, shown.Extensions, tt.message, tt.code, tt.field)
 		}
 		if shown.Path.String() != "organization" || len(shown.Locations) != 1 {
 			t.Errorf("%s: is at %v, %v; want the field's path and place", name, shown.Path, shown.Locations)
@@ -104,7 +107,8 @@ func TestErrorsWithACodeStay(t *testing.T) {
 	err := &gqlerror.Error{Message: "Too much.", Extensions: map[string]any{"code": "LIMIT_EXCEEDED"}}
 	ctx := graphql.WithPathContext(context.Background(), graphql.NewPathWithField("viewer"))
 	shown := (&presenter{slog.New(slog.DiscardHandler)}).present(ctx, err)
-	if shown.Message != err.Message || shown.Extensions["code"] != "LIMIT_EXCEEDED" || shown.Path.String() != "viewer" {
+	if shown.Message != err.Message || shown.Extensions["code"] != "LIMIT_EXCEEDED" ||
+		shown.Path.String() != "viewer" {
 		t.Errorf("got %v at %v", shown, shown.Path)
 	}
 }
@@ -112,22 +116,25 @@ func TestErrorsWithACodeStay(t *testing.T) {
 func TestUserErrors(t *testing.T) {
 	t.Parallel()
 	r := &Resolver{}
-	invalid := &delivery.Error{Code: delivery.TemplateInvalid, Field: "template", Message: "Oh.", Line: 2, Column: 7}
+	invalid := &delivery.Error{
+		Code: delivery.TemplateInvalid, Field: "template", Message: "Oh.", Line: 2, Column: 7,
+	}
 	required := delivery.Errorf(delivery.Required, "", "Which?")
 	shown, err := r.userErrors(t.Context(), fmt.Errorf("create: %w", delivery.Errors{invalid, required}))
 	if err != nil || len(shown) != 2 {
 		t.Fatalf("got %v, %v; want two", shown, err)
 	}
 	first, second := shown[0], shown[1]
-	if first.Code != delivery.TemplateInvalid || *first.Field != "template" || *first.Line != 2 || *first.Column != 7 {
+	if first.Code != delivery.TemplateInvalid || *first.Field != "template" ||
+		*first.Line != 2 || *first.Column != 7 {
 		t.Errorf("got %+v", first)
 	}
 	if second.Field != nil || second.Line != nil || second.Message != "Which?" {
 		t.Errorf("got %+v, want no field and no line", second)
 	}
 	for _, err := range []error{
-		errPrivate, delivery.Errorf(delivery.Forbidden, "", "No."), delivery.Errorf(delivery.Unauthenticated, "", "Who?"),
-		delivery.Errorf(delivery.Unavailable, "", "Later."),
+		errPrivate, delivery.Errorf(delivery.Forbidden, "", "No."),
+		delivery.Errorf(delivery.Unauthenticated, "", "Who?"), delivery.Errorf(delivery.Unavailable, "", "Later."),
 		delivery.Errors{required, delivery.Errorf(delivery.Forbidden, "", "No.")},
 	} {
 		if _, top := r.userErrors(t.Context(), err); !errors.Is(top, err) && top == nil {

@@ -17,12 +17,14 @@ var (
 func TestDeliveryFilter(t *testing.T) {
 	t.Parallel()
 	got, err := deliveryFilter(&gen.DeliveryFilter{
-		WebhookIds: []string{delivery.WebhookID(7).String()}, EventTypes: []delivery.EventType{delivery.ActiveAlert},
-		States: []delivery.State{delivery.Failed}, Outcomes: []delivery.Outcome{delivery.RuleFailed},
+		WebhookIds: []string{delivery.WebhookID(7).String()},
+		EventTypes: []delivery.EventType{delivery.ActiveAlert},
+		States:     []delivery.State{delivery.Failed}, Outcomes: []delivery.Outcome{delivery.RuleFailed},
 		HTTPStatus: &gen.IntRange{From: new(int32(400)), To: new(int32(499))},
-		Triggers:   []delivery.Trigger{delivery.ByTest}, EventID: new(delivery.EventID(8).String()), GroupID: new("grp_1"),
-		ItemID: new(delivery.ItemID(9).String()), WorkspaceID: new("ws"), CreatedAfter: &noon, CreatedBefore: &evening,
-		Text: new("disk"),
+		Triggers:   []delivery.Trigger{delivery.ByTest},
+		EventID:    new(delivery.EventID(8).String()), GroupID: new("grp_1"),
+		ItemID: new(delivery.ItemID(9).String()), WorkspaceID: new("ws"),
+		CreatedAfter: &noon, CreatedBefore: &evening, Text: new("disk"),
 	})
 	want := delivery.DeliveryFilter{
 		Webhooks: []delivery.WebhookID{7}, Types: []delivery.EventType{delivery.ActiveAlert},
@@ -70,8 +72,9 @@ func TestStatusRangesMayBeOpen(t *testing.T) {
 func TestEventFilter(t *testing.T) {
 	t.Parallel()
 	got, err := eventFilter(&gen.EventFilter{
-		Types: []delivery.EventType{delivery.ActiveAlert}, ItemID: new(delivery.ItemID(9).String()), GroupID: new("grp_1"),
-		WorkspaceID: new("ws"), SourceEventID: new("src"), ReceivedAfter: &noon, ReceivedBefore: &evening,
+		Types: []delivery.EventType{delivery.ActiveAlert}, ItemID: new(delivery.ItemID(9).String()),
+		GroupID: new("grp_1"), WorkspaceID: new("ws"), SourceEventID: new("src"),
+		ReceivedAfter: &noon, ReceivedBefore: &evening,
 	})
 	want := delivery.EventFilter{
 		Types: []delivery.EventType{delivery.ActiveAlert}, Item: 9, Group: "grp_1", WorkspaceID: "ws",
@@ -86,8 +89,8 @@ func TestEventFilter(t *testing.T) {
 func TestWebhookFilter(t *testing.T) {
 	t.Parallel()
 	got, err := webhookFilter(&gen.WebhookFilter{
-		Search: new("slack"), EventTypes: []delivery.EventType{delivery.ActiveAlert}, Status: ptr(delivery.Disabled),
-		ItemID: new(delivery.ItemID(9).String()),
+		Search: new("slack"), EventTypes: []delivery.EventType{delivery.ActiveAlert},
+		Status: new(delivery.Disabled), ItemID: new(delivery.ItemID(9).String()),
 	})
 	want := delivery.WebhookFilter{
 		Search: "slack", Types: []delivery.EventType{delivery.ActiveAlert}, Status: delivery.Disabled, Item: 9,

@@ -110,7 +110,9 @@ func TestSyncedItemsComeThroughWhole(t *testing.T) {
 
 func TestAbsentPartsStayAbsent(t *testing.T) {
 	t.Parallel()
-	got := reportOf(&gen.PortalEventInput{OrganizationID: "o", SourceEventID: "s", Event: &gen.PortalEventPayload{}})
+	got := reportOf(&gen.PortalEventInput{
+		OrganizationID: "o", SourceEventID: "s", Event: &gen.PortalEventPayload{},
+	})
 	if want := (delivery.Report{OrganizationID: "o", SourceEventID: "s"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -123,7 +125,8 @@ func TestAbsentPartsStayAbsent(t *testing.T) {
 		t.Errorf("got %+v, want no microservice, no result and no end", operation)
 	}
 	change := objectOf(&gen.ObjectChangeInput{
-		Object: &gen.ObjectInput{Changes: []*gen.FieldChangeInput{{Property: "p", NewValue: new("")}}}, User: &gen.UserInput{},
+		Object: &gen.ObjectInput{Changes: []*gen.FieldChangeInput{{Property: "p", NewValue: new("")}}},
+		User:   &gen.UserInput{},
 	}).Changes[0]
 	if change.OriginalValue != nil || change.NewValue == nil {
 		t.Errorf("got %+v: no value and an empty one differ", change)

@@ -11,9 +11,6 @@ import (
 	"portalhooks/graph/gen"
 )
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 func TestPageOf(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -36,7 +36,8 @@ func TestUpdateInput(t *testing.T) {
 	id := delivery.WebhookID(7)
 	got, err := updateInput(&gen.UpdateWebhookInput{
 		ID: id.String(), ExpectedVersion: 3, Name: new("n"), TargetURL: new("u"), Template: new("{}"),
-		Selection: &gen.SelectionInput{All: new(true)}, Headers: []*gen.HeaderInput{}, Policy: &gen.DeliveryPolicyInput{},
+		Selection: &gen.SelectionInput{All: new(true)}, Headers: []*gen.HeaderInput{},
+		Policy: &gen.DeliveryPolicyInput{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +47,8 @@ func TestUpdateInput(t *testing.T) {
 		t.Errorf("got %+v, want an empty list of headers, which removes all", got)
 	}
 	got, err = updateInput(&gen.UpdateWebhookInput{ID: id.String(), ExpectedVersion: 3})
-	if want := (delivery.UpdateWebhookInput{ID: id, ExpectedVersion: 3}); err != nil || !reflect.DeepEqual(got, want) {
+	want := delivery.UpdateWebhookInput{ID: id, ExpectedVersion: 3}
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("nothing to change: got %+v, %v; want %+v", got, err, want)
 	}
 	_, err = updateInput(&gen.UpdateWebhookInput{ID: "x"})
@@ -66,7 +68,8 @@ func TestRetriesMayBeLeftOutOrNull(t *testing.T) {
 		"some":     {given: graphql.OmittableOf([]int32{5, 60}), set: true, want: []int{5, 60}},
 	} {
 		got := policyInput(&gen.DeliveryPolicyInput{RetrySeconds: tt.given})
-		if got.RetrySet != tt.set || !slices.Equal(got.RetrySeconds, tt.want) || (got.RetrySeconds == nil) != (tt.want == nil) {
+		sameNil := (got.RetrySeconds == nil) == (tt.want == nil)
+		if got.RetrySet != tt.set || !slices.Equal(got.RetrySeconds, tt.want) || !sameNil {
 			t.Errorf("%s: got %v %v, want %v %v", name, got.RetrySet, got.RetrySeconds, tt.set, tt.want)
 		}
 	}

@@ -14,11 +14,11 @@ func TestFieldLoadsOnceForAll(t *testing.T) {
 	t.Parallel()
 	var field Field[int]
 	loads := 0
-	load := func() ([]int, error) { loads++; return []int{10, 11, 12}, nil }
 	var all sync.WaitGroup
 	for i := range 3 {
 		all.Go(func() {
-			if got, err := field.At(i, load); err != nil || got != 10+i {
+			got, err := field.At(i, func() ([]int, error) { loads++; return []int{10, 11, 12}, nil })
+			if err != nil || got != 10+i {
 				t.Errorf("sibling %d: got %d, %v", i, got, err)
 			}
 		})
@@ -108,7 +108,9 @@ func TestPolicyShowsDefaults(t *testing.T) {
 	if p.TimeoutSeconds != 15 || p.TimeZone == "" || len(p.RetrySeconds) < 5 {
 		t.Errorf("got %+v, want the defaults", p)
 	}
-	p = newPolicy(delivery.Policy{Timeout: 2500 * time.Millisecond, Retry: []time.Duration{time.Minute}, Stop4xx: true})
+	p = newPolicy(delivery.Policy{
+		Timeout: 2500 * time.Millisecond, Retry: []time.Duration{time.Minute}, Stop4xx: true,
+	})
 	if p.TimeoutSeconds != 2.5 || !slices.Equal(p.RetrySeconds, []int{60}) || !p.StopOn4xx {
 		t.Errorf("got %+v", p)
 	}
