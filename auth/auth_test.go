@@ -65,12 +65,18 @@ func TestKeyMakesItsCaller(t *testing.T) {
 		org   delivery.OrgID
 		check func(delivery.Caller) bool
 	}{
-		delivery.PortalKey:   {7, func(c delivery.Caller) bool { return c.Portal && c.Scope == 7 && !c.Operator && len(c.Grants) == 0 }},
-		delivery.OperatorKey: {0, func(c delivery.Caller) bool { return c.Operator && !c.Portal && len(c.Grants) == 0 }},
+		delivery.PortalKey: {7, func(c delivery.Caller) bool {
+			return c.Portal && c.Scope == 7 && !c.Operator && len(c.Grants) == 0
+		}},
+		delivery.OperatorKey: {0, func(c delivery.Caller) bool {
+			return c.Operator && !c.Portal && len(c.Grants) == 0
+		}},
 		delivery.AdminKey: {7, func(c delivery.Caller) bool {
 			return c.Grants[7] == delivery.Admin && len(c.Grants) == 1 && !c.Operator
 		}},
-		delivery.ViewerKey: {7, func(c delivery.Caller) bool { return c.Grants[7] == delivery.ViewerRole && !c.Portal }},
+		delivery.ViewerKey: {7, func(c delivery.Caller) bool {
+			return c.Grants[7] == delivery.ViewerRole && !c.Portal
+		}},
 	} {
 		_, text := issue(t, store, KeyRequest{Role: role, Org: tt.org, Name: "it", By: "test"})
 		caller, _, err := keys.Authenticate(t.Context(), text)
@@ -82,7 +88,9 @@ func TestKeyMakesItsCaller(t *testing.T) {
 
 func TestKeyThatDoesNotWork(t *testing.T) {
 	keys, store, now := newKeys()
-	good, text := issue(t, store, KeyRequest{Role: delivery.PortalKey, Name: "it", ExpiresAt: start.Add(time.Hour)})
+	good, text := issue(t, store, KeyRequest{
+		Role: delivery.PortalKey, Name: "it", ExpiresAt: start.Add(time.Hour),
+	})
 	revoked, revokedText := issue(t, store, KeyRequest{Role: delivery.PortalKey, Name: "it"})
 	revoked.RevokedAt = start
 	store.keys[revoked.Prefix] = revoked
@@ -161,27 +169,30 @@ func TestSignInWorksOnce(t *testing.T) {
 	sessions.now = func() time.Time { return now }
 	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: sessions}
 
-	visit := func(token string) *http.Response {
+	visit := func(token string) (int, []*http.Cookie) {
 		w := httptest.NewRecorder()
-		sessions.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/dev/sign-in?token="+token, nil))
-		return w.Result()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/dev/sign-in?token="+token, nil)
+		sessions.ServeHTTP(w, r)
+		answer := w.Result()
+		defer answer.Body.Close()
+		return answer.StatusCode, answer.Cookies()
 	}
-	if got := visit("wrong").StatusCode; got != http.StatusForbidden {
+	if got, _ := visit("wrong"); got != http.StatusForbidden {
 		t.Errorf("a wrong token: %d", got)
 	}
-	first := visit(token)
-	if first.StatusCode != http.StatusSeeOther || len(first.Cookies()) != 1 {
-		t.Fatalf("the token: %d, cookies %v", first.StatusCode, first.Cookies())
+	first, cookies := visit(token)
+	if first != http.StatusSeeOther || len(cookies) != 1 {
+		t.Fatalf("the token: %d, cookies %v", first, cookies)
 	}
-	if got := visit(token).StatusCode; got != http.StatusForbidden {
+	if got, _ := visit(token); got != http.StatusForbidden {
 		t.Errorf("the token again: %d", got)
 	}
-	cookie := first.Cookies()[0]
+	cookie := cookies[0]
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode {
 		t.Errorf("the cookie is %v", cookie)
 	}
 
-	r := httptest.NewRequest(http.MethodPost, "/graphql", nil)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
 	if caller, _, err := a.Request(r); err != nil || caller.Known() {
 		t.Errorf("without a cookie: %+v, %v", caller, err)
 	}
