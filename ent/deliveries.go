@@ -22,13 +22,17 @@ type deliveryQuery struct {
 // Pending deliveries are rows of the queue, finished ones are the final entries
 // of the log. One statement reads both, so none is missed on its way.
 func pendingQuery() deliveryQuery {
-	return deliveryQuery{"queue q", "q", pendingColumns, "q.id",
-		[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying, delivery.Held}}
+	return deliveryQuery{
+		"queue q", "q", pendingColumns, "q.id",
+		[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying, delivery.Held},
+	}
 }
 
 func finalQuery() deliveryQuery {
-	return deliveryQuery{"log l", "l", finalColumns, "l.delivery",
-		[]delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled}}
+	return deliveryQuery{
+		"log l", "l", finalColumns, "l.delivery",
+		[]delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
+	}
 }
 
 // DeliveriesByID implements [delivery.DeliveryStore].

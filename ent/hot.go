@@ -29,14 +29,14 @@ type hot struct {
 
 // newHot starts the background work of the hot tables; close ends it. The
 // tables need not exist yet.
-func newHot(write, read *sql.DB, d dialect, url string, logger *slog.Logger) (*hot, error) {
+func newHot(write, read *sql.DB, d dialect, url string, logger *slog.Logger) *hot {
 	h := &hot{write: write, read: read, dialect: d, logger: logger}
 	if d == sqliteDialect {
 		h.writer = newWriter(write, hotStatements(d))
-		return h, nil
+		return h
 	}
 	h.bell = newBell(url, write, logger)
-	return h, nil
+	return h
 }
 
 // close waits for the changes that were begun.

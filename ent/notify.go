@@ -136,7 +136,7 @@ func (b *bell) ringOnce(ctx context.Context) {
 	_, err := b.db.ExecContext(ctx, "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY "+bellChannel+", "+
 		pq.QuoteLiteral(b.name)+"; COMMIT")
 	if err != nil {
-		b.logger.Debug("other processes were not told of new log entries", "error", err)
+		b.logger.DebugContext(ctx, "other processes were not told of new log entries", "error", err)
 	}
 }
 

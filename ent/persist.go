@@ -24,7 +24,7 @@ func persist(ctx context.Context, idempotent func() error) error {
 		if err == nil || !isClash(err) && !isLost(err) {
 			return err
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause/2))
+		t := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // a pause may be guessed
 		select {
 		case <-ctx.Done():
 			t.Stop()

@@ -126,8 +126,8 @@ func headersText(headers []delivery.Header) string {
 }
 
 const entryColumns = `l.id, l.delivery, l.org, l.webhook, l.version, l.event, l.item, l.at,
-	COALESCE(l.started_at, 0), COALESCE(l.due_at, 0), COALESCE(l.redelivery_of, 0), COALESCE(l.response_bytes, 0),
-	COALESCE(l.duration, 0),
+	COALESCE(l.started_at, 0), COALESCE(l.due_at, 0), COALESCE(l.redelivery_of, 0),
+	COALESCE(l.response_bytes, 0), COALESCE(l.duration, 0),
 	COALESCE(l.dns, -1), COALESCE(l.connect, -1), COALESCE(l.tls, -1), COALESCE(l.first_byte, -1),
 	COALESCE(l.body, -1),
 	l.type, l.trigger, l.state, l.attempts, COALESCE(l.number, 0), COALESCE(l.outcome, 0), COALESCE(l.status, 0),

@@ -20,8 +20,8 @@ WITH s AS MATERIALIZED (
 		$32::smallint[], $33::smallint[], $34::bigint[], $35::bigint[], $36::boolean[])
 		AS s(id, delivery, org, webhook, version, event, item, at, started_at, planned_at,
 			redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body,
-			type, trigger, state, attempts, number, outcome, status, reused, truncated, remote, error, headers, response,
-			before, slot, epoch, due_at, unqueued)
+			type, trigger, state, attempts, number, outcome, status, reused, truncated, remote, error, headers,
+			response, before, slot, epoch, due_at, unqueued)
 ), finished AS (
 	DELETE FROM queue q USING s
 	WHERE q.id = s.delivery AND q.attempts = s.before AND q.owner_slot = s.slot AND q.owner_epoch = s.epoch
@@ -155,7 +155,8 @@ func addSettlement(a *arrays, s *delivery.Settlement) {
 	row := attemptRowOf(e.Attempt)
 	a.next()
 	a.ints(int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version), int64(d.Event),
-		int64(d.Item), micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes, row.duration)
+		int64(d.Item), micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes,
+		row.duration)
 	a.ints(row.phases[:]...)
 	a.ints(typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
 		row.number, row.outcome, row.status)

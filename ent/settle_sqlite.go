@@ -22,8 +22,8 @@ const (
 		owner_slot = NULL, owner_epoch = NULL` + sqliteFence
 
 	sqliteInsertLog = `INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at, due_at,
-		redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body,
-		type, trigger, state, attempts, number, outcome, status, reused, truncated, remote, error, headers, response)
+		redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state,
+		attempts, number, outcome, status, reused, truncated, remote, error, headers, response)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, 0), NULLIF($10, 0), NULLIF($11, 0), NULLIF($12, 0),
 		NULLIF($13, -1), NULLIF($14, -1), NULLIF($15, -1), NULLIF($16, -1), NULLIF($17, -1), NULLIF($18, -1),
 		$19, $20, $21, $22, NULLIF($23, 0), NULLIF($24, 0), NULLIF($25, 0), NULLIF($26, FALSE), NULLIF($27, FALSE),
@@ -105,7 +105,8 @@ func insertEntry(ctx context.Context, q querier, s *delivery.Settlement, a *atte
 	e, d := &s.Entry, &s.Entry.Delivery
 	_, err := q.ExecContext(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
 		int64(d.Version), int64(d.Event), int64(d.Item), micros(e.At), a.started, plannedAt(s),
-		int64(d.RedeliveryOf), a.responseBytes, a.duration, a.phases[0], a.phases[1], a.phases[2], a.phases[3], a.phases[4],
+		int64(d.RedeliveryOf), a.responseBytes, a.duration,
+		a.phases[0], a.phases[1], a.phases[2], a.phases[3], a.phases[4],
 		typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), d.Attempts,
 		a.number, a.outcome, a.status, a.reused, a.truncated, a.remote, a.fault, a.headers, a.response)
 	return err

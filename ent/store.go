@@ -68,9 +68,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.client = gen.NewClient(gen.Driver(entsql.OpenDB(string(src.dialect), s.write)))
 	s.reader = gen.NewClient(gen.Driver(entsql.OpenDB(string(src.dialect), s.read)))
-	if s.hot, err = newHot(s.write, s.read, src.dialect, src.write, o.Logger); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
+	s.hot = newHot(s.write, s.read, src.dialect, src.write, o.Logger)
 	return s, nil
 }
 

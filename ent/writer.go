@@ -181,7 +181,7 @@ func (w *writer) prepare(ctx context.Context) error {
 	}
 	prepared := make(map[string]*sql.Stmt, len(w.queries))
 	for _, query := range w.queries {
-		s, err := w.db.PrepareContext(ctx, query)
+		s, err := w.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // kept as long as the database is open
 		if err != nil {
 			for _, s := range prepared {
 				_ = s.Close() // it was never used
@@ -207,21 +207,21 @@ func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
 	}
 	s := t.prepared[query]
 	if s != nil {
-		s = t.Tx.StmtContext(ctx, s)
+		s = t.StmtContext(ctx, s)
 		t.bound[query] = s
 	}
 	return s
 }
 
 func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if s := t.statement(ctx, query); s != nil {
+	if s := t.statement(ctx, query); s != nil { //nolint:sqlclosecheck // it ends with the transaction
 		return s.ExecContext(ctx, args...)
 	}
 	return t.Tx.ExecContext(ctx, query, args...)
 }
 
 func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := t.statement(ctx, query); s != nil {
+	if s := t.statement(ctx, query); s != nil { //nolint:sqlclosecheck // it ends with the transaction
 		return s.QueryContext(ctx, args...)
 	}
 	return t.Tx.QueryContext(ctx, query, args...)
