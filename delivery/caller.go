@@ -85,6 +85,7 @@ func (c Caller) checkOperator() error {
 }
 
 var (
-	errUnauthenticated = Errorf(Unauthenticated, "", `Sign in, or send an API key: "Authorization: Bearer phk_…".`)
-	errNotFound        = Errorf(NotFound, "", "There is no such thing, or you may not see it.")
+	errUnauthenticated = Errorf(Unauthenticated, "",
+		`Sign in, or send an API key: "Authorization: Bearer phk_…".`)
+	errNotFound = Errorf(NotFound, "", "There is no such thing, or you may not see it.")
 )

@@ -10,14 +10,22 @@ import (
 // key out of a webhook's place. All are positive 63-bit numbers that grow with
 // time; outside the process they appear as opaque text with a type prefix.
 type (
-	OrgID      int64
-	ItemID     int64
-	WebhookID  int64
-	VersionID  int64 // one immutable version of a webhook
-	EventID    int64
+	// An OrgID identifies an organization.
+	OrgID int64
+	// An ItemID identifies what events can be about.
+	ItemID int64
+	// A WebhookID identifies a webhook, whatever its version.
+	WebhookID int64
+	// A VersionID identifies one immutable version of a webhook.
+	VersionID int64
+	// An EventID identifies an event.
+	EventID int64
+	// A DeliveryID identifies a delivery, with all its attempts.
 	DeliveryID int64
-	LogID      int64 // one entry of the delivery log; orders the entries of one slot
-	KeyID      int64 // an API key
+	// A LogID identifies an entry of the delivery log and orders those of one slot.
+	LogID int64
+	// A KeyID identifies an API key.
+	KeyID int64
 )
 
 // The prefixes of the identifiers' text forms.

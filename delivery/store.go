@@ -54,7 +54,9 @@ type ItemStore interface {
 	// ItemsByExternalID returns those that exist, in no order.
 	ItemsByExternalID(ctx context.Context, org OrgID, kind ItemKind, externalIDs []string) ([]Item, error)
 	// Items lists a kind's items by name, then id, with Total.
-	Items(ctx context.Context, org OrgID, kind ItemKind, search string, enabledOnly bool, p Page) (Slice[Item], error)
+	Items(
+		ctx context.Context, org OrgID, kind ItemKind, search string, enabledOnly bool, p Page,
+	) (Slice[Item], error)
 }
 
 // SyncCounts says what a SyncItems call changed.
@@ -80,7 +82,9 @@ type WebhookStore interface {
 	// SetSecrets replaces the signing secrets. It does not make a version. It
 	// returns Conflict when the stored first secret was made later than the
 	// first of secrets: nobody undoes a rotation that he has not seen.
-	SetSecrets(ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string) error
+	SetSecrets(
+		ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
+	) error
 	// WebhooksByID returns those that exist in org (0 for any), also deleted
 	// ones (Version.Deleted), in no order.
 	WebhooksByID(ctx context.Context, org OrgID, ids []WebhookID) ([]Webhook, error)

@@ -2,6 +2,7 @@ package deliverytest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -154,33 +155,41 @@ func walkPages[T any](
 	}
 }
 
+// A filterCase says which deliveries a filter is to pick.
+type filterCase struct {
+	filter delivery.DeliveryFilter
+	want   func(delivery.Delivery) bool
+}
+
 func testDeliveryFilters(s *scene) {
 	all := s.populate()
-	middle := all[len(all)/2]
-	middleAt := middle.CreatedAt()
 	current := map[delivery.DeliveryID]delivery.Delivery{}
 	for _, d := range s.list(delivery.DeliveryFilter{}) {
 		current[d.ID] = d
 	}
-	index := func(d delivery.Delivery) int {
-		return len(all) - 1 - slices.IndexFunc(all, func(o delivery.Delivery) bool { return o.ID == d.ID })
+	cases := progressFilters()
+	maps.Copy(cases, originFilters(all))
+	for name, c := range cases {
+		var want []delivery.DeliveryID
+		for _, d := range all {
+			if c.want(current[d.ID]) {
+				want = append(want, d.ID)
+			}
+		}
+		slices.Sort(want)
+		if got := numbersOf(s.list(c.filter)); !slices.Equal(got, want) {
+			s.t.Errorf("%s: listed %d, want %d", name, len(got), len(want))
+		}
 	}
+}
+
+// progressFilters ask how far deliveries have come.
+func progressFilters() map[string]filterCase {
 	attempted := func(status int) func(delivery.Delivery) bool {
 		of := map[int]delivery.State{200: delivery.Delivered, 404: delivery.Failed, 503: delivery.Retrying}
 		return func(d delivery.Delivery) bool { return d.State == of[status] }
 	}
-	for name, c := range map[string]struct {
-		filter delivery.DeliveryFilter
-		want   func(delivery.Delivery) bool
-	}{
-		"webhook": {
-			delivery.DeliveryFilter{Webhooks: []delivery.WebhookID{middle.Webhook}},
-			func(d delivery.Delivery) bool { return d.Webhook == middle.Webhook },
-		},
-		"type": {
-			delivery.DeliveryFilter{Types: []delivery.EventType{delivery.ActiveAlert}},
-			func(d delivery.Delivery) bool { return d.Type == delivery.ActiveAlert },
-		},
+	return map[string]filterCase{
 		"pending states": {
 			delivery.DeliveryFilter{States: []delivery.State{delivery.Sending, delivery.Held}},
 			func(d delivery.Delivery) bool { return d.State == delivery.Sending || d.State == delivery.Held },
@@ -195,6 +204,25 @@ func testDeliveryFilters(s *scene) {
 		},
 		"status range": {delivery.DeliveryFilter{StatusFrom: 500, StatusTo: 599}, attempted(503)},
 		"status up to": {delivery.DeliveryFilter{StatusTo: 299}, attempted(200)},
+	}
+}
+
+// originFilters ask where deliveries come from.
+func originFilters(all []delivery.Delivery) map[string]filterCase {
+	middle := all[len(all)/2]
+	middleAt := middle.CreatedAt()
+	index := func(d delivery.Delivery) int {
+		return len(all) - 1 - slices.IndexFunc(all, func(o delivery.Delivery) bool { return o.ID == d.ID })
+	}
+	return map[string]filterCase{
+		"webhook": {
+			delivery.DeliveryFilter{Webhooks: []delivery.WebhookID{middle.Webhook}},
+			func(d delivery.Delivery) bool { return d.Webhook == middle.Webhook },
+		},
+		"type": {
+			delivery.DeliveryFilter{Types: []delivery.EventType{delivery.ActiveAlert}},
+			func(d delivery.Delivery) bool { return d.Type == delivery.ActiveAlert },
+		},
 		"trigger": {
 			delivery.DeliveryFilter{Triggers: []delivery.Trigger{delivery.ByTest}},
 			func(delivery.Delivery) bool { return false },
@@ -236,17 +264,6 @@ func testDeliveryFilters(s *scene) {
 			},
 			func(d delivery.Delivery) bool { return d.ID == middle.ID },
 		},
-	} {
-		var want []delivery.DeliveryID
-		for _, d := range all {
-			if c.want(current[d.ID]) {
-				want = append(want, d.ID)
-			}
-		}
-		slices.Sort(want)
-		if got := numbersOf(s.list(c.filter)); !slices.Equal(got, want) {
-			s.t.Errorf("%s: listed %d, want %d", name, len(got), len(want))
-		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 )
 
 func TestCompileChecksTheExtendedForm(t *testing.T) {
-	const used = "#{alert_name"
 	checkCompile(t, map[string]compileCase{
 		"name only": {source: `"#{alert_name}_x"`},
 		"every filter": {
