@@ -2604,6 +2604,7 @@ enum AttemptOutcome {
 
 "One HTTP call for a delivery. Attempts never change."
 type Attempt implements Node {
+  "The opaque id."
   id: ID!
   "1 for the first, 2 for the second …."
   number: Int!
@@ -2758,6 +2759,7 @@ type DeliveryLogHeartbeat {
 `, BuiltIn: false},
 	{Name: "../../schema/event.graphql", Input: `"A fact that Portal reported: one thing that happened to one item. Events never change."
 type Event implements Node {
+  "The opaque id."
   id: ID!
   "The organization in which it happened."
   organization: Organization!
@@ -2874,6 +2876,7 @@ enum EventTypeName {
 
 "Something that can happen in an organization, and what a message about it can say."
 type EventType implements Node {
+  "The opaque id."
   id: ID!
   "The name, for programs."
   name: EventTypeName!
@@ -3192,6 +3195,7 @@ enum ItemKind {
 
 "A definition that events are about: an alert setting, a microservice, an object type or an operation type."
 type Item implements Node {
+  "The opaque id."
   id: ID!
   "The kind."
   kind: ItemKind!
@@ -3273,6 +3277,7 @@ type SyncItemsPayload {
 `, BuiltIn: false},
 	{Name: "../../schema/organization.graphql", Input: `"One of Portal's tenants."
 type Organization implements Node {
+  "The opaque id."
   id: ID!
   "Portal's own id."
   externalId: String!
@@ -3667,6 +3672,7 @@ enum DisabledReason {
 
 "An organization's standing order: when an event of one type happens to a selected item, send a message to a target."
 type Webhook implements Node {
+  "The opaque id."
   id: ID!
   "The organization."
   organization: Organization!
@@ -3776,6 +3782,7 @@ type WebhookHealth {
 
 "What a webhook was from one change to the next."
 type WebhookVersion implements Node {
+  "The opaque id."
   id: ID!
   "Its number: 1, 2, …."
   number: Int!

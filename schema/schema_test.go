@@ -1,0 +1,90 @@
+package schema
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+func load(t *testing.T) *ast.Schema {
+	t.Helper()
+	entries, err := Files.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []*ast.Source
+	for _, e := range entries {
+		text, err := Files.ReadFile(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, &ast.Source{Name: e.Name(), Input: string(text)})
+	}
+	schema, err := gqlparser.LoadSchema(sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// A client finds out what everything means from the contract alone.
+func TestEverythingIsDescribed(t *testing.T) {
+	check := func(name, description string) {
+		text := strings.TrimSpace(description)
+		if text == "" || !strings.HasSuffix(text, ".") {
+			t.Errorf("%s is described by %q, want full sentences", name, text)
+		}
+	}
+	for name, def := range load(t).Types {
+		if def.BuiltIn {
+			continue
+		}
+		check(name, def.Description)
+		for _, field := range def.Fields {
+			if strings.HasPrefix(field.Name, "__") {
+				continue
+			}
+			check(name+"."+field.Name, field.Description)
+			for _, arg := range field.Arguments {
+				check(name+"."+field.Name+"("+arg.Name+")", arg.Description)
+			}
+		}
+		for _, value := range def.EnumValues {
+			check(name+"."+value.Name, value.Description)
+		}
+	}
+}
+
+// Mutations take one input and answer with a payload that has userErrors, so
+// that both can grow.
+func TestMutationsHaveOneShape(t *testing.T) {
+	schema := load(t)
+	for _, field := range schema.Mutation.Fields {
+		if len(field.Arguments) != 1 || field.Arguments[0].Name != "input" {
+			t.Errorf("%s does not take just one input", field.Name)
+		}
+		payload := schema.Types[field.Type.Name()]
+		if !strings.HasSuffix(payload.Name, "Payload") || payload.Fields.ForName("userErrors") == nil {
+			t.Errorf("%s answers with %s, which is no payload with userErrors", field.Name, payload.Name)
+		}
+	}
+}
+
+// No list is without a bound: connections take first and say where they stand.
+func TestConnectionsAreBounded(t *testing.T) {
+	for name, def := range load(t).Types {
+		for _, field := range def.Fields {
+			if !strings.HasSuffix(field.Type.Name(), "Connection") {
+				continue
+			}
+			if field.Arguments.ForName("first") == nil || field.Arguments.ForName("after") == nil {
+				t.Errorf("%s.%s is a connection without first and after", name, field.Name)
+			}
+		}
+		if strings.HasSuffix(name, "Connection") && def.Fields.ForName("pageInfo") == nil {
+			t.Errorf("%s has no pageInfo", name)
+		}
+	}
+}
