@@ -3459,7 +3459,7 @@ type Mutation {
     "A saved webhook or a draft, with sample values or a recorded event."
     input: TestWebhookInput!
   ): TestWebhookPayload!
-  "Sends deliveries again, as new deliveries. (A retry is automatic and stays the same delivery.)"
+  "Sends deliveries again, as new deliveries. A retry is something else: it is automatic and stays the same delivery."
   redeliver(
     "Which deliveries, and with which message."
     input: RedeliverInput!
