@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A ledger holds what Portal knows to be accepted.
@@ -56,22 +58,24 @@ const (
 )
 
 // load reports the events numbered first to last-1 until all are acknowledged
-// or the server does not answer. It skips what is in the ledger already: the
-// rest it sends as Portal would, not knowing what became of it.
-func load(ctx context.Context, s *server, l *ledger, first, last int) {
+// or a batch gets no proper answer, and returns what went wrong. It skips what
+// is in the ledger already: the rest it sends as Portal would, not knowing what
+// became of it.
+func load(ctx context.Context, s *server, l *ledger, first, last int) error {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	defer client.CloseIdleConnections()
-	var all sync.WaitGroup
+	var all errgroup.Group
 	for sender := range senders {
-		all.Go(func() {
+		all.Go(func() error {
 			for n := first + sender*batchSize; n < last; n += senders * batchSize {
 				if err := report(ctx, client, s, l, n, min(n+batchSize, last)); err != nil {
-					return
+					return err
 				}
 			}
+			return nil
 		})
 	}
-	all.Wait()
+	return all.Wait()
 }
 
 // report sends one batch and enters it in the ledger when it is acknowledged.
@@ -94,7 +98,9 @@ func report(ctx context.Context, c *http.Client, s *server, l *ledger, first, la
 	if len(batch) == 0 {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{"query": ingestMutation, "variables": map[string]any{"input": batch}})
+	body, err := json.Marshal(map[string]any{
+		"query": ingestMutation, "variables": map[string]any{"input": batch},
+	})
 	if err != nil {
 		return err
 	}

@@ -192,7 +192,8 @@ func is(answer []byte, condition string) bool {
 
 func postFile(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts, args, 2)
-	status, answer, err := post(s.ctx, single, s.server.url, keyNamed(ts, args[0]), []byte(readExpanded(ts, args[1])))
+	key, body := keyNamed(ts, args[0]), []byte(readExpanded(ts, args[1]))
+	status, answer, err := post(s.ctx, single, s.server.url, key, body)
 	ts.Check(err)
 	ts.Check(problemOf(status))
 	fmt.Fprintf(ts.Stdout(), "%s\n", answer)

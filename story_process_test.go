@@ -57,7 +57,8 @@ func (p *process) waitFor(c *console, pattern *regexp.Regexp) ([]string, error) 
 			if text, _ := c.read(); pattern.MatchString(text) {
 				continue
 			}
-			return nil, fmt.Errorf("%s ended (%v) without printing %q: %s", p.cmd.Path, p.state, pattern, p.transcript())
+			return nil, fmt.Errorf("%s ended (%s) without printing %q: %s",
+				p.cmd.Path, p.cmd.ProcessState, pattern, p.transcript())
 		case <-timer.C:
 			return nil, fmt.Errorf("%s did not print %q: %s", p.cmd.Path, pattern, p.transcript())
 		}

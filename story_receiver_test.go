@@ -83,7 +83,8 @@ func checkMessages(ts *testscript.TestScript, neg bool, args []string) {
 	for _, c := range calls {
 		i := slices.IndexFunc(want, func(w json.RawMessage) bool { return sameJSON([]byte(c.Body), w) })
 		if i < 0 {
-			ts.Fatalf("nobody promised this message:\n%s\nexpected still:\n%s", c.Body, bytes.Join(rawBytes(want), []byte("\n")))
+			ts.Fatalf("nobody promised this message:\n%s\nexpected still:\n%s",
+				c.Body, bytes.Join(rawBytes(want), []byte("\n")))
 		}
 		want = slices.Delete(want, i, i+1)
 	}

@@ -69,7 +69,9 @@ func get(ctx context.Context, url string) (status int, body []byte, err error) {
 }
 
 // post sends body, which should be a GraphQL request, with a key.
-func post(ctx context.Context, c *http.Client, url, key string, body []byte) (status int, answer []byte, err error) {
+func post(
+	ctx context.Context, c *http.Client, url, key string, body []byte,
+) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/graphql", bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err

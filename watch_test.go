@@ -25,7 +25,9 @@ func TestAWatcherThatIsCutOffMissesNothing(t *testing.T) {
 		cursor := r.firstCursor(t, l)
 		watcher := r.begin(t, regexp.MustCompile("watching"), "node", script, r.server.url+"/graphql",
 			r.server.Operator, cursor, fmt.Sprint(deliveries), fmt.Sprint(cutAfter))
-		load(t.Context(), r.server, l, 1, 1+deliveries)
+		if err := load(t.Context(), r.server, l, 1, 1+deliveries); err != nil {
+			t.Fatal(err)
+		}
 		if err := watcher.wait(); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +83,9 @@ func (r *rig) begin(t *testing.T, says *regexp.Regexp, name string, args ...stri
 func (r *rig) firstCursor(t *testing.T, l *ledger) string {
 	t.Helper()
 	tail := r.begin(t, regexp.MustCompile("Watching"), "portalhooks", "tail", "--json", "--count", "1")
-	load(t.Context(), r.server, l, 0, 1)
+	if err := load(t.Context(), r.server, l, 0, 1); err != nil {
+		t.Fatal(err)
+	}
 	if err := tail.wait(); err != nil {
 		t.Fatal(err)
 	}
