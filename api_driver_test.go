@@ -92,13 +92,17 @@ func (c *logConn) PrepareContext(ctx context.Context, query string) (driver.Stmt
 }
 
 // ExecContext implements [driver.ExecerContext].
-func (c *logConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *logConn) ExecContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Result, error) {
 	c.log.add(query)
 	return c.fullConn.ExecContext(ctx, query, args)
 }
 
 // QueryContext implements [driver.QueryerContext].
-func (c *logConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *logConn) QueryContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Rows, error) {
 	c.log.add(query)
 	return c.fullConn.QueryContext(ctx, query, args)
 }

@@ -55,7 +55,8 @@ func queryCases() map[string]isolationCase {
 		all[name] = c
 	}
 	all["Query.deliveries(after)"] = position(`{ deliveries(after: @deliveryCursor) { nodes { id } } }`)
-	all["Query.deliveries(before)"] = position(`{ deliveries(last: 5, before: @deliveryCursor) { nodes { id } } }`)
+	all["Query.deliveries(before)"] = position(
+		`{ deliveries(last: 5, before: @deliveryCursor) { nodes { id } } }`)
 	return all
 }
 
@@ -106,7 +107,8 @@ func organizationCases() map[string]isolationCase {
 
 func webhookCases() map[string]isolationCase {
 	const own = `node(id: ~webhook) { ... on Webhook { %s } }`
-	const draft = `organizationId: ~organization, name: "x", eventType: ACTIVE_ALERT, targetUrl: "https://example.com/x"`
+	const draft = `organizationId: ~organization, name: "x", eventType: ACTIVE_ALERT,
+		targetUrl: "https://example.com/x"`
 	change := func(fields string) string {
 		return `mutation { updateWebhook(input: {id: ~webhook, expectedVersion: 2, selection: {` + fields +
 			`}}) { webhook { id } userErrors { code message field } } }`

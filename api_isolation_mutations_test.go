@@ -57,7 +57,8 @@ func portalCases() map[string]isolationCase {
 			results { status eventIds deliveries userErrors { code message field } } userErrors { message } } }`
 	}
 	sync := func(organization string) string {
-		return `mutation { syncItems(input: {organizationId: ` + organization + `, kind: OBJECT, items: [{id: "x", name: "x"}]}) {
+		return `mutation { syncItems(input: {
+			organizationId: ` + organization + `, kind: OBJECT, items: [{id: "x", name: "x"}]}) {
 			created updated userErrors { code message field } } }`
 	}
 	return map[string]isolationCase{

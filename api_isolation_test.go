@@ -41,7 +41,8 @@ func TestOrganizationsDoNotKnowOfEachOther(t *testing.T) {
 	t.Parallel()
 	cases := isolationCases()
 	for _, missing := range missingCases(apiSchema(), cases) {
-		t.Errorf("%s takes an id or shows what is an organization's: give it a case in api_isolation_cases_test.go", missing)
+		t.Errorf("%s takes an id or shows what is an organization's: give it a case in "+
+			"api_isolation_cases_test.go", missing)
 	}
 	generated := nodeCases(apiSchema())
 	for name := range generated {
@@ -120,7 +121,9 @@ var placeholder = regexp.MustCompile(`[@~]\w+`)
 // question had, and ids of requests.
 func mask(body []byte, asked names) string {
 	text := string(body)
-	longestFirst := slices.SortedFunc(maps.Keys(asked), func(a, b string) int { return len(asked[b]) - len(asked[a]) })
+	longestFirst := slices.SortedFunc(maps.Keys(asked), func(a, b string) int {
+		return len(asked[b]) - len(asked[a])
+	})
 	for _, name := range longestFirst {
 		text = strings.ReplaceAll(text, asked[name], "<name>")
 	}

@@ -39,7 +39,8 @@ func TestRefusals(t *testing.T) {
 				of(`deliveries(last: 1, before: "x") { nodes { id } }`), "BAD_USER_INPUT", "before",
 			},
 			"an id that is none in a filter": {
-				of(`deliveries(filter: {webhookIds: ["wh_1"]}) { nodes { id } }`), "BAD_USER_INPUT", "filter.webhookIds.0",
+				of(`deliveries(filter: {webhookIds: ["wh_1"]}) { nodes { id } }`),
+				"BAD_USER_INPUT", "filter.webhookIds.0",
 			},
 			"an id of another type in a filter": {
 				of(`events(filter: {itemId: ~webhook}) { nodes { id } }`), "BAD_USER_INPUT", "filter.itemId",
@@ -94,8 +95,8 @@ func TestUsefulQueriesAreCheapEnough(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startAPI(t, apiDatabases["SQLite"](t)))
 	for _, query := range []string{
-		`{ organization(id: ~organization) { deliveries(first: 100) { nodes { id state createdAt
-			webhook { id name } event { id item { name } } attempts { outcome httpStatus } } pageInfo { endCursor } } } }`,
+		`{ organization(id: ~organization) { deliveries(first: 100) { nodes { id state createdAt webhook { id name }
+			event { id item { name } } attempts { outcome httpStatus } } pageInfo { endCursor } } } }`,
 		`{ organization(id: ~organization) { webhooks(first: 100) { totalCount nodes { id name targetUrl status
 			eventType { name } health { lastSuccessAt pending } } pageInfo { endCursor } } } }`,
 	} {
@@ -122,7 +123,8 @@ func TestUnknownIDs(t *testing.T) {
 	all := w.must(t, w.b.admin, `query ($ids: [ID!]!) { nodes(ids: $ids) { id } }`,
 		map[string]any{"ids": append(wrong, real, "type_ACTIVE_ALERT")})
 	nodes := all.list(t, "nodes")
-	if len(nodes) != len(wrong)+2 || nodes[0] != nil || all.at(t, fmt.Sprintf("nodes.%d.id", len(wrong))) != real {
+	found := fmt.Sprintf("nodes.%d.id", len(wrong))
+	if len(nodes) != len(wrong)+2 || nodes[0] != nil || all.at(t, found) != real {
 		t.Errorf("nodes: got %s", all.body)
 	}
 	for mutation, input := range map[string]map[string]any{

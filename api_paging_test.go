@@ -43,7 +43,7 @@ func TestPagesAreTheWholeList(t *testing.T) {
 		fillLists(t, w)
 		seed := rand.Uint64()
 		t.Logf("the seed is %d", seed)
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the sizes of pages are no secret
+		random := rand.New(rand.NewPCG(seed, 1))
 		for name, list := range pagedLists {
 			whole := readPage(t, w, list, "first: 100")
 			if len(whole.ids) != list.entries || whole.hasNext || whole.hasPrev {
@@ -64,13 +64,16 @@ func fillLists(t *testing.T, w *world) {
 	t.Helper()
 	items := make([]any, 17)
 	for i := range items {
-		items[i] = map[string]any{"id": fmt.Sprintf("op-%d", i), "name": []string{"Even", "Odd", "ODD"}[i%2]} // many of one name
+		// Many of one name.
+		items[i] = map[string]any{"id": fmt.Sprintf("op-%d", i), "name": []string{"Even", "Odd", "ODD"}[i%2]}
 	}
 	w.must(t, w.portal, `mutation ($items: [SyncItemInput!]!) {
-		syncItems(input: {organizationId: "tenant-b", kind: OPERATION, items: $items}) { userErrors { message } } }`,
+		syncItems(input: {organizationId: "tenant-b", kind: OPERATION, items: $items}) {
+			userErrors { message } } }`,
 		map[string]any{"items": items})
 	for i := range 12 {
-		w.must(t, w.b.admin, `mutation ($in: CreateWebhookInput!) { createWebhook(input: $in) { userErrors { message } } }`,
+		w.must(t, w.b.admin, `mutation ($in: CreateWebhookInput!) { createWebhook(input: $in) {
+			userErrors { message } } }`,
 			map[string]any{"in": map[string]any{
 				"organizationId": "tenant-b", "name": []string{"Paged", "PAGED", "paged é"}[i%3], "eventType": "OBJECT_CREATED",
 				"targetUrl": fmt.Sprintf("%s/paged/%d", w.receiver, i), "selection": map[string]any{"all": true},
@@ -86,10 +89,12 @@ func readPage(t *testing.T, w *world, list pagedList, bounds string) page {
 		count = "totalCount "
 	}
 	a := w.must(t, w.b.viewer, fmt.Sprintf(`{ organization(id: "tenant-b") { list: %s%s) {
-		%sedges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`,
+		%sedges { cursor node { id } } nodes { id }
+		pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`,
 		list.field, bounds, count), nil)
 	if list.counted && a.at(t, "organization.list.totalCount") != fmt.Sprint(list.entries) {
-		t.Errorf("%s%s): totalCount is %s, want %d", list.field, bounds, a.at(t, "organization.list.totalCount"), list.entries)
+		t.Errorf("%s%s): totalCount is %s, want %d",
+			list.field, bounds, a.at(t, "organization.list.totalCount"), list.entries)
 	}
 	p := page{
 		hasNext: a.find("organization.list.pageInfo.hasNextPage") == true,
@@ -107,8 +112,11 @@ func readPage(t *testing.T, w *world, list pagedList, bounds string) page {
 	if n := len(p.cursors); n > 0 {
 		start, end = p.cursors[0], p.cursors[n-1]
 	}
-	if a.find("organization.list.pageInfo.startCursor") != start || a.find("organization.list.pageInfo.endCursor") != end {
-		t.Errorf("%s%s): the page is from %v to %v, its pageInfo says otherwise: %s", list.field, bounds, start, end, a.body)
+	first := a.find("organization.list.pageInfo.startCursor")
+	last := a.find("organization.list.pageInfo.endCursor")
+	if first != start || last != end {
+		t.Errorf("%s%s): the page is from %v to %v, its pageInfo says otherwise: %s",
+			list.field, bounds, start, end, a.body)
 	}
 	return p
 }

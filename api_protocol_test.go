@@ -34,7 +34,8 @@ func TestProtocolsOfTheRealServer(t *testing.T) {
 	onEveryDatabase(t, func(t *testing.T, s *apiServer) {
 		w := newWorld(t, s)
 		log := `subscription($after: Cursor = "` + logStart() + `") { deliveryLog(after: $after) {
-			... on DeliveryLogEntry { cursor state } ... on DeliveryLogGap { cursor } ... on DeliveryLogHeartbeat { cursor } } }`
+			... on DeliveryLogEntry { cursor state } ... on DeliveryLogGap { cursor }
+			... on DeliveryLogHeartbeat { cursor } } }`
 		for name, tt := range map[string]struct {
 			script string
 			key    string

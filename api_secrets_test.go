@@ -18,7 +18,8 @@ func everythingShown(o names) []string {
 		fill(`{ previewMessage(input: {organizationId: @organization, eventType: ACTIVE_ALERT, webhookId: @webhook,
 			eventId: @event}) { message } }`, o, o),
 		fill(`{ organization(id: @organization) { webhooks { edges { node { targetUrl headers { name value } } } }
-			deliveries { nodes { request { url curl headers { value } } attempts { requestHeaders { value } } } } } }`, o, o))
+			deliveries { nodes { request { url curl headers { value } } attempts { requestHeaders { value } } } }
+			} }`, o, o))
 }
 
 // TestSecretsStayInside gives every caller everything that may be read.
@@ -31,7 +32,9 @@ func TestSecretsStayInside(t *testing.T) {
 		secret := strings.TrimPrefix(rotated.at(t, "rotateWebhookSecret.secret"), "whsec_")
 		seen := map[string]bool{}
 		for _, query := range everythingShown(w.a.names) {
-			for role, key := range map[string]string{"admin": w.a.admin, "viewer": w.a.viewer, "operator": w.operator} {
+			for role, key := range map[string]string{
+				"admin": w.a.admin, "viewer": w.a.viewer, "operator": w.operator,
+			} {
 				body := string(w.must(t, key, query, nil).body)
 				if strings.Contains(body, "canary-a-header") {
 					t.Errorf("the %s sees the value of a secret header: %s", role, body)

@@ -90,7 +90,8 @@ func startAPI(t *testing.T, database string) *apiServer {
 			t.Errorf("stop the server: %v", err)
 		}
 	})
-	return &apiServer{app: a, url: "http://" + listener.Addr().String() + "/graphql", receiver: receiver.URL, client: client}
+	url := "http://" + listener.Addr().String() + "/graphql"
+	return &apiServer{app: a, url: url, receiver: receiver.URL, client: client}
 }
 
 func apiSettings(t *testing.T, database, receiver string) *serveCmd {

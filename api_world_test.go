@@ -37,7 +37,10 @@ var ghosts = names{
 
 func newWorld(t *testing.T, s *apiServer) *world {
 	t.Helper()
-	w := &world{apiServer: s, operator: s.key(t, delivery.OperatorKey, ""), portal: s.key(t, delivery.PortalKey, "")}
+	w := &world{
+		apiServer: s,
+		operator:  s.key(t, delivery.OperatorKey, ""), portal: s.key(t, delivery.PortalKey, ""),
+	}
 	w.a = w.settle(t, "canary-a")
 	w.b = w.settle(t, "tenant-b")
 	return w

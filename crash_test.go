@@ -21,7 +21,7 @@ func (r *rig) interrupted(t *testing.T, l *ledger, first, last, enough int, inte
 	if err := interrupt(); err != nil {
 		t.Error(err)
 	}
-	<-ended // with an error, most likely
+	_ = <-ended // with an error, most likely
 }
 
 // finish sends what is not acknowledged yet, as Portal does that has got no

@@ -32,7 +32,9 @@ func (brokenStore) OrganizationByExternalID(context.Context, string) (delivery.O
 	return delivery.Organization{}, errPrivate
 }
 
-func (brokenStore) WebhooksByID(context.Context, delivery.OrgID, []delivery.WebhookID) ([]delivery.Webhook, error) {
+func (brokenStore) WebhooksByID(
+	context.Context, delivery.OrgID, []delivery.WebhookID,
+) ([]delivery.Webhook, error) {
 	return nil, errPrivate
 }
 
@@ -86,7 +88,9 @@ func serveBroken(t *testing.T, who fixedCaller) (url string, log *safeBuffer) {
 	}
 	log = &safeBuffer{}
 	logger, registry := slog.New(slog.NewTextHandler(log, nil)), prometheus.NewRegistry()
-	service := delivery.New(brokenStore{}, delivery.Options{Keyring: keyring, Registry: registry, Logger: logger})
+	service := delivery.New(brokenStore{}, delivery.Options{
+		Keyring: keyring, Registry: registry, Logger: logger,
+	})
 	server := httptest.NewServer(New(service, Options{Authenticate: who, Registry: registry, Logger: logger}))
 	t.Cleanup(server.Close)
 	return server.URL, log
@@ -134,7 +138,9 @@ func hidden(t *testing.T, answer string, log *safeBuffer) {
 
 func TestFaultsOfTheStoreStayInside(t *testing.T) {
 	t.Parallel()
-	operator := delivery.Caller{Name: "op", Operator: true, Grants: map[delivery.OrgID]delivery.Role{7: delivery.Admin}}
+	operator := delivery.Caller{
+		Name: "op", Operator: true, Grants: map[delivery.OrgID]delivery.Role{7: delivery.Admin},
+	}
 	for name, query := range map[string]string{
 		"query":        `{ organization(id: "x") { id } }`,
 		"non-null":     `{ viewer { grants { organization { id } } } }`,
@@ -163,7 +169,9 @@ func TestFaultsOfTheStoreStayInside(t *testing.T) {
 func TestFaultsOfAuthenticationStayInside(t *testing.T) {
 	t.Parallel()
 	url, log := serveBroken(t, fixedCaller{err: errPrivate})
-	for _, accept := range []string{"application/json", "application/graphql-response+json", "text/event-stream"} {
+	for _, accept := range []string{
+		"application/json", "application/graphql-response+json", "text/event-stream",
+	} {
 		status, answer := ask(t, url, `{ viewer { name } }`, accept)
 		if status != http.StatusInternalServerError {
 			t.Errorf("%s: status %d, want 500: nobody knows who calls", accept, status)

@@ -14,9 +14,10 @@ import (
 func TestLogItem(t *testing.T) {
 	t.Parallel()
 	entry := &delivery.LogEntry{ID: 1, Delivery: delivery.Delivery{ID: 2, State: delivery.Held}}
-	shown, ok := logItem(delivery.LogItem{Cursor: "c", At: noon, Entry: entry, Replayed: true}).(*model.DeliveryLogEntry)
-	if !ok || shown.Cursor != "c" || shown.At != noon || shown.Delivery.Delivery.ID != 2 || shown.State != delivery.Held ||
-		!shown.Replayed || shown.Attempt != nil {
+	item := delivery.LogItem{Cursor: "c", At: noon, Entry: entry, Replayed: true}
+	shown, ok := logItem(item).(*model.DeliveryLogEntry)
+	if !ok || shown.Cursor != "c" || shown.At != noon || shown.Delivery.Delivery.ID != 2 ||
+		shown.State != delivery.Held || !shown.Replayed || shown.Attempt != nil {
 		t.Errorf("an entry without a call: got %+v", shown)
 	}
 	entry.Attempt = &delivery.Attempt{Number: 3}
