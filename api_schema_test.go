@@ -6,13 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"portalhooks/graph/gen"
+	"portalhooks/graph"
 )
 
-// apiSchema is the schema that the server executes.
-func apiSchema() *ast.Schema { return gen.NewExecutableSchema(gen.Config{}).Schema() }
+// apiSchema is the schema that the server tells its clients.
+func apiSchema() *ast.Schema {
+	return gqlparser.MustLoadSchema(&ast.Source{Name: "schema.graphql", Input: graph.SDL()})
+}
 
 // textIDs are arguments that name things although they are of type String.
 var textIDs = []string{"organizationId", "externalIds", "workspaceId"}
