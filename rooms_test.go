@@ -33,7 +33,7 @@ var rooms = map[string]room{
 		imports: []string{
 			"delivery", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
 			"delivery/signature", "delivery/template",
-			"auth", "console", "ent", "ent/migrate", "graph", "graph/transport", "schema",
+			"auth", "bench", "console", "ent", "ent/migrate", "graph", "graph/transport", "schema",
 		},
 		tests: []string{"delivery/deliverytest", "ent/enttest", "graph/limits", "graph/model"},
 	},
@@ -79,6 +79,9 @@ var rooms = map[string]room{
 	"ent/schema":  {imports: []string{"delivery"}},
 
 	"auth":    {imports: []string{"delivery"}, tests: []string{"delivery/deliverytest"}},
+	"bench": {imports: []string{
+		"delivery", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
+	}},
 	"console": {},
 }
 

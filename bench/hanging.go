@@ -1,0 +1,64 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+)
+
+const (
+	hangingHooks = 100
+	hangingRate  = 400 // events a second over all endpoints
+)
+
+// hanging measures what an endpoint that does not answer does to the others.
+func (b *bench) hanging(ctx context.Context) error {
+	return b.withServer(ctx, hangingHook, hangingHooks, func(s *served) error {
+		// The first events fill caches and open connections.
+		if _, err := b.othersDelay(ctx, s, false); err != nil {
+			return err
+		}
+		var with, without, ratios []float64
+		for range b.o.Rounds {
+			for _, hang := range []bool{false, true} {
+				p99, err := b.othersDelay(ctx, s, hang)
+				if err != nil {
+					return err
+				}
+				if hang {
+					with = append(with, p99)
+				} else {
+					without = append(without, p99)
+				}
+			}
+			ratios = append(ratios, ratio(with[len(with)-1], without[len(without)-1]))
+		}
+		b.report.add(Figure{
+			Name: "hanging", Title: "p99 of 99 endpoints while one hangs", Value: median(with), Unit: "ms",
+			Score: median(ratios), Rounds: with,
+			Note: fmt.Sprintf("%s ms when none hangs; %d events/s over %d endpoints.",
+				short(median(without)), hangingRate, hangingHooks),
+		})
+		return nil
+	})
+}
+
+// othersDelay returns the 99th percentile of the delays of all endpoints but
+// the first.
+func (b *bench) othersDelay(ctx context.Context, s *served, hang bool) (float64, error) {
+	if err := b.receiver.reset(ctx); err != nil {
+		return 0, err
+	}
+	if hang {
+		if err := b.receiver.hang(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := b.paced(ctx, s, hangingHooks, hangingRate, b.o.Duration); err != nil {
+		return 0, err
+	}
+	delays, err := b.receiver.delays(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return percentile(delays, 99), b.receiver.reset(ctx)
+}

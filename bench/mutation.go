@@ -1,0 +1,101 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// graphql measures the whole: events come by mutation and leave as calls.
+func (b *bench) graphql(ctx context.Context, s *stage) (sample, error) {
+	return b.throughAPI(ctx, s.server)
+}
+
+func (b *bench) throughAPI(ctx context.Context, s *served) (sample, error) {
+	before, err := s.delivered(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	meter, err := b.startMeter(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	l := startLoad(ctx, callers, batchSize, meter.received, func(ctx context.Context, n int) error {
+		return s.ingest(ctx, endpoints, n, noMark)
+	})
+	taken, err := b.windowErr(ctx, func() (int64, error) { return s.delivered(ctx) }, serverRole, dataRole)
+	err = errors.Join(err, l.end(), meter.end())
+	if err != nil {
+		return sample{}, err
+	}
+	return taken, s.finish(ctx, before+l.sent.Load())
+}
+
+// finish waits until the server has made n deliveries in all.
+func (s *served) finish(ctx context.Context, n int64) error {
+	return until(ctx, 10*time.Millisecond, fmt.Sprintf("%d deliveries are made", n), func() (bool, error) {
+		done, err := s.delivered(ctx)
+		return done >= n, err
+	})
+}
+
+// meterPause is how often a meter asks.
+const meterPause = 5 * time.Millisecond
+
+// A meter knows about how many calls the receiver has got since the start.
+type meter struct {
+	now   atomic.Int64
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func (b *bench) startMeter(ctx context.Context) (*meter, error) {
+	before, err := b.receiver.count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &meter{ended: make(chan error, 1)}
+	asking, stop := context.WithCancel(ctx)
+	m.stop = stop
+	go func() {
+		for wait(asking, meterPause) == nil {
+			n, err := b.receiver.count(ctx)
+			if err != nil {
+				m.ended <- err
+				return
+			}
+			m.now.Store(n - before)
+		}
+		m.ended <- nil
+	}()
+	return m, nil
+}
+
+func (m *meter) received() int64 { return m.now.Load() }
+
+func (m *meter) end() error {
+	m.stop()
+	return <-m.ended
+}
+
+// ingestAcks measures how fast events are taken that no webhook listens to.
+func (b *bench) ingestAcks(ctx context.Context, s *stage) (sample, error) {
+	var mu sync.Mutex
+	var waits []float64
+	l := startLoad(ctx, callers, batchSize, nil, func(ctx context.Context, n int) error {
+		began := time.Now()
+		err := s.server.ingest(ctx, 0, n, noMark)
+		took := milliseconds(time.Since(began))
+		mu.Lock()
+		defer mu.Unlock()
+		waits = append(waits, took)
+		return err
+	})
+	taken, err := b.window(ctx, l.sent.Load, serverRole, dataRole)
+	err = errors.Join(err, l.end())
+	taken.waits = waits
+	return taken, err
+}

@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"portalhooks/delivery/signature"
+)
+
+// clients is how many calls R has in flight: as many as the server has workers.
+const clients = 64
+
+// raw measures R: a bare HTTP client that posts signed messages.
+func (b *bench) raw(ctx context.Context) (sample, error) {
+	secret, err := signature.NewSecret()
+	if err != nil {
+		return sample{}, err
+	}
+	client := newHTTP(clients)
+	defer client.CloseIdleConnections()
+	var posted atomic.Int64
+	l := startLoad(ctx, clients, 1, nil, func(ctx context.Context, _ int) error {
+		err := post(ctx, client, b.receiver.hook(1), posted.Add(1), secret)
+		return err
+	})
+	s, err := b.window(ctx, l.sent.Load, engineRole)
+	return s, errors.Join(err, l.end())
+}
+
+var rawBody = bytes.Repeat([]byte("x"), messageBytes)
+
+func post(ctx context.Context, c *http.Client, url string, number int64, secret signature.Secret) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(rawBody))
+	if err != nil {
+		return err
+	}
+	id, now := fmt.Sprintf("msg_%d", number), time.Now()
+	req.Header = http.Header{
+		"Content-Type":      {"application/json"},
+		"Webhook-Id":        {id},
+		"Webhook-Timestamp": {signature.Timestamp(now)},
+		"Webhook-Signature": {signature.Sign(id, now, rawBody, secret)},
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	err = errors.Join(err, resp.Body.Close())
+	if err == nil && resp.StatusCode >= http.StatusMultipleChoices {
+		err = fmt.Errorf("the receiver answered %s", resp.Status)
+	}
+	return err
+}
+
+// commits measures F: one connection that commits one statement after the
+// other.
+func (b *bench) commits(ctx context.Context) (_ sample, err error) {
+	d, err := b.server.create(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	defer func() { err = errors.Join(err, d.drop(ctx)) }()
+	if _, err := d.db.ExecContext(ctx, "CREATE TABLE probe (n bigint NOT NULL)"); err != nil {
+		return sample{}, err
+	}
+	l := startLoad(ctx, 1, 1, nil, func(ctx context.Context, _ int) error {
+		_, err := d.db.ExecContext(ctx, "INSERT INTO probe (n) VALUES (1)")
+		return err
+	})
+	s, err := b.window(ctx, l.sent.Load, engineRole, dataRole)
+	return s, errors.Join(err, l.end())
+}
+
+// A sample is one measurement of a rate.
+type sample struct {
+	rate   float64
+	cpu    *float64 // for 1,000
+	others *float64
+	waits  []float64 // milliseconds that callers waited
+}
+
+// warmUp is how long a load runs before it is measured, in parts of the
+// measurement's duration.
+const warmUp = 5
+
+// window measures how fast a counter grows: not while the load begins, nor
+// while it ends.
+func (b *bench) window(ctx context.Context, counter func() int64, roles ...role) (sample, error) {
+	return b.windowErr(ctx, func() (int64, error) { return counter(), nil }, roles...)
+}
+
+func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), roles ...role) (sample, error) {
+	if err := wait(ctx, b.o.Duration/warmUp); err != nil {
+		return sample{}, err
+	}
+	from := b.host.read()
+	before, err := counter()
+	began := time.Now()
+	if err != nil {
+		return sample{}, err
+	}
+	if err := wait(ctx, b.o.Duration); err != nil {
+		return sample{}, err
+	}
+	after, err := counter()
+	if err != nil {
+		return sample{}, err
+	}
+	return newSample(float64(after-before), time.Since(began), b.host.since(from), roles...), nil
+}
+
+func newSample(n float64, took time.Duration, u usage, roles ...role) sample {
+	s := sample{rate: n / took.Seconds(), cpu: u.perThousand(n, roles...)}
+	if u.known {
+		s.others = &u.others
+	}
+	return s
+}

@@ -1,0 +1,51 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// storage measures how much one successful delivery takes in the database: its
+// event and its entry of the log, with the indexes.
+func (b *bench) storage(ctx context.Context) (err error) {
+	w, err := b.newWorld(ctx, 1, endpoints)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.drop(ctx)) }()
+	n := b.o.size(1_000, 20_000, 100_000)
+	before, err := w.stored(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := w.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	err = e.run(ctx, func(ctx context.Context) error {
+		for sent := 0; sent < n; sent += batchSize {
+			// What is on its way must fit in memory.
+			if err := e.finish(ctx, int64(sent-ahead)); err != nil {
+				return err
+			}
+			if err := e.ingest(ctx, b.reports(endpoints, batchSize)); err != nil {
+				return err
+			}
+		}
+		return e.finish(ctx, int64(n))
+	})
+	if err != nil {
+		return err
+	}
+	after, err := w.stored(ctx)
+	if err != nil {
+		return err
+	}
+	each := (after - before) / float64(n)
+	b.report.add(Figure{
+		Name: "storage", Title: "stored per successful delivery", Value: each, Unit: "bytes", Score: each,
+		Note: fmt.Sprintf("event and log with their indexes, after %d deliveries of one event each.", n),
+	})
+	return nil
+}
