@@ -14,6 +14,18 @@ type SetStatusInput struct {
 	ExpectedVersion int  // the version that the caller has seen; 0 for any
 }
 
+// checkStatusChange refuses a caller who may not give w this status. Admins may
+// give it any. Operators may hold a webhook that is enabled, and let one go on
+// that is held: nothing is lost by either.
+func (c Caller) checkStatusChange(w *Webhook, in SetStatusInput) error {
+	holds := in.Status == Disabled && in.Hold && w.Status == Enabled
+	releases := in.Status == Enabled && !in.DropHeld && w.Holding
+	if c.Operator && (holds || releases) {
+		return nil
+	}
+	return c.checkConfigure(w.Org)
+}
+
 // SetWebhookStatus enables or disables a webhook. Disabling cancels what is
 // pending or, with Hold, keeps it and further events back; enabling sends what
 // was kept back or, with DropHeld, cancels it. It returns Conflict when
@@ -26,8 +38,11 @@ func (s *Service) SetWebhookStatus(
 	}
 	const tries = 3
 	for try := 1; ; try++ {
-		w, err := s.configurable(ctx, c, in.ID)
+		w, err := s.webhook(ctx, c, in.ID)
 		if err != nil {
+			return nil, err
+		}
+		if err := c.checkStatusChange(w, in); err != nil {
 			return nil, err
 		}
 		if in.ExpectedVersion != 0 && in.ExpectedVersion != w.Version.Number {

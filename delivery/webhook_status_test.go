@@ -104,3 +104,31 @@ func TestDeletedWebhooksStayReadable(t *testing.T) {
 	}
 	c.create(t, same) // its configuration is free again
 }
+
+// An operator at night may stop a webhook from sending without losing anything,
+// and let it go on, and nothing else.
+func TestOperatorsHoldAndRelease(t *testing.T) {
+	c := newConfiguring(t)
+	taking(t, c.Service)
+	w := c.create(t, func(in *CreateWebhookInput) { in.Selection = SelectionInput{All: true} }).Webhook
+	operator := Caller{Name: "on call", Operator: true}
+	for _, step := range []struct {
+		what string
+		by   Caller
+		in   SetStatusInput
+		want Code
+	}{
+		{"disable", operator, SetStatusInput{Status: Disabled}, Forbidden},
+		{"hold", operator, SetStatusInput{Status: Disabled, Hold: true}, ""},
+		{"drop what is held", operator, SetStatusInput{Status: Enabled, DropHeld: true}, Forbidden},
+		{"release", operator, SetStatusInput{Status: Enabled}, ""},
+		{"disable as admin", c.admin, SetStatusInput{Status: Disabled}, ""},
+		{"enable what an admin disabled", operator, SetStatusInput{Status: Enabled}, Forbidden},
+		{"hold what an admin disabled", operator, SetStatusInput{Status: Disabled, Hold: true}, Forbidden},
+	} {
+		step.in.ID = w.ID
+		if _, err := c.SetWebhookStatus(t.Context(), step.by, step.in); CodeOf(err) != step.want {
+			t.Errorf("%s: err = %v, want %q", step.what, err, step.want)
+		}
+	}
+}

@@ -3444,7 +3444,9 @@ type Mutation {
     "Which webhook."
     input: DeleteWebhookInput!
   ): DeleteWebhookPayload!
-  "Enables or disables a webhook."
+  """
+  Enables or disables a webhook. Operators may hold one that is enabled (DISABLED with ` + "`" + `hold` + "`" + `), and enable it again.
+  """
   setWebhookStatus(
     "Which webhook, and how."
     input: SetWebhookStatusInput!
