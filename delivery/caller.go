@@ -18,7 +18,7 @@ const (
 // organizations.
 type Caller struct {
 	Name     string         // how the caller appears in createdBy and in logs
-	Operator bool           // may read, watch and redeliver in every organization
+	Operator bool           // may read, watch, redeliver and hold in every organization
 	Portal   bool           // may ingest events and sync items, nothing else
 	Scope    OrgID          // the only organization of a Portal key; 0 for all
 	Grants   map[OrgID]Role // what a person holds in each organization
