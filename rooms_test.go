@@ -78,7 +78,7 @@ var rooms = map[string]room{
 	"ent/migrate": {imports: []string{"ent/gen/..."}, tests: []string{"ent/enttest"}},
 	"ent/schema":  {imports: []string{"delivery"}},
 
-	"auth":    {imports: []string{"delivery"}, tests: []string{"delivery/deliverytest"}},
+	"auth": {imports: []string{"delivery"}, tests: []string{"delivery/deliverytest"}},
 	"bench": {imports: []string{
 		"delivery", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
 	}},

@@ -150,8 +150,14 @@ func (b *bench) measure(ctx context.Context) error {
 			continue
 		}
 		b.tell("%s", m.name)
+		before, from := len(b.report.Figures), b.host.read()
 		if err := m.run(b, ctx); err != nil {
 			return fmt.Errorf("measure %s: %w", m.name, err)
+		}
+		share := b.host.since(from).share()
+		for i := range b.report.Figures[before:] {
+			f := &b.report.Figures[before+i]
+			f.Others = cmp.Or(f.Others, share)
 		}
 	}
 	return nil

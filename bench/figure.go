@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // A Verdict is how a figure compares with its goals.
 type Verdict string
@@ -121,7 +124,7 @@ func score(n float64, scale string) string {
 // short writes a number with about three digits.
 func short(n float64) string {
 	switch {
-	case n >= 100 || n <= -100:
+	case n == math.Trunc(n), n >= 100 || n <= -100:
 		return fmt.Sprintf("%.0f", n)
 	case n >= 10 || n <= -10:
 		return fmt.Sprintf("%.1f", n)

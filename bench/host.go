@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,7 +20,8 @@ const ticks = 100
 type host struct {
 	root       string        // /proc
 	postmaster int           // the database server's first process; 0 for none here
-	children   map[int]*role // by process
+	children   map[int]role     // by process
+	gone       map[role]float64 // what those have used that have ended
 }
 
 // A role is what a process is for.
@@ -33,16 +35,21 @@ const (
 )
 
 func newHost() *host {
-	h := &host{root: "/proc", children: map[int]*role{}}
+	h := &host{root: "/proc", children: map[int]role{}, gone: map[role]float64{}}
 	h.watch(os.Getpid(), engineRole)
 	return h
 }
 
 // watch counts a process from now on.
-func (h *host) watch(pid int, r role) { h.children[pid] = &r }
+func (h *host) watch(pid int, r role) { h.children[pid] = r }
 
-// forget ends that.
-func (h *host) forget(pid int) { delete(h.children, pid) }
+// forget ends that: the process is about to end.
+func (h *host) forget(pid int) {
+	if s, ok := h.stat(pid); ok {
+		h.gone[h.children[pid]] += s.own
+	}
+	delete(h.children, pid)
+}
 
 // A reading is how many seconds of CPU were used until some time.
 type reading struct {
@@ -60,12 +67,11 @@ func (h *host) read() reading {
 	if r.busy, r.idle, ok = h.machine(); !ok {
 		return r
 	}
+	maps.Copy(r.used, h.gone)
 	for pid, role := range h.children {
-		s, ok := h.stat(pid)
-		if !ok {
-			continue
+		if s, ok := h.stat(pid); ok {
+			r.used[role] += s.own
 		}
-		r.used[*role] += s.own
 	}
 	if h.postmaster != 0 {
 		r.used[dataRole] = h.family(h.postmaster)
@@ -190,6 +196,14 @@ func (h *host) since(from reading) usage {
 	}
 	u.others = min(1, max(0, (to.busy-from.busy-ours)/all))
 	return u
+}
+
+// share returns the share of others; nil when that can't be known.
+func (u usage) share() *float64 {
+	if !u.known {
+		return nil
+	}
+	return &u.others
 }
 
 // perThousand returns the CPU seconds that the roles took for 1,000 of n; nil

@@ -32,10 +32,9 @@ func (b *bench) latency(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n := float64(len(delays))
 		f := Figure{
 			Name: "latency", Title: "mutation to receiver, p50 at 100/s", Value: percentile(delays, 50), Unit: "ms",
-			CPU: used.perThousand(n, serverRole, dataRole), Others: newSample(n, time.Second, used).others,
+			CPU: used.perThousand(float64(len(delays)), serverRole, dataRole), Others: used.share(),
 			Note: fmt.Sprintf("p99 %s ms; acknowledged after %s ms (p50) and %s ms (p99); %d events.",
 				short(percentile(delays, 99)), short(percentile(acks, 50)), short(percentile(acks, 99)), len(delays)),
 		}

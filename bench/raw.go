@@ -96,6 +96,7 @@ func (b *bench) window(ctx context.Context, counter func() int64, roles ...role)
 	return b.windowErr(ctx, func() (int64, error) { return counter(), nil }, roles...)
 }
 
+// windowErr is window for a counter that may fail.
 func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), roles ...role) (sample, error) {
 	if err := wait(ctx, b.o.Duration/warmUp); err != nil {
 		return sample{}, err
@@ -109,7 +110,12 @@ func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), ro
 	if err := wait(ctx, b.o.Duration); err != nil {
 		return sample{}, err
 	}
-	after, err := counter()
+	var after int64
+	// On a machine that is too busy nothing may have happened yet.
+	err = until(ctx, time.Millisecond, "something is done", func() (bool, error) {
+		after, err = counter()
+		return after > before, err
+	})
 	if err != nil {
 		return sample{}, err
 	}
@@ -117,9 +123,5 @@ func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), ro
 }
 
 func newSample(n float64, took time.Duration, u usage, roles ...role) sample {
-	s := sample{rate: n / took.Seconds(), cpu: u.perThousand(n, roles...)}
-	if u.known {
-		s.others = &u.others
-	}
-	return s
+	return sample{rate: n / took.Seconds(), cpu: u.perThousand(n, roles...), others: u.share()}
 }

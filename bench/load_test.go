@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestCallersDoNotRunAheadOfTheDeliveries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var submitted, done atomic.Int64
+		l := startLoad(t.Context(), callers, batchSize, done.Load, func(_ context.Context, n int) error {
+			submitted.Add(int64(n))
+			return nil
+		})
+		synctest.Wait()
+		const most = ahead + callers*batchSize
+		if n := submitted.Load(); n <= ahead || n > most {
+			t.Errorf("%d events are ahead, want more than %d and at most %d", n, ahead, most)
+		}
+		done.Store(submitted.Load())
+		before := submitted.Load()
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		if submitted.Load() == before {
+			t.Error("nothing more was submitted although all was delivered")
+		}
+		if err := l.end(); err != nil {
+			t.Error(err)
+		}
+		if l.sent.Load() != submitted.Load() {
+			t.Errorf("%d acknowledged, want %d", l.sent.Load(), submitted.Load())
+		}
+	})
+}
+
+func TestALoadTellsWhatWentWrong(t *testing.T) {
+	broken := errors.New("broken")
+	called := make(chan struct{}, 2)
+	l := startLoad(t.Context(), 2, 1, nil, func(context.Context, int) error {
+		called <- struct{}{}
+		return broken
+	})
+	<-called
+	if err := l.end(); !errors.Is(err, broken) {
+		t.Errorf("err = %v, want %v", err, broken)
+	}
+	if n := l.sent.Load(); n != 0 {
+		t.Errorf("%d acknowledged, want none", n)
+	}
+}
+
+func TestUntilEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := until(ctx, time.Minute, "never", func() (bool, error) { return false, nil }); err == nil {
+			t.Error("it came true")
+		}
+	})
+}
+
+func TestUntilIsNotForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := until(t.Context(), time.Second, "never", func() (bool, error) { return false, nil }); err == nil {
+			t.Error("it came true")
+		}
+		if got := time.Since(began); got != patience {
+			t.Errorf("it took %s, want %s", got, patience)
+		}
+	})
+}
