@@ -95,9 +95,9 @@ func (s *served) ingest(ctx context.Context, hooks, n int, mark func() string) e
 		if i > 0 {
 			body.WriteByte(',')
 		}
-		fmt.Fprintf(body, `{"organizationId":%q,"sourceEventId":"event-%d","occurredAt":%q,"event":{"activeAlert":{`+
-			`"alert":{"id":%q,"name":"Low disk space","information":"Drive C: 2 GB free of 237 GB","start":%q,`+
-			`"element":%q,"severity":"WARNING","category":"Performance"}}}}`, orgRef, number, now, alert, now, mark())
+		fmt.Fprintf(body, `{"organizationId":%q,"sourceEventId":"event-%d","occurredAt":%q,`+
+			`"event":{"activeAlert":{"alert":{"id":%q,"name":"Low disk space",`+
+			`"information":"Drive C: 2 GB free of 237 GB","start":%q,"element":%q,"severity":"WARNING","category":"Performance"}}}}`, orgRef, number, now, alert, now, mark())
 	}
 	body.WriteString("]}}")
 	answer, err := s.post(ctx, body)

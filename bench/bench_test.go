@@ -73,7 +73,9 @@ func TestChildrenDoNotSeeTheSettings(t *testing.T) {
 
 func TestMetric(t *testing.T) {
 	const page = "# HELP x y\nx{state=\"A\"} 12\nx{state=\"B\"} 1.5e+06\n"
-	for name, want := range map[string]int64{`x{state="A"} `: 12, `x{state="B"} `: 1_500_000, `x{state="C"} `: 0} {
+	for name, want := range map[string]int64{
+		`x{state="A"} `: 12, `x{state="B"} `: 1_500_000, `x{state="C"} `: 0,
+	} {
 		if got, err := metric(page, name); got != want || err != nil {
 			t.Errorf("%s = %d (%v), want %d", name, got, err, want)
 		}

@@ -49,7 +49,8 @@ func (b *bench) claim(ctx context.Context) (err error) {
 	p50 := percentile(took, 50)
 	b.report.add(Figure{
 		Name: "claim", Title: "claim of 200, p50", Value: p50, Unit: "ms", Score: p50,
-		Note: fmt.Sprintf("p99 %s ms; %d deliveries due, a tenth of one webhook; the goal is for 10,000,000 (--full).",
+		Note: fmt.Sprintf(
+			"p99 %s ms; %d deliveries due, a tenth of one webhook; the goal is for 10,000,000 (--full).",
 			short(percentile(took, 99)), n),
 	})
 	return nil

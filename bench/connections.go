@@ -36,7 +36,7 @@ const connectionPause = 50 * time.Millisecond
 // database at once.
 func (w *world) mostConnections(ctx context.Context, d time.Duration) (most int, err error) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		n, err := w.database.connections(ctx)
+		n, err := w.connections(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("count connections: %w", err)
 		}

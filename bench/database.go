@@ -42,7 +42,8 @@ func openServer(ctx context.Context, text, dir string) (*server, error) {
 	case "postgres", "postgresql":
 		return openPostgres(ctx, text)
 	}
-	return nil, errors.New("--database is sqlite:PATH, whose folder is used, or postgres://USER:PASSWORD@HOST/NAME")
+	return nil, errors.New("--database is sqlite:PATH, whose folder is used, " +
+		"or postgres://USER:PASSWORD@HOST/NAME")
 }
 
 // folderOf returns the folder in which the files of a run are made; "" for the

@@ -18,8 +18,8 @@ const ticks = 100
 // A host tells how much CPU and memory processes take, from /proc. Without one
 // it tells nothing.
 type host struct {
-	root       string        // /proc
-	postmaster int           // the database server's first process; 0 for none here
+	root       string           // /proc
+	postmaster int              // the database server's first process; 0 for none here
 	children   map[int]role     // by process
 	gone       map[role]float64 // what those have used that have ended
 }

@@ -36,11 +36,15 @@ func TestUsageTellsOursFromOthers(t *testing.T) {
 	h.watch(10, engineRole)
 	h.watch(20, serverRole)
 	// user nice system idle iowait irq softirq steal
-	proc(t, root, "1000 0 0 1000 0 0 0 0", map[int][3]int{10: {1, 100, 0}, 20: {10, 50, 0}, 50: {1, 5, 0}, 51: {50, 7, 0}})
+	proc(t, root, "1000 0 0 1000 0 0 0 0", map[int][3]int{
+		10: {1, 100, 0}, 20: {10, 50, 0}, 50: {1, 5, 0}, 51: {50, 7, 0},
+	})
 	from := h.read()
 	// The machine had four seconds, of which it was busy for three: ours took
 	// two, and a backend of the database ended meanwhile.
-	proc(t, root, "1250 0 20 1090 10 0 0 30", map[int][3]int{10: {1, 200, 0}, 20: {10, 110, 0}, 50: {1, 5, 30}, 51: {50, 17, 0}})
+	proc(t, root, "1250 0 20 1090 10 0 0 30", map[int][3]int{
+		10: {1, 200, 0}, 20: {10, 110, 0}, 50: {1, 5, 30}, 51: {50, 17, 0},
+	})
 	u := h.since(from)
 	if !u.known {
 		t.Fatal("the usage is not known")

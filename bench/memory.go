@@ -36,7 +36,8 @@ func (b *bench) memory(ctx context.Context) (err error) {
 	b.report.add(Figure{
 		Name: "memory", Title: "memory of a server with a backlog, peak", Value: peak / megabyte, Unit: "MB",
 		Score: peak / megabyte,
-		Note:  fmt.Sprintf("%d deliveries waited, %d of them were made; the goal is for 1,000,000 (--full).", n, done),
+		Note: fmt.Sprintf("%d deliveries waited, %d of them were made; the goal is for 1,000,000 (--full).",
+			n, done),
 	})
 	return nil
 }

@@ -32,7 +32,9 @@ func exampleReport() *Report {
 		Note: "p99 4.10 ms.",
 	})
 	r.add(Figure{Name: "crash", Title: "kill -9 to the last redelivery", Value: 6.2, Unit: "s", Score: 6.2})
-	r.add(Figure{Name: "connections", Title: "connections of a busy server", Value: 4, Unit: "connections", Score: 4})
+	r.add(Figure{
+		Name: "connections", Title: "connections of a busy server", Value: 4, Unit: "connections", Score: 4,
+	})
 	return r
 }
 

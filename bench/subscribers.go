@@ -22,7 +22,8 @@ const (
 
 // What each subscriber watches: what goes wrong in the organization. The server
 // looks at every entry for each of them.
-const watchQuery = `subscription($org: ID!) { deliveryLog(organizationId: $org, filter: {states: [FAILED, RETRYING]}) {` +
+const watchQuery = `subscription($org: ID!) {` +
+	` deliveryLog(organizationId: $org, filter: {states: [FAILED, RETRYING]}) {` +
 	` __typename ... on DeliveryLogEntry { state } } }`
 
 // subscribers measures what graphql does, with subscribers of the live log.
