@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -49,14 +50,23 @@ func TestShowEnds(t *testing.T) {
 	if item, open := <-shown; open {
 		t.Errorf("got %+v after the end", item)
 	}
+}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	items = make(chan delivery.LogItem, 1)
-	items <- delivery.LogItem{Cursor: "a"}
-	shown = show(ctx, items)
-	cancel() // nobody takes the item
-	for range shown {
-	}
+func TestShowEndsWhenNobodyTakesTheItem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		items := make(chan delivery.LogItem, 1)
+		defer close(items)
+		items <- delivery.LogItem{Cursor: "a"}
+		shown := show(ctx, items)
+		synctest.Wait() // until it offers the item
+		cancel()
+		synctest.Wait()
+		if item, open := <-shown; open {
+			t.Errorf("got %+v after the end", item)
+		}
+	})
 }
 
 func TestCursorOf(t *testing.T) {
