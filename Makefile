@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test race contract fuzz bench lint format generate generated check vuln clean
+.PHONY: help setup run build test race contract fuzz bench lint format generate console generated check vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,8 +55,12 @@ generate: ## make the generated code anew: storage first, then the API
 	$(GO) generate ./ent
 	$(GO) tool gqlgen generate
 
-generated: ## fail when the generated code is not current
-	@scripts/unchanged $(MAKE) --no-print-directory generate
+console: ## build the console anew, from console/app into console/dist
+	rm -rf console/dist
+	cp -R console/app console/dist
+
+generated: ## fail when the generated code or the built console is not current
+	@scripts/unchanged $(MAKE) --no-print-directory generate console
 
 check: ## all that CI checks
 	@bash .ci/run

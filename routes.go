@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	_ "embed"
-	"html/template"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"portalhooks/console"
 	"portalhooks/graph"
 )
 
@@ -21,8 +20,7 @@ func (a *app) routes() http.Handler {
 		plain(w, http.StatusOK, "ok")
 	})
 	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.HandleFunc("GET /{$}", a.serveIndex)
-	mux.HandleFunc("GET /index.css", serveStyle)
+	mux.Handle("GET /", console.Handler(a.describePage))
 	if a.dev != nil {
 		mux.Handle("/dev/sign-in", a.dev.sessions)
 		mux.Handle("/dev/receiver/", http.StripPrefix("/dev/receiver", a.dev.receiver))
@@ -76,31 +74,11 @@ func serveSchema(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(graph.SDL()))
 }
 
-//go:embed index.html
-var indexText string
-
-var indexPage = template.Must(template.New("index").Parse(indexText))
-
-//go:embed index.css
-var indexStyle []byte
-
-func serveStyle(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(indexStyle)
-}
-
-// serveIndex tells a person in a browser what this server is.
-func (a *app) serveIndex(w http.ResponseWriter, r *http.Request) {
+// describePage says what the page in the browser shows.
+func (a *app) describePage(r *http.Request) console.Page {
 	caller, _, err := a.auth.Request(r)
 	if err != nil {
-		a.log.DebugContext(r.Context(), "index page", "err", err)
+		a.log.DebugContext(r.Context(), "find out who opens the page", "err", err)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	err = indexPage.Execute(w, map[string]any{
-		"Version": version(), "Caller": caller.Name, "Development": a.dev != nil,
-	})
-	if err != nil {
-		a.log.DebugContext(r.Context(), "write the index page", "err", err)
-	}
+	return console.Page{Version: version(), Caller: caller.Name, Development: a.dev != nil}
 }

@@ -20,8 +20,8 @@ const patience = 30 * time.Second
 // A process is a program that runs beside a test.
 type process struct {
 	cmd   *exec.Cmd
-	out   console
-	err   console
+	out   printout
+	err   printout
 	ended chan struct{} // closed when the program has ended
 	state error         // how it ended; read it after ended
 }
@@ -42,7 +42,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 }
 
 // waitFor waits until what c holds matches pattern and returns the submatches.
-func (p *process) waitFor(c *console, pattern *regexp.Regexp) ([]string, error) {
+func (p *process) waitFor(c *printout, pattern *regexp.Regexp) ([]string, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -103,15 +103,15 @@ func (p *process) transcript() string {
 	return fmt.Sprintf("\n[stdout]\n%s[stderr]\n%s", out, err)
 }
 
-// A console keeps what a process writes and tells who waits for more.
-type console struct {
+// A printout keeps what a process writes and tells who waits for more.
+type printout struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
 	changed chan struct{} // closed by the next write; nil while nobody waits
 }
 
 // Write implements [io.Writer].
-func (c *console) Write(b []byte) (int, error) {
+func (c *printout) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changed != nil {
@@ -123,7 +123,7 @@ func (c *console) Write(b []byte) (int, error) {
 
 // read returns the text so far, and a channel that is closed when there is
 // more.
-func (c *console) read() (string, <-chan struct{}) {
+func (c *printout) read() (string, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changed == nil {
