@@ -24,7 +24,8 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 		"in production": {Page{Version: "v1"}, []string{"v1", "/graphql", "You are not signed in"}, "/dev/receiver"},
 		"in development": {
 			Page{Version: "v1", Development: true, Caller: "developer"},
-			[]string{"signed in as <strong>developer", "/dev/receiver/requests", "/metrics"}, "not signed in",
+			[]string{"signed in as <strong>developer", "/dev/receiver/requests", "/metrics"},
+			"not signed in",
 		},
 		"with a hostile name": {Page{Caller: "<script>"}, []string{"&lt;script&gt;"}, "<script>"},
 	} {
