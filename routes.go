@@ -20,7 +20,7 @@ func (a *app) routes() http.Handler {
 		plain(w, http.StatusOK, "ok")
 	})
 	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.Handle("GET /", console.Handler(a.describePage))
+	mux.Handle("/", console.Handler(a.describePage))
 	if a.dev != nil {
 		mux.Handle("/dev/sign-in", a.dev.sessions)
 		mux.Handle("/dev/receiver/", http.StripPrefix("/dev/receiver", a.dev.receiver))
