@@ -43,8 +43,12 @@ func (b *bench) hanging(ctx context.Context) error {
 }
 
 // othersDelay returns the 99th percentile of the delays of all endpoints but
-// the first.
+// the first. When it returns, that one has got what it was owed.
 func (b *bench) othersDelay(ctx context.Context, s *served, hang bool) (float64, error) {
+	before, err := s.delivered(ctx)
+	if err != nil {
+		return 0, err
+	}
 	if err := b.receiver.reset(ctx); err != nil {
 		return 0, err
 	}
@@ -53,12 +57,16 @@ func (b *bench) othersDelay(ctx context.Context, s *served, hang bool) (float64,
 			return 0, err
 		}
 	}
-	if _, err := b.paced(ctx, s, hangingHooks, hangingRate, b.o.Duration); err != nil {
+	acks, err := b.paced(ctx, s, steady{hooks: hangingHooks, rate: hangingRate, d: b.o.Duration, hang: hang})
+	if err != nil {
 		return 0, err
 	}
 	delays, err := b.receiver.delays(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return percentile(delays, 99), b.receiver.reset(ctx)
+	if err := b.receiver.reset(ctx); err != nil {
+		return 0, err
+	}
+	return percentile(delays, 99), s.finish(ctx, before+int64(len(acks)))
 }
