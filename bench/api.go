@@ -45,7 +45,7 @@ func (b *bench) serve(ctx context.Context, w *world) (_ *served, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &served{child: c, b: b, world: w, url: url, client: newHTTP(callers)}
+	s := &served{child: c, b: b, world: w, url: url, client: newHTTP(b.o.shape().callers)}
 	b.host.watch(c.pid(), serverRole)
 	text, err := os.ReadFile(filepath.Join(data, "local.json"))
 	if err == nil {

@@ -23,7 +23,7 @@ func (b *bench) claim(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.drop(ctx)) }()
-	n := b.o.size(5_000, 100_000, 10_000_000)
+	n := b.o.size(2_000, 100_000, 10_000_000)
 	if err := b.stuckBacklog(ctx, w, n); err != nil {
 		return err
 	}

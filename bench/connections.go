@@ -14,7 +14,7 @@ func (b *bench) connections(ctx context.Context) error {
 		return nil // its file is nobody else's
 	}
 	return b.withServer(ctx, 1, endpoints, func(s *served) error {
-		l := startLoad(ctx, callers, batchSize, nil, func(ctx context.Context, n int) error {
+		l := startLoad(ctx, b.o.shape(), nil, func(ctx context.Context, n int) error {
 			return s.ingest(ctx, 0, n, noMark)
 		})
 		most, err := s.world.mostConnections(ctx, b.o.Duration)

@@ -78,7 +78,7 @@ func (b *bench) loadAndKill(ctx context.Context, w *world) (map[int64]bool, time
 	acked := map[int64]bool{}
 	// Marks are all different: they count up from the time of the start.
 	next := time.Now().UnixNano()
-	l := startLoad(ctx, callers, batchSize, nil, func(ctx context.Context, n int) error {
+	l := startLoad(ctx, b.o.shape(), nil, func(ctx context.Context, n int) error {
 		marks := make([]int64, 0, n)
 		err := s.ingest(ctx, endpoints, n, func() string {
 			mu.Lock()

@@ -197,7 +197,8 @@ func (d *database) connections(ctx context.Context) (n int, err error) {
 		return 0, nil
 	}
 	err = d.db.QueryRowContext(ctx, `SELECT count(*) FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`).Scan(&n)
+		WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND backend_type = 'client backend'`).Scan(&n)
 	return n, err
 }
 

@@ -54,7 +54,7 @@ func TestAFigureTakesTheMedianOfTheRatios(t *testing.T) {
 		own = append(own, sample{rate: rates[0], others: &busy[i]})
 		other = append(other, sample{rate: rates[1]})
 	}
-	f := m.figure(own, other)
+	f := m.figure(shape{}, own, other)
 	if f.Value != 30 || f.Score != 0.5 || f.Scale != scaleR {
 		t.Errorf("value %v and score %v %s, want 30 and 0.5 R", f.Value, f.Score, f.Scale)
 	}

@@ -8,6 +8,7 @@ import (
 const (
 	hangingHooks = 100
 	hangingRate  = 400 // events a second over all endpoints
+	quickRate    = 100 // the same of a quick run
 )
 
 // hanging measures what an endpoint that does not answer does to the others.
@@ -36,7 +37,7 @@ func (b *bench) hanging(ctx context.Context) error {
 			Name: "hanging", Title: "p99 of 99 endpoints while one hangs", Value: median(with), Unit: "ms",
 			Score: median(ratios), Rounds: with,
 			Note: fmt.Sprintf("%s ms when none hangs; %d events/s over %d endpoints.",
-				short(median(without)), hangingRate, hangingHooks),
+				short(median(without)), b.o.size(quickRate, hangingRate, hangingRate), hangingHooks),
 		})
 		return nil
 	})
@@ -57,7 +58,9 @@ func (b *bench) othersDelay(ctx context.Context, s *served, hang bool) (float64,
 			return 0, err
 		}
 	}
-	acks, err := b.paced(ctx, s, steady{hooks: hangingHooks, rate: hangingRate, d: b.o.Duration, hang: hang})
+	rate := b.o.size(quickRate, hangingRate, hangingRate)
+	load := steady{hooks: hangingHooks, rate: rate, d: b.o.Duration, hang: hang}
+	acks, err := b.paced(ctx, s, load)
 	if err != nil {
 		return 0, err
 	}

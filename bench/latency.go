@@ -81,7 +81,8 @@ func (b *bench) paced(ctx context.Context, s *served, load steady) ([]float64, e
 	var errs []error
 	began := time.Now()
 	for i := range n {
-		if err := wait(ctx, time.Until(began.Add(time.Duration(i)*time.Second/time.Duration(load.rate)))); err != nil {
+		due := began.Add(time.Duration(i) * time.Second / time.Duration(load.rate))
+		if err := wait(ctx, time.Until(due)); err != nil {
 			errs = append(errs, err)
 			break
 		}

@@ -11,16 +11,23 @@ import (
 	"portalhooks/delivery"
 )
 
-// How the load comes: callers at once, each submitting batches one after the
-// other.
-const (
-	callers   = 16
-	batchSize = 100
-	// ahead is how many events callers may be ahead of the deliveries when they
+// A shape is how a load comes: callers at once, each submitting batches one
+// after the other.
+type shape struct {
+	callers, batch int
+	// Ahead is how many events callers may be ahead of the deliveries when they
 	// submit one more batch each. All of that fits in the memory of the server:
 	// what comes to the queue for want of room is another measurement.
-	ahead = 2_000
-)
+	ahead int
+}
+
+// shape returns how the load of a run comes.
+func (o Options) shape() shape {
+	if o.Quick {
+		return shape{callers: 4, batch: 20, ahead: 100}
+	}
+	return shape{callers: 16, batch: 100, ahead: 2_000}
+}
 
 // A numberer gives every event of a run a number of its own.
 type numberer struct{ last atomic.Int64 }
@@ -76,24 +83,24 @@ type load struct {
 // submit, as long as those acknowledged are not further ahead of done than they
 // may be. A nil done sets no bound.
 func startLoad(
-	ctx context.Context, n, size int, done func() int64, submit func(ctx context.Context, size int) error,
+	ctx context.Context, s shape, done func() int64, submit func(ctx context.Context, size int) error,
 ) *load {
-	l := &load{failed: make(chan error, n)}
+	l := &load{failed: make(chan error, s.callers)}
 	going, stop := context.WithCancel(ctx)
 	l.stop = stop
-	for range n {
+	for range s.callers {
 		l.all.Go(func() {
 			for going.Err() == nil {
-				if done != nil && l.sent.Load()-done() > ahead {
+				if done != nil && l.sent.Load()-done() > int64(s.ahead) {
 					_ = wait(going, time.Millisecond)
 					continue
 				}
 				// What was begun is finished: half a batch must not be left.
-				if err := submit(ctx, size); err != nil {
+				if err := submit(ctx, s.batch); err != nil {
 					l.failed <- err
 					return
 				}
-				l.sent.Add(int64(size))
+				l.sent.Add(int64(s.batch))
 			}
 		})
 	}

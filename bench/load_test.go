@@ -12,14 +12,15 @@ import (
 func TestCallersDoNotRunAheadOfTheDeliveries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var submitted, done atomic.Int64
-		l := startLoad(t.Context(), callers, batchSize, done.Load, func(_ context.Context, n int) error {
+		usual := Options{}.shape()
+		l := startLoad(t.Context(), usual, done.Load, func(_ context.Context, n int) error {
 			submitted.Add(int64(n))
 			return nil
 		})
 		synctest.Wait()
-		const most = ahead + callers*batchSize
-		if n := submitted.Load(); n <= ahead || n > most {
-			t.Errorf("%d events are ahead, want more than %d and at most %d", n, ahead, most)
+		most := int64(usual.ahead + usual.callers*usual.batch)
+		if n := submitted.Load(); n <= int64(usual.ahead) || n > most {
+			t.Errorf("%d events are ahead, want more than %d and at most %d", n, usual.ahead, most)
 		}
 		done.Store(submitted.Load())
 		before := submitted.Load()
@@ -40,7 +41,7 @@ func TestCallersDoNotRunAheadOfTheDeliveries(t *testing.T) {
 func TestALoadTellsWhatWentWrong(t *testing.T) {
 	broken := errors.New("broken")
 	called := make(chan struct{}, 2)
-	l := startLoad(t.Context(), 2, 1, nil, func(context.Context, int) error {
+	l := startLoad(t.Context(), shape{callers: 2, batch: 1}, nil, func(context.Context, int) error {
 		called <- struct{}{}
 		return broken
 	})

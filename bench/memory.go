@@ -14,7 +14,7 @@ func (b *bench) memory(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.drop(ctx)) }()
-	n := b.o.size(2_000, 50_000, 1_000_000)
+	n := b.o.size(500, 50_000, 1_000_000)
 	if err := b.backlog(ctx, w, backlogSeeds, n); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (b *bench) throughAPI(ctx context.Context, s *served) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	l := startLoad(ctx, callers, batchSize, meter.received, func(ctx context.Context, n int) error {
+	l := startLoad(ctx, b.o.shape(), meter.received, func(ctx context.Context, n int) error {
 		return s.ingest(ctx, endpoints, n, noMark)
 	})
 	taken, err := b.windowErr(ctx, func() (int64, error) { return s.delivered(ctx) }, serverRole, dataRole)
@@ -85,7 +85,7 @@ func (m *meter) end() error {
 func (b *bench) ingestAcks(ctx context.Context, s *stage) (sample, error) {
 	var mu sync.Mutex
 	var waits []float64
-	l := startLoad(ctx, callers, batchSize, nil, func(ctx context.Context, n int) error {
+	l := startLoad(ctx, b.o.shape(), nil, func(ctx context.Context, n int) error {
 		began := time.Now()
 		err := s.server.ingest(ctx, 0, n, noMark)
 		took := milliseconds(time.Since(began))

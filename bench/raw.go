@@ -25,7 +25,7 @@ func (b *bench) raw(ctx context.Context) (sample, error) {
 	client := newHTTP(clients)
 	defer client.CloseIdleConnections()
 	var posted atomic.Int64
-	l := startLoad(ctx, clients, 1, nil, func(ctx context.Context, _ int) error {
+	l := startLoad(ctx, shape{callers: clients, batch: 1}, nil, func(ctx context.Context, _ int) error {
 		err := post(ctx, client, b.receiver.hook(1), posted.Add(1), secret)
 		return err
 	})
@@ -70,7 +70,7 @@ func (b *bench) commits(ctx context.Context) (_ sample, err error) {
 	if _, err := d.db.ExecContext(ctx, "CREATE TABLE probe (n bigint NOT NULL)"); err != nil {
 		return sample{}, err
 	}
-	l := startLoad(ctx, 1, 1, nil, func(ctx context.Context, _ int) error {
+	l := startLoad(ctx, shape{callers: 1, batch: 1}, nil, func(ctx context.Context, _ int) error {
 		_, err := d.db.ExecContext(ctx, "INSERT INTO probe (n) VALUES (1)")
 		return err
 	})

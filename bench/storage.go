@@ -14,7 +14,7 @@ func (b *bench) storage(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.drop(ctx)) }()
-	n := b.o.size(1_000, 20_000, 100_000)
+	n := b.o.size(500, 20_000, 100_000)
 	before, err := w.stored(ctx)
 	if err != nil {
 		return err
@@ -23,13 +23,14 @@ func (b *bench) storage(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	load := b.o.shape()
 	err = e.run(ctx, func(ctx context.Context) error {
-		for sent := 0; sent < n; sent += batchSize {
+		for sent := 0; sent < n; sent += load.batch {
 			// What is on its way must fit in memory.
-			if err := e.finish(ctx, int64(sent-ahead)); err != nil {
+			if err := e.finish(ctx, int64(sent-load.ahead)); err != nil {
 				return err
 			}
-			if err := e.ingest(ctx, b.reports(endpoints, batchSize)); err != nil {
+			if err := e.ingest(ctx, b.reports(endpoints, load.batch)); err != nil {
 				return err
 			}
 		}

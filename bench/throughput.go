@@ -85,7 +85,7 @@ func (b *bench) takeTurns(ctx context.Context) (err error) {
 		}
 	}
 	for _, m := range wanted {
-		b.report.add(m.figure(samples[m.name], samples[m.of]))
+		b.report.add(m.figure(b.o.shape(), samples[m.name], samples[m.of]))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (s *stage) close(ctx context.Context) error {
 
 // figure sums up the rounds. The score is the median of the ratios of each
 // round, so that what slows down a whole round does no harm.
-func (m turnMeasure) figure(own, other []sample) Figure {
+func (m turnMeasure) figure(load shape, own, other []sample) Figure {
 	f := Figure{Name: m.name, Title: m.title, Unit: m.unit}
 	var ratios, cpu, others, waits []float64
 	for i, s := range own {
@@ -174,7 +174,7 @@ func (m turnMeasure) figure(own, other []sample) Figure {
 	f.CPU, f.Others = optional(cpu), optional(others)
 	if len(waits) > 0 {
 		f.Note = fmt.Sprintf("acknowledged after %s ms (p50) and %s ms (p99), batches of %d from %d callers.",
-			short(percentile(waits, 50)), short(percentile(waits, 99)), batchSize, callers)
+			short(percentile(waits, 50)), short(percentile(waits, 99)), load.batch, load.callers)
 	}
 	return f
 }
@@ -202,7 +202,7 @@ func (b *bench) pipeline(ctx context.Context, s *stage) (taken sample, err error
 			defer pprof.StopCPUProfile()
 			b.o.Profile = nil // it takes one round
 		}
-		l := startLoad(ctx, callers, batchSize, e.store.final.Load, func(ctx context.Context, n int) error {
+		l := startLoad(ctx, b.o.shape(), e.store.final.Load, func(ctx context.Context, n int) error {
 			return e.ingest(ctx, b.reports(endpoints, n))
 		})
 		taken, err = b.window(ctx, e.store.final.Load, engineRole, dataRole)
@@ -238,7 +238,7 @@ func (b *bench) backlog(ctx context.Context, w *world, seeds, n int) error {
 // drain measures how fast a backlog is delivered, from when a tenth of it is
 // until nine tenths are.
 func (b *bench) drain(ctx context.Context, s *stage) (taken sample, err error) {
-	n := b.o.size(2_000, 20_000, 50_000)
+	n := b.o.size(500, 20_000, 50_000)
 	if err := b.backlog(ctx, s.engine, backlogSeeds, n); err != nil {
 		return sample{}, err
 	}
