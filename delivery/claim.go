@@ -40,9 +40,12 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		// What waits there may be due again by now: it is settled first.
 		return false, nil
 	}
-	n := min(claimSize, (d.s.opts.Memory+1)/2)
-	if !d.Reserve(n) {
-		return false, nil // Unreserve wakes when there is room
+	n, urgent := min(claimSize, (d.s.opts.Memory+1)/2), false
+	if !d.Reserve(n, false) {
+		// Unreserve wakes when there is room. There is some left for alerts.
+		if n, urgent = max(1, n/8), true; !d.Reserve(n, true) {
+			return false, nil
+		}
 	}
 	perWebhook := max(n/2, 1)
 	if d.narrow.Swap(false) {
@@ -51,7 +54,10 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		perWebhook = min(perWebhook, d.s.opts.PerHook)
 	}
 	leased := time.Now().Add(jobLease)
-	jobs, err := d.s.store.Claim(ctx, d.s.opts.Owner, n, perWebhook, jobLease)
+	jobs, err := d.s.store.Claim(ctx, ClaimRequest{
+		Owner: d.s.opts.Owner, N: n, PerWebhook: perWebhook, Lease: jobLease,
+		Limits: d.router.limits(), Urgent: urgent,
+	})
 	d.Unreserve(max(0, n-len(jobs)))
 	if err != nil || len(jobs) == 0 {
 		return false, err
@@ -60,7 +66,7 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	for i, j := range jobs {
 		tasks[i] = task{Job: j, leased: leased}
 	}
-	taken := d.put(tasks)
+	taken := d.put(ctx, tasks)
 	// What could not be attempted has gone back; it would only come again.
 	calm := taken == len(tasks) && !d.trouble.Swap(false)
 	return calm && len(jobs) >= min(n, perWebhook), nil

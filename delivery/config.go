@@ -94,6 +94,14 @@ func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
 	}
 }
 
+// latest returns the configuration of org as it was known last, however old.
+func (k *configCache) latest(ctx context.Context, org OrgID) (*orgConfig, error) {
+	if entry, ok := k.entries.get(org); ok {
+		return entry.config, nil
+	}
+	return k.get(ctx, org)
+}
+
 // load returns the configuration that known still is, or else reads it anew.
 func (k *configCache) load(
 	ctx context.Context, org OrgID, known *orgConfig, drops int64,

@@ -188,6 +188,9 @@ func (s *Service) UpdateWebhook(
 	if err := s.update(ctx, updated, in.ExpectedVersion); err != nil {
 		return nil, err
 	}
+	if s.dispatcher.router.revise(w.ID); w.Version.Policy.Ordered != updated.Version.Policy.Ordered {
+		s.dispatcher.Wake()
+	}
 	return &UpdatedWebhook{Webhook: &updated, Warnings: append(d.Warnings, s.overlapWarnings(ctx,
 		&updated)...)}, nil
 }
@@ -234,6 +237,7 @@ func (s *Service) DeleteWebhook(ctx context.Context, c Caller, id WebhookID) err
 		return err
 	}
 	s.configs.drop(w.Org)
+	s.dispatcher.router.revise(id)
 	s.dispatcher.Wake()
 	return nil
 }

@@ -19,6 +19,9 @@ const (
 // Final reports whether a delivery in this state will never change again.
 func (s State) Final() bool { return s == Delivered || s == Failed || s == Canceled }
 
+// waits reports whether a delivery in this state needs another attempt.
+func (s State) waits() bool { return !s.Final() && s != Held }
+
 // A Trigger is why a delivery was made.
 type Trigger string
 
@@ -39,6 +42,7 @@ type Delivery struct {
 	Type          EventType
 	Item          ItemID
 	Trigger       Trigger
+	Ordered       bool       // while it is pending: it waits for the older ones of its webhook
 	RedeliveryOf  DeliveryID // 0 unless Trigger is ByRedelivery
 	State         State
 	Attempts      int       // made so far

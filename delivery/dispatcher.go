@@ -38,17 +38,22 @@ type Dispatcher struct {
 
 func newDispatcher(s *Service) *Dispatcher {
 	return &Dispatcher{
-		s: s, router: newRouter(s.opts.PerHook), wake: make(chan struct{}, 1),
+		s: s, router: newRouter(s.opts.PerHook, s.opts.Workers), wake: make(chan struct{}, 1),
 		random: rand.Float64,
 	}
 }
 
 // Reserve takes room in memory for n deliveries and reports whether there was
-// enough. What is reserved is offered, or given back by Unreserve.
-func (d *Dispatcher) Reserve(n int) bool {
+// enough; an eighth of all is left for alerts. What is reserved is offered, or
+// given back by Unreserve.
+func (d *Dispatcher) Reserve(n int, urgent bool) bool {
+	room := d.s.opts.Memory
+	if !urgent {
+		room -= room / 8
+	}
 	for {
 		held := d.held.Load()
-		if held+int64(n) > int64(d.s.opts.Memory) {
+		if held+int64(n) > int64(room) {
 			d.starved.Store(true)
 			return false
 		}
@@ -72,7 +77,7 @@ func (d *Dispatcher) Unreserve(n int) {
 
 // Offer takes over jobs that are stored, lent to this process, and for which
 // room is reserved.
-func (d *Dispatcher) Offer(jobs []Job) {
+func (d *Dispatcher) Offer(ctx context.Context, jobs []Job) {
 	now := time.Now()
 	tasks := make([]task, len(jobs))
 	for i, j := range jobs {
@@ -84,7 +89,7 @@ func (d *Dispatcher) Offer(jobs []Job) {
 		}
 		tasks[i] = task{Job: j, leased: began.Add(jobLease)}
 	}
-	d.put(tasks)
+	d.put(ctx, tasks)
 }
 
 // Wake tells that there may be due deliveries to claim. It never blocks.
@@ -97,30 +102,58 @@ func (d *Dispatcher) Wake() {
 
 // put gives tasks to the router and returns how many it has taken. The others
 // go back to the queue.
-func (d *Dispatcher) put(tasks []task) (taken int) {
+func (d *Dispatcher) put(ctx context.Context, tasks []task) (taken int) {
+	known := d.rules(ctx, d.router.strangers(tasks))
 	free := d.s.opts.Memory - int(d.held.Load())
-	refused := d.router.put(tasks, free)
+	back := d.router.put(tasks, free, known)
 	d.s.metrics.memory.Set(float64(d.held.Load()))
-	if len(refused) > 0 {
-		d.narrow.Store(true)
-		d.giveBack(refused, "no room")
+	taken = len(tasks)
+	for _, p := range back {
+		taken -= len(p.tasks)
+		if p.reason == backNoRoom {
+			d.narrow.Store(true)
+		}
+		d.giveBack(p)
 	}
-	return len(tasks) - len(refused)
+	return taken
 }
 
-// giveBack returns tasks to the queue, due at once. Where that fails they are
-// due again when their lease ends.
-func (d *Dispatcher) giveBack(tasks []task, reason string) {
-	if len(tasks) == 0 {
+// rules looks up the rules of webhooks. Where that fails the server's defaults
+// hold until an attempt is prepared, which needs the same configuration.
+func (d *Dispatcher) rules(ctx context.Context, webhooks map[WebhookID]OrgID) map[WebhookID]rules {
+	if len(webhooks) == 0 {
+		return nil
+	}
+	known := make(map[WebhookID]rules, len(webhooks))
+	for id, org := range webhooks {
+		config, err := d.s.configs.latest(ctx, org)
+		if err != nil {
+			continue
+		}
+		if w, ok := config.byID[id]; ok {
+			known[id] = rulesOf(w, d.s.opts.PerHook)
+		}
+	}
+	return known
+}
+
+// giveBack returns tasks to the queue. Where that fails they are due again when
+// their lease ends.
+func (d *Dispatcher) giveBack(p parcel) {
+	if len(p.tasks) == 0 {
 		return
 	}
-	ids := make([]DeliveryID, len(tasks))
-	for i, t := range tasks {
-		ids[i] = t.Delivery.ID
+	d.s.metrics.putBack(p.reason, len(p.tasks))
+	d.s.settler.release(p.ids(), p.pause)
+	d.Unreserve(len(p.tasks))
+}
+
+func (p parcel) ids() []DeliveryID {
+	ids := make([]DeliveryID, len(p.tasks))
+	for i := range p.tasks {
+		ids[i] = p.tasks[i].Delivery.ID
 	}
-	d.s.metrics.putBack(reason, len(tasks))
-	d.s.settler.release(ids)
-	d.Unreserve(len(tasks))
+	return ids
 }
 
 // returned says that deliveries are back in the queue. If the webhooks that had
@@ -142,7 +175,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		workers.Go(func() { d.work(calls) })
 	}
 	d.claims(ctx)
-	d.giveBack(d.router.close(), "stopped")
+	d.giveBack(parcel{tasks: d.router.close(), reason: backStopped})
 	drained := time.AfterFunc(d.s.opts.Drain, stopCalls)
 	defer drained.Stop()
 	workers.Wait()
@@ -160,8 +193,37 @@ func (d *Dispatcher) work(ctx context.Context) {
 			d.Wake()
 		}
 		d.s.metrics.busy.Set(float64(d.busy.Add(1)))
-		d.deliver(ctx, t)
+		report, later := d.deliver(ctx, &t)
 		d.s.metrics.busy.Set(float64(d.busy.Add(-1)))
-		d.router.done(t.Delivery.Webhook)
+		if later {
+			d.router.left(&t)
+			continue
+		}
+		for _, p := range d.conclude(ctx, &t, report, true) {
+			d.giveBack(p)
+		}
 	}
+}
+
+// conclude tells the router what became of a task and returns the tasks that it
+// wants rid of. With worker set the task's worker is free, too.
+func (d *Dispatcher) conclude(ctx context.Context, t *task, r report, worker bool) []parcel {
+	changed := d.router.done(t, r, worker)
+	if changed.room {
+		d.Wake()
+	}
+	if changed.state == "" {
+		return changed.back
+	}
+	d.s.metrics.breakersAre(d.router.breakers())
+	if changed.state == BreakerOpen {
+		pause := time.Until(changed.until)
+		time.AfterFunc(pause, d.Wake)
+		d.s.log.WarnContext(ctx, "breaker opened: the target of a webhook fails, its deliveries wait",
+			"webhook", t.Delivery.Webhook, "organization", t.Delivery.Org, "pause", pause)
+	} else {
+		d.s.log.InfoContext(ctx, "breaker closed: the target of a webhook works again",
+			"webhook", t.Delivery.Webhook, "organization", t.Delivery.Org)
+	}
+	return changed.back
 }

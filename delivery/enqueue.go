@@ -150,7 +150,7 @@ func (g *ingester) storeBatch(ctx context.Context, batch []*handover) {
 	for _, h := range batch {
 		h.stored, stored = stored[:len(h.units)], stored[len(h.units):]
 	}
-	g.dispatch(batch, reserved)
+	g.dispatch(ctx, batch, reserved)
 	g.s.metrics.ingestBatch(count(units), time.Since(began))
 	for _, h := range batch {
 		close(h.done)
@@ -165,39 +165,45 @@ func count(units []Ingest) int {
 	return n
 }
 
-// reserve takes room for the deliveries of each unit that fits, and marks its
-// events as owned by this process.
+// reserve takes room for the deliveries of each unit that fits, and lends them
+// to this process, but for those that would have to wait in memory.
 func (g *ingester) reserve(units []Ingest) int {
 	reserved := 0
 	for i := range units {
-		n := 0
-		for j := range units[i].Events {
-			n += queued(units[i].Events[j].Deliveries)
-		}
-		if n == 0 || !g.s.dispatcher.Reserve(n) {
+		events := units[i].Events
+		n := g.s.dispatcher.router.lend(events)
+		if n == 0 || g.s.dispatcher.Reserve(n, allUrgent(events)) {
+			reserved += n
 			continue
 		}
-		reserved += n
-		for j := range units[i].Events {
-			units[i].Events[j].Owned = true
+		for j := range events {
+			unlend(events[j].Deliveries)
 		}
 	}
 	return reserved
 }
 
-func queued(deliveries []Delivery) int {
-	n := 0
-	for i := range deliveries {
-		if deliveries[i].State == Queued {
-			n++
+// allUrgent reports whether nothing but alerts has happened.
+func allUrgent(events []NewEvent) bool {
+	for i := range events {
+		if !isUrgent(events[i].Event.Type) {
+			return false
 		}
 	}
-	return n
+	return true
+}
+
+func unlend(deliveries []Delivery) {
+	for i := range deliveries {
+		if deliveries[i].State == Sending {
+			deliveries[i].State = Queued
+		}
+	}
 }
 
 // dispatch offers the fresh deliveries that are ours, gives back the room for
 // those that were not stored, and wakes the claims for the others.
-func (g *ingester) dispatch(batch []*handover, reserved int) {
+func (g *ingester) dispatch(ctx context.Context, batch []*handover, reserved int) {
 	var jobs []Job
 	unowned := false
 	for _, h := range batch {
@@ -209,11 +215,10 @@ func (g *ingester) dispatch(batch []*handover, reserved int) {
 				}
 				g.s.metrics.ingestedEvent(e.Event.Type)
 				for _, d := range e.Deliveries {
-					if d.State != Queued {
-						continue
+					if d.State == Queued {
+						unowned = unowned || !g.s.dispatcher.router.asleep(d.Webhook)
 					}
-					if !e.Owned {
-						unowned = true
+					if d.State != Sending {
 						continue
 					}
 					jobs = append(jobs, Job{Delivery: d, Event: e.Event, Owner: g.s.opts.Owner})
@@ -223,7 +228,7 @@ func (g *ingester) dispatch(batch []*handover, reserved int) {
 	}
 	g.s.dispatcher.Unreserve(reserved - len(jobs))
 	if len(jobs) > 0 {
-		g.s.dispatcher.Offer(jobs)
+		g.s.dispatcher.Offer(ctx, jobs)
 	}
 	if unowned {
 		g.s.dispatcher.Wake()

@@ -144,7 +144,8 @@ func (f *fakeStore) ingest(owner Owner, lease time.Duration, org OrgID, e NewEve
 	f.events[e.Event.ID] = e.Event
 	for _, d := range e.Deliveries {
 		row := &fakeRow{delivery: d, due: time.Now(), held: d.State == Held}
-		if e.Owned && !row.held {
+		if d.State == Sending {
+			row.delivery.State = Queued
 			row.owner, row.due = owner, time.Now().Add(lease)
 		}
 		f.queue[d.ID] = row
@@ -153,29 +154,52 @@ func (f *fakeStore) ingest(owner Owner, lease time.Duration, org OrgID, e NewEve
 }
 
 func (f *fakeStore) Claim(
-	ctx context.Context, owner Owner, n, perWebhook int, lease time.Duration,
+	ctx context.Context, c ClaimRequest,
 ) ([]Job, error) {
-	leave, err := f.enterAs(ctx, owner, "Claim")
+	leave, err := f.enterAs(ctx, c.Owner, "Claim")
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	f.claims = append(f.claims, perWebhook)
+	f.claims = append(f.claims, c.PerWebhook)
 	var jobs []Job
 	each := make(map[WebhookID]int)
 	now := time.Now()
-	for _, id := range slices.Sorted(maps.Keys(f.queue)) {
-		row := f.queue[id]
-		if row.held || row.due.After(now) || each[row.delivery.Webhook] >= perWebhook || len(jobs) == n {
-			continue
+	blocked := f.lentInOrder(now)
+	for _, urgent := range []bool{true, false} {
+		for _, id := range slices.Sorted(maps.Keys(f.queue)) {
+			row := f.queue[id]
+			hook := row.delivery.Webhook
+			limit, limited := c.Limits[hook]
+			switch {
+			case row.held || isUrgent(row.delivery.Type) != urgent || c.Urgent && !urgent || len(jobs) == c.N:
+				continue
+			case row.due.After(now):
+				blocked[hook] = blocked[hook] || row.delivery.Ordered
+				continue
+			case row.delivery.Ordered && blocked[hook], each[hook] >= c.PerWebhook, limited && each[hook] >= limit:
+				continue
+			}
+			each[hook]++
+			row.owner, row.due = c.Owner, now.Add(c.Lease)
+			d := row.delivery
+			d.State = Sending
+			jobs = append(jobs, Job{Delivery: d, Event: f.events[d.Event], Owner: c.Owner, Cancel: row.cancel})
 		}
-		each[row.delivery.Webhook]++
-		row.owner, row.due = owner, now.Add(lease)
-		d := row.delivery
-		d.State = Sending
-		jobs = append(jobs, Job{Delivery: d, Event: f.events[d.Event], Owner: owner, Cancel: row.cancel})
 	}
+	slices.SortFunc(jobs, func(a, b Job) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
 	return jobs, nil
+}
+
+// lentInOrder returns the webhooks that have deliveries out.
+func (f *fakeStore) lentInOrder(now time.Time) map[WebhookID]bool {
+	lent := make(map[WebhookID]bool)
+	for _, row := range f.queue {
+		if row.owner != (Owner{}) && row.due.After(now) {
+			lent[row.delivery.Webhook] = true
+		}
+	}
+	return lent
 }
 
 var errPoison = errors.New("invalid byte sequence")
@@ -224,7 +248,9 @@ func (f *fakeStore) settle(s *Settlement) bool {
 	return true
 }
 
-func (f *fakeStore) Release(ctx context.Context, owner Owner, ids []DeliveryID) (int, error) {
+func (f *fakeStore) Release(
+	ctx context.Context, owner Owner, ids []DeliveryID, pause time.Duration,
+) (int, error) {
 	leave, err := f.enterAs(ctx, owner, "Release")
 	if err != nil {
 		return 0, err
@@ -235,7 +261,7 @@ func (f *fakeStore) Release(ctx context.Context, owner Owner, ids []DeliveryID) 
 		ours := ids != nil && row.owner == owner && slices.Contains(ids, id) ||
 			ids == nil && row.owner != (Owner{}) && row.owner.Slot == owner.Slot && row.owner.Epoch <= owner.Epoch
 		if ours {
-			row.owner, row.due = Owner{}, time.Now()
+			row.owner, row.due = Owner{}, time.Now().Add(pause)
 			n++
 		}
 	}

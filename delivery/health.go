@@ -224,5 +224,6 @@ func (s *Service) recall(ctx context.Context, id WebhookID, cancel, held bool) {
 		s.metrics.failed("recall")
 		s.log.WarnContext(ctx, "recall a webhook's deliveries", "webhook", id, "err", err)
 	}
+	s.dispatcher.router.revise(id)
 	s.dispatcher.Wake()
 }

@@ -125,7 +125,7 @@ func (s *Service) deliveriesFor(config *orgConfig, e *Event) []Delivery {
 		}
 		d := Delivery{
 			ID: DeliveryID(s.ids.Next()), Org: e.Org, Webhook: w.ID, Version: w.Version.ID, Event: e.ID,
-			Type: e.Type, Item: e.Item, Trigger: ByEvent, State: Queued,
+			Type: e.Type, Item: e.Item, Trigger: ByEvent, State: Queued, Ordered: w.Version.Policy.Ordered,
 		}
 		if w.Status != Enabled {
 			d.State = Held

@@ -77,7 +77,7 @@ func (s *Service) silent() bool {
 // takeBack makes what an earlier process in this slot held due again, and lets
 // new ids follow those that it gave, even if the clock was set back.
 func (s *Service) takeBack(ctx context.Context) error {
-	released, err := s.store.Release(ctx, s.opts.Owner, nil)
+	released, err := s.store.Release(ctx, s.opts.Owner, nil, 0)
 	if err != nil {
 		return fmt.Errorf("take back deliveries of this slot: %w", err)
 	}
@@ -96,7 +96,7 @@ func (s *Service) takeBack(ctx context.Context) error {
 func (s *Service) giveBack(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
-	_, err := s.store.Release(ctx, s.opts.Owner, nil)
+	_, err := s.store.Release(ctx, s.opts.Owner, nil, 0)
 	return errors.Join(err, s.store.Leave(ctx, s.opts.Owner))
 }
 
@@ -132,6 +132,7 @@ func (s *Service) bury(ctx context.Context) error {
 
 // measure shows the depth of the queue and other gauges.
 func (s *Service) measure(ctx context.Context) error {
+	s.metrics.breakersAre(s.dispatcher.router.breakers())
 	s.metrics.watchers.Set(float64(s.feed.Subscribers()))
 	depth, err := s.store.Depth(ctx)
 	if err != nil {

@@ -30,6 +30,7 @@ type metrics struct {
 	busy      prometheus.Gauge
 	memory    prometheus.Gauge
 	watchers  prometheus.Gauge
+	breakers  *prometheus.GaugeVec
 	panics    prometheus.Counter
 	abandoned *prometheus.CounterVec
 	disabled  *prometheus.CounterVec
@@ -59,7 +60,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		busy:     gauge("workers_busy", "Attempts in flight."),
 		memory:   gauge("memory_deliveries", "Deliveries that this process holds in memory."),
 		watchers: gauge("watchers", "Subscribers of the live log."),
-		panics:   counter("worker_panics_total", "Deliveries that failed because of an error in this program."),
+		breakers: gauges("breakers", "Webhooks whose calls wait because their target fails, by state of the breaker.",
+			"state"),
+		panics: counter("worker_panics_total", "Deliveries that failed because of an error in this program."),
 		abandoned: counters("deliveries_put_back_total",
 			"Deliveries lent to this process and given back without an attempt, by reason.", "reason"),
 		disabled: counters("webhooks_disabled_total", "Webhooks that the system disabled, by reason.", "reason"),
@@ -67,7 +70,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
-			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.panics, m.abandoned, m.disabled, m.errors)
+			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.breakers, m.panics, m.abandoned, m.disabled, m.errors)
 	}
 	return m
 }
@@ -104,6 +107,12 @@ func (m *metrics) settled(e *LogEntry) {
 	if a.Number == 1 && e.Delivery.Trigger == ByEvent {
 		m.latency.Observe(a.StartedAt.Add(a.Duration).Sub(IDTime(e.Delivery.Event)).Seconds())
 	}
+}
+
+// breakersAre shows how many breakers are not closed.
+func (m *metrics) breakersAre(open, halfOpen int) {
+	m.breakers.WithLabelValues(string(BreakerOpen)).Set(float64(open))
+	m.breakers.WithLabelValues(string(BreakerHalfOpen)).Set(float64(halfOpen))
 }
 
 // putBack counts deliveries given back without an attempt.

@@ -12,6 +12,15 @@ type Policy struct {
 	Retry    Schedule      // pauses between attempts; DefaultSchedule if nil
 	Stop4xx  bool          // an answer 400 to 499 other than 408, 425 and 429 is final
 	TimeZone string        // IANA name, for templates' date filter; UTC if empty
+	// Concurrency is how many attempts may be in flight at once, 1 to 64; the
+	// server's Options.PerHook if zero. With Ordered it is one.
+	Concurrency int
+	// PerMinute is how many attempts may begin in a minute, evenly spread, 1 to
+	// 60,000; no limit if zero. Each process that delivers keeps it on its own.
+	PerMinute int
+	// Ordered sends one delivery after the other, in the order of their ids. One
+	// that is retried holds up all later ones until it is delivered or given up.
+	Ordered bool
 }
 
 // A Schedule holds the pauses between a delivery's attempts: the n-th pause
@@ -32,12 +41,17 @@ const (
 	MaxRetries     = 20
 	MinRetryPause  = time.Second
 	MaxRetryPause  = 72 * time.Hour
+
+	DefaultConcurrency = 8
+	MaxConcurrency     = 64
+	MaxPerMinute       = 60_000
 )
 
 // WithDefaults returns p with every default filled in.
 func (p Policy) WithDefaults() Policy {
 	p.Timeout = cmp.Or(p.Timeout, DefaultTimeout)
 	p.TimeZone = cmp.Or(p.TimeZone, "UTC")
+	p.Concurrency = cmp.Or(p.Concurrency, DefaultConcurrency)
 	if p.Retry == nil {
 		p.Retry = DefaultSchedule
 	}

@@ -98,6 +98,7 @@ func (s *Service) again(d *Delivery, w *Webhook, m RedeliverMode) Delivery {
 	made := Delivery{
 		ID: DeliveryID(s.ids.Next()), Org: d.Org, Webhook: d.Webhook, Version: d.Version, Event: d.Event,
 		Type: d.Type, Item: d.Item, Trigger: ByRedelivery, RedeliveryOf: d.ID, State: Queued,
+		Ordered: w.Version.Policy.Ordered,
 	}
 	if m == CurrentVersion {
 		made.Version = w.Version.ID

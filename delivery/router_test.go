@@ -12,6 +12,20 @@ func taskOf(org OrgID, webhook WebhookID, id DeliveryID) task {
 	return task{Job: Job{Delivery: Delivery{ID: id, Org: org, Webhook: webhook}}}
 }
 
+// back returns the tasks that the router did not take.
+func back(parcels []parcel) (tasks []task) {
+	for _, p := range parcels {
+		tasks = append(tasks, p.tasks...)
+	}
+	return tasks
+}
+
+// finish ends a task of a webhook as a success.
+func finish(r *router, id WebhookID) change {
+	t := taskOf(1, id, 0)
+	return r.done(&t, report{omen: goodOmen}, true)
+}
+
 func takeAll(t *testing.T, r *router, n int) []DeliveryID {
 	t.Helper()
 	var ids []DeliveryID
@@ -26,11 +40,11 @@ func takeAll(t *testing.T, r *router, n int) []DeliveryID {
 }
 
 func TestOrganizationsAndWebhooksTakeTurns(t *testing.T) {
-	r := newRouter(100)
+	r := newRouter(100, 100)
 	r.put([]task{
 		taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4), taskOf(1, 11, 5),
 		taskOf(2, 20, 6), taskOf(2, 20, 7),
-	}, 1000)
+	}, 1000, nil)
 	want := []DeliveryID{1, 6, 4, 7, 2, 5, 3}
 	if got := takeAll(t, r, 7); !slices.Equal(got, want) {
 		t.Errorf("took %v, want %v", got, want)
@@ -39,8 +53,8 @@ func TestOrganizationsAndWebhooksTakeTurns(t *testing.T) {
 
 func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRouter(2)
-		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4)}, 1000)
+		r := newRouter(2, 100)
+		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4)}, 1000, nil)
 		if got, want := takeAll(t, r, 3), []DeliveryID{1, 4, 2}; !slices.Equal(got, want) {
 			t.Fatalf("took %v, want %v", got, want)
 		}
@@ -55,7 +69,7 @@ func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
 			t.Fatalf("task %d was given out, but its webhook has 2 out", id)
 		default:
 		}
-		r.done(10)
+		finish(r, 10)
 		if id := <-taken; id != 3 {
 			t.Errorf("took %d, want 3", id)
 		}
@@ -63,16 +77,16 @@ func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
 }
 
 func TestOneWebhookLeavesRoomForOthers(t *testing.T) {
-	r := newRouter(2)
+	r := newRouter(2, 100)
 	var tasks []task
 	for i := range DeliveryID(50) {
 		tasks = append(tasks, taskOf(1, 10, i+1))
 	}
-	refused := r.put(tasks, 40)
+	refused := back(r.put(tasks, 40, nil))
 	if len(refused) != 40 || refused[0].Delivery.ID != 11 {
 		t.Errorf("%d were refused, want the last 40: a webhook may take a quarter of the free room", len(refused))
 	}
-	if refused := r.put([]task{taskOf(2, 20, 100)}, 0); len(refused) != 0 {
+	if refused := back(r.put([]task{taskOf(2, 20, 100)}, 0, nil)); len(refused) != 0 {
 		t.Error("another webhook's task was refused")
 	}
 	for i := range 6 {
@@ -81,15 +95,15 @@ func TestOneWebhookLeavesRoomForOthers(t *testing.T) {
 			t.Errorf("task %d: relieved %v, want %v", i, relieved, want)
 		}
 		if i < 6 {
-			r.done(map[bool]WebhookID{true: 10, false: 20}[i != 1])
+			finish(r, map[bool]WebhookID{true: 10, false: 20}[i != 1])
 		}
 	}
 }
 
 func TestAClosedRouterReturnsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRouter(1)
-		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(2, 20, 3)}, 1000)
+		r := newRouter(1, 100)
+		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(2, 20, 3)}, 1000, nil)
 		takeAll(t, r, 2)
 		ended := make(chan bool, 1)
 		go func() {
@@ -104,9 +118,9 @@ func TestAClosedRouterReturnsWhatIsLeft(t *testing.T) {
 		if <-ended {
 			t.Error("a closed router gave a task out")
 		}
-		r.done(10)
-		r.done(20)
-		if refused := r.put([]task{taskOf(1, 10, 4)}, 1000); len(refused) != 1 {
+		finish(r, 10)
+		finish(r, 20)
+		if refused := back(r.put([]task{taskOf(1, 10, 4)}, 1000, nil)); len(refused) != 1 {
 			t.Error("a closed router took a task")
 		}
 	})
@@ -117,7 +131,7 @@ func TestAClosedRouterReturnsWhatIsLeft(t *testing.T) {
 func TestRouterModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		perHook := rapid.IntRange(1, 3).Draw(rt, "perHook")
-		r := newRouter(perHook)
+		r := newRouter(perHook, 100)
 		waiting, out := make(map[WebhookID][]DeliveryID), make(map[WebhookID]int)
 		next := DeliveryID(0)
 		ready := func() int {
@@ -131,7 +145,7 @@ func TestRouterModel(t *testing.T) {
 			"put": func(rt *rapid.T) {
 				hook := rapid.Int64Range(1, 6).Draw(rt, "hook")
 				next++
-				if refused := r.put([]task{taskOf(OrgID(hook%2+1), WebhookID(hook), next)}, 1000); len(refused) == 0 {
+				if refused := back(r.put([]task{taskOf(OrgID(hook%2+1), WebhookID(hook), next)}, 1000, nil)); len(refused) == 0 {
 					waiting[WebhookID(hook)] = append(waiting[WebhookID(hook)], next)
 				}
 			},
@@ -153,7 +167,7 @@ func TestRouterModel(t *testing.T) {
 				for hook := range WebhookID(7) {
 					if out[hook] > 0 {
 						out[hook]--
-						r.done(hook)
+						finish(r, hook)
 						return
 					}
 				}
@@ -161,7 +175,7 @@ func TestRouterModel(t *testing.T) {
 			},
 			"": func(rt *rapid.T) {
 				r.mu.Lock()
-				turns := r.turns.len()
+				turns := r.other.turns.len()
 				r.mu.Unlock()
 				if (turns > 0) != (ready() > 0) {
 					rt.Fatalf("%d organizations have a turn, but %d tasks could go", turns, ready())
@@ -170,17 +184,17 @@ func TestRouterModel(t *testing.T) {
 		})
 		for hook, n := range out {
 			for range n {
-				r.done(hook)
+				finish(r, hook)
 			}
 		}
 		clear(out)
 		for n := ready(); n > 0; n = ready() {
 			got, _, _ := r.take()
 			waiting[got.Delivery.Webhook] = waiting[got.Delivery.Webhook][1:]
-			r.done(got.Delivery.Webhook)
+			finish(r, got.Delivery.Webhook)
 		}
-		if len(r.lanes) > 0 || len(r.orgs) > 0 {
-			rt.Fatalf("%d lanes and %d organizations are left in memory", len(r.lanes), len(r.orgs))
+		if len(r.lanes) > 0 || len(r.other.orgs) > 0 {
+			rt.Fatalf("%d lanes and %d organizations are left in memory", len(r.lanes), len(r.other.orgs))
 		}
 	})
 }

@@ -43,7 +43,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Workers = cmp.Or(o.Workers, 64)
-	o.PerHook = cmp.Or(o.PerHook, 8)
+	o.PerHook = cmp.Or(o.PerHook, DefaultConcurrency)
 	o.Memory = cmp.Or(o.Memory, 4096)
 	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.Retention = cmp.Or(o.Retention, 30*24*time.Hour)

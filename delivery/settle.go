@@ -27,10 +27,18 @@ const (
 type settling struct {
 	Settlement
 
-	release []DeliveryID // deliveries to give back; then there is no settlement
-	room    int          // deliveries that leave this process's memory
-	gone    string       // the URL that answered 410
+	release []DeliveryID  // deliveries to give back; then there is no settlement
+	pause   time.Duration // until they are due
+	turn    *turnTaken    // with a result that the next of its webhook waits for
+	room    int           // deliveries that leave this process's memory
+	gone    string        // the URL that answered 410
 	done    chan<- settled
+}
+
+// A turnTaken is a task that ends its turn when its result is stored.
+type turnTaken struct {
+	task   task
+	report report
 }
 
 // settled is what the settler reports of one settling.
@@ -88,8 +96,10 @@ func (t *settler) await(ctx context.Context, item settling) (settled, error) {
 	}
 }
 
-// release hands over deliveries to give back, due at once.
-func (t *settler) release(ids []DeliveryID) { t.submit(settling{release: ids}) }
+// release hands over deliveries to give back, due after the pause.
+func (t *settler) release(ids []DeliveryID, pause time.Duration) {
+	t.submit(settling{release: ids, pause: pause})
+}
 
 // Run stores results until ctx ends, and then those that were handed over
 // before. Whoever calls submit or release has to end first.
@@ -131,20 +141,20 @@ func (t *settler) gather(first settling) []settling {
 
 // store stores a batch and then tells everybody whom it concerns.
 func (t *settler) store(ctx context.Context, batch []settling) {
-	var released []DeliveryID
+	released := make(map[time.Duration][]DeliveryID)
 	results := make([]settling, 0, len(batch))
 	for _, item := range batch {
 		if item.release != nil {
-			released = append(released, item.release...)
+			released[item.pause] = append(released[item.pause], item.release...)
 			continue
 		}
 		results = append(results, item)
 	}
 	if len(results) > 0 {
-		t.finish(results, t.settle(ctx, results))
+		t.finish(ctx, results, t.settle(ctx, results))
 	}
-	if len(released) > 0 {
-		t.giveBack(ctx, released)
+	for pause, ids := range released {
+		t.giveBack(ctx, ids, pause)
 	}
 }
 
@@ -214,7 +224,7 @@ func (t *settler) commit(ctx context.Context, results []settling) ([]bool, error
 
 // finish tells of results that are stored: the watchers, the other processes,
 // the health of the webhooks and whoever waits.
-func (t *settler) finish(results []settling, oks []bool) {
+func (t *settler) finish(ctx context.Context, results []settling, oks []bool) {
 	t.s.feed.Wake()
 	t.s.store.Notify()
 	room := 0
@@ -232,12 +242,28 @@ func (t *settler) finish(results []settling, oks []bool) {
 	}
 	t.s.health.observe(results, oks)
 	t.s.dispatcher.Unreserve(room)
+	for i := range results {
+		if turn := results[i].turn; turn != nil {
+			t.pass(ctx, turn, oks[i] && !results[i].Entry.Delivery.State.waits())
+		}
+	}
+}
+
+// pass ends the turn of an ordered delivery. When it still waits, or may, those
+// after it go back to the queue.
+func (t *settler) pass(ctx context.Context, turn *turnTaken, over bool) {
+	turn.report.blocked = !over
+	for _, p := range t.s.dispatcher.conclude(ctx, &turn.task, turn.report, false) {
+		t.s.metrics.putBack(p.reason, len(p.tasks))
+		t.giveBack(ctx, p.ids(), p.pause)
+		t.s.dispatcher.Unreserve(len(p.tasks))
+	}
 }
 
 // giveBack returns deliveries to the queue. What can't be returned now is due
 // again when its lease ends.
-func (t *settler) giveBack(ctx context.Context, ids []DeliveryID) {
-	if _, err := t.s.store.Release(ctx, t.s.opts.Owner, ids); err != nil {
+func (t *settler) giveBack(ctx context.Context, ids []DeliveryID, pause time.Duration) {
+	if _, err := t.s.store.Release(ctx, t.s.opts.Owner, ids, pause); err != nil {
 		t.s.metrics.failed("release")
 		t.s.log.WarnContext(ctx, "give deliveries back", "count", len(ids), "err", err)
 	}

@@ -10,9 +10,15 @@ import (
 )
 
 // deliver makes the next step of one delivery and hands the result to the
-// settler, which gives the room back.
-func (d *Dispatcher) deliver(ctx context.Context, t task) {
+// settler, which gives the room back. It returns what to tell the router, and
+// whether the settler does that: what comes after an ordered delivery waits
+// until its result is stored.
+func (d *Dispatcher) deliver(ctx context.Context, t *task) (r report, later bool) {
 	step, err := d.guarded(ctx, t)
+	r = report{omen: omenOf(step.Attempt), rules: step.Rules, known: step.Known, blocked: t.Delivery.Ordered}
+	if step.Attempt != nil {
+		r.took = step.Attempt.Duration
+	}
 	switch {
 	case errors.Is(err, errLeaseOver):
 		d.s.metrics.putBack("lease over", 1)
@@ -23,12 +29,17 @@ func (d *Dispatcher) deliver(ctx context.Context, t task) {
 			d.s.log.WarnContext(ctx, "prepare an attempt", "delivery", t.Delivery.ID, "err", err)
 		}
 		d.trouble.Store(true)
-		d.giveBack([]task{t}, "not ready")
+		d.giveBack(parcel{tasks: []task{*t}, reason: "not ready"})
 	case step.State == Queued:
-		d.giveBack([]task{t}, "stopped")
+		d.giveBack(parcel{tasks: []task{*t}, reason: backStopped})
 	default:
-		d.s.settler.submit(d.settling(t, step))
+		item := d.settling(t, step)
+		if later = t.Delivery.Ordered; later {
+			item.turn = &turnTaken{task: *t, report: r}
+		}
+		d.s.settler.submit(item)
 	}
+	return r, later
 }
 
 // errLeaseOver says that a task has waited for so long that its delivery may be
@@ -44,11 +55,13 @@ type step struct {
 
 	Attempt *Attempt // nil when no call was made
 	Target  string   // with Gone: the URL that answered
+	Rules   rules    // the webhook's, with Known
+	Known   bool
 }
 
 // guarded is next, with errors of this program turned into a failure of the
 // one delivery that they came up with.
-func (d *Dispatcher) guarded(ctx context.Context, t task) (result step, err error) {
+func (d *Dispatcher) guarded(ctx context.Context, t *task) (result step, err error) {
 	started := time.Now()
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -68,7 +81,7 @@ func (d *Dispatcher) guarded(ctx context.Context, t task) (result step, err erro
 
 // next decides what a delivery's turn is: a call, or none because nobody wants
 // one any more.
-func (d *Dispatcher) next(ctx context.Context, t task) (step, error) {
+func (d *Dispatcher) next(ctx context.Context, t *task) (step, error) {
 	if d.s.silent() {
 		return step{}, errSilent
 	}
@@ -79,8 +92,9 @@ func (d *Dispatcher) next(ctx context.Context, t task) (step, error) {
 	if err != nil {
 		return step{}, fmt.Errorf("look up the webhook: %w", err)
 	}
+	now := rulesOf(&target.Webhook, d.s.opts.PerHook)
 	if state := withoutCall(target); state != "" {
-		return step{verdict: verdict{State: state}}, nil
+		return step{verdict: verdict{State: state}, Rules: now, Known: true}, nil
 	}
 	if time.Until(t.leased) < timeoutOf(target.Policy)+leaseMargin {
 		return step{}, errLeaseOver
@@ -90,7 +104,7 @@ func (d *Dispatcher) next(ctx context.Context, t task) (step, error) {
 		return step{}, err
 	}
 	v := judge(target.Policy, a, retryAfter, a.StartedAt.Add(a.Duration), d.random())
-	return step{verdict: v, Attempt: a, Target: target.Webhook.Version.Target}, nil
+	return step{verdict: v, Attempt: a, Target: target.Webhook.Version.Target, Rules: now, Known: true}, nil
 }
 
 // withoutCall returns the state of a delivery whose webhook takes no calls, or
@@ -108,7 +122,7 @@ func withoutCall(t *target) State {
 }
 
 // settling makes the settlement of a task's step.
-func (d *Dispatcher) settling(t task, s step) settling {
+func (d *Dispatcher) settling(t *task, s step) settling {
 	delivery := t.Delivery
 	delivery.State = s.State
 	delivery.NextAttemptAt = s.DueAt

@@ -181,8 +181,10 @@ type NewEvent struct {
 	Event       Event
 	Key         string // unique within the organization; identifies the fact
 	Fingerprint uint64 // hash of the reported body, to tell a re-send from a clash
-	Deliveries  []Delivery
-	Owned       bool // lease the deliveries to Owner; else they are due at once for anyone
+	// Deliveries that are SENDING are lent to the process that stores them,
+	// those that are HELD are kept back, and all others are due at once for
+	// anyone. Ordered ones are never SENDING here.
+	Deliveries []Delivery
 }
 
 // A Stored says what became of one NewEvent.
@@ -220,18 +222,21 @@ type Queue interface {
 	// Ingest stores a batch in one transaction: either all that it reports as
 	// fresh is durable, or it returns an error and nothing is.
 	Ingest(ctx context.Context, owner Owner, lease time.Duration, batch []Ingest) ([]Ingested, error)
-	// Claim lends at most n due deliveries to owner until the lease ends, at
-	// most perWebhook of one webhook. No delivery is lent twice at a time. A
-	// delivery whose lease has ended is due again. Held ones are never lent.
-	Claim(ctx context.Context, owner Owner, n, perWebhook int, lease time.Duration) ([]Job, error)
+	// Claim lends due deliveries to a process until the lease ends. No delivery
+	// is lent twice at a time. A delivery whose lease has ended is due again.
+	// Held ones are never lent. Alerts come first, but leave an eighth of N to
+	// others. Ordered deliveries are lent only while none of their webhook's is
+	// lent, and then the oldest, up to the first that is not due yet.
+	Claim(ctx context.Context, c ClaimRequest) ([]Job, error)
 	// Settle stores a batch in one transaction and reports for each whether its
 	// fence held; where it did not, nothing is written: somebody else has
 	// settled that attempt. Final states and CANCELED remove the delivery from
 	// the queue, RETRYING gives it back due at DueAt, HELD keeps it back.
 	Settle(ctx context.Context, batch []Settlement) ([]bool, error)
-	// Release gives back, due at once, the deliveries that owner holds among
-	// ids; with ids nil all that any epoch of owner's slot up to owner's holds.
-	Release(ctx context.Context, owner Owner, ids []DeliveryID) (int, error)
+	// Release gives back, due after the pause, the deliveries that owner holds
+	// among ids; with ids nil all that any epoch of owner's slot up to owner's
+	// holds. It uses up no attempt.
+	Release(ctx context.Context, owner Owner, ids []DeliveryID, pause time.Duration) (int, error)
 	// Requeue adds deliveries for events that are stored, due at once.
 	Requeue(ctx context.Context, deliveries []Delivery) error
 	// Recall makes a webhook's pending deliveries due at once, for the
@@ -240,6 +245,17 @@ type Queue interface {
 	Recall(ctx context.Context, id WebhookID, cancel, held bool) (int, error)
 	// Depth describes the queue for metrics.
 	Depth(ctx context.Context) (QueueDepth, error)
+}
+
+// A ClaimRequest says which deliveries a process wants to be lent.
+type ClaimRequest struct {
+	Owner      Owner
+	N          int // at most so many in all
+	PerWebhook int // and so many of one webhook
+	Lease      time.Duration
+	// Limits has the webhooks that take fewer than PerWebhook now; 0 for none.
+	Limits map[WebhookID]int
+	Urgent bool // nothing but alerts
 }
 
 // QueueDepth is the state of the whole queue.

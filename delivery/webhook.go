@@ -146,4 +146,8 @@ type WebhookHealth struct {
 	LastSuccessAt time.Time // zero when there was none
 	LastFailureAt time.Time
 	FailingSince  time.Time // the first failure since the last success; zero when the last attempt succeeded
+	// Breaker says whether this process makes calls, and OpenUntil when it will
+	// make the next if it is OPEN. Neither is stored.
+	Breaker   BreakerState
+	OpenUntil time.Time
 }

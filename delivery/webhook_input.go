@@ -35,6 +35,9 @@ type PolicyInput struct {
 	RetrySet       bool  // whether RetrySeconds counts
 	Stop4xx        *bool
 	TimeZone       *string // IANA name; empty for UTC
+	Concurrency    *int    // 0 for the server's default
+	PerMinute      *int    // 0 for no limit
+	Ordered        *bool
 }
 
 // A webhookInput is what can be changed of a webhook. Nil fields change
@@ -187,7 +190,32 @@ func (c *checker) policy(was Policy, in *PolicyInput) Policy {
 	if in.TimeZone != nil {
 		p.TimeZone = c.timeZone("policy.timeZone", *in.TimeZone)
 	}
+	c.pace(&p, in)
 	return p
+}
+
+func (c *checker) pace(p *Policy, in *PolicyInput) {
+	if n := in.Concurrency; n != nil {
+		if *n < 0 || *n > MaxConcurrency {
+			c.fail(Invalid, "policy.concurrency",
+				"Between 1 and %d attempts may be in flight at once; null takes the server's default.", MaxConcurrency)
+		}
+		p.Concurrency = *n
+	}
+	if n := in.PerMinute; n != nil {
+		if *n < 0 || *n > MaxPerMinute {
+			c.fail(Invalid, "policy.maxPerMinute",
+				"Between 1 and %d attempts may begin in a minute; null takes the limit away.", MaxPerMinute)
+		}
+		p.PerMinute = *n
+	}
+	if in.Ordered != nil {
+		p.Ordered = *in.Ordered
+	}
+	if p.Ordered && p.Concurrency > 1 {
+		c.fail(Invalid, "policy.concurrency",
+			"Ordered deliveries go out one after the other: leave concurrency out, or do without the order.")
+	}
 }
 
 // schedule returns the pauses, nil for the default ones.

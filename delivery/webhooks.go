@@ -146,6 +146,7 @@ func (s *Service) WebhookHealth(
 			continue
 		}
 		if h, ok := byID[w.ID]; ok {
+			h.Breaker, h.OpenUntil = s.dispatcher.router.breaker(w.ID)
 			health[i] = &h
 		}
 	}

@@ -74,14 +74,15 @@ func ingestArgs(
 			for k := range e.Deliveries {
 				d := &e.Deliveries[k]
 				addDelivery(&deliveries, d, e.Event.ID)
-				add(&deliveries, isLent(e, d))
+				add(&deliveries, isLent(d))
+				add(&deliveries, d.Ordered)
 			}
 		}
 	}
 	args = append(groups.args(2), events.args(18)...)
-	queued := deliveries.args(12)
+	queued := deliveries.args(13)
 	args = append(args, queued[:11]...)
-	return append(args, lease.Microseconds(), owner.Slot, owner.Epoch, queued[11]), ids
+	return append(args, lease.Microseconds(), owner.Slot, owner.Epoch, queued[11], queued[12]), ids
 }
 
 func addEvent(a *arrays, group int64, org delivery.OrgID, n *delivery.NewEvent) {

@@ -6,67 +6,61 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"time"
 
 	"portalhooks/delivery"
 )
 
-// How far a claim looks: the oldest due rows name the webhooks that have any.
-// When there are more rows than that, one webhook may fill all of them, so the
-// claim also goes round the webhooks that have rows at all.
-const lookAhead = 4
-
 const (
-	oldestDue = `SELECT webhook FROM queue WHERE NOT held AND due_at <= @now ORDER BY due_at LIMIT $1`
-
-	// Steps from webhook to webhook through the index, not over their rows.
-	roundTrip = `WITH RECURSIVE step(webhook, n) AS (
-		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1), 1
-		UNION ALL
-		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook), n + 1
-		FROM step WHERE webhook IS NOT NULL AND n < $2
-	) SELECT webhook FROM step WHERE webhook IS NOT NULL`
-
 	claimedColumns = `id, org, webhook, version, event, item, COALESCE(redelivery_of, 0),
-		type, trigger, attempts, cancel`
+		type, trigger, attempts, cancel, ordered`
 
 	// The list of ids is made first and the rows are found by key: as a join the
-	// planner would read the whole queue.
+	// planner would read the whole queue. The webhooks come in their order, so
+	// alerts do.
 	postgresClaim = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
 		WHERE id = ANY(ARRAY(
-			SELECT due.id FROM unnest($4::bigint[]) AS w(webhook), LATERAL (
+			SELECT due.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share), LATERAL (
 				SELECT q.id FROM queue q
-				WHERE q.webhook = w.webhook AND NOT q.held AND q.due_at <= @now
-				ORDER BY q.due_at LIMIT $5 FOR UPDATE SKIP LOCKED
+				WHERE q.webhook = w.webhook AND NOT q.held AND NOT q.ordered AND q.due_at <= @now
+				ORDER BY q.due_at LIMIT w.share FOR UPDATE SKIP LOCKED
 			) due LIMIT $6
 		)) RETURNING ` + claimedColumns
 
 	sqliteClaim = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
 		WHERE id IN (
-			SELECT id FROM queue WHERE webhook = $4 AND held = 0 AND due_at <= @now ORDER BY due_at LIMIT $5
+			SELECT id FROM queue WHERE webhook = $4 AND held = 0 AND NOT ordered AND due_at <= @now
+			ORDER BY due_at LIMIT $5
 		) RETURNING ` + claimedColumns
 )
 
 // Claim implements [delivery.Queue]. Rows whose lease has ended are due like
 // others: a lent row's due time is the end of its lease.
-func (h *hot) Claim(
-	ctx context.Context, owner delivery.Owner, n, perWebhook int, lease time.Duration,
-) ([]delivery.Job, error) {
-	if n < 1 || perWebhook < 1 {
+func (h *hot) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
+	if c.N < 1 || c.PerWebhook < 1 {
 		return nil, nil
 	}
-	webhooks, err := h.dueWebhooks(ctx, n)
-	if err != nil || len(webhooks) == 0 {
-		return nil, claimError(err)
-	}
-	share := min(perWebhook, max(1, (n+len(webhooks)-1)/len(webhooks)))
-	claim := h.claimPostgres
-	if h.dialect == sqliteDialect {
-		claim = h.claimSQLite
-	}
-	jobs, err := claim(ctx, owner, lease, webhooks, share, n)
+	found, err := h.candidates(ctx, c)
 	if err != nil {
 		return nil, claimError(err)
+	}
+	inOrder, plain := shares(found, c)
+	jobs, err := h.claimOrdered(ctx, c, inOrder)
+	if err != nil {
+		return nil, claimError(err)
+	}
+	if len(plain) > 0 && len(jobs) < c.N {
+		claim := h.claimPostgres
+		if h.dialect == sqliteDialect {
+			claim = h.claimSQLite
+		}
+		more, err := claim(ctx, c, plain, c.N-len(jobs))
+		if err != nil {
+			return nil, claimError(err)
+		}
+		jobs = append(jobs, more...)
+	}
+	for i := range jobs {
+		jobs[i].Owner = c.Owner
 	}
 	jobs, err = h.withEvents(ctx, jobs)
 	return jobs, claimError(err)
@@ -77,32 +71,6 @@ func claimError(err error) error {
 		return nil
 	}
 	return fmt.Errorf("claim deliveries: %w", unavailable(err))
-}
-
-// dueWebhooks returns at most n webhooks to claim from, in turn.
-func (h *hot) dueWebhooks(ctx context.Context, n int) ([]int64, error) {
-	look := lookAhead * n
-	oldest, err := h.numbers(ctx, oldestDue, look)
-	if err != nil {
-		return nil, err
-	}
-	backlog := len(oldest) == look
-	oldest = distinct(oldest)
-	if !backlog || len(oldest) >= n {
-		return oldest[:min(n, len(oldest))], nil
-	}
-	after := h.turn.Load()
-	round, err := h.numbers(ctx, roundTrip, after, n)
-	if err != nil {
-		return nil, err
-	}
-	if len(round) < n { // the end is reached: go on at the start
-		h.turn.Store(0)
-	} else {
-		h.turn.Store(round[len(round)-1])
-	}
-	webhooks := distinct(append(round, oldest...))
-	return webhooks[:min(n, len(webhooks))], nil
 }
 
 func (h *hot) numbers(ctx context.Context, query string, args ...any) (all []int64, err error) {
@@ -128,7 +96,7 @@ func scanJob(rows *sql.Rows) (j delivery.Job, err error) {
 	var kind, trigger int64
 	d := &j.Delivery
 	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,
-		&kind, &trigger, &d.Attempts, &j.Cancel)
+		&kind, &trigger, &d.Attempts, &j.Cancel, &d.Ordered)
 	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), delivery.Sending
 	return j, err
 }

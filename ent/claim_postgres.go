@@ -2,7 +2,6 @@ package ent
 
 import (
 	"context"
-	"time"
 
 	"github.com/lib/pq"
 
@@ -13,16 +12,21 @@ import (
 // skipped, not waited for. If its commit gets lost, the rows come back when
 // their lease ends.
 func (h *hot) claimPostgres(
-	ctx context.Context, owner delivery.Owner, lease time.Duration, webhooks []int64, share, n int,
+	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
+	webhooks, rows := columnsOf(list)
 	err = persist(ctx, func() error {
-		rows, err := h.write.QueryContext(ctx, h.dialect.sql(postgresClaim),
-			owner.Slot, owner.Epoch, lease.Microseconds(), pq.Array(webhooks), share, n)
-		jobs, err = rowsOf(rows, err, scanJob)
+		found, err := h.write.QueryContext(ctx, h.dialect.sql(postgresClaim),
+			c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), pq.Array(webhooks), pq.Array(rows), n)
+		jobs, err = rowsOf(found, err, scanJob)
 		return err
 	})
-	for i := range jobs {
-		jobs[i].Owner = owner
-	}
 	return jobs, err
+}
+
+func columnsOf(list []share) (webhooks, rows []int64) {
+	for _, one := range list {
+		webhooks, rows = append(webhooks, one.webhook), append(rows, one.rows)
+	}
+	return webhooks, rows
 }

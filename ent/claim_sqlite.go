@@ -2,33 +2,37 @@ package ent
 
 import (
 	"context"
-	"time"
 
 	"portalhooks/delivery"
 )
 
 // claimSQLite takes from one webhook after the other, in one transaction.
 func (h *hot) claimSQLite(
-	ctx context.Context, owner delivery.Owner, lease time.Duration, webhooks []int64, share, n int,
+	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
 	err = h.writer.do(ctx, func(ctx context.Context, q querier) error {
-		jobs = nil
-		for _, w := range webhooks {
-			if len(jobs) == n {
-				break
-			}
-			rows, err := q.QueryContext(ctx, h.dialect.sql(sqliteClaim),
-				owner.Slot, owner.Epoch, lease.Microseconds(), w, min(share, n-len(jobs)))
-			some, err := rowsOf(rows, err, scanJob)
-			if err != nil {
-				return err
-			}
-			jobs = append(jobs, some...)
-		}
-		return nil
+		jobs, err = h.claimEach(ctx, q, sqliteClaim, c, list, n)
+		return err
 	})
-	for i := range jobs {
-		jobs[i].Owner = owner
-	}
 	return jobs, err
+}
+
+// claimEach runs a claim for one webhook after the other until there are n
+// jobs.
+func (h *hot) claimEach(
+	ctx context.Context, q querier, claim string, c delivery.ClaimRequest, list []share, n int,
+) (jobs []delivery.Job, err error) {
+	for _, one := range list {
+		if len(jobs) == n {
+			break
+		}
+		rows, err := q.QueryContext(ctx, h.dialect.sql(claim), c.Owner.Slot, c.Owner.Epoch,
+			c.Lease.Microseconds(), one.webhook, min(int(one.rows), n-len(jobs)))
+		some, err := rowsOf(rows, err, scanJob)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, some...)
+	}
+	return jobs, nil
 }

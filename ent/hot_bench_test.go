@@ -68,11 +68,15 @@ func (l *load) batch(n int, owned bool) []delivery.Ingest {
 			WorkspaceName: "LAPTOP-4711", Variables: l.vars,
 		}
 		w := delivery.WebhookID(1 + i%10)
+		state := delivery.Queued
+		if owned {
+			state = delivery.Sending
+		}
 		in.Events = append(in.Events, delivery.NewEvent{
-			Event: e, Key: e.ID.String(), Owned: owned,
+			Event: e, Key: e.ID.String(),
 			Deliveries: []delivery.Delivery{{
 				ID: delivery.DeliveryID(l.ids.Next()), Org: l.org.ID, Webhook: w, Version: delivery.VersionID(w),
-				Event: e.ID, Type: e.Type, Item: e.Item, Trigger: delivery.ByEvent,
+				Event: e.ID, Type: e.Type, Item: e.Item, Trigger: delivery.ByEvent, State: state,
 			}},
 		})
 	}
@@ -155,7 +159,9 @@ func BenchmarkClaim(b *testing.B) {
 				left = 20_000
 				l.b.StartTimer()
 			}
-			jobs, err := l.store.Claim(l.b.Context(), l.owner, 200, 200, time.Hour)
+			jobs, err := l.store.Claim(l.b.Context(), delivery.ClaimRequest{
+				Owner: l.owner, N: 200, PerWebhook: 200, Lease: time.Hour,
+			})
 			if err != nil || len(jobs) == 0 {
 				l.b.Fatal(len(jobs), err)
 			}

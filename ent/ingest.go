@@ -52,7 +52,5 @@ func stored(e *delivery.NewEvent, k keyed) delivery.Stored {
 	}
 }
 
-// isLent reports whether d, a delivery of e, is stored lent to its process.
-func isLent(e *delivery.NewEvent, d *delivery.Delivery) bool {
-	return e.Owned && d.State != delivery.Held
-}
+// isLent reports whether d is stored lent to its process.
+func isLent(d *delivery.Delivery) bool { return d.State == delivery.Sending && !d.Ordered }

@@ -37,13 +37,13 @@ WITH grp AS MATERIALIZED (
 	FROM new JOIN fresh ON fresh.event = new.id
 ), queued AS (
 	INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held,
-		due_at, owner_slot, owner_epoch)
+		ordered, due_at, owner_slot, owner_epoch)
 	SELECT d.id, d.org, d.webhook, d.version, d.event, d.item, NULLIF(d.redelivery_of, 0), d.type, d.trigger,
-		d.attempts, d.held, @now + CASE WHEN d.lent THEN $32::bigint ELSE 0 END,
+		d.attempts, d.held, d.ordered, @now + CASE WHEN d.lent THEN $32::bigint ELSE 0 END,
 		CASE WHEN d.lent THEN $33::smallint END, CASE WHEN d.lent THEN $34::bigint END
 	FROM unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
-		$27::bigint[], $28::smallint[], $29::smallint[], $30::smallint[], $31::boolean[], $35::boolean[])
-		AS d(id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held, lent)
+		$27::bigint[], $28::smallint[], $29::smallint[], $30::smallint[], $31::boolean[], $35::boolean[], $36::boolean[])
+		AS d(id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held, lent, ordered)
 	JOIN fresh ON fresh.event = d.event
 )
 SELECT 0, n FROM grp UNION ALL SELECT 1, event FROM fresh`

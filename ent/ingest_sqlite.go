@@ -22,8 +22,8 @@ const (
 		ON CONFLICT DO NOTHING`
 
 	sqliteInsertQueue = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
-		attempts, held, due_at, owner_slot, owner_epoch)
-		VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, 0), $8, $9, $10, $11, @now + $12, $13, $14)
+		attempts, held, due_at, owner_slot, owner_epoch, ordered)
+		VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, 0), $8, $9, $10, $11, @now + $12, $13, $14, $15)
 		ON CONFLICT DO NOTHING`
 )
 
@@ -93,7 +93,7 @@ func (h *hot) insertNew(
 	for i := range e.Deliveries {
 		d := &e.Deliveries[i]
 		row := queueRow{delivery: d, event: e.Event.ID}
-		if isLent(e, d) {
+		if isLent(d) {
 			row.owner, row.lease = &owner, lease
 		}
 		if err := row.insert(ctx, q, h.dialect); err != nil {
@@ -137,6 +137,7 @@ func (r queueRow) insert(ctx context.Context, q querier, in dialect) error {
 	_, err := q.ExecContext(ctx, in.sql(sqliteInsertQueue), int64(d.ID), int64(d.Org), int64(d.Webhook),
 		int64(d.Version),
 		int64(r.event), int64(d.Item), int64(d.RedeliveryOf), typeWords.code(d.Type), triggerWords.code(d.Trigger),
-		d.Attempts, d.State == delivery.Held, r.lease.Microseconds(), slot, epoch)
+		d.Attempts, d.State == delivery.Held, r.lease.Microseconds(), slot, epoch,
+		d.Ordered)
 	return err
 }

@@ -118,7 +118,7 @@ func (h *hot) Bury(ctx context.Context) (released int, err error) {
 			return err
 		}
 		for _, d := range dead {
-			n, err := affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $2"), d[0], d[1]))
+			n, err := affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
 			if err != nil {
 				return err
 			}

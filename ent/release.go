@@ -4,20 +4,21 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"portalhooks/delivery"
 )
 
 const (
-	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now WHERE owner_slot = $1 `
+	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2 WHERE owner_slot = $1 `
 
 	recallQueued = `UPDATE queue SET held = FALSE, cancel = cancel OR $2,
 		due_at = CASE WHEN owner_slot IS NULL OR due_at <= @now THEN @now ELSE due_at END
 		WHERE webhook = $1 AND (NOT held OR $3)`
 
 	insertRequeued = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
-		attempts, held, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, NULLIF(CAST($7 AS bigint), 0), $8, $9, $10, $11, @now)
+		attempts, held, ordered, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, NULLIF(CAST($7 AS bigint), 0), $8, $9, $10, $11, $12, @now)
 		ON CONFLICT DO NOTHING`
 
 	// Counting ends here: a longer queue is reported as this long.
@@ -29,18 +30,19 @@ const idsPerStatement = 1000
 
 // Release implements [delivery.Queue].
 func (h *hot) Release(
-	ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID,
+	ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID, pause time.Duration,
 ) (n int, err error) {
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
 		n = 0
 		if ids == nil {
-			n, err = affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $2"),
-				owner.Slot, owner.Epoch))
+			n, err = affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $3"),
+				owner.Slot, pause.Microseconds(), owner.Epoch))
 			return err
 		}
 		for some := range slices.Chunk(ids, idsPerStatement) {
 			released, err := affected(q.ExecContext(ctx,
-				h.dialect.sql(giveBack+"AND owner_epoch = $2 AND id"+inList(some)), owner.Slot, owner.Epoch))
+				h.dialect.sql(giveBack+"AND owner_epoch = $3 AND id"+inList(some)),
+				owner.Slot, pause.Microseconds(), owner.Epoch))
 			if err != nil {
 				return err
 			}
@@ -81,7 +83,8 @@ func (h *hot) Requeue(ctx context.Context, deliveries []delivery.Delivery) error
 			d := &deliveries[i]
 			if _, err := q.ExecContext(ctx, h.dialect.sql(insertRequeued), int64(d.ID), int64(d.Org),
 				int64(d.Webhook), int64(d.Version), int64(d.Event), int64(d.Item), int64(d.RedeliveryOf),
-				typeWords.code(d.Type), triggerWords.code(d.Trigger), d.Attempts, d.State == delivery.Held); err != nil {
+				typeWords.code(d.Type), triggerWords.code(d.Trigger), d.Attempts, d.State == delivery.Held,
+				d.Ordered); err != nil {
 				return err
 			}
 		}
@@ -123,7 +126,9 @@ func (h *hot) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 			COALESCE(sum(CASE WHEN NOT held AND NOT lent THEN 1 ELSE 0 END), 0),
 			COALESCE(sum(CASE WHEN NOT held AND lent THEN 1 ELSE 0 END), 0),
 			COALESCE(sum(CASE WHEN held THEN 1 ELSE 0 END), 0),
-			COALESCE((SELECT min(due_at) FROM queue WHERE NOT held AND due_at <= @now), 0)
+			COALESCE((SELECT min(first) FROM (
+				SELECT min(due_at) AS first FROM queue WHERE NOT held AND type = 1 AND due_at <= @now UNION ALL
+				SELECT min(due_at) FROM queue WHERE NOT held AND type <> 1 AND due_at <= @now) m), 0)
 			FROM (SELECT held, owner_slot IS NOT NULL AND due_at > @now AS lent FROM queue LIMIT $1) q`),
 			maxDepth).Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
 	})

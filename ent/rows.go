@@ -178,6 +178,9 @@ type (
 		Retry    []time.Duration `json:"retry"`             // null for the default, [] for none
 		Stop4xx  bool            `json:"stop4xx,omitempty"`
 		TimeZone string          `json:"timeZone,omitempty"`
+		Parallel int             `json:"parallel,omitempty"`
+		Rate     int             `json:"rate,omitempty"` // per minute
+		Ordered  bool            `json:"ordered,omitempty"`
 	}
 )
 
@@ -221,11 +224,16 @@ func fromHeaders(text string) ([]delivery.StoredHeader, error) {
 }
 
 func policyText(p delivery.Policy) string {
-	return encode(policyRow{p.Timeout, p.Retry, p.Stop4xx, p.TimeZone})
+	return encode(policyRow{
+		p.Timeout, p.Retry, p.Stop4xx, p.TimeZone, p.Concurrency, p.PerMinute, p.Ordered,
+	})
 }
 
 func fromPolicy(text string) (delivery.Policy, error) {
 	var r policyRow
 	err := json.Unmarshal([]byte(text), &r)
-	return delivery.Policy{Timeout: r.Timeout, Retry: r.Retry, Stop4xx: r.Stop4xx, TimeZone: r.TimeZone}, err
+	return delivery.Policy{
+		Timeout: r.Timeout, Retry: r.Retry, Stop4xx: r.Stop4xx, TimeZone: r.TimeZone,
+		Concurrency: r.Parallel, PerMinute: r.Rate, Ordered: r.Ordered,
+	}, err
 }

@@ -81,15 +81,16 @@ const (
 	pendingColumns = `q.id AS id, q.org, q.webhook, q.version, q.event, q.item,
 		COALESCE(q.redelivery_of, 0) AS redelivery_of, q.type, q.trigger, q.attempts, ` + pendingState + ` AS state,
 		CASE WHEN q.held OR q.owner_slot IS NOT NULL AND q.due_at > @now THEN 0 ELSE q.due_at END AS due_at,
-		0 AS at`
+		0 AS at, q.ordered AS ordered`
 	finalColumns = `l.delivery AS id, l.org, l.webhook, l.version, l.event, l.item,
-		COALESCE(l.redelivery_of, 0) AS redelivery_of, l.type, l.trigger, l.attempts, l.state, 0 AS due_at, l.at`
+		COALESCE(l.redelivery_of, 0) AS redelivery_of, l.type, l.trigger, l.attempts, l.state, 0 AS due_at, l.at,
+		FALSE AS ordered`
 )
 
 func scanDelivery(rows *sql.Rows) (d delivery.Delivery, err error) {
 	var kind, trigger, state, due, finished int64
 	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,
-		&kind, &trigger, &d.Attempts, &state, &due, &finished)
+		&kind, &trigger, &d.Attempts, &state, &due, &finished, &d.Ordered)
 	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
 	d.NextAttemptAt, d.FinishedAt = timeOf(due), timeOf(finished)
 	return d, err

@@ -153,6 +153,9 @@ func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected 
 		if err := endVersions(ctx, tx, w.ID, w.Version.CreatedAt, false); err != nil {
 			return err
 		}
+		if err := reorder(ctx, tx, w.ID, w.Version.Policy.Ordered); err != nil {
+			return err
+		}
 		return addVersion(ctx, tx, w)
 	})
 	if isTwin(err) {
@@ -162,6 +165,17 @@ func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected 
 		return fmt.Errorf("update a webhook: %w", unavailable(err))
 	}
 	return nil
+}
+
+// reorder makes what waits for a webhook ordered, or no longer so. What is
+// stored meanwhile was matched against the older version, and is refused.
+func reorder(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, ordered bool) error {
+	statement := "UPDATE queue SET ordered = FALSE WHERE webhook = $1 AND ordered"
+	if ordered {
+		statement = "UPDATE queue SET ordered = TRUE WHERE webhook = $1 AND NOT ordered"
+	}
+	_, err := tx.ExecContext(ctx, statement, int64(id))
+	return err
 }
 
 // otherVersion says why no webhook had the expected version.

@@ -81,6 +81,7 @@ func (r *Resolver) overlapsOf(ctx context.Context, all []*delivery.Webhook) ([][
 func webhookHealth(h delivery.WebhookHealth, b delivery.Backlog) *gen.WebhookHealth {
 	return &gen.WebhookHealth{
 		LastSuccessAt: &h.LastSuccessAt, LastFailureAt: &h.LastFailureAt, FailingSince: &h.FailingSince,
+		Breaker: h.Breaker, BreakerOpenUntil: &h.OpenUntil,
 		Pending: int32(b.Pending), Held: int32(b.Held),
 	}
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"github.com/99designs/gqlgen/graphql"
+
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
 )
@@ -49,7 +51,10 @@ func policyInput(in *gen.DeliveryPolicyInput) *delivery.PolicyInput {
 	if in == nil {
 		return nil
 	}
-	out := &delivery.PolicyInput{TimeoutSeconds: in.TimeoutSeconds, Stop4xx: in.StopOn4xx, TimeZone: in.TimeZone}
+	out := &delivery.PolicyInput{
+		TimeoutSeconds: in.TimeoutSeconds, Stop4xx: in.StopOn4xx, TimeZone: in.TimeZone,
+		Concurrency: number(in.Concurrency), PerMinute: number(in.MaxPerMinute), Ordered: in.Ordered,
+	}
 	if pauses, set := in.RetrySeconds.ValueOK(); set {
 		out.RetrySet = true
 		if pauses != nil {
@@ -60,4 +65,20 @@ func policyInput(in *gen.DeliveryPolicyInput) *delivery.PolicyInput {
 		}
 	}
 	return out
+}
+
+// number returns what an input sets a number to: nil to leave it, and 0, for
+// null, to take the default. A given 0 is refused like any number that is too
+// small.
+func number(in graphql.Omittable[*int32]) *int {
+	n, set := in.ValueOK()
+	switch {
+	case !set:
+		return nil
+	case n == nil:
+		return new(int)
+	case *n == 0:
+		return new(-1)
+	}
+	return new(int(*n))
 }

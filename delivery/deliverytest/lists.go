@@ -73,7 +73,7 @@ func (s *scene) populate() []delivery.Delivery {
 	for _, j := range jobs[22:] {
 		free = append(free, j.Delivery.ID)
 	}
-	if _, err := s.store.Release(s.t.Context(), s.owner, free); err != nil {
+	if _, err := s.store.Release(s.t.Context(), s.owner, free, 0); err != nil {
 		s.t.Fatal(err)
 	}
 	slices.Reverse(all)

@@ -66,7 +66,9 @@ func testManyClaimers(s *scene) {
 		wait.Go(func() {
 			// A claim can come back empty while others hold the rows it looked at.
 			for empty := 0; empty < 3; {
-				jobs, err := s.store.Claim(s.t.Context(), owner, 17, 5, longLease)
+				jobs, err := s.store.Claim(s.t.Context(), delivery.ClaimRequest{
+					Owner: owner, N: 17, PerWebhook: 5, Lease: longLease,
+				})
 				if err != nil {
 					s.t.Errorf("Claim: %v", err)
 					return

@@ -187,7 +187,7 @@ func testLargeIngest(s *scene) {
 
 func testOwned(s *scene) {
 	owned, due := s.event("owned", s.webhook()), s.event("due", s.webhook())
-	owned.Owned = true
+	owned.Deliveries[0].State = delivery.Sending
 	s.ingest(owned, due)
 	if got := s.get(owned.Deliveries[0].ID); got.State != delivery.Sending || !got.NextAttemptAt.IsZero() {
 		s.t.Errorf("the owned delivery is %+v, want it being sent", got)
@@ -209,7 +209,7 @@ func testOwned(s *scene) {
 
 func testStoredHeld(s *scene) {
 	e := s.event("a", s.webhook())
-	e.Owned, e.Deliveries[0].State = true, delivery.Held
+	e.Deliveries[0].State = delivery.Held
 	s.ingest(e)
 	if got := s.get(e.Deliveries[0].ID); got.State != delivery.Held || !got.NextAttemptAt.IsZero() {
 		s.t.Errorf("the delivery is %+v, want it held", got)

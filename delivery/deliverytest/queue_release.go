@@ -25,13 +25,13 @@ func testRelease(s *scene) {
 	s.queued(3, s.webhook())
 	jobs := s.claim(s.owner, 3, 3, longLease)
 	ids := idsOf(jobs)[:2]
-	if n, err := s.store.Release(s.t.Context(), s.owner, ids); n != 2 || err != nil {
+	if n, err := s.store.Release(s.t.Context(), s.owner, ids, 0); n != 2 || err != nil {
 		s.t.Errorf("Release gave %d, %v, want 2", n, err)
 	}
 	if got := idsOf(s.claim(s.join("second"), 3, 3, longLease)); !slices.Equal(got, ids) {
 		s.t.Errorf("claimed %v, want the released %v", got, ids)
 	}
-	if n, err := s.store.Release(s.t.Context(), s.owner, []delivery.DeliveryID{}); n != 0 || err != nil {
+	if n, err := s.store.Release(s.t.Context(), s.owner, []delivery.DeliveryID{}, 0); n != 0 || err != nil {
 		s.t.Errorf("Release of none gave %d, %v", n, err)
 	}
 }
@@ -41,10 +41,10 @@ func testReleaseAll(s *scene) {
 	s.claim(s.owner, 2, 2, longLease)
 	next := delivery.Owner{Slot: s.owner.Slot, Epoch: s.owner.Epoch + 1}
 	older := delivery.Owner{Slot: s.owner.Slot, Epoch: s.owner.Epoch - 1}
-	if n, err := s.store.Release(s.t.Context(), older, nil); n != 0 || err != nil {
+	if n, err := s.store.Release(s.t.Context(), older, nil, 0); n != 0 || err != nil {
 		s.t.Errorf("an older run released %d, %v, want 0", n, err)
 	}
-	if n, err := s.store.Release(s.t.Context(), next, nil); n != 2 || err != nil {
+	if n, err := s.store.Release(s.t.Context(), next, nil, 0); n != 2 || err != nil {
 		s.t.Errorf("Release gave %d, %v, want 2", n, err)
 	}
 	if got := s.claim(next, 2, 2, longLease); len(got) != 2 {
@@ -55,7 +55,7 @@ func testReleaseAll(s *scene) {
 func testReleaseOthers(s *scene) {
 	s.queued(2, s.webhook())
 	jobs := s.claim(s.owner, 2, 2, longLease)
-	if n, err := s.store.Release(s.t.Context(), s.join("second"), idsOf(jobs)); n != 0 || err != nil {
+	if n, err := s.store.Release(s.t.Context(), s.join("second"), idsOf(jobs), 0); n != 0 || err != nil {
 		s.t.Errorf("another process released %d, %v, want 0", n, err)
 	}
 }

@@ -132,7 +132,9 @@ func (s *scene) queued(n int, w delivery.WebhookID) []delivery.Delivery {
 
 func (s *scene) claim(owner delivery.Owner, n, perWebhook int, lease time.Duration) []delivery.Job {
 	s.t.Helper()
-	jobs, err := s.store.Claim(s.t.Context(), owner, n, perWebhook, lease)
+	jobs, err := s.store.Claim(s.t.Context(), delivery.ClaimRequest{
+		Owner: owner, N: n, PerWebhook: perWebhook, Lease: lease,
+	})
 	if err != nil {
 		s.t.Fatalf("Claim: %v", err)
 	}

@@ -126,6 +126,9 @@ type ComplexityRoot struct {
 	}
 
 	DeliveryPolicy struct {
+		Concurrency    func(childComplexity int) int
+		MaxPerMinute   func(childComplexity int) int
+		Ordered        func(childComplexity int) int
 		RetrySeconds   func(childComplexity int) int
 		StopOn4xx      func(childComplexity int) int
 		TimeZone       func(childComplexity int) int
@@ -433,11 +436,13 @@ type ComplexityRoot struct {
 	}
 
 	WebhookHealth struct {
-		FailingSince  func(childComplexity int) int
-		Held          func(childComplexity int) int
-		LastFailureAt func(childComplexity int) int
-		LastSuccessAt func(childComplexity int) int
-		Pending       func(childComplexity int) int
+		Breaker          func(childComplexity int) int
+		BreakerOpenUntil func(childComplexity int) int
+		FailingSince     func(childComplexity int) int
+		Held             func(childComplexity int) int
+		LastFailureAt    func(childComplexity int) int
+		LastSuccessAt    func(childComplexity int) int
+		Pending          func(childComplexity int) int
 	}
 
 	WebhookPayload struct {
@@ -870,6 +875,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeliveryLogHeartbeat.Cursor(childComplexity), true
 
+	case "DeliveryPolicy.concurrency":
+		if e.ComplexityRoot.DeliveryPolicy.Concurrency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryPolicy.Concurrency(childComplexity), true
+	case "DeliveryPolicy.maxPerMinute":
+		if e.ComplexityRoot.DeliveryPolicy.MaxPerMinute == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryPolicy.MaxPerMinute(childComplexity), true
+	case "DeliveryPolicy.ordered":
+		if e.ComplexityRoot.DeliveryPolicy.Ordered == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryPolicy.Ordered(childComplexity), true
 	case "DeliveryPolicy.retrySeconds":
 		if e.ComplexityRoot.DeliveryPolicy.RetrySeconds == nil {
 			break
@@ -2209,6 +2232,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WebhookEvaluation.Webhook(childComplexity), true
 
+	case "WebhookHealth.breaker":
+		if e.ComplexityRoot.WebhookHealth.Breaker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookHealth.Breaker(childComplexity), true
+	case "WebhookHealth.breakerOpenUntil":
+		if e.ComplexityRoot.WebhookHealth.BreakerOpenUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookHealth.BreakerOpenUntil(childComplexity), true
 	case "WebhookHealth.failingSince":
 		if e.ComplexityRoot.WebhookHealth.FailingSince == nil {
 			break
@@ -3766,6 +3801,22 @@ type DeliveryPolicy {
   stopOn4xx: Boolean!
   "The time zone for the ` + "`" + `date` + "`" + ` filter in the template: an IANA name."
   timeZone: String!
+  "How many attempts may be in flight at once; one when deliveries are ordered."
+  concurrency: Int!
+  "How many attempts may begin in a minute, evenly spread; null for no limit. Each server that delivers keeps it on its own."
+  maxPerMinute: Int
+  "Whether deliveries are sent one after the other, in the order of their ids. One that is retried holds up all later ones until it is delivered or given up."
+  ordered: Boolean!
+}
+
+"Whether calls of a webhook are made."
+enum BreakerState {
+  "They are."
+  CLOSED
+  "None is: the target has failed 10 times in a row, or half of the latest 20 times. Deliveries wait; no attempt is used up."
+  OPEN
+  "A few are, and more while they succeed."
+  HALF_OPEN
 }
 
 "How a webhook's target has behaved."
@@ -3776,6 +3827,10 @@ type WebhookHealth {
   lastFailureAt: Time
   "The first failure since the last success; null while attempts succeed."
   failingSince: Time
+  "Whether calls are made, as seen by the server that answers: each keeps a breaker of its own."
+  breaker: BreakerState!
+  "Until when no call is made; null unless the breaker is OPEN."
+  breakerOpenUntil: Time
   "Deliveries that wait, counted up to 10,000."
   pending: Int!
   "Deliveries kept back, counted up to 10,000."
@@ -3912,6 +3967,12 @@ input DeliveryPolicyInput {
   stopOn4xx: Boolean
   "The time zone for the ` + "`" + `date` + "`" + ` filter in the template: an IANA name; UTC by default."
   timeZone: String
+  "How many attempts may be in flight at once: 1 to 64; null: the server's default, which is 8 unless its operator says otherwise."
+  concurrency: Int
+  "How many attempts may begin in a minute, evenly spread: 1 to 60,000; null: no limit, the default. Each server that delivers keeps it on its own."
+  maxPerMinute: Int
+  "Whether deliveries are sent one after the other, in the order of their ids; false by default. One that is retried holds up all later ones until it is delivered or given up."
+  ordered: Boolean
 }
 
 "A new webhook."
@@ -4217,6 +4278,12 @@ func (ec *executionContext) childFields_DeliveryPolicy(ctx context.Context, fiel
 		return ec.fieldContext_DeliveryPolicy_stopOn4xx(ctx, field)
 	case "timeZone":
 		return ec.fieldContext_DeliveryPolicy_timeZone(ctx, field)
+	case "concurrency":
+		return ec.fieldContext_DeliveryPolicy_concurrency(ctx, field)
+	case "maxPerMinute":
+		return ec.fieldContext_DeliveryPolicy_maxPerMinute(ctx, field)
+	case "ordered":
+		return ec.fieldContext_DeliveryPolicy_ordered(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryPolicy", field.Name)
 }
@@ -4771,6 +4838,10 @@ func (ec *executionContext) childFields_WebhookHealth(ctx context.Context, field
 		return ec.fieldContext_WebhookHealth_lastFailureAt(ctx, field)
 	case "failingSince":
 		return ec.fieldContext_WebhookHealth_failingSince(ctx, field)
+	case "breaker":
+		return ec.fieldContext_WebhookHealth_breaker(ctx, field)
+	case "breakerOpenUntil":
+		return ec.fieldContext_WebhookHealth_breakerOpenUntil(ctx, field)
 	case "pending":
 		return ec.fieldContext_WebhookHealth_pending(ctx, field)
 	case "held":
@@ -6977,6 +7048,75 @@ func (ec *executionContext) _DeliveryPolicy_timeZone(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_DeliveryPolicy_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryPolicy", field, false, false, "String")
+}
+
+func (ec *executionContext) _DeliveryPolicy_concurrency(ctx context.Context, field graphql.CollectedField, obj *model.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryPolicy_concurrency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Concurrency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryPolicy_concurrency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryPolicy", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryPolicy_maxPerMinute(ctx context.Context, field graphql.CollectedField, obj *model.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryPolicy_maxPerMinute(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxPerMinute, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryPolicy_maxPerMinute(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryPolicy", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryPolicy_ordered(ctx context.Context, field graphql.CollectedField, obj *model.Policy) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryPolicy_ordered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ordered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryPolicy_ordered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryPolicy", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _Event_id(ctx context.Context, field graphql.CollectedField, obj *model.Event) (ret graphql.Marshaler) {
@@ -12524,6 +12664,52 @@ func (ec *executionContext) fieldContext_WebhookHealth_failingSince(_ context.Co
 	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Time")
 }
 
+func (ec *executionContext) _WebhookHealth_breaker(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookHealth_breaker(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Breaker, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v delivery.BreakerState) graphql.Marshaler {
+			return ec.marshalNBreakerState2portalhooksᚋdeliveryᚐBreakerState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookHealth_breaker(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "BreakerState")
+}
+
+func (ec *executionContext) _WebhookHealth_breakerOpenUntil(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookHealth_breakerOpenUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BreakerOpenUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookHealth_breakerOpenUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Time")
+}
+
 func (ec *executionContext) _WebhookHealth_pending(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14637,7 +14823,7 @@ func (ec *executionContext) unmarshalInputDeliveryPolicyInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"timeoutSeconds", "retrySeconds", "stopOn4xx", "timeZone"}
+	fieldsInOrder := [...]string{"timeoutSeconds", "retrySeconds", "stopOn4xx", "timeZone", "concurrency", "maxPerMinute", "ordered"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14672,6 +14858,27 @@ func (ec *executionContext) unmarshalInputDeliveryPolicyInput(ctx context.Contex
 				return it, err
 			}
 			it.TimeZone = data
+		case "concurrency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("concurrency"))
+			data, err := ec.unmarshalOInt2ᚖint32(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Concurrency = graphql.OmittableOf(data)
+		case "maxPerMinute":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxPerMinute"))
+			data, err := ec.unmarshalOInt2ᚖint32(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxPerMinute = graphql.OmittableOf(data)
+		case "ordered":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ordered"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ordered = data
 		}
 	}
 	return it, nil
@@ -16982,6 +17189,21 @@ func (ec *executionContext) _DeliveryPolicy(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "concurrency":
+			out.Values[i] = ec._DeliveryPolicy_concurrency(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "maxPerMinute":
+			out.Values[i] = ec._DeliveryPolicy_maxPerMinute(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ordered":
+			out.Values[i] = ec._DeliveryPolicy_ordered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19054,6 +19276,16 @@ func (ec *executionContext) _WebhookHealth(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "breaker":
+			out.Values[i] = ec._WebhookHealth_breaker(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "breakerOpenUntil":
+			out.Values[i] = ec._WebhookHealth_breakerOpenUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "pending":
 			out.Values[i] = ec._WebhookHealth_pending(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -19743,6 +19975,21 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	res := graphql.MarshalBoolean(v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "Boolean!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNBreakerState2portalhooksᚋdeliveryᚐBreakerState(ctx context.Context, v any) (delivery.BreakerState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := delivery.BreakerState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNBreakerState2portalhooksᚋdeliveryᚐBreakerState(ctx context.Context, sel ast.SelectionSet, v delivery.BreakerState) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "BreakerState!")
 	}
 	return res
 }

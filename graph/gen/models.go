@@ -151,6 +151,12 @@ type DeliveryPolicyInput struct {
 	StopOn4xx *bool `json:"stopOn4xx,omitempty"`
 	// The time zone for the `date` filter in the template: an IANA name; UTC by default.
 	TimeZone *string `json:"timeZone,omitempty"`
+	// How many attempts may be in flight at once: 1 to 64; null: the server's default, which is 8 unless its operator says otherwise.
+	Concurrency graphql.Omittable[*int32] `json:"concurrency,omitempty"`
+	// How many attempts may begin in a minute, evenly spread: 1 to 60,000; null: no limit, the default. Each server that delivers keeps it on its own.
+	MaxPerMinute graphql.Omittable[*int32] `json:"maxPerMinute,omitempty"`
+	// Whether deliveries are sent one after the other, in the order of their ids; false by default. One that is retried holds up all later ones until it is delivered or given up.
+	Ordered *bool `json:"ordered,omitempty"`
 }
 
 // A slice of the events.
@@ -709,6 +715,10 @@ type WebhookHealth struct {
 	LastFailureAt *time.Time `json:"lastFailureAt,omitempty"`
 	// The first failure since the last success; null while attempts succeed.
 	FailingSince *time.Time `json:"failingSince,omitempty"`
+	// Whether calls are made, as seen by the server that answers: each keeps a breaker of its own.
+	Breaker delivery.BreakerState `json:"breaker"`
+	// Until when no call is made; null unless the breaker is OPEN.
+	BreakerOpenUntil *time.Time `json:"breakerOpenUntil,omitempty"`
 	// Deliveries that wait, counted up to 10,000.
 	Pending int32 `json:"pending"`
 	// Deliveries kept back, counted up to 10,000.

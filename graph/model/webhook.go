@@ -118,11 +118,23 @@ type Policy struct {
 	RetrySeconds   []int
 	StopOn4xx      bool
 	TimeZone       string
+	Concurrency    int
+	MaxPerMinute   *int
+	Ordered        bool
 }
 
 func newPolicy(p delivery.Policy) Policy {
 	p = p.WithDefaults()
-	out := Policy{TimeoutSeconds: p.Timeout.Seconds(), StopOn4xx: p.Stop4xx, TimeZone: p.TimeZone}
+	out := Policy{
+		TimeoutSeconds: p.Timeout.Seconds(), StopOn4xx: p.Stop4xx, TimeZone: p.TimeZone,
+		Concurrency: p.Concurrency, Ordered: p.Ordered,
+	}
+	if p.Ordered {
+		out.Concurrency = 1
+	}
+	if p.PerMinute > 0 {
+		out.MaxPerMinute = &p.PerMinute
+	}
 	for _, pause := range p.Retry {
 		out.RetrySeconds = append(out.RetrySeconds, int(pause/time.Second))
 	}
