@@ -58,7 +58,11 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		Owner: d.s.opts.Owner, N: n, PerWebhook: perWebhook, Lease: jobLease,
 		Limits: d.router.limits(), Urgent: urgent,
 	})
-	d.Unreserve(max(0, n-len(jobs)))
+	if unused := max(0, n-len(jobs)); urgent {
+		d.leave(unused)
+	} else {
+		d.Unreserve(unused)
+	}
 	if err != nil || len(jobs) == 0 {
 		return false, err
 	}
@@ -66,7 +70,7 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	for i, j := range jobs {
 		tasks[i] = task{Job: j, leased: leased}
 	}
-	taken := d.put(ctx, tasks)
+	taken := d.put(ctx, tasks, urgent)
 	// What could not be attempted has gone back; it would only come again.
 	calm := taken == len(tasks) && !d.trouble.Swap(false)
 	return calm && len(jobs) >= min(n, perWebhook), nil

@@ -89,7 +89,7 @@ func (d *Dispatcher) Offer(ctx context.Context, jobs []Job) {
 		}
 		tasks[i] = task{Job: j, leased: began.Add(jobLease)}
 	}
-	d.put(ctx, tasks)
+	d.put(ctx, tasks, false)
 }
 
 // Wake tells that there may be due deliveries to claim. It never blocks.
@@ -100,9 +100,13 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
+// leave gives room back that only alerts could have had: there is no more for
+// others than before, so nobody has to look for them.
+func (d *Dispatcher) leave(n int) { d.held.Add(-int64(n)) }
+
 // put gives tasks to the router and returns how many it has taken. The others
 // go back to the queue.
-func (d *Dispatcher) put(ctx context.Context, tasks []task) (taken int) {
+func (d *Dispatcher) put(ctx context.Context, tasks []task, urgent bool) (taken int) {
 	known := d.rules(ctx, d.router.strangers(tasks))
 	free := d.s.opts.Memory - int(d.held.Load())
 	back := d.router.put(tasks, free, known)
@@ -113,7 +117,12 @@ func (d *Dispatcher) put(ctx context.Context, tasks []task) (taken int) {
 		if p.reason == backNoRoom {
 			d.narrow.Store(true)
 		}
-		d.giveBack(p)
+		d.release(p)
+		if urgent {
+			d.leave(len(p.tasks))
+		} else {
+			d.Unreserve(len(p.tasks))
+		}
 	}
 	return taken
 }
@@ -143,9 +152,13 @@ func (d *Dispatcher) giveBack(p parcel) {
 	if len(p.tasks) == 0 {
 		return
 	}
+	d.release(p)
+	d.Unreserve(len(p.tasks))
+}
+
+func (d *Dispatcher) release(p parcel) {
 	d.s.metrics.putBack(p.reason, len(p.tasks))
 	d.s.settler.release(p.ids(), p.pause)
-	d.Unreserve(len(p.tasks))
 }
 
 func (p parcel) ids() []DeliveryID {

@@ -29,7 +29,8 @@ const (
 		UNION ALL
 		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook), n + 1
 		FROM step WHERE webhook IS NOT NULL AND n < $2
-	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook LIMIT 1), 0) = 1,
+	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook
+			ORDER BY q.held, q.due_at LIMIT 1), 0) = 1,
 		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered)
 	FROM step WHERE webhook IS NOT NULL`
 )
