@@ -225,7 +225,11 @@ func (r *rig) event(webhooks ...Webhook) NewEvent {
 	r.next++
 	n := r.next
 	r.mu.Unlock()
-	e := sampleEvent(ActiveAlert, r.org, time.Now())
+	kind := ActiveAlert
+	if len(webhooks) > 0 {
+		kind = webhooks[0].Version.Type
+	}
+	e := sampleEvent(kind, r.org, time.Now())
 	e.ID, e.Test, e.ItemName = EventID(r.ids.Next()), false, "Disk full"
 	e.ReceivedAt = IDTime(e.ID)
 	made := NewEvent{Event: e, Key: fmt.Sprintf("%d-%d", r.opts.Owner.Epoch, n)}

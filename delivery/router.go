@@ -201,16 +201,12 @@ func (r *router) later(l *lane, pause time.Duration) {
 func (r *router) take() (t task, relieved, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.pick()
-	for ; c == nil && !r.closed; c = r.pick() {
-		r.ready.Wait()
-	}
-	if r.closed {
+	l := r.await()
+	if l == nil {
 		return task{}, false, false
 	}
-	l := c.next()
 	t = l.tasks.pop()
-	c.busy++
+	l.org.class.busy++
 	l.busy++
 	t.stage = l.breaker.stage
 	if l.rules.perMinute > 0 || l.breaker.state != "" {
@@ -228,6 +224,29 @@ func (r *router) take() (t task, relieved, ok bool) {
 		r.refusing--
 	}
 	return t, relieved, true
+}
+
+// await waits for a lane that has its turn, and returns nil when the router is
+// closed. A lane may have lost its tasks, or its leave to go on, since it was
+// given a turn.
+func (r *router) await() *lane {
+	for !r.closed {
+		c := r.pick()
+		if c == nil {
+			r.ready.Wait()
+			continue
+		}
+		l := c.next()
+		now := time.Time{}
+		if l.special() {
+			now = time.Now()
+		}
+		if l.tasks.len() > 0 && l.busy < l.limit(now) {
+			return l
+		}
+		r.retire(l, now)
+	}
+	return nil
 }
 
 // pick returns the class whose turn it is, or nil.

@@ -223,7 +223,7 @@ func TestWhoMayWatch(t *testing.T) {
 
 func TestWatchFilters(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{}, answers{badURL: status(500)})
+		r := newRig(t, Options{}, answers{badURL: status(404)})
 		good, bad := r.webhook(okURL), r.webhook(badURL)
 		r.start()
 		synctest.Wait()
@@ -235,7 +235,7 @@ func TestWatchFilters(t *testing.T) {
 			"by webhook":         {DeliveryFilter{Webhooks: []WebhookID{good.ID}}, 1},
 			"by state":           {DeliveryFilter{States: []State{Retrying}}, 1},
 			"by outcome":         {DeliveryFilter{Outcomes: []Outcome{"TIMEOUT"}}, 0},
-			"by status":          {DeliveryFilter{StatusFrom: 500, StatusTo: 599}, 1},
+			"by status":          {DeliveryFilter{StatusFrom: 400, StatusTo: 499}, 1},
 			"by type":            {DeliveryFilter{Types: []EventType{ObjectCreated}}, 0},
 			"by trigger":         {DeliveryFilter{Triggers: []Trigger{ByEvent}}, 2},
 			"by the item's name": {DeliveryFilter{Text: "DISK"}, 2},

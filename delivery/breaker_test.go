@@ -1,0 +1,116 @@
+package delivery
+
+import (
+	"testing"
+	"time"
+
+	"portalhooks/delivery/egress"
+)
+
+func TestABreakerOpens(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		attempts string // + succeeded, - failed
+		open     bool
+	}{
+		"nine failures in a row are not enough":      {"---------", false},
+		"ten failures in a row":                      {"----------", true},
+		"a success begins the row anew":              {"---------+---------", false},
+		"half of fewer than twenty is not enough":    {"+-+-+-+-+-+-+-+-+-", false},
+		"half of the last twenty":                    {"+-+-+-+-+-+-+-+-+-+-", true},
+		"less than half of the last twenty":          {"++-++-++-++-++-++-++-++-", false},
+		"what is older than the last twenty is gone": {"--------" + "+++++++++++++++" + "--------", false},
+	} {
+		var b breaker
+		opened := false
+		for _, a := range tt.attempts {
+			opened = b.observe(b.stage, a == '-', now, 8)
+		}
+		if opened != tt.open || (b.state == BreakerOpen) != tt.open {
+			t.Errorf("%s: %s after %s", name, b.state, tt.attempts)
+		}
+	}
+}
+
+func TestABreakerProbesAndClimbs(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	var b breaker
+	for range 10 {
+		b.observe(b.stage, true, now, 8)
+	}
+	// Each probe that fails doubles the pause, up to ten minutes.
+	for _, want := range []time.Duration{30, 60, 120, 240, 480, 600, 600} {
+		want *= time.Second
+		if got := b.until.Sub(now); got != want {
+			t.Fatalf("the pause is %s, want %s", got, want)
+		}
+		if n := b.pass(b.until.Add(-1), 8); n != 0 {
+			t.Fatalf("%d attempts before the pause is over, want none", n)
+		}
+		now = b.until
+		if n := b.pass(now, 8); n != 1 {
+			t.Fatalf("%d attempts to probe, want 1", n)
+		}
+		b.observe(b.stage, true, now, 8)
+	}
+	now = b.until
+	b.pass(now, 8)
+	for _, want := range []int{1, 2, 4} {
+		if n := b.pass(now, 8); n != want {
+			t.Fatalf("%d attempts at once, want %d", n, want)
+		}
+		for range want {
+			b.observe(b.stage, false, now, 8)
+		}
+	}
+	if state, _ := b.status(now); state != BreakerClosed || b.pass(now, 8) != 8 {
+		t.Errorf("after the climb the breaker is %s", state)
+	}
+}
+
+func TestAttemptsFromBeforeDoNotCount(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	var b breaker
+	before := b.stage
+	for range 10 {
+		b.observe(b.stage, true, now, 8)
+	}
+	until := b.until
+	b.observe(before, true, now, 8)
+	b.pass(until, 8)
+	b.observe(before, true, until, 8)
+	if state, _ := b.status(until); state != BreakerHalfOpen {
+		t.Errorf("a late failure made the breaker %s, want HALF_OPEN", state)
+	}
+}
+
+func TestWhatAnAttemptSaysAboutItsTarget(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		attempt *Attempt
+		want    omen
+	}{
+		"no call":                      {nil, noOmen},
+		"accepted":                     {&Attempt{Outcome: egress.Success, HTTPStatus: 204}, goodOmen},
+		"refused, so it works":         {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 404}, goodOmen},
+		"gone, so it answers":          {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 410}, goodOmen},
+		"moved, so it answers":         {&Attempt{Outcome: egress.Redirect, HTTPStatus: 301}, goodOmen},
+		"too many requests":            {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 429}, badOmen},
+		"an error of its own":          {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 503}, badOmen},
+		"no answer in time":            {&Attempt{Outcome: egress.Timeout}, badOmen},
+		"no such host":                 {&Attempt{Outcome: egress.DNSError}, badOmen},
+		"nobody listens":               {&Attempt{Outcome: egress.ConnectError}, badOmen},
+		"a bad certificate":            {&Attempt{Outcome: egress.TLSError}, badOmen},
+		"an answer that breaks off":    {&Attempt{Outcome: egress.ResponseError}, badOmen},
+		"never sent, by our own rules": {&Attempt{Outcome: egress.Blocked}, noOmen},
+		"broken off by ourselves":      {&Attempt{Outcome: egress.Canceled}, noOmen},
+		"too large to be sent":         {&Attempt{Outcome: BodyTooLarge}, noOmen},
+	} {
+		if got := omenOf(tt.attempt); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
