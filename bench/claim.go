@@ -34,7 +34,9 @@ func (b *bench) claim(ctx context.Context) (err error) {
 	var took []float64
 	for range min(claims, n/claimed/2) {
 		began := time.Now()
-		jobs, failed := e.opened.Claim(ctx, e.owner, claimed, claimed/2, delivery.MaxTimeout)
+		jobs, failed := e.opened.Claim(ctx, delivery.ClaimRequest{
+			Owner: e.owner, N: claimed, PerWebhook: claimed / 2, Lease: delivery.MaxTimeout,
+		})
 		took = append(took, milliseconds(time.Since(began)))
 		if failed == nil && len(jobs) == 0 {
 			failed = errors.New("nothing was claimed although deliveries are due")

@@ -190,7 +190,7 @@ func (t *tally) Ingest(
 	if t.idle {
 		for i := range batch {
 			for j := range batch[i].Events {
-				batch[i].Events[j].Owned = false
+				unlend(batch[i].Events[j].Deliveries)
 			}
 		}
 	}
@@ -198,11 +198,18 @@ func (t *tally) Ingest(
 }
 
 // Claim implements [delivery.Queue].
-func (t *tally) Claim(
-	ctx context.Context, owner delivery.Owner, n, perWebhook int, lease time.Duration,
-) ([]delivery.Job, error) {
+func (t *tally) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
 	if t.idle {
 		return nil, nil
 	}
-	return t.Store.Claim(ctx, owner, n, perWebhook, lease)
+	return t.Store.Claim(ctx, c)
+}
+
+// unlend makes deliveries due for anyone instead of lent.
+func unlend(deliveries []delivery.Delivery) {
+	for i := range deliveries {
+		if deliveries[i].State == delivery.Sending {
+			deliveries[i].State = delivery.Queued
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -23,6 +24,9 @@ func back(parcels []parcel) (tasks []task) {
 // finish ends a task of a webhook as a success.
 func finish(r *router, id WebhookID) change {
 	t := taskOf(1, id, 0)
+	if r.lanes[id].org.class == &r.urgent {
+		t.Delivery.Type = ActiveAlert
+	}
 	return r.done(&t, report{omen: goodOmen}, true)
 }
 
@@ -126,6 +130,32 @@ func TestAClosedRouterReturnsWhatIsLeft(t *testing.T) {
 	})
 }
 
+// In the model the webhooks up to this one are for alerts.
+const alertHooks = 2
+
+// Slow attempts cost more turns, so the organizations get the same time.
+func TestAnOrganizationWithSlowReceiversGetsNoMoreTime(t *testing.T) {
+	r := newRouter(1, 100)
+	for id := range DeliveryID(400) {
+		org := OrgID(id%2 + 1)
+		r.put([]task{taskOf(org, WebhookID(10*org), id+1)}, 10_000, nil)
+	}
+	r.lanes[10].usual = 350 * time.Millisecond // eight turns each
+	took := map[OrgID]int{}
+	for range 180 {
+		got, _, _ := r.take()
+		took[got.Delivery.Org]++
+		spent := time.Millisecond
+		if got.Delivery.Org == 1 {
+			spent = 350 * time.Millisecond
+		}
+		r.done(&got, report{omen: goodOmen, took: spent}, true)
+	}
+	if took[1] < 18 || took[1] > 22 {
+		t.Errorf("the slow organization got %d of 180 turns, want about 20", took[1])
+	}
+}
+
 // Whatever happens, each task is given out once, in the order of its webhook,
 // and none is forgotten.
 func TestRouterModel(t *testing.T) {
@@ -141,11 +171,24 @@ func TestRouterModel(t *testing.T) {
 			}
 			return n
 		}
+		overtaken := 0 // alerts since the last of the others that could have gone
+		others := func() bool {
+			for hook, ids := range waiting {
+				if hook > alertHooks && len(ids) > 0 && out[hook] < perHook {
+					return true
+				}
+			}
+			return false
+		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"put": func(rt *rapid.T) {
 				hook := rapid.Int64Range(1, 6).Draw(rt, "hook")
 				next++
-				if refused := back(r.put([]task{taskOf(OrgID(hook%2+1), WebhookID(hook), next)}, 1000, nil)); len(refused) == 0 {
+				made := taskOf(OrgID(hook%2+1), WebhookID(hook), next)
+				if hook <= alertHooks {
+					made.Delivery.Type = ActiveAlert
+				}
+				if refused := back(r.put([]task{made}, 1000, nil)); len(refused) == 0 {
 					waiting[WebhookID(hook)] = append(waiting[WebhookID(hook)], next)
 				}
 			},
@@ -159,6 +202,13 @@ func TestRouterModel(t *testing.T) {
 					rt.Fatalf("took %d of webhook %d, where %v wait", got.Delivery.ID, hook, waiting[hook])
 				}
 				waiting[hook] = waiting[hook][1:]
+				if hook > alertHooks {
+					overtaken = 0
+				} else if others() {
+					if overtaken++; overtaken > alertRun {
+						rt.Fatalf("%d alerts in a row while others wait", overtaken)
+					}
+				}
 				if out[hook]++; out[hook] > perHook {
 					rt.Fatalf("webhook %d has %d out, at most %d allowed", hook, out[hook], perHook)
 				}
@@ -175,7 +225,7 @@ func TestRouterModel(t *testing.T) {
 			},
 			"": func(rt *rapid.T) {
 				r.mu.Lock()
-				turns := r.other.turns.len()
+				turns := r.other.turns.len() + r.urgent.turns.len()
 				r.mu.Unlock()
 				if (turns > 0) != (ready() > 0) {
 					rt.Fatalf("%d organizations have a turn, but %d tasks could go", turns, ready())
@@ -193,8 +243,8 @@ func TestRouterModel(t *testing.T) {
 			waiting[got.Delivery.Webhook] = waiting[got.Delivery.Webhook][1:]
 			finish(r, got.Delivery.Webhook)
 		}
-		if len(r.lanes) > 0 || len(r.other.orgs) > 0 {
-			rt.Fatalf("%d lanes and %d organizations are left in memory", len(r.lanes), len(r.other.orgs))
+		if len(r.lanes) > 0 || len(r.other.orgs)+len(r.urgent.orgs) > 0 {
+			rt.Fatalf("%d lanes and %d organizations are left in memory", len(r.lanes), len(r.other.orgs)+len(r.urgent.orgs))
 		}
 	})
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -173,5 +174,34 @@ func TestCreateWebhookTellsAllProblemsTogether(t *testing.T) {
 	}
 	if want := []string{"name", "targetUrl", "template", "selection"}; !slices.Equal(fields, want) {
 		t.Errorf("fields = %v, want %v", fields, want)
+	}
+}
+
+func TestThePaceOfAPolicy(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		was   Policy
+		in    PolicyInput
+		field string // at fault; "" when the input is right
+		want  Policy
+	}{
+		"nothing to change":         {was: Policy{Concurrency: 3, PerMinute: 9}, want: Policy{Concurrency: 3, PerMinute: 9}},
+		"the most":                  {in: PolicyInput{Concurrency: new(64), PerMinute: new(60_000)}, want: Policy{Concurrency: 64, PerMinute: 60_000}},
+		"back to the defaults":      {was: Policy{Concurrency: 3, PerMinute: 9}, in: PolicyInput{Concurrency: new(0), PerMinute: new(0)}},
+		"too many at once":          {in: PolicyInput{Concurrency: new(65)}, field: "policy.concurrency"},
+		"fewer than none":           {in: PolicyInput{Concurrency: new(-1)}, field: "policy.concurrency"},
+		"too many in a minute":      {in: PolicyInput{PerMinute: new(60_001)}, field: "policy.maxPerMinute"},
+		"none in a minute":          {in: PolicyInput{PerMinute: new(-1)}, field: "policy.maxPerMinute"},
+		"in order":                  {in: PolicyInput{Ordered: new(true)}, want: Policy{Ordered: true}},
+		"in order, several at once": {was: Policy{Concurrency: 3}, in: PolicyInput{Ordered: new(true)}, field: "policy.concurrency"},
+	} {
+		var c checker
+		got := c.policy(tt.was, &tt.in)
+		switch {
+		case tt.field == "" && (len(c.errors) > 0 || !reflect.DeepEqual(got, tt.want)):
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, c.errors, tt.want)
+		case tt.field != "" && (len(c.errors) != 1 || c.errors[0].Field != tt.field):
+			t.Errorf("%s: got %v, want an error about %s", name, c.errors, tt.field)
+		}
 	}
 }

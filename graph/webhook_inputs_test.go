@@ -77,3 +77,21 @@ func TestRetriesMayBeLeftOutOrNull(t *testing.T) {
 		t.Error("no policy became one")
 	}
 }
+
+func TestNumbersOfAPolicyMayBeLeftOutOrNull(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		given graphql.Omittable[*int32]
+		want  *int
+	}{
+		"left out":        {},
+		"null":            {graphql.OmittableOf[*int32](nil), new(0)},
+		"some":            {graphql.OmittableOf(new(int32(12))), new(12)},
+		"zero is refused": {graphql.OmittableOf(new(int32(0))), new(-1)},
+	} {
+		got := policyInput(&gen.DeliveryPolicyInput{Concurrency: tt.given, MaxPerMinute: tt.given, Ordered: new(true)})
+		if !reflect.DeepEqual(got.Concurrency, tt.want) || !reflect.DeepEqual(got.PerMinute, tt.want) || !*got.Ordered {
+			t.Errorf("%s: got %+v, want %v", name, got, tt.want)
+		}
+	}
+}
