@@ -266,7 +266,9 @@ func TestOrderedDeliveriesWaitForEachOther(t *testing.T) {
 				return slow(3*time.Millisecond)(ctx, n)
 			},
 		})
-		w := r.webhook(okURL, inOrder, func(w *Webhook) { w.Version.Policy.Retry = Schedule{time.Second, time.Second} })
+		w := r.webhook(okURL, inOrder, func(w *Webhook) {
+			w.Version.Policy.Retry = Schedule{time.Second, time.Second}
+		})
 		r.start()
 		var ids []DeliveryID
 		for range 10 {
@@ -289,7 +291,8 @@ func TestOrderHoldsAcrossProcesses(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		one := newRig(t, Options{}, answers{okURL: slow(20 * time.Millisecond)})
 		w := one.webhook(okURL, inOrder)
-		two := rigOver(t, one.store, Options{Owner: Owner{Slot: 1, Epoch: 9}}, answers{okURL: slow(20 * time.Millisecond)})
+		two := rigOver(t, one.store, Options{Owner: Owner{Slot: 1, Epoch: 9}},
+			answers{okURL: slow(20 * time.Millisecond)})
 		stop := one.start()
 		two.start()
 		var ids []DeliveryID

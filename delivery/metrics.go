@@ -60,8 +60,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		busy:     gauge("workers_busy", "Attempts in flight."),
 		memory:   gauge("memory_deliveries", "Deliveries that this process holds in memory."),
 		watchers: gauge("watchers", "Subscribers of the live log."),
-		breakers: gauges("breakers", "Webhooks whose calls wait because their target fails, by state of the breaker.",
-			"state"),
+		breakers: gauges("breakers",
+			"Webhooks whose calls wait because their target fails, by state of the breaker.", "state"),
 		panics: counter("worker_panics_total", "Deliveries that failed because of an error in this program."),
 		abandoned: counters("deliveries_put_back_total",
 			"Deliveries lent to this process and given back without an attempt, by reason.", "reason"),
@@ -70,7 +70,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
-			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.breakers, m.panics, m.abandoned, m.disabled, m.errors)
+			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.breakers,
+			m.panics, m.abandoned, m.disabled, m.errors)
 	}
 	return m
 }

@@ -244,7 +244,8 @@ func TestRouterModel(t *testing.T) {
 			finish(r, got.Delivery.Webhook)
 		}
 		if len(r.lanes) > 0 || len(r.other.orgs)+len(r.urgent.orgs) > 0 {
-			rt.Fatalf("%d lanes and %d organizations are left in memory", len(r.lanes), len(r.other.orgs)+len(r.urgent.orgs))
+			rt.Fatalf("%d lanes and %d organizations are left in memory",
+				len(r.lanes), len(r.other.orgs)+len(r.urgent.orgs))
 		}
 	})
 }

@@ -185,15 +185,25 @@ func TestThePaceOfAPolicy(t *testing.T) {
 		field string // at fault; "" when the input is right
 		want  Policy
 	}{
-		"nothing to change":         {was: Policy{Concurrency: 3, PerMinute: 9}, want: Policy{Concurrency: 3, PerMinute: 9}},
-		"the most":                  {in: PolicyInput{Concurrency: new(64), PerMinute: new(60_000)}, want: Policy{Concurrency: 64, PerMinute: 60_000}},
-		"back to the defaults":      {was: Policy{Concurrency: 3, PerMinute: 9}, in: PolicyInput{Concurrency: new(0), PerMinute: new(0)}},
-		"too many at once":          {in: PolicyInput{Concurrency: new(65)}, field: "policy.concurrency"},
-		"fewer than none":           {in: PolicyInput{Concurrency: new(-1)}, field: "policy.concurrency"},
-		"too many in a minute":      {in: PolicyInput{PerMinute: new(60_001)}, field: "policy.maxPerMinute"},
-		"none in a minute":          {in: PolicyInput{PerMinute: new(-1)}, field: "policy.maxPerMinute"},
-		"in order":                  {in: PolicyInput{Ordered: new(true)}, want: Policy{Ordered: true}},
-		"in order, several at once": {was: Policy{Concurrency: 3}, in: PolicyInput{Ordered: new(true)}, field: "policy.concurrency"},
+		"nothing to change": {
+			was: Policy{Concurrency: 3, PerMinute: 9}, want: Policy{Concurrency: 3, PerMinute: 9},
+		},
+		"the most": {
+			in:   PolicyInput{Concurrency: new(64), PerMinute: new(60_000)},
+			want: Policy{Concurrency: 64, PerMinute: 60_000},
+		},
+		"back to the defaults": {
+			was: Policy{Concurrency: 3, PerMinute: 9},
+			in:  PolicyInput{Concurrency: new(0), PerMinute: new(0)},
+		},
+		"too many at once":     {in: PolicyInput{Concurrency: new(65)}, field: "policy.concurrency"},
+		"fewer than none":      {in: PolicyInput{Concurrency: new(-1)}, field: "policy.concurrency"},
+		"too many in a minute": {in: PolicyInput{PerMinute: new(60_001)}, field: "policy.maxPerMinute"},
+		"none in a minute":     {in: PolicyInput{PerMinute: new(-1)}, field: "policy.maxPerMinute"},
+		"in order":             {in: PolicyInput{Ordered: new(true)}, want: Policy{Ordered: true}},
+		"in order, several at once": {
+			was: Policy{Concurrency: 3}, in: PolicyInput{Ordered: new(true)}, field: "policy.concurrency",
+		},
 	} {
 		var c checker
 		got := c.policy(tt.was, &tt.in)

@@ -42,7 +42,8 @@ WITH grp AS MATERIALIZED (
 		d.attempts, d.held, d.ordered, @now + CASE WHEN d.lent THEN $32::bigint ELSE 0 END,
 		CASE WHEN d.lent THEN $33::smallint END, CASE WHEN d.lent THEN $34::bigint END
 	FROM unnest($21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[],
-		$27::bigint[], $28::smallint[], $29::smallint[], $30::smallint[], $31::boolean[], $35::boolean[], $36::boolean[])
+		$27::bigint[], $28::smallint[], $29::smallint[], $30::smallint[], $31::boolean[], $35::boolean[],
+		$36::boolean[])
 		AS d(id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held, lent, ordered)
 	JOIN fresh ON fresh.event = d.event
 )

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2 WHERE owner_slot = $1 `
+	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2
+		WHERE owner_slot = $1 `
 
 	recallQueued = `UPDATE queue SET held = FALSE, cancel = cancel OR $2,
 		due_at = CASE WHEN owner_slot IS NULL OR due_at <= @now THEN @now ELSE due_at END

@@ -89,8 +89,11 @@ func TestNumbersOfAPolicyMayBeLeftOutOrNull(t *testing.T) {
 		"some":            {graphql.OmittableOf(new(int32(12))), new(12)},
 		"zero is refused": {graphql.OmittableOf(new(int32(0))), new(-1)},
 	} {
-		got := policyInput(&gen.DeliveryPolicyInput{Concurrency: tt.given, MaxPerMinute: tt.given, Ordered: new(true)})
-		if !reflect.DeepEqual(got.Concurrency, tt.want) || !reflect.DeepEqual(got.PerMinute, tt.want) || !*got.Ordered {
+		got := policyInput(&gen.DeliveryPolicyInput{
+			Concurrency: tt.given, MaxPerMinute: tt.given, Ordered: new(true),
+		})
+		if !reflect.DeepEqual(got.Concurrency, tt.want) || !reflect.DeepEqual(got.PerMinute, tt.want) ||
+			!*got.Ordered {
 			t.Errorf("%s: got %+v, want %v", name, got, tt.want)
 		}
 	}

@@ -117,7 +117,8 @@ func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) 
 	id := s.webhook()
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	w := delivery.Webhook{
-		ID: id, Org: s.org.ID, Name: "In order " + id.String(), Status: delivery.Enabled, CreatedAt: at, UpdatedAt: at,
+		ID: id, Org: s.org.ID, Name: "In order " + id.String(), Status: delivery.Enabled,
+		CreatedAt: at, UpdatedAt: at,
 		Version: delivery.WebhookVersion{
 			ID: delivery.VersionID(s.ids.Next()), Webhook: id, Number: 1, Name: "In order " + id.String(),
 			Type: delivery.OperationInWorkspace, Target: "https://example.com/" + id.String(), Template: "{}",
