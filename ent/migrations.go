@@ -28,7 +28,7 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	var results []*goose.MigrationResult
-	for try := 1; ; try++ {
+	for try, pause := 1, firstPause; ; try, pause = try+1, min(2*pause, maxPause) {
 		more, err := p.Up(ctx)
 		if partly, ok := errors.AsType[*goose.PartialError](err); ok {
 			more = partly.Applied
@@ -37,7 +37,7 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 		if err == nil {
 			break
 		}
-		if s.dialect == postgresDialect || try == sqliteTries || ctx.Err() != nil {
+		if s.dialect == postgresDialect || try == sqliteTries || !rest(ctx, pause) {
 			return nil, fmt.Errorf("migrate the %s database: %w", s.dialect, err)
 		}
 	}
@@ -50,9 +50,9 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 
 // sqliteTries is how often Migrate tries on SQLite, where no lock spans several
 // transactions: when two processes begin the same migration, the second waits
-// for the first and then fails, with nothing changed. The next try sees what
-// the first has done.
-const sqliteTries = 5
+// for the first and then fails, with nothing changed. A later try sees what the
+// first has done.
+const sqliteTries = 12
 
 // MigrationStatus lists every migration, oldest first.
 func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {

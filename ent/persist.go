@@ -24,13 +24,21 @@ func persist(ctx context.Context, idempotent func() error) error {
 		if err == nil || !isClash(err) && !isLost(err) {
 			return err
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // a pause may be guessed
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if !rest(ctx, pause) {
 			return unavailable(err)
-		case <-t.C:
 		}
+	}
+}
+
+// rest waits for about pause and reports whether ctx still lasts.
+func rest(ctx context.Context, pause time.Duration) bool {
+	t := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // a pause may be guessed
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }
 
