@@ -42,7 +42,7 @@ func TestBenchMeasures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd, dir := benchmark(t, database(t), "--json",
-				"--only", "pipeline,drain,graphql,ingest,latency,storage")
+				"--only", "pipeline,drain,subscribers,ingest,latency,storage")
 			var said strings.Builder
 			cmd.Stderr = &said
 			out, err := cmd.Output()
@@ -71,7 +71,7 @@ func TestBenchMeasures(t *testing.T) {
 				}
 			}
 			// What figures are compared with is there as well.
-			const want = "commits raw pipeline drain graphql ingest latency storage"
+			const want = "commits raw pipeline drain graphql subscribers ingest latency storage"
 			if got := strings.Join(names, " "); got != want {
 				t.Errorf("figures %s, want %s", got, want)
 			}
