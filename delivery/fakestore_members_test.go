@@ -120,6 +120,15 @@ func (f *fakeStore) Notify() {
 	}
 }
 
+func (f *fakeStore) OldestTransaction(ctx context.Context) (time.Duration, error) {
+	leave, err := f.enter(ctx, "OldestTransaction")
+	if err != nil {
+		return 0, err
+	}
+	leave()
+	return time.Minute, nil
+}
+
 func (f *fakeStore) Ping(ctx context.Context) error {
 	leave, err := f.enter(ctx, "Ping")
 	if err != nil {

@@ -13,7 +13,9 @@ const (
 	// what it holds. Whoever calls Membership.Join passes it.
 	SlotTTL = 3 * heartbeatPause
 
-	buryPause    = 2 * time.Second
+	// buryPause is short: where the store can tell that a process has died, it
+	// is asked often.
+	buryPause    = 500 * time.Millisecond
 	depthPause   = 5 * time.Second
 	preparePause = time.Hour
 	discardPause = 10 * time.Minute
@@ -106,10 +108,10 @@ func (s *Service) maintain(ctx context.Context) error {
 	chores := []chore{
 		{name: "bury", pause: buryPause, do: s.bury},
 		{name: "depth", pause: depthPause, do: s.measure},
-		{name: "prepare", pause: preparePause, do: s.prepare},
-		{name: "discard", pause: discardPause, do: s.discard},
-		{name: "failing", pause: failingPause, do: s.disableFailing},
-		{name: "secrets", pause: secretsPause, do: s.dropSecrets},
+		s.led(chore{name: "prepare", pause: preparePause, do: s.prepare}),
+		s.led(chore{name: "discard", pause: discardPause, do: s.discard}),
+		s.led(chore{name: "failing", pause: failingPause, do: s.disableFailing}),
+		s.led(chore{name: "secrets", pause: secretsPause, do: s.dropSecrets}),
 	}
 	return runChores(ctx, chores, func(name string, err error) {
 		s.metrics.failed(name)
@@ -139,6 +141,11 @@ func (s *Service) measure(ctx context.Context) error {
 		return err
 	}
 	s.metrics.queue(depth, time.Now())
+	oldest, err := s.store.OldestTransaction(ctx)
+	if err != nil {
+		return err
+	}
+	s.metrics.oldestTransaction.Set(oldest.Seconds())
 	return nil
 }
 

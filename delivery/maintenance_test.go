@@ -194,3 +194,39 @@ func TestSystemStatus(t *testing.T) {
 		r.store.change(func() { r.store.down = nil })
 	})
 }
+
+// What needs to be done once is done by the living process with the lowest
+// slot, and by the next one when that is gone.
+func TestOneProcessMaintainsForAll(t *testing.T) {
+	chores := []string{"Prepare", "Discard", "FailingWebhooks", "Organizations"}
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Owner: Owner{Slot: 3, Epoch: 1}}, nil)
+		lower := Owner{Slot: 1, Epoch: 7}
+		r.store.change(func() {
+			r.store.members[1] = &fakeMember{Member{Owner: lower}, time.Now().Add(3 * time.Hour)}
+		})
+		r.start()
+		time.Sleep(2 * time.Hour)
+		r.store.change(func() {
+			for _, method := range chores {
+				if n := r.store.calls[method]; n != 0 {
+					t.Errorf("%s was called %d times although slot 1 lives", method, n)
+				}
+			}
+			if n := r.store.calls["Bury"]; n == 0 {
+				t.Error("nobody was buried: that is everybody's duty")
+			}
+		})
+		time.Sleep(3 * time.Hour)
+		r.store.change(func() {
+			for _, method := range chores {
+				if n := r.store.calls[method]; n == 0 {
+					t.Errorf("%s was not called after slot 1 had ended", method)
+				}
+			}
+		})
+		if age := r.counted("database_oldest_transaction_seconds"); age != 60 {
+			t.Errorf("the oldest transaction is %g s old, want what the store says", age)
+		}
+	})
+}

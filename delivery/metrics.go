@@ -35,6 +35,8 @@ type metrics struct {
 	abandoned *prometheus.CounterVec
 	disabled  *prometheus.CounterVec
 	errors    *prometheus.CounterVec
+
+	oldestTransaction prometheus.Gauge
 }
 
 // newMetrics makes the metrics and registers them; r may be nil.
@@ -67,11 +69,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			"Deliveries lent to this process and given back without an attempt, by reason.", "reason"),
 		disabled: counters("webhooks_disabled_total", "Webhooks that the system disabled, by reason.", "reason"),
 		errors:   counters("loop_errors_total", "Errors of the loops in the background, by loop.", "loop"),
+		oldestTransaction: gauge("database_oldest_transaction_seconds",
+			"How long the oldest transaction that keeps the database from cleaning up has been open; 0 without one."),
 	}
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
 			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.breakers,
-			m.panics, m.abandoned, m.disabled, m.errors)
+			m.panics, m.abandoned, m.disabled, m.errors, m.oldestTransaction)
 	}
 	return m
 }

@@ -286,7 +286,8 @@ type Membership interface {
 	// Leave ends the lease.
 	Leave(ctx context.Context, owner Owner) error
 	// Bury releases what processes held whose lease has ended, and returns how
-	// many deliveries that were.
+	// many deliveries that were. Where the database can tell that a process has
+	// died, its lease ends with it.
 	Bury(ctx context.Context) (int, error)
 	// Members lists the processes whose lease lasts.
 	Members(ctx context.Context) ([]Member, error)
@@ -315,6 +316,10 @@ type Maintenance interface {
 	// Notify tells the other processes, soon, that the log has grown. It is a
 	// hint: it may be lost.
 	Notify()
+	// OldestTransaction returns how long the oldest transaction has been open
+	// that keeps the database from removing what was deleted since; 0 where
+	// there is none, or no such effect.
+	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
 }

@@ -34,6 +34,9 @@ type source struct {
 	write   string // data source name of the pool that writes
 	read    string // the same as write on PostgreSQL
 	path    string // of SQLite's file
+	// twoTrips is set when statements are prepared first, which a transaction
+	// pooler does not bear.
+	twoTrips bool
 }
 
 // How a database is named; the errors below show these.
@@ -116,7 +119,10 @@ func parsePostgres(text string) (source, error) {
 	if _, err := pq.NewConfig(name); err != nil {
 		return source{}, fmt.Errorf("the database URL has a setting that can't be used: %w", err)
 	}
-	return source{dialect: postgresDialect, driver: "postgres", write: name, read: name}, nil
+	return source{
+		dialect: postgresDialect, driver: "postgres", write: name, read: name,
+		twoTrips: settings.Get("binary_parameters") != "yes",
+	}, nil
 }
 
 // makeFile makes the folder and the file, for their owner only: the file holds

@@ -23,19 +23,24 @@ type hot struct {
 	dialect dialect
 	logger  *slog.Logger
 	writer  *writer      // SQLite only
-	bell    *bell        // PostgreSQL only
+	bell    *bell        // nil where nobody could hear it, as link is
+	link    *link        // PostgreSQL only, and not through a transaction pooler
+	missing missing      // processes whose lock was found free
 	turn    atomic.Int64 // the webhook after which the next fair claim looks first
 }
 
 // newHot starts the background work of the hot tables; close ends it. The
-// tables need not exist yet.
-func newHot(write, read *sql.DB, d dialect, url string, logger *slog.Logger) *hot {
+// tables need not exist yet. Without a direct way to PostgreSQL there is no
+// link.
+func newHot(write, read *sql.DB, d dialect, direct string, logger *slog.Logger) *hot {
 	h := &hot{write: write, read: read, dialect: d, logger: logger}
-	if d == sqliteDialect {
+	switch {
+	case d == sqliteDialect:
 		h.writer = newWriter(write, hotStatements(d))
-		return h
+	case direct != "":
+		h.bell = newBell(write, logger)
+		h.link = newLink(direct, h.bell.hear, h.markLocked, logger)
 	}
-	h.bell = newBell(url, write, logger)
 	return h
 }
 
@@ -44,7 +49,11 @@ func (h *hot) close() error {
 	if h.writer != nil {
 		return h.writer.close()
 	}
-	return h.bell.close()
+	if h.link != nil {
+		h.link.close()
+		h.bell.close()
+	}
+	return nil
 }
 
 // A querier runs statements, inside a transaction or each in its own.

@@ -71,6 +71,9 @@ func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner d
 	if err != nil {
 		return delivery.Owner{}, fmt.Errorf("join the processes that share the database: %w", err)
 	}
+	if h.link != nil {
+		h.link.take(owner)
+	}
 	return owner, nil
 }
 
@@ -101,12 +104,22 @@ func (h *hot) Leave(ctx context.Context, owner delivery.Owner) error {
 	if err != nil {
 		return fmt.Errorf("end the lease of this process: %w", err)
 	}
+	if h.link != nil {
+		h.link.leave(owner)
+	}
 	return nil
 }
 
 // Bury implements [delivery.Membership]. The queue is searched only when a
 // process has died since the last time.
 func (h *hot) Bury(ctx context.Context) (released int, err error) {
+	vanished := h.endVanished(ctx)
+	released, err = h.buryEnded(ctx)
+	return released, errors.Join(vanished, err)
+}
+
+// buryEnded releases what is held in epochs that have ended.
+func (h *hot) buryEnded(ctx context.Context) (released int, err error) {
 	dead, err := h.dead(ctx, h.read)
 	if err != nil || len(dead) == 0 {
 		return 0, err

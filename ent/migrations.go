@@ -74,18 +74,17 @@ func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {
 	return all, nil
 }
 
-// migrations prepares goose for the dialect. Processes that start together on
-// PostgreSQL wait for each other at a lock of the session.
+// migrations prepares goose for the dialect.
 func (s *Store) migrations() (*goose.Provider, error) {
 	folder, d := "sqlite", goose.DialectSQLite3
 	opts := []goose.ProviderOption{goose.WithSlog(s.logger)}
 	if s.dialect == postgresDialect {
 		folder, d = "postgres", goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := s.migrationLock()
 		if err != nil {
 			return nil, fmt.Errorf("prepare the migrations' lock: %w", err)
 		}
-		opts = append(opts, goose.WithSessionLocker(locker))
+		opts = append(opts, locker)
 	}
 	files, err := fs.Sub(migrate.Files, folder)
 	if err != nil {
@@ -96,4 +95,16 @@ func (s *Store) migrations() (*goose.Provider, error) {
 		return nil, errors.Join(errors.New("read the migrations"), err)
 	}
 	return p, nil
+}
+
+// migrationLock is where processes that start together on PostgreSQL wait for
+// each other: at a lock of the session, or, where a pooler gives each
+// transaction another session, at a row.
+func (s *Store) migrationLock() (goose.ProviderOption, error) {
+	if !s.pooled {
+		locker, err := lock.NewPostgresSessionLocker()
+		return goose.WithSessionLocker(locker), err
+	}
+	locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(time.Second, 300))
+	return goose.WithLocker(locker), err
 }

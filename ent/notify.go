@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -12,15 +11,10 @@ import (
 	"github.com/lib/pq"
 )
 
-// The channel that tells processes of new log entries.
-const bellChannel = "portalhooks_log"
-
-// Pauses of the bell: between two rings, and between tries to connect again.
+// Pauses of the bell: between two rings, and for one of them.
 const (
-	ringPause    = 10 * time.Millisecond
-	reconnectMin = time.Second
-	reconnectMax = 30 * time.Second
-	ringTimeout  = 5 * time.Second
+	ringPause   = 10 * time.Millisecond
+	ringTimeout = 5 * time.Second
 )
 
 // A bell rings for the other processes, and hears them ring, through
@@ -28,12 +22,11 @@ const (
 // the database share, so it is never part of one that matters: rings that come
 // close together are one, in a transaction that does not wait for the disk.
 //
-// Behind a pooler nothing may ever be heard. The feed polls too.
+// Its link listens. Rings may get lost: the feed polls too.
 type bell struct {
 	db       *sql.DB
 	logger   *slog.Logger
 	name     string // of this process, to tell its own rings
-	listener *pq.Listener
 	heard    chan struct{}
 	pulled   chan struct{}
 	stop     chan struct{}
@@ -41,9 +34,8 @@ type bell struct {
 	loops    sync.WaitGroup
 }
 
-// newBell starts to listen at the database that url names, and to ring through
-// db when it is pulled.
-func newBell(url string, db *sql.DB, logger *slog.Logger) *bell {
+// newBell starts to ring through db when it is pulled.
+func newBell(db *sql.DB, logger *slog.Logger) *bell {
 	b := &bell{
 		db:     db,
 		logger: logger,
@@ -52,20 +44,20 @@ func newBell(url string, db *sql.DB, logger *slog.Logger) *bell {
 		pulled: make(chan struct{}, 1),
 		stop:   make(chan struct{}),
 	}
-	b.listener = pq.NewListener(url, reconnectMin, reconnectMax, nil)
-	b.loops.Go(b.listen)
 	b.loops.Go(b.ring)
 	return b
 }
 
-func (b *bell) close() error {
-	var err error
-	b.stopOnce.Do(func() {
-		close(b.stop)
-		err = b.listener.Close()
-	})
+func (b *bell) close() {
+	b.stopOnce.Do(func() { close(b.stop) })
 	b.loops.Wait()
-	return err
+}
+
+// hear passes on what others ring.
+func (b *bell) hear(payload string) {
+	if payload != b.name {
+		wake(b.heard)
+	}
 }
 
 // pull makes the bell ring soon.
@@ -76,32 +68,6 @@ func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// listen passes on what others ring. After a lost connection anything may have
-// been missed, which counts as heard.
-func (b *bell) listen() {
-	if err := b.listener.Listen(bellChannel); err != nil && !errors.Is(err, pq.ErrChannelAlreadyOpen) {
-		select {
-		case <-b.stop:
-		default:
-			b.logger.Warn("live updates from other processes will come late", "error", err)
-		}
-		return
-	}
-	for {
-		select {
-		case <-b.stop:
-			return
-		case n, open := <-b.listener.NotificationChannel():
-			if !open {
-				return
-			}
-			if n == nil || n.Extra != b.name {
-				wake(b.heard)
-			}
-		}
 	}
 }
 

@@ -18,8 +18,12 @@ import (
 type Options struct {
 	URL    string       // sqlite:path/to/file.db, or postgres://…
 	Logger *slog.Logger // slog.Default() if nil
+	// Direct is the URL of the same PostgreSQL without a transaction pooler in
+	// between, for the one connection that listens and holds a lock. Needed only
+	// when URL leads through such a pooler.
+	Direct string
 	// Connections is how many connections to PostgreSQL the store may open for
-	// its statements, 2 or more; 5 if zero. SQLite has one that writes, and as
+	// its statements, 2 or more; 5 if zero. It opens one more to listen. SQLite has one that writes, and as
 	// many that read.
 	Connections int
 	// Driver is the database/sql driver to open the database with; the one that
@@ -41,6 +45,7 @@ type Store struct {
 
 	dialect dialect
 	logger  *slog.Logger
+	pooled  bool        // a transaction pooler is in between
 	write   *sql.DB     // SQLite: one connection, whose transactions begin as writers
 	read    *sql.DB     // SQLite: a pool that can only read; PostgreSQL: the same as write
 	client  *gen.Client // over write
@@ -68,7 +73,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.client = gen.NewClient(gen.Driver(entsql.OpenDB(string(src.dialect), s.write)))
 	s.reader = gen.NewClient(gen.Driver(entsql.OpenDB(string(src.dialect), s.read)))
-	s.hot = newHot(s.write, s.read, src.dialect, src.write, o.Logger)
+	direct := ""
+	if src.dialect == postgresDialect {
+		if direct, err = s.reach(ctx, src, o.Direct); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the %s database: %w", src.dialect, explain(err)), s.Close())
+		}
+	}
+	s.hot = newHot(s.write, s.read, src.dialect, direct, o.Logger)
 	return s, nil
 }
 

@@ -1,0 +1,277 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+
+	"portalhooks/delivery"
+)
+
+// The channel that tells processes of new log entries.
+const bellChannel = "portalhooks_log"
+
+const (
+	// Between two signs of life that a link asks for, and how long it waits for
+	// any answer.
+	linkCheck   = 2 * time.Second
+	linkTimeout = 5 * time.Second
+	// How long a lock may be waited for. Only an earlier connection of this
+	// process, which the server has not given up yet, can be in the way.
+	lockTimeout = time.Second
+	// Between two tries to connect again.
+	reconnectMin = 100 * time.Millisecond
+	reconnectMax = time.Second
+)
+
+// A link is the one connection to PostgreSQL that a process keeps for itself.
+// It hears the notifications, and it holds a lock for each slot that the
+// process leases. The server frees the lock the moment the connection ends,
+// which is the moment the process dies: the other processes need not wait for
+// the end of its lease.
+//
+// The column locked of a slot tells them that there is such a lock. A process
+// that has lost its link but not its life takes that back, and goes by its
+// lease until it has a link again.
+type link struct {
+	url    string
+	logger *slog.Logger
+	heard  func(payload string)
+	mark   func(ctx context.Context, o delivery.Owner, held bool) error // writes the column
+
+	stop func()
+	loop sync.WaitGroup
+
+	changed chan struct{} // holds a wake-up when wanted has changed
+	mu      sync.Mutex
+	wanted  map[int]int64 // epoch by slot
+	marked  map[int]int64 // epochs that say that they have a lock
+	since   time.Time     // when the connection was made; zero while there is none
+}
+
+// newLink starts to connect to the database that url names.
+func newLink(
+	url string, heard func(string), mark func(context.Context, delivery.Owner, bool) error, logger *slog.Logger,
+) *link {
+	// No caller waits for the link, so there is no context to take: it lives as
+	// long as the store.
+	ctx, stop := context.WithCancel(context.Background())
+	l := &link{
+		url: url, logger: logger, heard: heard, mark: mark, stop: stop,
+		changed: make(chan struct{}, 1), wanted: make(map[int]int64), marked: make(map[int]int64),
+	}
+	l.loop.Go(func() { l.run(ctx) })
+	return l
+}
+
+// run keeps the connection until ctx ends.
+func (l *link) run(ctx context.Context) {
+	pause, level := reconnectMin, slog.LevelWarn
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := l.connected(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > reconnectMax+linkTimeout {
+			// It worked for a while: the locks are taken again before anybody
+			// misses them.
+			pause, level = reconnectMin, slog.LevelWarn
+			l.logger.InfoContext(ctx, "the connection for notifications was lost and is made again", "error", err)
+			continue
+		}
+		l.logger.Log(ctx, level, "live updates from other servers come late, and the lease of this server tells "+
+			"that it lives, until there is a connection for them", "error", err)
+		level = slog.LevelDebug // once is enough
+		l.unmark(ctx, l.marks())
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, reconnectMax)
+	}
+}
+
+// connected makes a connection and uses it until it or ctx ends.
+func (l *link) connected(ctx context.Context) error {
+	notes := make(chan *pq.Notification, 16)
+	c, err := pq.NewListenerConn(l.url, notes)
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for n := range notes {
+			l.heard(n.Extra)
+		}
+	}()
+	defer func() {
+		_ = c.Close()
+		<-ended
+	}()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+
+	for _, statement := range []string{
+		"LISTEN " + bellChannel,
+		fmt.Sprintf("SET lock_timeout = %d", lockTimeout.Milliseconds()),
+	} {
+		if _, err := execute(c, statement); err != nil {
+			return err
+		}
+	}
+	l.setSince(time.Now())
+	defer l.setSince(time.Time{})
+	l.heard("") // anything may have been missed until now
+	return l.keep(ctx, c, ended)
+}
+
+// keep holds the locks until the connection ends.
+func (l *link) keep(ctx context.Context, c *pq.ListenerConn, ended <-chan struct{}) error {
+	held := make(map[int]int64)
+	check := time.NewTicker(linkCheck)
+	defer check.Stop()
+	for {
+		if err := l.hold(ctx, c, held); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ended:
+			return c.Err()
+		case <-l.changed:
+		case <-check.C:
+			if _, err := execute(c, "SELECT 1"); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// hold makes the locks that are held those that are wanted. A lock that can't
+// be had now is tried again later; only the loss of the connection is an error.
+func (l *link) hold(ctx context.Context, c *pq.ListenerConn, held map[int]int64) error {
+	wanted := l.wants()
+	for slot, epoch := range maps.Clone(held) {
+		if wanted[slot] == epoch {
+			continue
+		}
+		if _, err := execute(c, "SELECT pg_advisory_unlock("+lockOf(slot, epoch)+")"); err != nil {
+			return err
+		}
+		delete(held, slot)
+	}
+	for slot, epoch := range wanted {
+		if held[slot] != epoch {
+			answered, err := execute(c, "SELECT pg_advisory_lock("+lockOf(slot, epoch)+")")
+			if !answered {
+				return err
+			}
+			if err != nil {
+				l.logger.DebugContext(ctx, "the lock of this server can't be had now", "error", err)
+				l.unmark(ctx, map[int]int64{slot: epoch})
+				continue
+			}
+			held[slot] = epoch
+		}
+		l.markHeld(ctx, slot, epoch)
+	}
+	return nil
+}
+
+// markHeld tells the others of a lock, unless they know.
+func (l *link) markHeld(ctx context.Context, slot int, epoch int64) {
+	if l.marks()[slot] == epoch {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkTimeout)
+	defer cancel()
+	if err := l.mark(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, true); err != nil {
+		l.logger.DebugContext(ctx, "tell of the lock of this server", "error", err)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marked[slot] = epoch
+}
+
+// unmark tells the others to go by the lease.
+func (l *link) unmark(ctx context.Context, some map[int]int64) {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	for slot, epoch := range some {
+		if err := l.mark(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, false); err != nil {
+			return // tried again before the next connection
+		}
+		l.mu.Lock()
+		delete(l.marked, slot)
+		l.mu.Unlock()
+	}
+}
+
+// take makes the link hold the lock of an owner, soon; it gives up that of an
+// earlier epoch.
+func (l *link) take(o delivery.Owner) {
+	l.mu.Lock()
+	l.wanted[o.Slot] = o.Epoch
+	l.mu.Unlock()
+	wake(l.changed)
+}
+
+// leave makes the link give up the lock of an owner, soon.
+func (l *link) leave(o delivery.Owner) {
+	l.mu.Lock()
+	if l.wanted[o.Slot] == o.Epoch {
+		delete(l.wanted, o.Slot)
+		delete(l.marked, o.Slot)
+	}
+	l.mu.Unlock()
+	wake(l.changed)
+}
+
+func (l *link) wants() map[int]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.wanted)
+}
+
+func (l *link) marks() map[int]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.marked)
+}
+
+func (l *link) setSince(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since = t
+}
+
+// steady reports whether the connection has lasted for so long that the others
+// would have theirs again, had the server dropped all of them. Until then
+// nobody is to be taken for dead because his lock is free.
+func (l *link) steady() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.since.IsZero() && time.Since(l.since) >= linkSteady
+}
+
+// close ends the connection, and with it the locks.
+func (l *link) close() {
+	l.stop()
+	l.loop.Wait()
+}
+
+// execute runs one statement and reports whether the server answered, if only
+// by refusing it. A connection without an answer is closed.
+func execute(c *pq.ListenerConn, statement string) (answered bool, err error) {
+	late := time.AfterFunc(linkTimeout, func() { _ = c.Close() })
+	defer late.Stop()
+	return c.ExecSimpleQuery(statement)
+}

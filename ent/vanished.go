@@ -1,0 +1,115 @@
+package ent
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+const (
+	// A process is dead when its lock was free for so long: one that has lost
+	// its link takes its lock again, or says that it has none, sooner.
+	vanishGrace = 900 * time.Millisecond
+	// How long a link must have lasted before its process judges others.
+	linkSteady = 3 * time.Second
+)
+
+// The lock of an owner. Locks are per database; the first number, chosen once,
+// keeps ours apart from those of other programs.
+const (
+	lockSpace = 1_886_351_988
+	lockName  = "(slot::int << 20) | (epoch % 1048576)::int"
+)
+
+// lockOf returns the two numbers of an owner's lock, as lockName does in SQL.
+func lockOf(slot int, epoch int64) string {
+	return fmt.Sprintf("%d, %d", lockSpace, slot<<20|int(epoch%(1<<20)))
+}
+
+var (
+	// The try ends with its statement or transaction, so that it may be made on
+	// a connection of a pool; tries don't hinder each other.
+	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", lockSpace, lockName)
+
+	// The CASE keeps the try from those who have no lock.
+	vanished = `SELECT slot, epoch FROM instance
+		WHERE CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
+
+	endVanishedLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2
+		AND CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
+)
+
+const (
+	markLocked   = `UPDATE instance SET locked = epoch WHERE slot = $1 AND epoch = $2 AND until > @now`
+	markUnlocked = `UPDATE instance SET locked = 0 WHERE slot = $1 AND epoch = $2`
+)
+
+// missing remembers since when locks were found free.
+type missing struct {
+	mu    sync.Mutex
+	since map[[2]int64]time.Time // by slot and epoch
+}
+
+// note takes the locks that are free now and returns those that have been for
+// long.
+func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since := make(map[[2]int64]time.Time, len(free))
+	for _, one := range free {
+		first, known := m.since[one]
+		if !known {
+			first = now
+		}
+		since[one] = first
+		if now.Sub(first) >= vanishGrace {
+			long = append(long, one)
+		}
+	}
+	m.since = since
+	return long
+}
+
+// endVanished ends the leases of processes that are dead for certain: their
+// lock is free although they have said that they hold it while they live. Such
+// a process, should it live after all, learns that at its next heartbeat.
+func (h *hot) endVanished(ctx context.Context) error {
+	if h.link == nil || !h.link.steady() {
+		h.missing.note(nil, time.Time{})
+		return nil
+	}
+	rows, err := h.read.QueryContext(ctx, h.dialect.sql(vanished))
+	free, err := rowsOf(rows, err, scanPair)
+	if err != nil {
+		return fmt.Errorf("look for processes that have vanished: %w", unavailable(err))
+	}
+	for _, one := range h.missing.note(free, time.Now()) {
+		if !h.link.steady() {
+			return nil
+		}
+		err := h.change(ctx, func(ctx context.Context, q querier) error {
+			n, err := affected(q.ExecContext(ctx, h.dialect.sql(endVanishedLease), one[0], one[1]))
+			if n > 0 {
+				h.logger.InfoContext(ctx, "a server has died: its lock is free", "slot", one[0], "epoch", one[1])
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("end the lease of a process that has vanished: %w", err)
+		}
+	}
+	return nil
+}
+
+// markLocked says that an owner holds its lock, or that it does not.
+func (h *hot) markLocked(ctx context.Context, o delivery.Owner, held bool) error {
+	statement := markLocked
+	if !held {
+		statement = markUnlocked
+	}
+	_, err := h.write.ExecContext(ctx, h.dialect.sql(statement), o.Slot, o.Epoch)
+	return err
+}
