@@ -70,6 +70,14 @@ func startAPI(t *testing.T, database string) *apiServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := startApp(t, settings)
+	s.receiver = receiver.URL
+	return s
+}
+
+// startApp starts a server with these settings, which may be those of another.
+func startApp(t *testing.T, settings *serveCmd) *apiServer {
+	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", settings.Listen)
 	if err != nil {
 		t.Fatal(err)
@@ -90,8 +98,7 @@ func startAPI(t *testing.T, database string) *apiServer {
 			t.Errorf("stop the server: %v", err)
 		}
 	})
-	url := "http://" + listener.Addr().String() + "/graphql"
-	return &apiServer{app: a, url: url, receiver: receiver.URL, client: client}
+	return &apiServer{app: a, url: "http://" + listener.Addr().String() + "/graphql", client: client}
 }
 
 func apiSettings(t *testing.T, database, receiver string) *serveCmd {
@@ -113,7 +120,7 @@ func apiSettings(t *testing.T, database, receiver string) *serveCmd {
 		t.Fatal(err)
 	}
 	return &serveCmd{
-		databaseFlag: databaseFlag{database}, Listen: "127.0.0.1:0", Production: true, EncryptionKeyFile: keys,
+		databaseFlag: databaseFlag{Database: database}, Listen: "127.0.0.1:0", Production: true, EncryptionKeyFile: keys,
 		EgressAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, EgressAllowHTTP: true,
 		EgressPorts: []uint16{443, uint16(port)}, Workers: 8, WebhookWorkers: 4, Retention: 720 * time.Hour,
 	}

@@ -63,7 +63,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	if err != nil {
 		return nil, err
 	}
-	if a.store, err = ent.Open(ctx, ent.Options{URL: c.Database, Logger: log}); err != nil {
+	if a.store, err = ent.Open(ctx, c.storeOptions(log)); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -99,6 +99,10 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 		Registry:       a.metrics,
 	})
 	return a, nil
+}
+
+func (c *serveCmd) storeOptions(log *slog.Logger) ent.Options {
+	return ent.Options{URL: c.Database, Direct: c.DatabaseDirect, Logger: log}
 }
 
 func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {

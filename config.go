@@ -50,6 +50,7 @@ type databaseFlag struct {
 // serveCmd holds the server's settings.
 type serveCmd struct {
 	databaseFlag
+	DatabaseDirect    string            `help:"Where PostgreSQL is without the transaction pooler that --database leads through: for the one connection that must not be pooled." placeholder:"URL"`
 	Listen            string            `help:"Address to listen on. Anything but loopback turns development mode off." default:"127.0.0.1:8080"`
 	Production        bool              `help:"Turn development mode off on loopback too."`
 	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server; http://LISTEN if left out." placeholder:"URL"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A witness is a receiver that remembers every call. Some deliveries it refuses
@@ -19,6 +20,9 @@ type witness struct {
 	calls map[string][]evidence // by webhook-id
 	heard map[string]int        // accepted calls, by the alert that they are about
 }
+
+// slowAnswer is how long the witness takes on /slow.
+const slowAnswer = 30 * time.Millisecond
 
 // Evidence is what a witness remembers of a call.
 type evidence struct{ attempt, body string }
@@ -36,6 +40,12 @@ func (w *witness) receive(rw http.ResponseWriter, r *http.Request) {
 	if err != nil || json.Unmarshal(body, &message) != nil {
 		http.Error(rw, "What is this?", http.StatusBadRequest)
 		return
+	}
+	if r.URL.Path == "/slow" { // so that there are always calls in flight
+		select {
+		case <-time.After(slowAnswer):
+		case <-r.Context().Done():
+		}
 	}
 	id := r.Header.Get("Webhook-Id")
 	w.mu.Lock()

@@ -14,7 +14,7 @@ const (
 	// its link takes its lock again, or says that it has none, sooner.
 	vanishGrace = 900 * time.Millisecond
 	// How long a link must have lasted before its process judges others.
-	linkSteady = 3 * time.Second
+	linkSteady = 2 * time.Second
 )
 
 // The lock of an owner. Locks are per database; the first number, chosen once,

@@ -79,7 +79,7 @@ func newCluster(ctx context.Context, opts Options) (*Cluster, error) {
 	if c.who, err = serverAccount(); err != nil {
 		return nil, err
 	}
-	if err = c.makeFolder(); err == nil {
+	if c.dir, err = makeFolder(c.who, "postgres"); err == nil {
 		err = c.initialize(ctx)
 	}
 	for range startTries {

@@ -9,6 +9,7 @@
 //	Postgres         an empty database, quick and forgetful (fsync off)
 //	PostgresDurable  an empty database that survives a crash of its server
 //	New              a Cluster that one test may stop, crash and start again
+//	NewPooler        a PgBouncer in front of any of them
 //	Main             for TestMain: stops the servers and looks for leaks
 //
 // When TEST_POSTGRES_URL is set, Postgres and PostgresDurable make their

@@ -10,31 +10,30 @@ import (
 	"path/filepath"
 )
 
-// makeFolder makes the folder of the server, where its account may read it:
-// the temporary folder may be closed to everyone but its owner.
-func (c *Cluster) makeFolder() error {
+// makeFolder makes a folder for a server, where its account may read it: the
+// temporary folder may be closed to everyone but its owner.
+func makeFolder(who account, name string) (string, error) {
 	parents := []string{os.TempDir()}
-	if c.who.switched {
+	if who.switched {
 		parents = append(parents, "/tmp", "/var/tmp")
 	}
 	var failed error
 	for _, parent := range parents {
-		if c.who.switched && !open(parent) {
+		if who.switched && !open(parent) {
 			failed = errors.Join(failed, fmt.Errorf("%s is closed to other users", parent))
 			continue
 		}
-		dir, err := os.MkdirTemp(parent, "portalhooks-postgres-")
+		dir, err := os.MkdirTemp(parent, "portalhooks-"+name+"-")
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		c.dir = dir
-		if c.who.switched {
-			return os.Chown(dir, c.who.uid, c.who.gid)
+		if who.switched {
+			return dir, os.Chown(dir, who.uid, who.gid)
 		}
-		return nil
+		return dir, nil
 	}
-	return fmt.Errorf("make a folder for PostgreSQL: %w", failed)
+	return "", fmt.Errorf("make a folder for %s: %w", name, failed)
 }
 
 // open reports whether every user may pass through dir and all above it.

@@ -1,0 +1,100 @@
+package ent
+
+import (
+	"bytes"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/deliverytest"
+	"portalhooks/ent/enttest"
+)
+
+// The whole contract holds through a pooler that gives each transaction another
+// connection, and fewer of them than there are clients.
+func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
+	t.Parallel()
+	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
+	deliverytest.Run(t, func(t *testing.T) delivery.Store {
+		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
+		if !s.pooled || s.link != nil {
+			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.pooled, s.link != nil)
+		}
+		return s
+	})
+}
+
+func TestPoolersAreFoundWhateverTheirMode(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		settings map[string]string
+		pooled   bool
+	}{
+		"transaction":             {map[string]string{}, true},
+		"transaction, in turns":   {map[string]string{"server_round_robin": "1"}, true},
+		"one connection":          {map[string]string{"default_pool_size": "1"}, true},
+		"a session is a session":  {map[string]string{"pool_mode": "session"}, false},
+		"session, one at a time":  {map[string]string{"pool_mode": "session", "server_reset_query": "DISCARD ALL"}, false},
+		"transaction, many spare": {map[string]string{"min_pool_size": "4"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := enttest.Postgres(t)
+			s := openStore(t, enttest.NewPooler(t, database, tt.settings).Through(t, database))
+			if s.pooled != tt.pooled || (s.link == nil) != tt.pooled {
+				t.Errorf("pooled is %t with a link: %t, want pooled to be %t", s.pooled, s.link != nil, tt.pooled)
+			}
+		})
+	}
+	if s := openStore(t, enttest.Postgres(t)); s.pooled {
+		t.Error("PostgreSQL itself is taken for a pooler")
+	}
+}
+
+func TestAPoolerIsToldOfWithWhatToSet(t *testing.T) {
+	t.Parallel()
+	database := enttest.Postgres(t)
+	through := enttest.NewPooler(t, database, nil).Through(t, database)
+	var log bytes.Buffer
+	s, err := Open(t.Context(), Options{URL: through, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	if !strings.Contains(log.String(), "--database-direct") {
+		t.Errorf("the log does not say what to set:\n%s", log.String())
+	}
+
+	other := enttest.Postgres(t)
+	for name, tt := range map[string]struct{ url, direct, want string }{
+		"statements in two trips":    {with(t, through, "binary_parameters", "no"), "", "binary_parameters"},
+		"direct is no URL":           {through, "db.internal", "direct connection"},
+		"direct is SQLite":           {through, "sqlite:x.db", "must be one of PostgreSQL"},
+		"direct is the pooler":       {through, through, "leads through a transaction pooler"},
+		"direct is another database": {through, other, "another database"},
+		"direct does not answer":     {through, with(t, "postgres://u@127.0.0.1:1/x", "sslmode", "disable"), "direct connection"},
+	} {
+		s, err := Open(t.Context(), Options{URL: tt.url, Direct: tt.direct})
+		if err == nil {
+			closeStore(t, s)
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, want one about %q", name, err, tt.want)
+		}
+	}
+}
+
+// with adds a setting to the URL of a database.
+func with(t *testing.T, text, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := u.Query()
+	settings.Set(name, value)
+	u.RawQuery = settings.Encode()
+	return u.String()
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"portalhooks/ent/enttest"
+)
+
+// A fleet is several real servers that share a PostgreSQL and one folder.
+type fleet struct {
+	*rig
+	db      *sql.DB
+	members []*server // by slot
+}
+
+func newFleet(t *testing.T, size int, receiver string) *fleet {
+	t.Helper()
+	url := enttest.Postgres(t)
+	db, err := sql.Open("postgres", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	f := &fleet{rig: newRig(t, url, receiver), db: db}
+	f.members = append(f.members, f.server)
+	for len(f.members) < size {
+		f.members = append(f.members, f.add(t))
+	}
+	return f
+}
+
+// add starts one more server.
+func (f *fleet) add(t *testing.T) *server {
+	t.Helper()
+	s, err := startServer(t.Context(), f.dir, f.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.kill() })
+	return s
+}
+
+func (f *fleet) count(t *testing.T, query string, args ...any) (n int) {
+	t.Helper()
+	if err := f.db.QueryRowContext(t.Context(), query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// holds waits until the server in a slot holds so many deliveries: more than a
+// few, or none.
+func (f *fleet) holds(t *testing.T, slot int, many bool) {
+	t.Helper()
+	what := fmt.Sprintf("slot %d holds many deliveries: %t", slot, many)
+	err := eventually(t.Context(), what, func(context.Context) (bool, error) {
+		n := f.count(t, "SELECT count(*) FROM queue WHERE owner_slot = $1", slot)
+		return many && n >= 10 || !many && n == 0, nil
+	})
+	if err != nil {
+		t.Fatalf("%v%s", err, f.members[slot].transcript())
+	}
+}
+
+// load reports events to all servers at once, and calls strike when the one in
+// the slot has its hands full. It returns what waits for the senders.
+func (f *fleet) load(t *testing.T, l *ledger, from, each, slot int, strike func(*server)) (wait func()) {
+	t.Helper()
+	var loading sync.WaitGroup
+	for i, s := range f.members {
+		loading.Go(func() { load(t.Context(), s, l, from+i*each, from+(i+1)*each) })
+	}
+	f.holds(t, slot, true)
+	strike(f.members[slot])
+	return loading.Wait
+}
+
+// Of three servers under load one dies, one is frozen for longer than its
+// lease, and one is stopped. What they have acknowledged arrives, every
+// delivery ends once, and little is sent twice.
+func TestServersComeAndGoUnderLoad(t *testing.T) {
+	t.Parallel()
+	const each = 150
+	f := newFleet(t, 3, "/slow")
+	l := newLedger()
+	var began time.Time
+
+	senders := f.load(t, l, 0, each, 0, func(s *server) {
+		began = time.Now()
+		if err := s.kill(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	f.holds(t, 0, false)
+	t.Logf("killed: others have taken over after %s", time.Since(began))
+	senders()
+	f.members[0] = f.add(t) // its slot is free again
+
+	senders = f.load(t, l, 3*each, each, 1, func(s *server) {
+		began = time.Now()
+		if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	})
+	f.holds(t, 1, false)
+	t.Logf("frozen: others have taken over after %s", time.Since(began))
+	if err := f.members[1].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.members[1].wait(); err == nil {
+		t.Error("the server that was frozen ended in good order, want it to say that it has lost its place")
+	}
+	senders()
+	f.members[1] = f.add(t)
+
+	senders = f.load(t, l, 6*each, each, 2, func(s *server) {
+		began = time.Now()
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	f.holds(t, 2, false)
+	t.Logf("stopped: it has given back everything after %s", time.Since(began))
+	senders()
+
+	// Portal sends again what it has no answer for.
+	f.server = f.members[0]
+	load(t.Context(), f.server, l, 0, 9*each)
+	if len(l.acked) != 9*each {
+		t.Fatalf("%d events are acknowledged, want %d%s", len(l.acked), 9*each, f.server.transcript())
+	}
+	f.arrived(t, l)
+	f.settled(t)
+	f.witness.checkIdentity(t)
+	f.checkLog(t, 9*each)
+	for _, s := range f.members[:2] {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// checkLog fails t unless each of so many deliveries ended once, and few were
+// sent twice: no more than two servers can have in flight.
+func (f *fleet) checkLog(t *testing.T, deliveries int) {
+	t.Helper()
+	const final = "FROM log WHERE state >= 5"
+	if rows := f.count(t, "SELECT count(*) "+final); rows != deliveries {
+		t.Errorf("the log has %d ends of deliveries, want %d", rows, deliveries)
+	}
+	if ids := f.count(t, "SELECT count(DISTINCT delivery) "+final); ids != deliveries {
+		t.Errorf("%d deliveries have ended, want %d", ids, deliveries)
+	}
+	again := 0
+	for _, times := range f.witness.heard {
+		again += times - 1
+	}
+	t.Logf("%d of %d deliveries were sent again", again, deliveries)
+	if limit := 2 * 64; again > limit { // 64 is the default of --workers
+		t.Errorf("%d deliveries were sent twice, want at most %d", again, limit)
+	}
+}
+
+// The same report, sent by many at once to two servers, is one event, and all
+// are told the same.
+func TestOneEventHoweverOftenItIsReported(t *testing.T) {
+	t.Parallel()
+	const times = 100
+	f := newFleet(t, 2, "/")
+	input := map[string]any{"input": []any{map[string]any{
+		"organizationId": "load", "sourceEventId": "once",
+		"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
+			"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z", "element": "element-1",
+		}}},
+	}}}
+	var mu sync.Mutex
+	statuses, events := map[string]int{}, map[string]int{}
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for i := range times {
+		all.Go(func() {
+			s := f.members[i%2]
+			<-start
+			status, answer, err := ask(t.Context(), s.url, s.Portal, ingestMutation, input)
+			if err != nil || status != http.StatusOK {
+				t.Errorf("answer %d, %v", status, err)
+				return
+			}
+			said, err := textAt(answer, "data.ingestEvents.results.0.status")
+			if err != nil {
+				t.Error(err)
+			}
+			ids, err := textAt(answer, "data.ingestEvents.results.0.eventIds")
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[said]++
+			events[ids]++
+		})
+	}
+	close(start)
+	all.Wait()
+	if statuses["ACCEPTED"] != 1 || statuses["DUPLICATE"] != times-1 || len(events) != 1 {
+		t.Errorf("the answers are %v about the events %v, want one accepted and %d duplicates of it",
+			statuses, events, times-1)
+	}
+	f.arrived(t, &ledger{acked: map[string]bool{"element-1": true}})
+	f.settled(t)
+	f.checkLog(t, 1)
+	if n := f.count(t, "SELECT count(*) FROM event WHERE source_id = 'once'"); n != 1 {
+		t.Errorf("%d events are stored, want one", n)
+	}
+	for _, s := range f.members {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
