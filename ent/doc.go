@@ -11,6 +11,10 @@
 // happens thousands of times a second: ingest, claim, settle, release and the
 // log. They come in pairs, one file for each database.
 //
+// Processes that share a PostgreSQL hear of each other (notify.go), and notice
+// each other's death (membership.go, vanished.go), through one connection that
+// each keeps for itself (link.go); pooler.go finds out whether there can be one.
+//
 // The tables are made by package migrate. Nothing here starts a transaction
 // that outlives a method, and the ids and times are the caller's: only leases
 // go by the database's clock, which all processes share.

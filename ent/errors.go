@@ -126,6 +126,10 @@ func explain(err error) error {
 			return fmt.Errorf("%w (raise max_connections, or let fewer programs use the server)", err)
 		}
 	}
+	if strings.Contains(err.Error(), "unsupported startup parameter") {
+		return fmt.Errorf("%w (add it to ignore_startup_parameters of the pooler, "+
+			"or take it out of the database URL)", err)
+	}
 	if errors.Is(err, pq.ErrSSLNotSupported) {
 		return fmt.Errorf("%w (if the way to the server is private, add sslmode=disable to the database URL)", err)
 	}

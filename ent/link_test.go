@@ -69,12 +69,15 @@ func lend(t *testing.T, s *Store, owner delivery.Owner, n int) {
 	}
 }
 
+// ours are the advisory locks of one database.
+const ours = "locktype = 'advisory' AND " +
+	"database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
 // links returns the processes of the server that serve links.
 func links(t *testing.T, s *Store, o delivery.Owner) []int64 {
 	t.Helper()
-	pids, err := s.numbers(t.Context(), "SELECT pid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted "+
-		"AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "+
-		"AND objid = $1", o.Slot<<20|int(o.Epoch))
+	query := "SELECT pid::bigint FROM pg_locks WHERE granted AND objid = $1 AND " + ours
+	pids, err := s.numbers(t.Context(), query, o.Slot<<20|int(o.Epoch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +172,7 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		taken <- err
 	}()
 	until(t, "the thief waits", func() bool {
-		n, err := s.numbers(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "+
-			"AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		n, err := s.numbers(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND "+ours)
 		return err == nil && n[0] == 1
 	})
 	_, err = s.write.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, owner)[0])

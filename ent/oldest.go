@@ -8,7 +8,8 @@ import (
 
 // A server of PostgreSQL shows the sessions of others only to those who may see
 // them (the role pg_read_all_stats); to others it shows their own.
-const oldestTransaction = `SELECT COALESCE(max(extract(epoch FROM clock_timestamp() - xact_start)) * 1000000, 0)::bigint
+const oldestTransaction = `SELECT
+	COALESCE(max(extract(epoch FROM clock_timestamp() - xact_start)) * 1000000, 0)::bigint
 	FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 		AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND backend_type = 'client backend'`
 

@@ -31,9 +31,9 @@ func (s *Store) reach(ctx context.Context, src source, direct string) (string, e
 	if !pooled {
 		return src.write, nil
 	}
-	s.logger.WarnContext(ctx, "the database is behind a transaction pooler: live updates from other servers come "+
-		"up to two seconds late, and a server that dies is noticed after six; set --database-direct to the URL of "+
-		"PostgreSQL itself to have both at once")
+	s.logger.WarnContext(ctx, "the database is behind a transaction pooler: live updates from other servers "+
+		"come up to two seconds late, and a server that dies is noticed after six; set --database-direct to the "+
+		"URL of PostgreSQL itself to have both at once")
 	return "", nil
 }
 
@@ -58,7 +58,8 @@ func (s *Store) checkDirect(ctx context.Context, driver, direct string) (string,
 		return "", fmt.Errorf("the direct connection: %w", explain(err))
 	}
 	if pooled {
-		return "", errors.New("the direct connection leads through a transaction pooler: give the address of PostgreSQL")
+		return "", errors.New("the direct connection leads through a transaction pooler: " +
+			"give the address of PostgreSQL itself")
 	}
 	mine, err := identity(ctx, s.write)
 	if err != nil {

@@ -36,7 +36,7 @@ func TestPoolersAreFoundWhateverTheirMode(t *testing.T) {
 		"transaction, in turns":   {map[string]string{"server_round_robin": "1"}, true},
 		"one connection":          {map[string]string{"default_pool_size": "1"}, true},
 		"a session is a session":  {map[string]string{"pool_mode": "session"}, false},
-		"session, one at a time":  {map[string]string{"pool_mode": "session", "server_reset_query": "DISCARD ALL"}, false},
+		"session, all discarded":  {map[string]string{"pool_mode": "session", "server_reset_query_always": "1"}, false},
 		"transaction, many spare": {map[string]string{"min_pool_size": "4"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,12 +69,13 @@ func TestAPoolerIsToldOfWithWhatToSet(t *testing.T) {
 
 	other := enttest.Postgres(t)
 	for name, tt := range map[string]struct{ url, direct, want string }{
-		"statements in two trips":    {with(t, through, "binary_parameters", "no"), "", "binary_parameters"},
-		"direct is no URL":           {through, "db.internal", "direct connection"},
-		"direct is SQLite":           {through, "sqlite:x.db", "must be one of PostgreSQL"},
-		"direct is the pooler":       {through, through, "leads through a transaction pooler"},
-		"direct is another database": {through, other, "another database"},
-		"direct does not answer":     {through, with(t, "postgres://u@127.0.0.1:1/x", "sslmode", "disable"), "direct connection"},
+		"statements in two trips":        {with(t, through, "binary_parameters", "no"), "", "binary_parameters"},
+		"a setting unknown to PgBouncer": {with(t, through, "work_mem", "8MB"), "", "ignore_startup_parameters"},
+		"direct is no URL":               {through, "db.internal", "direct connection"},
+		"direct is SQLite":               {through, "sqlite:x.db", "must be one of PostgreSQL"},
+		"direct is the pooler":           {through, through, "leads through a transaction pooler"},
+		"direct is another database":     {through, other, "another database"},
+		"direct does not answer":         {through, "postgres://u@127.0.0.1:1/x?sslmode=disable", "direct connection"},
 	} {
 		s, err := Open(t.Context(), Options{URL: tt.url, Direct: tt.direct})
 		if err == nil {
