@@ -1,0 +1,65 @@
+package ent
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"portalhooks/ent/enttest"
+)
+
+// A lock must be free for a while, without a break, before its process is
+// taken for dead.
+func TestALockIsMissingOnlyAfterAWhile(t *testing.T) {
+	t.Parallel()
+	a, b := [2]int64{1, 1}, [2]int64{2, 7}
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, looks := range map[string][]struct {
+		after time.Duration
+		free  [][2]int64
+		want  [][2]int64
+	}{
+		"at once":         {{0, [][2]int64{a}, nil}},
+		"soon":            {{0, [][2]int64{a}, nil}, {reconnectMin, [][2]int64{a}, nil}},
+		"after the grace": {{0, [][2]int64{a}, nil}, {vanishGrace, [][2]int64{a, b}, [][2]int64{a}}},
+		"held in between": {{0, [][2]int64{a}, nil}, {vanishGrace / 2, nil, nil}, {vanishGrace, [][2]int64{a}, nil}},
+		"another epoch":   {{0, [][2]int64{a}, nil}, {vanishGrace, [][2]int64{{1, 2}}, nil}},
+	} {
+		var m missing
+		for _, look := range looks {
+			if got := m.note(look.free, start.Add(look.after)); !slices.Equal(got, look.want) {
+				t.Errorf("%s: after %s the dead are %v, want %v", name, look.after, got, look.want)
+			}
+		}
+	}
+}
+
+// Whoever has just lost its own connection judges nobody: the others may have
+// lost theirs at the same moment.
+func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
+	t.Parallel()
+	url := enttest.Postgres(t)
+	s, mine := joined(t, Options{URL: url})
+	dead, owner := joined(t, Options{URL: url})
+	lend(t, s, owner, 1)
+	until(t, "the first may judge", s.link.steady)
+	_, err := s.write.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, mine)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the loss is noticed", func() bool { return !s.link.steady() })
+	dead.link.close()
+	until(t, "the dead one's deliveries are released", func() bool {
+		n, err := s.Bury(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n == 1
+	})
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	// The others are back within the longest pause between two tries and a grace.
+	if lasted := time.Since(s.link.since); s.link.since.IsZero() || lasted <= reconnectMax+vanishGrace {
+		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, reconnectMax+vanishGrace)
+	}
+}
