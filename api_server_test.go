@@ -120,7 +120,8 @@ func apiSettings(t *testing.T, database, receiver string) *serveCmd {
 		t.Fatal(err)
 	}
 	return &serveCmd{
-		databaseFlag: databaseFlag{Database: database}, Listen: "127.0.0.1:0", Production: true, EncryptionKeyFile: keys,
+		databaseFlag: databaseFlag{Database: database}, Listen: "127.0.0.1:0",
+		Production: true, EncryptionKeyFile: keys,
 		EgressAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, EgressAllowHTTP: true,
 		EgressPorts: []uint16{443, uint16(port)}, Workers: 8, WebhookWorkers: 4, Retention: 720 * time.Hour,
 	}

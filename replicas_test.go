@@ -75,7 +75,12 @@ func (f *fleet) load(t *testing.T, l *ledger, from, each, slot int, strike func(
 	t.Helper()
 	var loading sync.WaitGroup
 	for i, s := range f.members {
-		loading.Go(func() { load(t.Context(), s, l, from+i*each, from+(i+1)*each) })
+		loading.Go(func() {
+			err := load(t.Context(), s, l, from+i*each, from+(i+1)*each)
+			if err != nil && i != slot {
+				t.Errorf("slot %d refused events although nothing happened to it: %v", i, err)
+			}
+		})
 	}
 	f.holds(t, slot, true)
 	strike(f.members[slot])
@@ -132,7 +137,9 @@ func TestServersComeAndGoUnderLoad(t *testing.T) {
 
 	// Portal sends again what it has no answer for.
 	f.server = f.members[0]
-	load(t.Context(), f.server, l, 0, 9*each)
+	if err := load(t.Context(), f.server, l, 0, 9*each); err != nil {
+		t.Fatal(err)
+	}
 	if len(l.acked) != 9*each {
 		t.Fatalf("%d events are acknowledged, want %d%s", len(l.acked), 9*each, f.server.transcript())
 	}

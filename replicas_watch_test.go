@@ -68,7 +68,8 @@ func (p *pair) follow(t *testing.T, server int, cursor string, want, few int) {
 	from := map[int]int{} // entries by the slot that wrote them
 	for len(seen) < want && ctx.Err() == nil {
 		watching, leave := context.WithCancel(ctx)
-		items, err := p.servers[server].service.Watch(watching, p.admin, delivery.WatchInput{Org: p.org, After: cursor})
+		in := delivery.WatchInput{Org: p.org, After: cursor}
+		items, err := p.servers[server].service.Watch(watching, p.admin, in)
 		if err != nil {
 			leave()
 			t.Error(err)
@@ -121,8 +122,9 @@ func cutLinks(ctx context.Context, t *testing.T, url string) {
 			return
 		case <-tick.C:
 		}
-		_, err := db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
-			AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+		_, err := db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks l
+			JOIN pg_database d ON d.oid = l.database
+			WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock'`)
 		if err != nil && ctx.Err() == nil {
 			t.Error(err)
 		}

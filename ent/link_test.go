@@ -258,7 +258,7 @@ func TestConnectionsOfOneProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		if err := c.PingContext(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -303,37 +303,5 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 			t.Fatal(err)
 		}
 		return n == 2
-	})
-}
-
-func TestTheOldestTransactionIsSeen(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *Store) {
-		age, err := s.OldestTransaction(t.Context())
-		if err != nil || age < 0 {
-			t.Fatalf("OldestTransaction gave %s, %v", age, err)
-		}
-		if s.dialect == sqliteDialect {
-			return
-		}
-		tx, err := s.write.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = tx.Rollback() }()
-		if _, err := servedBy(t.Context(), tx); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		until(t, "the transaction has its age", func() bool {
-			age, err = s.OldestTransaction(t.Context())
-			return err == nil && age >= time.Since(began) && time.Since(began) > 50*time.Millisecond
-		})
-		if err := tx.Rollback(); err != nil {
-			t.Fatal(err)
-		}
-		until(t, "the transaction is over", func() bool {
-			age, err = s.OldestTransaction(t.Context())
-			return err == nil && age < 50*time.Millisecond
-		})
 	})
 }

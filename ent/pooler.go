@@ -96,7 +96,7 @@ func isPooled(ctx context.Context, db *sql.DB) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer one.Close()
+	defer func() { _ = one.Close() }() // a broken one has failed before
 	for range probes {
 		before, err := servedBy(ctx, one)
 		if err != nil {

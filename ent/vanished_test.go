@@ -59,7 +59,8 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
 	// The others are back within the longest pause between two tries and a grace.
-	if lasted := time.Since(s.link.since); s.link.since.IsZero() || lasted <= reconnectMax+vanishGrace {
-		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, reconnectMax+vanishGrace)
+	const least = reconnectMax + vanishGrace
+	if lasted := time.Since(s.link.since); s.link.since.IsZero() || lasted <= least {
+		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, least)
 	}
 }
