@@ -69,6 +69,20 @@ func (f *fleet) holds(t *testing.T, slot int, many bool) {
 	}
 }
 
+// steady waits until each server has had its own connection for so long that
+// it judges whether the others live.
+func (f *fleet) steady(t *testing.T) {
+	t.Helper()
+	err := eventually(t.Context(), "every server may judge the others", func(context.Context) (bool, error) {
+		return f.count(t, `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+			WHERE l.locktype = 'advisory' AND a.datname = current_database()
+				AND a.backend_start < now() - interval '2.1 s'`) == len(f.members), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // load reports events to all servers at once, and calls strike when the one in
 // the slot has its hands full. It returns what waits for the senders.
 func (f *fleet) load(t *testing.T, l *ledger, from, each, slot int, strike func(*server)) (wait func()) {
@@ -97,6 +111,7 @@ func TestServersComeAndGoUnderLoad(t *testing.T) {
 	l := newLedger()
 	var began time.Time
 
+	f.steady(t)
 	senders := f.load(t, l, 0, each, 0, func(s *server) {
 		began = time.Now()
 		if err := s.kill(); err != nil {
