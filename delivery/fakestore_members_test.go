@@ -49,7 +49,7 @@ func (f *fakeStore) Leave(ctx context.Context, owner Owner) error {
 	return nil
 }
 
-func (f *fakeStore) Bury(ctx context.Context) (int, error) {
+func (f *fakeStore) Bury(ctx context.Context, self Owner) (int, error) {
 	leave, err := f.enter(ctx, "Bury")
 	if err != nil {
 		return 0, err
@@ -58,7 +58,7 @@ func (f *fakeStore) Bury(ctx context.Context) (int, error) {
 	n := 0
 	for _, row := range f.queue {
 		m := f.members[row.owner.Slot]
-		if row.owner != (Owner{}) && m != nil && (m.Owner != row.owner || time.Now().After(m.until)) {
+		if row.owner != (Owner{}) && row.owner.Slot != self.Slot && m != nil && (m.Owner != row.owner || time.Now().After(m.until)) {
 			row.owner, row.due = Owner{}, time.Now()
 			n++
 		}

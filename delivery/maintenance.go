@@ -124,7 +124,7 @@ func (s *Service) bury(ctx context.Context) error {
 	if s.unsteady() {
 		return nil
 	}
-	released, err := s.store.Bury(ctx)
+	released, err := s.store.Bury(ctx, s.opts.Owner)
 	if released > 0 {
 		s.log.InfoContext(ctx, "took over deliveries of a process that has ended", "count", released)
 		s.dispatcher.Wake()

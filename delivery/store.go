@@ -281,14 +281,16 @@ type Log interface {
 type Membership interface {
 	// Join leases the lowest free slot under a new epoch.
 	Join(ctx context.Context, name string, ttl time.Duration) (Owner, error)
-	// Heartbeat prolongs the lease; NotFound means that it was lost.
+	// Heartbeat prolongs the lease, also one that has ended while nobody buried
+	// the process. NotFound means that it was lost.
 	Heartbeat(ctx context.Context, owner Owner, ttl time.Duration) error
 	// Leave ends the lease.
 	Leave(ctx context.Context, owner Owner) error
 	// Bury releases what processes held whose lease has ended, and returns how
 	// many deliveries that were. Where the database can tell that a process has
 	// died, its lease ends with it.
-	Bury(ctx context.Context) (int, error)
+	// Self, who asks, is not buried: it can't be dead.
+	Bury(ctx context.Context, self Owner) (int, error)
 	// Members lists the processes whose lease lasts.
 	Members(ctx context.Context) ([]Member, error)
 }

@@ -92,13 +92,13 @@ func TestADeadProcessIsBuriedBeforeItsLeaseEnds(t *testing.T) {
 	s, _ := joined(t, Options{URL: url})
 	dead, owner := joined(t, Options{URL: url})
 	lend(t, s, owner, 3)
-	if n, err := s.Bury(t.Context()); n != 0 || err != nil {
+	if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
 		t.Fatalf("Bury gave %d, %v while all live, want nothing", n, err)
 	}
 	dead.link.close() // as death would
 	released := 0
 	until(t, "the dead one's deliveries are released", func() bool {
-		n, err := s.Bury(t.Context())
+		n, err := s.Bury(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestALostLinkIsNoDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, "the lock is held again", func() bool {
-			if n, err := s.Bury(t.Context()); n != 0 || err != nil {
+			if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
 				t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
 			}
 			now := links(t, s, owner)
@@ -190,7 +190,7 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the lock is taken again", func() bool {
-		if n, err := s.Bury(t.Context()); n != 0 || err != nil {
+		if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
 			t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
 		}
 		return isLocked(t, s, owner) && len(links(t, s, owner)) == 1
@@ -217,11 +217,11 @@ func TestNobodyIsBuriedAfterARestartOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the first may judge again", func() bool {
-		_, err := s.Bury(t.Context())
+		_, err := s.Bury(t.Context(), observer)
 		return err == nil && s.link.steady()
 	})
 	for range 3 {
-		if n, err := s.Bury(t.Context()); n != 0 || err != nil {
+		if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
 			t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
 		}
 	}
@@ -298,7 +298,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 	lend(t, s, owner, 2)
 	dead.link.close()
 	until(t, "the dead one's deliveries are released", func() bool {
-		n, err := s.Bury(t.Context())
+		n, err := s.Bury(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,15 +27,17 @@ const (
 		WHERE instance.until <= @now
 		RETURNING epoch`
 
+	// Also a lease that has ended while nobody noticed: a machine that slept goes
+	// on where it was.
 	prolong = `UPDATE instance SET seen_at = @now, until = @now + $3
-		WHERE slot = $1 AND epoch = $2 AND until > @now`
+		WHERE slot = $1 AND epoch = $2 AND (until > @now OR buried < epoch)`
 
 	endLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2 AND until > @now`
 
 	// Slots where an epoch has ended that was not buried yet. The epoch of a
 	// lease that lasts is alive; those before it are not.
 	deadSlots = `SELECT slot, CASE WHEN until > @now THEN epoch - 1 ELSE epoch END FROM instance
-		WHERE buried < CASE WHEN until > @now THEN epoch - 1 ELSE epoch END ORDER BY slot`
+		WHERE slot <> $1 AND buried < CASE WHEN until > @now THEN epoch - 1 ELSE epoch END ORDER BY slot`
 
 	markBuried = `UPDATE instance SET buried = $2 WHERE slot = $1 AND buried < $2`
 )
@@ -112,21 +114,21 @@ func (h *hot) Leave(ctx context.Context, owner delivery.Owner) error {
 
 // Bury implements [delivery.Membership]. The queue is searched only when a
 // process has died since the last time.
-func (h *hot) Bury(ctx context.Context) (released int, err error) {
+func (h *hot) Bury(ctx context.Context, self delivery.Owner) (released int, err error) {
 	vanished := h.endVanished(ctx)
-	released, err = h.buryEnded(ctx)
+	released, err = h.buryEnded(ctx, self)
 	return released, errors.Join(vanished, err)
 }
 
 // buryEnded releases what is held in epochs that have ended.
-func (h *hot) buryEnded(ctx context.Context) (released int, err error) {
-	dead, err := h.dead(ctx, h.read)
+func (h *hot) buryEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
+	dead, err := h.dead(ctx, h.read, self)
 	if err != nil || len(dead) == 0 {
 		return 0, err
 	}
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
 		released = 0
-		dead, err := h.dead(ctx, q) // again: a lease may have been prolonged
+		dead, err := h.dead(ctx, q, self) // again: a lease may have been prolonged
 		if err != nil {
 			return err
 		}
@@ -148,9 +150,10 @@ func (h *hot) buryEnded(ctx context.Context) (released int, err error) {
 	return released, nil
 }
 
-// dead returns slots, each with the latest epoch that has ended.
-func (h *hot) dead(ctx context.Context, q querier) (all [][2]int64, err error) {
-	rows, err := q.QueryContext(ctx, h.dialect.sql(deadSlots))
+// dead returns slots other than self's, each with the latest epoch that has
+// ended.
+func (h *hot) dead(ctx context.Context, q querier, self delivery.Owner) (all [][2]int64, err error) {
+	rows, err := q.QueryContext(ctx, h.dialect.sql(deadSlots), self.Slot)
 	if all, err = rowsOf(rows, err, scanPair); err != nil {
 		return nil, fmt.Errorf("find dead processes: %w", err)
 	}

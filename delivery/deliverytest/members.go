@@ -81,18 +81,28 @@ func testLeaseLost(s *scene) {
 			s.t.Errorf("%s: Heartbeat gave %v, want NOT_FOUND", name, err)
 		}
 	}
-	if err := s.store.Heartbeat(ctx, s.owner, noLease); err != nil {
-		s.t.Fatalf("Heartbeat: %v", err)
+	beat := func(ttl time.Duration, want delivery.Code) {
+		s.t.Helper()
+		if err := s.store.Heartbeat(ctx, s.owner, ttl); delivery.CodeOf(err) != want {
+			s.t.Errorf("Heartbeat gave %v, want %q", err, want)
+		}
 	}
-	if err := s.store.Heartbeat(ctx, s.owner, longLease); delivery.CodeOf(err) != delivery.NotFound {
-		s.t.Errorf("after the lease Heartbeat gave %v, want NOT_FOUND", err)
+	s.queued(2, s.webhook())
+	s.claim(s.owner, 2, 2, longLease)
+	// A process that was asleep goes on, as long as nobody else has noticed.
+	beat(noLease, "")
+	if n, err := s.store.Bury(ctx, s.owner); n != 0 || err != nil {
+		s.t.Errorf("a process that buries itself: %d, %v", n, err)
 	}
+	beat(noLease, "")
+	s.bury(2)
+	beat(longLease, delivery.NotFound)
 }
 
 // bury expects want deliveries to be released.
 func (s *scene) bury(want int) {
 	s.t.Helper()
-	if n, err := s.store.Bury(s.t.Context()); n != want || err != nil {
+	if n, err := s.store.Bury(s.t.Context(), delivery.Owner{Slot: delivery.MaxSlot}); n != want || err != nil {
 		s.t.Errorf("Bury gave %d, %v, want %d", n, err, want)
 	}
 }
