@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,12 +47,23 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	paceCollector()
 	a, err := newApp(ctx, c, newLogger(c, t), listener.Addr().String())
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	a.greet(t, listener.Addr().String())
 	return errors.Join(a.run(ctx, listener), a.store.Close())
+}
+
+// paceCollector lets the garbage collector run less often than Go's default,
+// unless GOGC says otherwise: the live memory is small, and collecting took a
+// sixth of the time at full speed.
+func paceCollector() {
+	const percent = 400
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }
 
 // newApp opens the store and puts the server together. Nothing runs yet.

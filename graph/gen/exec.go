@@ -3310,6 +3310,70 @@ type SyncItemsPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/message.graphql", Input: `"A message to render."
+input PreviewMessageInput {
+  "The organization's opaque id or Portal's own; left out: the caller's only organization."
+  organizationId: ID
+  "The event type; its sample values are used unless ` + "`" + `eventId` + "`" + ` is given."
+  eventType: EventTypeName!
+  "The template; left out: the event type's default template."
+  template: String
+  "The webhook whose name and id the message may show."
+  webhookId: ID
+  "A recorded event of the type, to use its values."
+  eventId: ID
+  "The time zone for the ` + "`" + `date` + "`" + ` filter: an IANA name; UTC if left out."
+  timeZone: String
+}
+
+"A rendered message."
+type MessagePreview {
+  "The message, byte for byte as it would be sent; null when the template has errors."
+  message: String
+  "The message's size in bytes; at most 262,144 are sent."
+  bytes: Int!
+  "What keeps the template from being saved."
+  errors: [TemplateProblem!]!
+  "What deserves a look."
+  warnings: [TemplateProblem!]!
+}
+
+"Something noticed in a template."
+type TemplateProblem {
+  "What kind of problem it is, for programs."
+  code: String!
+  "What it is and what to do about it, for people."
+  message: String!
+  "The line, from 1."
+  line: Int!
+  "The column, in characters from 1."
+  column: Int!
+}
+
+"What to send as a test: a saved webhook or a draft."
+input TestWebhookInput {
+  "The saved webhook."
+  webhookId: ID
+  "Or a webhook as it would be saved; nothing is stored."
+  draft: CreateWebhookInput
+  "A recorded event of the webhook's type; left out: the event type's sample values."
+  eventId: ID
+}
+
+"What came of a test."
+type TestWebhookPayload {
+  "The delivery, for a saved webhook; null for a draft, or when there are errors."
+  delivery: Delivery
+  "The attempt; null when there are errors."
+  attempt: Attempt
+  "The message that was sent."
+  message: String
+  "The request that was made."
+  request: RequestPreview
+  "What is wrong with the input; nothing was sent then."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/organization.graphql", Input: `"One of Portal's tenants."
 type Organization implements Node {
   "The opaque id."
@@ -4082,70 +4146,6 @@ type WebhookSecretPayload {
   "The new signing secret (whsec_…). It is shown only this once."
   secret: String
   "What is wrong with the input; nothing was changed then."
-  userErrors: [UserError!]!
-}
-
-"A message to render."
-input PreviewMessageInput {
-  "The organization's opaque id or Portal's own; left out: the caller's only organization."
-  organizationId: ID
-  "The event type; its sample values are used unless ` + "`" + `eventId` + "`" + ` is given."
-  eventType: EventTypeName!
-  "The template; left out: the event type's default template."
-  template: String
-  "The webhook whose name and id the message may show."
-  webhookId: ID
-  "A recorded event of the type, to use its values."
-  eventId: ID
-  "The time zone for the ` + "`" + `date` + "`" + ` filter: an IANA name; UTC if left out."
-  timeZone: String
-}
-
-"A rendered message."
-type MessagePreview {
-  "The message, byte for byte as it would be sent; null when the template has errors."
-  message: String
-  "The message's size in bytes; at most 262,144 are sent."
-  bytes: Int!
-  "What keeps the template from being saved."
-  errors: [TemplateProblem!]!
-  "What deserves a look."
-  warnings: [TemplateProblem!]!
-}
-
-"Something noticed in a template."
-type TemplateProblem {
-  "What kind of problem it is, for programs."
-  code: String!
-  "What it is and what to do about it, for people."
-  message: String!
-  "The line, from 1."
-  line: Int!
-  "The column, in characters from 1."
-  column: Int!
-}
-
-"What to send as a test: a saved webhook or a draft."
-input TestWebhookInput {
-  "The saved webhook."
-  webhookId: ID
-  "Or a webhook as it would be saved; nothing is stored."
-  draft: CreateWebhookInput
-  "A recorded event of the webhook's type; left out: the event type's sample values."
-  eventId: ID
-}
-
-"What came of a test."
-type TestWebhookPayload {
-  "The delivery, for a saved webhook; null for a draft, or when there are errors."
-  delivery: Delivery
-  "The attempt; null when there are errors."
-  attempt: Attempt
-  "The message that was sent."
-  message: String
-  "The request that was made."
-  request: RequestPreview
-  "What is wrong with the input; nothing was sent then."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
