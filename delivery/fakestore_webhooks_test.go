@@ -424,22 +424,25 @@ func (f *fakeStore) EntriesByID(ctx context.Context, org OrgID, ids []LogID) ([]
 	}), nil
 }
 
-func (f *fakeStore) Pending(ctx context.Context, id WebhookID, limit int) (pending, held int, err error) {
+func (f *fakeStore) Pending(ctx context.Context, ids []WebhookID, limit int) (map[WebhookID]Backlog, error) {
 	leave, err := f.enter(ctx, "Pending")
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	defer leave()
+	found := make(map[WebhookID]Backlog)
 	for _, row := range f.queue {
-		switch {
-		case row.delivery.Webhook != id:
-		case row.held:
-			held++
-		default:
-			pending++
+		b := found[row.delivery.Webhook]
+		if row.held {
+			b.Held = min(b.Held+1, limit)
+		} else {
+			b.Pending = min(b.Pending+1, limit)
+		}
+		if slices.Contains(ids, row.delivery.Webhook) {
+			found[row.delivery.Webhook] = b
 		}
 	}
-	return min(pending, limit), min(held, limit), nil
+	return found, nil
 }
 
 var _ Store = (*fakeStore)(nil)

@@ -135,8 +135,9 @@ type DeliveryStore interface {
 	Entries(ctx context.Context, org OrgID, ids []DeliveryID) (map[DeliveryID][]LogEntry, error)
 	// EntriesByID returns those that exist in org (0 for any), in no order.
 	EntriesByID(ctx context.Context, org OrgID, ids []LogID) ([]LogEntry, error)
-	// Pending counts a webhook's pending and held deliveries, up to limit.
-	Pending(ctx context.Context, id WebhookID, limit int) (pending, held int, err error)
+	// Pending counts the pending and the held deliveries of each webhook, each up
+	// to limit.
+	Pending(ctx context.Context, ids []WebhookID, limit int) (map[WebhookID]Backlog, error)
 }
 
 // A KeyStore keeps API keys.

@@ -81,10 +81,11 @@ func checkStatus(in SetStatusInput) error {
 
 // setStatus gives w its new status and sees to its pending deliveries.
 func (s *Service) setStatus(ctx context.Context, w *Webhook, in SetStatusInput, by string) (*Webhook, error) {
-	_, held, err := s.store.Pending(ctx, w.ID, maxBacklog)
+	waiting, err := s.store.Pending(ctx, []WebhookID{w.ID}, 1)
 	if err != nil {
 		return nil, err
 	}
+	held := waiting[w.ID].Held
 	if in.Status == Enabled && in.DropHeld && held > 0 && w.Status == Disabled {
 		// Before the webhook sends again, so that no new event is canceled.
 		s.recall(ctx, w.ID, true, true)

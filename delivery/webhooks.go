@@ -154,19 +154,24 @@ func (s *Service) WebhookHealth(
 }
 
 // A Backlog says what waits to be sent by a webhook.
-type Backlog struct {
-	Pending, Held int
-	Capped        bool // there may be more than counted
-}
+type Backlog struct{ Pending, Held int }
 
-// Backlog counts a webhook's pending deliveries, up to 10,000.
-func (s *Service) Backlog(ctx context.Context, c Caller, w *Webhook) (Backlog, error) {
-	if err := c.checkRead(w.Org); err != nil {
-		return Backlog{}, err
+// Backlogs counts the pending deliveries of each webhook, up to 10,000.
+func (s *Service) Backlogs(ctx context.Context, c Caller, webhooks []*Webhook) ([]Backlog, error) {
+	ids := make([]WebhookID, len(webhooks))
+	for i, w := range webhooks {
+		if err := c.checkRead(w.Org); err != nil {
+			return nil, err
+		}
+		ids[i] = w.ID
 	}
-	pending, held, err := s.store.Pending(ctx, w.ID, maxBacklog)
+	found, err := s.store.Pending(ctx, ids, maxBacklog)
 	if err != nil {
-		return Backlog{}, fmt.Errorf("count what waits for %s: %w", w.ID, err)
+		return nil, err
 	}
-	return Backlog{Pending: pending, Held: held, Capped: pending+held >= maxBacklog}, nil
+	backlogs := make([]Backlog, len(webhooks))
+	for i, id := range ids {
+		backlogs[i] = found[id]
+	}
+	return backlogs, nil
 }

@@ -2,8 +2,10 @@ package ent
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"portalhooks/delivery"
@@ -141,15 +143,41 @@ func (h *hot) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 }
 
 // Pending implements [delivery.DeliveryStore].
-func (h *hot) Pending(ctx context.Context, id delivery.WebhookID, limit int) (pending, held int, err error) {
-	err = persist(ctx, func() error {
-		return h.read.QueryRowContext(ctx, `SELECT
-			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = $1 AND NOT held LIMIT $2) p),
-			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = $1 AND held LIMIT $2) h)`,
-			int64(id), limit).Scan(&pending, &held)
+func (h *hot) Pending(
+	ctx context.Context, ids []delivery.WebhookID, limit int,
+) (map[delivery.WebhookID]delivery.Backlog, error) {
+	backlogs := make(map[delivery.WebhookID]delivery.Backlog, len(ids))
+	if len(ids) == 0 {
+		return backlogs, nil
+	}
+	err := persist(ctx, func() error {
+		rows, err := h.read.QueryContext(ctx, `WITH w(id) AS (VALUES `+valueList(ids)+`)
+			SELECT w.id,
+			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = w.id AND NOT held LIMIT $1) p),
+			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = w.id AND held LIMIT $1) h)
+			FROM w`, limit)
+		counts, err := rowsOf(rows, err, scanCounts)
+		for _, c := range counts {
+			backlogs[delivery.WebhookID(c[0])] = delivery.Backlog{Pending: int(c[1]), Held: int(c[2])}
+		}
+		return err
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("count pending deliveries: %w", err)
+		return nil, fmt.Errorf("count pending deliveries: %w", err)
 	}
-	return pending, held, nil
+	return backlogs, nil
+}
+
+func scanCounts(rows *sql.Rows) (c [3]int64, err error) {
+	err = rows.Scan(&c[0], &c[1], &c[2])
+	return c, err
+}
+
+// valueList writes the rows for "VALUES (…), (…)".
+func valueList[T ~int64](ids []T) string {
+	rows := make([]string, len(ids))
+	for i, id := range ids {
+		rows[i] = fmt.Sprintf("(%d)", int64(id))
+	}
+	return strings.Join(rows, ", ")
 }

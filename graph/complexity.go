@@ -43,6 +43,8 @@ func complexity() gen.ComplexityRoot {
 	c.Event.Deliveries = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
 	// Lists without arguments: what they have as a rule.
 	c.Webhook.Overlaps = func(child int) int { return 1 + usual*child }
+	// Counting what waits may read ten thousand rows of the queue.
+	c.Webhook.Health = func(child int) int { return 20 + child }
 	c.Event.Evaluation = func(child int) int { return 1 + delivery.DefaultPageSize*child }
 	c.Delivery.Attempts = func(child int) int { return 1 + usual*child }
 	return c

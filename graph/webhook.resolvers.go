@@ -59,7 +59,9 @@ func (r *webhookResolver) Health(ctx context.Context, obj *model.Webhook) (*gen.
 	if err != nil {
 		return nil, err
 	}
-	backlog, err := r.Service.Backlog(ctx, callerOf(ctx), &obj.Webhook)
+	backlog, err := obj.With.Backlog.At(obj.Index, func() ([]delivery.Backlog, error) {
+		return r.Service.Backlogs(ctx, callerOf(ctx), obj.With.All)
+	})
 	return webhookHealth(value(health), backlog), err
 }
 

@@ -173,9 +173,9 @@ func testSettleHeld(s *scene) {
 	if want := (delivery.QueueDepth{Held: 1}); err != nil || depth != want {
 		s.t.Errorf("Depth gave %+v, %v, want %+v", depth, err, want)
 	}
-	pending, held, err := s.store.Pending(s.t.Context(), job.Delivery.Webhook, 10)
-	if pending != 0 || held != 1 || err != nil {
-		s.t.Errorf("Pending gave %d, %d, %v, want 0, 1", pending, held, err)
+	waiting, err := s.store.Pending(s.t.Context(), []delivery.WebhookID{job.Delivery.Webhook}, 10)
+	if got := waiting[job.Delivery.Webhook]; got != (delivery.Backlog{Held: 1}) || err != nil {
+		s.t.Errorf("Pending gave %+v, %v, want one held", got, err)
 	}
 	if e := s.entries(job.Delivery.ID); len(e) != 1 || e[0].Attempt != nil {
 		s.t.Errorf("the log is %+v, want one entry without an attempt", e)

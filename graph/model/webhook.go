@@ -19,6 +19,7 @@ type WebhookSiblings struct {
 	Organization Field[*Organization]
 	Overlaps     Field[[]*Webhook]
 	Health       Field[*delivery.WebhookHealth]
+	Backlog      Field[delivery.Backlog]
 	Items        Field[[]*Item]
 }
 
