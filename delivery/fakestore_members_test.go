@@ -58,7 +58,10 @@ func (f *fakeStore) Bury(ctx context.Context, self Owner) (int, error) {
 	n := 0
 	for _, row := range f.queue {
 		m := f.members[row.owner.Slot]
-		if row.owner != (Owner{}) && row.owner.Slot != self.Slot && m != nil && (m.Owner != row.owner || time.Now().After(m.until)) {
+		if row.owner == (Owner{}) || row.owner.Slot == self.Slot || m == nil {
+			continue
+		}
+		if m.Owner != row.owner || time.Now().After(m.until) {
 			row.owner, row.due = Owner{}, time.Now()
 			n++
 		}

@@ -22,12 +22,12 @@ func back(parcels []parcel) (tasks []task) {
 }
 
 // finish ends a task of a webhook as a success.
-func finish(r *router, id WebhookID) change {
+func finish(r *router, id WebhookID) {
 	t := taskOf(1, id, 0)
 	if r.lanes[id].org.class == &r.urgent {
 		t.Delivery.Type = ActiveAlert
 	}
-	return r.done(&t, report{omen: goodOmen}, true)
+	r.done(&t, report{omen: goodOmen}, true)
 }
 
 func takeAll(t *testing.T, r *router, n int) []DeliveryID {
