@@ -377,7 +377,7 @@ func TestDiscardedEntriesAreNotWaitedFor(t *testing.T) {
 		ctx := start(t, h)
 		other := h.Subscribe(nil) // keeps the ring
 		defer other.Close()
-		sleep(ctx, time.Second)
+		sleep(ctx, time.Second+time.Second/2) // between two polls
 		for range 20 {
 			m.append(0)
 		}
