@@ -294,8 +294,11 @@ func TestOrderHoldsAcrossProcesses(t *testing.T) {
 		two := rigOver(t, one.store, Options{Owner: Owner{Slot: 1, Epoch: 9}},
 			answers{okURL: slow(20 * time.Millisecond)})
 		stop := one.start()
+		// Each has the line for itself once: one before two begins, two after one
+		// has ended. In between they compete.
+		ids := one.ingestOrdered(3, w)
+		time.Sleep(30 * time.Millisecond)
 		two.start()
-		var ids []DeliveryID
 		for i := range 40 {
 			from := []*rig{one, two}[i%2]
 			if i >= 20 {
