@@ -66,7 +66,8 @@ func (h *health) observe(results []settling, oks []bool) {
 	}
 }
 
-// note records one attempt and reports whether the target has changed its mind.
+// note records one attempt and reports whether it is the first one that is
+// remembered, or the target has changed its mind.
 func (h *health) note(id WebhookID, a *Attempt) bool {
 	now := h.pending[id]
 	now.Webhook = id
@@ -82,7 +83,7 @@ func (h *health) note(id WebhookID, a *Attempt) bool {
 		clear(h.failing) // costs some early writes, and keeps memory bounded
 	}
 	h.failing[id] = failed
-	return !known && failed || known && before != failed
+	return !known || before != failed
 }
 
 func later(a, b time.Time) time.Time {
