@@ -110,7 +110,18 @@ func (c *Cluster) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return c.start(ctx)
+	for {
+		err := c.start(ctx)
+		if !errors.Is(err, errExited) || !strings.Contains(err.Error(), "is still in use") {
+			return err
+		}
+		// The processes of a server that was killed take a moment to notice.
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // Stop stops the server and returns when it has ended. It does nothing while
