@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test race contract fuzz bench lint format generate console generated check vuln clean
+.PHONY: help setup run build test race contract fuzz bench lint format generate console generated torture check vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ contract: setup ## run the storage contract on SQLite and on PostgreSQL
 
 fuzz: setup ## fuzz every target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
+
+torture: setup ## do to the program, for about 20 minutes, all that may happen to it
+	@scripts/torture
 
 bench: setup ## run every benchmark for BENCHTIME (1s)
 	@folders=$$(scripts/declaring Benchmark) && \

@@ -35,7 +35,7 @@ var rooms = map[string]room{
 			"delivery/signature", "delivery/template",
 			"auth", "bench", "console", "ent", "ent/migrate", "graph", "graph/transport", "schema",
 		},
-		tests: []string{"delivery/deliverytest", "ent/enttest", "graph/limits", "graph/model"},
+		tests: []string{"delivery/deliverytest", "ent/enttest", "graph/limits", "graph/model", "torture"},
 	},
 
 	// The API. It never meets the storage, not even in its tests.
@@ -57,9 +57,9 @@ var rooms = map[string]room{
 			"delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal", "delivery/signature",
 			"delivery/template",
 		},
-		tests: []string{"delivery/deliverytest"},
+		tests: []string{"delivery/deliverytest", "torture"},
 	},
-	"delivery/egress":       {},
+	"delivery/egress":       {tests: []string{"torture"}},
 	"delivery/feed":         {},
 	"delivery/receiver":     {imports: []string{"delivery/signature"}}, // the simulated ones check it
 	"delivery/seal":         {},
@@ -71,7 +71,7 @@ var rooms = map[string]room{
 	// knows the words for how a call ended.
 	"ent": {
 		imports: []string{"delivery", "delivery/egress", "ent/gen/...", "ent/migrate"},
-		tests:   []string{"delivery/deliverytest", "ent/enttest"},
+		tests:   []string{"delivery/deliverytest", "ent/enttest", "torture"},
 	},
 	"ent/enttest": {},
 	"ent/gen":     {imports: []string{"delivery", "ent/gen/...", "ent/schema"}},
@@ -83,6 +83,7 @@ var rooms = map[string]room{
 		"delivery", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
 	}},
 	"console": {},
+	"torture": {}, // for tests alone
 }
 
 // ruleOf returns the rule for the package in dir. Packages below a folder
