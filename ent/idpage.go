@@ -25,8 +25,8 @@ func (l idList) cursor(id int64) string {
 
 // position reads a cursor; field is the argument to blame.
 func (l idList) position(field, cursor string) (int64, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) != 9 || raw[0] != byte(l) {
+	raw, ok := readCursor(cursor)
+	if !ok || len(raw) != 9 || raw[0] != byte(l) {
 		return 0, delivery.Errorf(delivery.Invalid, field,
 			"The cursor is not one of this list. Use a cursor that an earlier page of it gave out.")
 	}

@@ -56,6 +56,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(byNumber.cursor(position{number: 9, id: 3}))
 	f.Add("")
 	f.Add("bm90IGEgY3Vyc29y")
+	f.Add("bgAAAAAAAAADAAA\rAAAAAAAm7f9pE")
 	f.Fuzz(func(t *testing.T, cursor string) {
 		for _, l := range []listing{byText, byNumber} {
 			p, err := l.parse("before", cursor)
