@@ -20,6 +20,7 @@ import (
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/seal"
 	"portalhooks/ent"
+	"portalhooks/front"
 	"portalhooks/graph"
 	"portalhooks/graph/transport"
 )
@@ -36,6 +37,8 @@ type app struct {
 	api      *transport.Handler
 	metrics  *prometheus.Registry
 	dev      *development // nil in production
+
+	certificate *front.Certificate // nil where something in front speaks TLS
 }
 
 // Run serves until ctx ends, then finishes what was begun.
@@ -43,10 +46,11 @@ func (c *serveCmd) Run(ctx context.Context, t terminal) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	bare, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	listener := front.Listen(bare, c.TrustedProxies)
 	paceCollector()
 	a, err := newApp(ctx, c, newLogger(c, t), listener.Addr().String())
 	if err != nil {
@@ -74,6 +78,11 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	keyring, err := c.keyring()
 	if err != nil {
 		return nil, err
+	}
+	if c.TLSCert != "" {
+		if a.certificate, err = front.LoadCertificate(c.TLSCert, c.TLSKey, log); err != nil {
+			return nil, err
+		}
 	}
 	if a.store, err = ent.Open(ctx, c.storeOptions(log)); err != nil {
 		return nil, err
@@ -164,6 +173,9 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 		return a.serveHTTP(groupCtx, listener)
 	})
 	group.Go(func() error { return a.serveMetrics(groupCtx) })
+	if a.certificate != nil {
+		group.Go(func() error { return a.certificate.Run(groupCtx) })
+	}
 	group.Go(func() error { return a.service.Run(serving) })
 	return group.Wait()
 }
@@ -181,8 +193,13 @@ func (a *app) serveHTTP(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
+	serve := server.Serve
+	if a.certificate != nil {
+		server.TLSConfig = a.certificate.Config()
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- serve(listener) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)

@@ -54,6 +54,9 @@ type serveCmd struct {
 	Listen            string            `help:"Address to listen on. Anything but loopback turns development mode off." default:"127.0.0.1:8080"`
 	Production        bool              `help:"Turn development mode off on loopback too."`
 	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server; http://LISTEN if left out." placeholder:"URL"`
+	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and those that lead to its root. Read again when it changes." placeholder:"FILE"`
+	TLSKey            string            `name:"tls-key" help:"PEM file with the certificate's private key." placeholder:"FILE"`
+	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
 	AllowedOrigins    []string          `help:"Origins of web pages that may call the API besides the server's own." placeholder:"ORIGIN"`
 	MetricsListen     string            `help:"Address for /metrics. Left out: on the main listener in development mode, else nowhere." placeholder:"ADDR"`
 	EncryptionKeyFile string            `help:"File with the keys that seal secrets, one ID:BASE64 a line, the first one seals. In development mode it is made." placeholder:"FILE"`
@@ -62,6 +65,9 @@ type serveCmd struct {
 	EgressPorts       []uint16          `help:"Ports that webhooks may be sent to." default:"80,443,8080,8443"`
 	EgressProxy       *url.URL          `help:"HTTP proxy for all webhooks; it must do the filtering of addresses." placeholder:"URL"`
 	ViewURL           map[string]string `name:"view-url" help:"Portal's page about an item, by kind, with {id} in it, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
+	IngestRate        float64           `help:"Events a second that one credential of Portal's may submit, on average, to this server; 0 for any number." default:"1000"`
+	IngestBurst       int               `help:"Events that it may submit at once after a pause." default:"20000"`
+	APIRate           float64           `name:"api-rate" help:"Operations a second that any other caller may make, on average; 0 for any number." default:"50"`
 	Workers           int               `help:"Attempts in flight at once." default:"64"`
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook." default:"8"`
 	Retention         time.Duration     `help:"How long events and finished deliveries are kept." default:"720h"`
@@ -164,6 +170,12 @@ func (c *serveCmd) check() error {
 	}
 	if c.Workers < 1 || c.Workers > 10_000 || c.WebhookWorkers < 1 || c.WebhookWorkers > c.Workers {
 		return errors.New("--workers is 1 to 10000, and --webhook-workers no more than that")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together: give both, or none behind a proxy that speaks TLS")
+	}
+	if c.IngestRate < 0 || c.APIRate < 0 || c.IngestBurst < 1 {
+		return errors.New("--ingest-rate and --api-rate are 0 or more, and --ingest-burst is at least 1")
 	}
 	if c.Retention < time.Hour {
 		return errors.New("--retention is at least 1h")

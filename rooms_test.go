@@ -33,7 +33,7 @@ var rooms = map[string]room{
 		imports: []string{
 			"delivery", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
 			"delivery/signature", "delivery/template",
-			"auth", "bench", "console", "ent", "ent/migrate", "graph", "graph/transport", "schema",
+			"auth", "bench", "console", "ent", "ent/migrate", "front", "graph", "graph/transport", "schema",
 		},
 		tests: []string{"delivery/deliverytest", "ent/enttest", "graph/limits", "graph/model", "torture"},
 	},
@@ -83,6 +83,7 @@ var rooms = map[string]room{
 		"delivery", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
 	}},
 	"console": {},
+	"front":   {},
 	"torture": {}, // for tests alone
 }
 

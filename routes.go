@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"portalhooks/console"
+	"portalhooks/front"
 	"portalhooks/graph"
 )
 
@@ -28,19 +29,8 @@ func (a *app) routes() http.Handler {
 			mux.Handle("GET /metrics", a.metricsPage())
 		}
 	}
-	return harden(mux)
-}
-
-// harden sets the headers that every answer carries.
-func harden(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; "+
-			"form-action 'none'; frame-ancestors 'none'")
-		next.ServeHTTP(w, r)
-	})
+	proxies := front.Proxies(a.settings.TrustedProxies)
+	return proxies.Handler(front.Harden(mux, proxies.Secure))
 }
 
 func plain(w http.ResponseWriter, status int, text string) {
