@@ -62,17 +62,23 @@ func startAPI(t *testing.T, database string) *apiServer {
 	}))
 	t.Cleanup(receiver.Close)
 	settings := apiSettings(t, database, receiver.URL)
+	makeFirstKey(t, settings)
+	s := startApp(t, settings)
+	s.receiver = receiver.URL
+	return s
+}
+
+// makeFirstKey makes a first API key: without one, nobody could call.
+func makeFirstKey(t *testing.T, settings *serveCmd) {
+	t.Helper()
 	first := &keyCreateCmd{databaseFlag: settings.databaseFlag, Role: "operator", Name: "first"}
-	err := withStore(t.Context(), database, func(store *ent.Store) error {
+	err := withStore(t.Context(), settings.Database, func(store *ent.Store) error {
 		_, err := first.create(t.Context(), store)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startApp(t, settings)
-	s.receiver = receiver.URL
-	return s
 }
 
 // startApp starts a server with these settings, which may be those of another.
@@ -144,6 +150,7 @@ func (s *apiServer) key(t *testing.T, role delivery.KeyRole, organization string
 // An answer is what the API said.
 type answer struct {
 	status int
+	header http.Header
 	body   []byte
 	Data   map[string]any
 	Errors []struct {
@@ -241,7 +248,7 @@ func (s *apiServer) exchange(t *testing.T, req *http.Request) *answer {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	a := &answer{status: resp.StatusCode}
+	a := &answer{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func (c knownCaller) Request(*http.Request) (delivery.Caller, time.Time, error) 
 }
 
 // Authorization implements [graph.Authenticator].
-func (c knownCaller) Authorization(context.Context, string) (delivery.Caller, time.Time, error) {
+func (c knownCaller) Authorization(context.Context, string, string) (delivery.Caller, time.Time, error) {
 	return c.Caller, time.Time{}, nil
 }
 

@@ -103,7 +103,8 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 		return nil, fmt.Errorf("take a slot among the servers of this database: %w", err)
 	}
 	a.service = delivery.New(a.store, a.serviceOptions(keyring))
-	a.auth = &auth.Authenticator{Keys: auth.NewKeys(a.store)}
+	pace := newPace(c)
+	a.auth = &auth.Authenticator{Keys: auth.NewKeys(a.store), Strangers: pace.stranger}
 	if c.development() {
 		if a.dev, err = newDevelopment(ctx, a, addr); err != nil {
 			return nil, err
@@ -114,6 +115,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	}
 	a.api = graph.New(a.service, graph.Options{
 		Authenticate:   a.auth,
+		Pace:           pace.caller,
 		AllowedOrigins: c.AllowedOrigins,
 		Development:    c.development(),
 		Logger:         log,

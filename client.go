@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // serverFlags say which server a command talks to. Without them the command
@@ -24,6 +26,7 @@ type client struct {
 	endpoint string
 	key      string
 	http     *http.Client
+	waits    func(status string, pause time.Duration) // told of each time that do waits; may be nil
 }
 
 // connect returns a client. Local picks the key from a development server's
@@ -42,7 +45,7 @@ func (f serverFlags) connect(local func(localCredentials) string) (*client, erro
 			f.Key = local(found)
 		}
 	}
-	return &client{strings.TrimSuffix(f.URL, "/") + "/graphql", f.Key, &http.Client{}}, nil
+	return &client{strings.TrimSuffix(f.URL, "/") + "/graphql", f.Key, &http.Client{}, nil}, nil
 }
 
 // A graphQLError is one entry of an answer's errors.
@@ -79,14 +82,40 @@ func (c *client) post(
 	return resp, nil
 }
 
-// do sends one query or mutation and decodes its data into out.
+// do sends one query or mutation and decodes its data into out. When the server
+// asks to come back later it does, for as long as ctx lasts: so it must be a
+// mutation that may be sent twice.
 func (c *client) do(ctx context.Context, query string, variables, out any) error {
-	resp, err := c.post(ctx, query, variables, "application/graphql-response+json, application/json")
-	if err != nil {
-		return err
+	for {
+		resp, err := c.post(ctx, query, variables, "application/graphql-response+json, application/json")
+		if err != nil {
+			return err
+		}
+		pause, later := comeBack(resp)
+		if !later {
+			defer resp.Body.Close()
+			return decodeAnswer(resp.Status, resp.Body, out)
+		}
+		if c.waits != nil {
+			c.waits(resp.Status, pause)
+		}
+		if err := errors.Join(resp.Body.Close(), wait(ctx, pause)); err != nil {
+			return err
+		}
 	}
-	defer resp.Body.Close()
-	return decodeAnswer(resp.Status, resp.Body, out)
+}
+
+// comeBack reports whether the server asks to come back later, and after what
+// pause.
+func comeBack(resp *http.Response) (pause time.Duration, later bool) {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	default:
+		return 0, false
+	}
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	const longest = 60
+	return time.Duration(min(max(seconds, 1), longest)) * time.Second, err == nil
 }
 
 func decodeAnswer(status string, body io.Reader, out any) error {

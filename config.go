@@ -67,6 +67,7 @@ type serveCmd struct {
 	ViewURL           map[string]string `name:"view-url" help:"Portal's page about an item, by kind, with {id} in it, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
 	IngestRate        float64           `help:"Events a second that one credential of Portal's may submit, on average, to this server; 0 for any number." default:"1000"`
 	IngestBurst       int               `help:"Events that it may submit at once after a pause." default:"20000"`
+	AddressRate       float64           `help:"Requests a second from one address without credentials that are known to be good, on average; 0 for any number." default:"20"`
 	APIRate           float64           `name:"api-rate" help:"Operations a second that any other caller may make, on average; 0 for any number." default:"50"`
 	Workers           int               `help:"Attempts in flight at once." default:"64"`
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook." default:"8"`
@@ -174,8 +175,8 @@ func (c *serveCmd) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key go together: give both, or none behind a proxy that speaks TLS")
 	}
-	if c.IngestRate < 0 || c.APIRate < 0 || c.IngestBurst < 1 {
-		return errors.New("--ingest-rate and --api-rate are 0 or more, and --ingest-burst is at least 1")
+	if c.IngestRate < 0 || c.APIRate < 0 || c.AddressRate < 0 || c.IngestBurst < 1 {
+		return errors.New("--ingest-rate, --api-rate and --address-rate are 0 or more, and --ingest-burst at least 1")
 	}
 	if c.Retention < time.Hour {
 		return errors.New("--retention is at least 1h")

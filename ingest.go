@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // ingestCmd submits events to a running server.
@@ -30,6 +31,9 @@ func (c *ingestCmd) Run(ctx context.Context, t terminal) error {
 	server, err := c.connect(func(l localCredentials) string { return l.Portal })
 	if err != nil {
 		return err
+	}
+	server.waits = func(status string, pause time.Duration) {
+		fmt.Fprintf(t.err, "The server answers %s: going on in %s.\n", status, pause)
 	}
 	file := os.Stdin
 	if c.File != "-" {

@@ -74,6 +74,14 @@ func (k *Keys) Authenticate(ctx context.Context, text string) (delivery.Caller, 
 var errBadKey = delivery.Errorf(delivery.Unauthenticated, "",
 	"This API key is not valid: it is mistyped, expired or revoked. Make one with \"portalhooks key create\".")
 
+// knows reports whether text was a working key not long ago.
+func (k *Keys) knows(text string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.known[text]
+	return ok
+}
+
 func (k *Keys) remembered(text string, now time.Time) (delivery.APIKey, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

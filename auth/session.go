@@ -85,6 +85,18 @@ func (s *Sessions) signIn(token string) (id string, ok bool, err error) {
 	return id, true, nil
 }
 
+// knows reports whether r carries the cookie of a session.
+func (s *Sessions) knows(r *http.Request) bool {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.sessions[cookie.Value]
+	return ok
+}
+
 // caller returns whom r's session cookie stands for: nobody without a cookie,
 // Unauthenticated with one that is unknown or over.
 func (s *Sessions) caller(r *http.Request) (delivery.Caller, time.Time, error) {

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"net/netip"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -29,6 +30,20 @@ func NewRates(perSecond float64, burst int) *Rates {
 	}
 	r.buckets, _ = lru.New[string, *rate.Limiter](ratesKept) // fails for sizes below 1 only
 	return r
+}
+
+// Address returns the key of a remote address: the address itself, and of IPv6
+// the network, for each client has billions of addresses in its own.
+func Address(remote string) string {
+	addr, err := parseAddr(remote)
+	if err != nil {
+		return remote
+	}
+	if addr.Is6() {
+		const network = 64
+		return netip.PrefixFrom(addr, network).Masked().String()
+	}
+	return addr.String()
 }
 
 // Take takes n tokens from the caller's bucket. Where there are fewer it takes

@@ -42,6 +42,22 @@ func TestNoRate(t *testing.T) {
 	}
 }
 
+// Everybody in one IPv6 network is one caller, as its addresses cost nothing.
+func TestAddressOfACaller(t *testing.T) {
+	t.Parallel()
+	for remote, want := range map[string]string{
+		"203.0.113.9:1234":          "203.0.113.9",
+		"[::ffff:203.0.113.9]:1234": "203.0.113.9",
+		"[2001:db8:1:2:3:4:5:6]:1":  "2001:db8:1:2::/64",
+		"[2001:db8:1:2::1]:1":       "2001:db8:1:2::/64",
+		"@":                         "@",
+	} {
+		if got := Address(remote); got != want {
+			t.Errorf("%s: %s, want %s", remote, got, want)
+		}
+	}
+}
+
 // However many callers there are, the memory for them is bounded.
 func TestRatesForgetCallers(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 type identity struct {
 	caller delivery.Caller
 	end    time.Time // zero: without end
+	remote string    // the address that the request came from
 }
 
 type identityKey struct{}
@@ -42,17 +43,17 @@ func signedIn(ctx context.Context) error {
 func initConnection(
 	ctx context.Context, authenticate Authenticator, payload map[string]any,
 ) (context.Context, time.Time, error) {
+	i := identityOf(ctx)
 	for _, name := range []string{"Authorization", "authorization"} {
 		value, ok := payload[name].(string)
 		if !ok {
 			continue
 		}
-		caller, end, err := authenticate.Authorization(ctx, value)
+		caller, end, err := authenticate.Authorization(ctx, i.remote, value)
 		if err != nil {
 			return ctx, time.Time{}, coded(err)
 		}
-		return withIdentity(ctx, identity{caller, end}), end, nil
+		return withIdentity(ctx, identity{caller, end, i.remote}), end, nil
 	}
-	i := identityOf(ctx)
 	return ctx, i.end, nil
 }

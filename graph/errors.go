@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -44,6 +47,18 @@ func coded(err error) error {
 		shown.Extensions["field"] = e.Field
 	}
 	return shown
+}
+
+// tooFast refuses a caller who has to wait, and says for how long.
+func tooFast(wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	seconds := int(math.Ceil(wait.Seconds()))
+	return &gqlerror.Error{
+		Message:    fmt.Sprintf("This is more than you may send. Nothing was stored: try again in %d s.", seconds),
+		Extensions: map[string]any{"code": transport.CodeLimit, "retryAfter": seconds},
+	}
 }
 
 // A presenter decides what a client sees of an error: what has a code, or is an

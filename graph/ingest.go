@@ -8,6 +8,21 @@ import (
 	"portalhooks/graph/gen"
 )
 
+// eventsIn returns about how many events Portal reports: one for each report,
+// and one more for each device in it.
+func eventsIn(input []*gen.PortalEventInput) int {
+	n := len(input)
+	for _, in := range input {
+		if e := in.Event.MicroserviceExecution; e != nil {
+			n += len(e.Workspaces)
+		}
+		if e := in.Event.Operation; e != nil {
+			n += len(e.Workspaces)
+		}
+	}
+	return n
+}
+
 // reportOf reads one report of Portal's. The service checks it.
 func reportOf(in *gen.PortalEventInput) delivery.Report {
 	r := delivery.Report{

@@ -53,7 +53,7 @@ func (f fixedCaller) Request(r *http.Request) (delivery.Caller, time.Time, error
 	return f.caller, time.Time{}, f.err
 }
 
-func (f fixedCaller) Authorization(context.Context, string) (delivery.Caller, time.Time, error) {
+func (f fixedCaller) Authorization(context.Context, string, string) (delivery.Caller, time.Time, error) {
 	return f.caller, time.Time{}, f.err
 }
 

@@ -20,6 +20,7 @@ import (
 // A Resolver answers the root fields.
 type Resolver struct {
 	Service *delivery.Service
+	pace    Pace
 }
 
 // An Authenticator finds out who is calling, and until when that holds (the
@@ -27,13 +28,20 @@ type Resolver struct {
 type Authenticator interface {
 	// Request looks at r's headers and cookies.
 	Request(r *http.Request) (delivery.Caller, time.Time, error)
-	// Authorization looks at the value of an Authorization header.
-	Authorization(ctx context.Context, value string) (delivery.Caller, time.Time, error)
+	// Authorization looks at the value of an Authorization header that came
+	// from a remote address.
+	Authorization(ctx context.Context, remote, value string) (delivery.Caller, time.Time, error)
 }
+
+// A Pace bounds how often a caller may call. It is told of each operation, with
+// no events, and then of the events that the operation brings. It returns how
+// long the caller has to wait, 0 when it may go on.
+type Pace func(c delivery.Caller, events int) (wait time.Duration)
 
 // Options fit the API into a program.
 type Options struct {
 	Authenticate   Authenticator
+	Pace           Pace     // nobody is held up if nil
 	AllowedOrigins []string // of web pages that may call besides the server's own
 	Development    bool     // show the schema to everybody
 	Registry       prometheus.Registerer
@@ -42,24 +50,29 @@ type Options struct {
 
 // Limits of a request's body.
 const (
-	bodyLimit       = 1 << 20
-	ingestBodyLimit = 8 << 20 // for Portal: one operation on 20,000 devices is 5.4 MB
+	strangerBodyLimit = 64 << 10 // for who has no credentials, and can do next to nothing
+	bodyLimit         = 1 << 20
+	ingestBodyLimit   = 8 << 20 // for Portal: one operation on 20,000 devices is 5.4 MB
 )
 
 // New returns the GraphQL API over service: POST, server-sent events and
 // WebSocket on one address.
 func New(service *delivery.Service, o Options) *transport.Handler {
 	presenter := &presenter{o.Logger}
+	if o.Pace == nil {
+		o.Pace = func(delivery.Caller, int) time.Duration { return 0 }
+	}
 	return transport.New(
 		gen.NewExecutableSchema(gen.Config{
-			Resolvers:  &Resolver{service},
+			Resolvers:  &Resolver{service, o.Pace},
 			Complexity: complexity(),
 		}),
 		transport.Options{
 			Authenticate: func(ctx context.Context, r *http.Request) (context.Context, error) {
 				caller, end, err := o.Authenticate.Request(r)
-				return withIdentity(ctx, identity{caller, end}), coded(err)
+				return withIdentity(ctx, identity{caller, end, r.RemoteAddr}), coded(err)
 			},
+			Admit: func(ctx context.Context) error { return tooFast(o.Pace(callerOf(ctx), 0)) },
 			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
 				return initConnection(ctx, o.Authenticate, payload)
 			},
@@ -92,8 +105,11 @@ func SDL() string {
 }
 
 func limitBody(ctx context.Context) int64 {
-	if identityOf(ctx).caller.Portal {
+	switch caller := callerOf(ctx); {
+	case caller.Portal:
 		return ingestBodyLimit
+	case caller.Known():
+		return bodyLimit
 	}
-	return bodyLimit
+	return strangerBodyLimit
 }

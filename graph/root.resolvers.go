@@ -10,6 +10,9 @@ import (
 
 // IngestEvents is the resolver for the ingestEvents field.
 func (r *mutationResolver) IngestEvents(ctx context.Context, input []*gen.PortalEventInput) (*gen.IngestPayload, error) {
+	if err := tooFast(r.pace(callerOf(ctx), eventsIn(input))); err != nil {
+		return nil, err
+	}
 	reports := make([]delivery.Report, len(input))
 	for i, in := range input {
 		reports[i] = reportOf(in)

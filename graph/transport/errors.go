@@ -67,6 +67,16 @@ func coded(code, message string) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}}
 }
 
+// later marks an error of which a second later nothing may be left.
+func later(e *gqlerror.Error) *gqlerror.Error {
+	e.Extensions[retryAfter] = 1
+	return e
+}
+
+// retryAfter is the key among an error's extensions of the seconds after which
+// the same request may be answered.
+const retryAfter = "retryAfter"
+
 func codeOf(e *gqlerror.Error) string {
 	code, _ := e.Extensions["code"].(string)
 	return code
@@ -131,9 +141,13 @@ func cut(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// statusOf returns the HTTP status of a request that was refused with code.
-func statusOf(code string) int {
-	switch code {
+// statusOf returns the HTTP status of a request that was refused with e.
+func statusOf(e *gqlerror.Error) int {
+	switch codeOf(e) {
+	case CodeLimit:
+		if e.Extensions[retryAfter] != nil {
+			return http.StatusTooManyRequests
+		}
 	case CodeUnauthenticated:
 		return http.StatusUnauthorized
 	case CodeForbidden:

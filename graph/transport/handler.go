@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"golang.org/x/sync/semaphore"
 
 	"portalhooks/graph/limits"
 )
@@ -23,6 +24,7 @@ type Handler struct {
 	transports []graphql.Transport
 	stop       chan struct{} // closed when Shutdown is called: streams end
 	idle       chan struct{} // closed when the last request after that has ended
+	bodies     *semaphore.Weighted
 
 	mu      sync.Mutex
 	closing bool
@@ -38,6 +40,7 @@ func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 		idle:  make(chan struct{}),
 		seats: map[string]int{},
 	}
+	h.bodies = semaphore.NewWeighted(h.opts.BodiesLimit)
 	h.exec = newExecutor(schema, h.opts)
 	h.transports = []graphql.Transport{webSocketTransport{h}, httpTransport{h}}
 	return h
@@ -69,8 +72,7 @@ func newExecutor(schema graphql.ExecutableSchema, opts Options) *executor.Execut
 // returns when everything the request started has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.enter() {
-		w.Header().Set("Retry-After", "1")
-		h.refuse(w, r, http.StatusServiceUnavailable, coded(CodeUnavailable, "The server is stopping. Try again."))
+		h.refuse(w, r, http.StatusServiceUnavailable, later(coded(CodeUnavailable, "The server is stopping. Try again.")))
 		return
 	}
 	defer h.leave()

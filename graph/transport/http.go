@@ -1,8 +1,10 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -31,6 +33,17 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 			coded(CodeBadInput, "The answer would be application/json or text/event-stream."))
 		return
 	}
+	if err := t.h.opts.Admit(r.Context()); err != nil {
+		t.h.refuseCaller(w, r, err)
+		return
+	}
+	size := t.h.bodySize(r)
+	if !t.h.bodies.TryAcquire(size) {
+		t.h.refuse(w, r, http.StatusServiceUnavailable,
+			later(coded(CodeUnavailable, "The server has too much to read at the moment. Try again.")))
+		return
+	}
+	defer t.h.bodies.Release(size)
 	params, status, err := t.read(w, r, accept)
 	if err != nil {
 		if status == http.StatusMethodNotAllowed {
@@ -89,6 +102,15 @@ func (t httpTransport) read(
 	return params, http.StatusOK, nil
 }
 
+// bodySize returns how much memory r's body may take.
+func (h *Handler) bodySize(r *http.Request) int64 {
+	limit := h.opts.BodyLimit(r.Context())
+	if r.ContentLength < 0 {
+		return limit
+	}
+	return min(r.ContentLength, limit)
+}
+
 func (t httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte, int, *gqlerror.Error) {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != typeJSON || !isUTF8(params) {
@@ -145,12 +167,22 @@ func paramsOfURL(values map[string][]string) (*graphql.RawParams, *gqlerror.Erro
 }
 
 // statusFor returns the status of an answer. An old client, one that reads
-// application/json, expects 200 for every well-formed request.
+// application/json, expects 200 for every well-formed request, unless it should
+// send the same again later: those who look at nothing else must not take it
+// for done.
 func statusFor(mediaType string, resp *graphql.Response) int {
-	if mediaType != typeGraphQL || len(resp.Data) > 0 || len(resp.Errors) == 0 {
+	if len(resp.Data) > 0 && !bytes.Equal(resp.Data, []byte("null")) || len(resp.Errors) == 0 {
 		return http.StatusOK
 	}
-	return statusOf(codeOf(resp.Errors[0]))
+	status := statusOf(resp.Errors[0])
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return status
+	}
+	if mediaType != typeGraphQL || len(resp.Data) > 0 {
+		return http.StatusOK
+	}
+	return status
 }
 
 // refuse answers a request that is not executed at all.
@@ -162,18 +194,18 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, err
 	h.answer(w, status, mediaType, &graphql.Response{Errors: gqlerror.List{err}})
 }
 
-// refuseCaller answers a request whose sender Authenticate turned away.
+// refuseCaller answers a request whose sender Authenticate or Admit turned away.
 func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
 	shown := h.present(r.Context(), err)
-	status := statusOf(codeOf(shown))
 	switch codeOf(shown) {
 	case CodeUnauthenticated:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	case CodeLimit:
-		status = http.StatusTooManyRequests
-		w.Header().Set("Retry-After", "1")
+		if shown.Extensions[retryAfter] == nil {
+			shown = later(shown)
+		}
 	}
-	h.refuse(w, r, status, shown)
+	h.refuse(w, r, statusOf(shown), shown)
 }
 
 func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
@@ -190,6 +222,13 @@ func (h *Handler) answer(w http.ResponseWriter, status int, mediaType string, re
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
+	switch {
+	case status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
+	case len(resp.Errors) > 0 && resp.Errors[0].Extensions[retryAfter] != nil:
+		header.Set("Retry-After", fmt.Sprint(resp.Errors[0].Extensions[retryAfter]))
+	default:
+		header.Set("Retry-After", "1")
+	}
 	// Not every ResponseWriter has deadlines; those of net/http do.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.opts.WriteTimeout))
 	w.WriteHeader(status)

@@ -51,7 +51,7 @@ func (h *Handler) single(ctx context.Context, op *graphql.OperationContext) (res
 	resp = next(opCtx)
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	switch {
-	case late && (resp == nil || len(resp.Errors) > 0):
+	case late && (resp == nil || len(resp.Errors) > 0 && codeOf(resp.Errors[0]) != CodeUnavailable):
 		// What the resolvers made of their cancelled context says nothing more.
 		return &graphql.Response{Errors: gqlerror.List{coded(CodeLimit,
 			fmt.Sprintf("The operation took longer than %s.", h.opts.OperationTimeout))}}

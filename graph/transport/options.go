@@ -33,6 +33,12 @@ type Options struct {
 	// gave it a time of its own. Nothing expires if nil.
 	Expires func(ctx context.Context) time.Time
 
+	// Admit is asked before each operation whether the caller may make one more
+	// now. An error refuses it, over HTTP before the body is read: with a
+	// number of seconds as extensions.retryAfter, the status is 429 and the
+	// answer says when to come back. Nobody is refused if nil.
+	Admit func(ctx context.Context) error
+
 	// CallerKey names the caller whose sockets and streams are counted
 	// together. The remote address counts if it is nil or returns "".
 	CallerKey func(ctx context.Context) string
@@ -71,6 +77,7 @@ type Options struct {
 	Heartbeat        time.Duration // between comments in an event stream; 15s if zero
 	WriteTimeout     time.Duration // for one message to be taken by the client; 10s if zero
 	MessageLimit     int64         // bytes of a WebSocket message; 64 KiB if zero
+	BodiesLimit      int64         // bytes of all bodies that are being answered; 256 MiB if zero
 	Subscriptions    int           // operations at once on a socket; 100 if zero
 	Connections      int           // sockets and event streams of a caller; 20 if zero
 
@@ -88,6 +95,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Expires == nil {
 		o.Expires = func(context.Context) time.Time { return time.Time{} }
+	}
+	if o.Admit == nil {
+		o.Admit = func(context.Context) error { return nil }
 	}
 	if o.CallerKey == nil {
 		o.CallerKey = func(context.Context) string { return "" }
@@ -118,6 +128,7 @@ func (o Options) withDefaultFigures() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
 	o.MessageLimit = cmp.Or(o.MessageLimit, 64<<10)
+	o.BodiesLimit = cmp.Or(o.BodiesLimit, 256<<20)
 	o.Subscriptions = cmp.Or(o.Subscriptions, 100)
 	o.Connections = cmp.Or(o.Connections, 20)
 	return o

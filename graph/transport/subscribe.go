@@ -83,7 +83,7 @@ func (c *connection) end(op *operation) {
 
 // run executes an operation and sends its messages.
 func (c *connection) run(ctx context.Context, op *operation, params *graphql.RawParams) {
-	opCtx, last := c.h.prepare(ctx, params)
+	opCtx, last := c.prepare(ctx, params)
 	if last == nil && opCtx.Operation.Operation == ast.Subscription {
 		last = c.h.stream(ctx, opCtx, func(resp *graphql.Response) bool {
 			return c.send(op, next(op.id, resp), false)
@@ -101,6 +101,17 @@ func (c *connection) run(ctx context.Context, op *operation, params *graphql.Raw
 		return
 	}
 	c.send(op, complete(op.id), true)
+}
+
+// prepare asks whether the caller may make one more operation before it looks
+// at the request.
+func (c *connection) prepare(
+	ctx context.Context, params *graphql.RawParams,
+) (*graphql.OperationContext, *graphql.Response) {
+	if err := c.h.opts.Admit(ctx); err != nil {
+		return nil, &graphql.Response{Errors: gqlerror.List{c.h.present(ctx, err)}}
+	}
+	return c.h.prepare(ctx, params)
 }
 
 // send writes a message of op, unless op is not active any more, which it

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"portalhooks/delivery"
+)
+
+// twoAtOnce is a rate that lets two calls through at once and the third two
+// seconds later.
+const twoAtOnce = 2.0 / burst
+
+// startPaced starts a server that lets each caller make few calls: a bucket
+// holds them, and next to nothing flows in while the test runs.
+func startPaced(t *testing.T, apiRate float64) *apiServer {
+	t.Helper()
+	settings := apiSettings(t, apiDatabases["SQLite"](t), "http://127.0.0.1:9")
+	settings.IngestRate, settings.IngestBurst = 0.001, 4
+	settings.APIRate, settings.AddressRate = apiRate, twoAtOnce
+	makeFirstKey(t, settings)
+	return startApp(t, settings)
+}
+
+// wantSlowDown fails t unless a is a refusal that says when to come back.
+func wantSlowDown(t *testing.T, what string, a *answer) {
+	t.Helper()
+	if a.status != http.StatusTooManyRequests || a.code() != "LIMIT_EXCEEDED" || a.header.Get("Retry-After") == "" {
+		t.Errorf("%s: %d %v %s, want 429 with Retry-After", what, a.status, a.header, a.body)
+	}
+}
+
+// Portal may report so many events and no more; those that are refused are not
+// stored, and what was said of the others holds.
+func TestPortalIsPaced(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, 10)
+	portal, operator := s.key(t, delivery.PortalKey, ""), s.key(t, delivery.OperatorKey, "")
+	alerts := func(ids ...string) map[string]any {
+		var reports []any
+		for _, id := range ids {
+			reports = append(reports, map[string]any{
+				"organizationId": "acme", "sourceEventId": id,
+				"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
+					"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z",
+				}}},
+			})
+		}
+		return map[string]any{"input": reports}
+	}
+	if a := s.ask(t, portal, ingestMutation, alerts("1", "2", "3")); a.status != http.StatusOK || a.code() != "" {
+		t.Fatalf("three events: %d %s", a.status, a.body)
+	}
+	wantSlowDown(t, "three more", s.ask(t, portal, ingestMutation, alerts("4", "5", "6")))
+	s.must(t, portal, ingestMutation, alerts("7")) // what was refused has cost nothing
+	a := s.must(t, operator, `{ organization(id: "acme") { events { nodes { id } } } }`, nil)
+	if n := len(a.list(t, "organization.events.nodes")); n != 4 {
+		t.Errorf("%d events are stored, want the four that were accepted", n)
+	}
+}
+
+// One caller who asks too much is told to wait, and no other one.
+func TestCallersArePaced(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, twoAtOnce)
+	greedy, other := s.key(t, delivery.OperatorKey, ""), s.key(t, delivery.OperatorKey, "")
+	const query = `{ viewer { name } }`
+	s.must(t, greedy, query, nil)
+	s.must(t, greedy, query, nil)
+	wantSlowDown(t, "the third call", s.ask(t, greedy, query, nil))
+	s.must(t, other, query, nil)
+}
+
+// Whoever tries keys is told to wait before the next one is looked at; those
+// from the same address whose key is known go on.
+func TestStrangersArePaced(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, twoAtOnce)
+	known := s.key(t, delivery.OperatorKey, "")
+	const query = `{ viewer { name } }`
+	s.must(t, known, query, nil)
+	if a := s.ask(t, "phk_no-such-key", query, nil); a.status != http.StatusUnauthorized {
+		t.Errorf("a wrong key: %d %s, want 401", a.status, a.body)
+	}
+	wantSlowDown(t, "another wrong key", s.ask(t, "phk_another-one", query, nil))
+	wantSlowDown(t, "no key", s.ask(t, "", query, nil))
+	s.must(t, known, query, nil)
+}
