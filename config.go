@@ -176,7 +176,8 @@ func (c *serveCmd) check() error {
 		return errors.New("--tls-cert and --tls-key go together: give both, or none behind a proxy that speaks TLS")
 	}
 	if c.IngestRate < 0 || c.APIRate < 0 || c.AddressRate < 0 || c.IngestBurst < 1 {
-		return errors.New("--ingest-rate, --api-rate and --address-rate are 0 or more, and --ingest-burst at least 1")
+		return errors.New(
+			"--ingest-rate, --api-rate and --address-rate are 0 or more, and --ingest-burst at least 1")
 	}
 	if c.Retention < time.Hour {
 		return errors.New("--retention is at least 1h")

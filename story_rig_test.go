@@ -38,7 +38,8 @@ func newRig(t testing.TB, database, receiver string) *rig {
 	for _, kept := range []string{"PATH", "HOME", "TMPDIR"} {
 		r.env = append(r.env, kept+"="+os.Getenv(kept))
 	}
-	r.env = append(r.env, "PORTALHOOKS_LISTEN=127.0.0.1:0", "PORTALHOOKS_API_RATE=0", "PORTALHOOKS_INGEST_RATE=0")
+	r.env = append(r.env,
+		"PORTALHOOKS_LISTEN=127.0.0.1:0", "PORTALHOOKS_API_RATE=0", "PORTALHOOKS_INGEST_RATE=0")
 	if database != "" {
 		r.env = append(r.env, "PORTALHOOKS_DATABASE="+database)
 	}

@@ -92,7 +92,8 @@ func TestCursorOf(t *testing.T) {
 func TestInitConnection(t *testing.T) {
 	t.Parallel()
 	known := fixedCaller{caller: delivery.Caller{Name: "by header"}}
-	before := withIdentity(t.Context(), identity{caller: delivery.Caller{Name: "by cookie"}, end: noon.Add(time.Hour)})
+	byCookie := identity{caller: delivery.Caller{Name: "by cookie"}, end: noon.Add(time.Hour)}
+	before := withIdentity(t.Context(), byCookie)
 	for name, tt := range map[string]struct {
 		payload map[string]any
 		want    string

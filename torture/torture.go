@@ -38,7 +38,7 @@ type Result struct {
 	Database   string        // "sqlite", "postgres", or "" where none takes part
 	Rounds     int           // how often it was done
 	Lost       int           // acknowledged events or deliveries that never arrived
-	Duplicated int           // calls beyond the first that reached the receiver for one delivery, retries of failures not counted
+	Duplicated int           // calls beyond the first for one delivery, retries of failures not counted
 	Recovery   time.Duration // the longest time until the program worked again, 0 where there is no such time
 	Note       string        // a figure of its own, such as "at most 8 in flight"
 }

@@ -34,7 +34,7 @@ func TestOneOperationTooMany(t *testing.T) {
 	url, _ := serve(t, opts)
 	s := connect(t, url, nil).initialise()
 	full.Store(true)
-	for _, accept := range []string{"application/json", "application/graphql-response+json", "text/event-stream"} {
+	for _, accept := range []string{"application/json", graphqlJSON, "text/event-stream"} {
 		got := post(t, url, "{__typename}", "Accept", accept)
 		if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "7" {
 			t.Errorf("%s: %d, Retry-After %q, want 429 and 7", accept, got.status, got.header.Get("Retry-After"))

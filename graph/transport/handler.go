@@ -72,7 +72,8 @@ func newExecutor(schema graphql.ExecutableSchema, opts Options) *executor.Execut
 // returns when everything the request started has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.enter() {
-		h.refuse(w, r, http.StatusServiceUnavailable, later(coded(CodeUnavailable, "The server is stopping. Try again.")))
+		h.refuse(w, r, http.StatusServiceUnavailable,
+			later(coded(CodeUnavailable, "The server is stopping. Try again.")))
 		return
 	}
 	defer h.leave()
