@@ -1,23 +1,36 @@
 package delivery
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
 
 // An entryFilter applies a DeliveryFilter to entries of the log.
 type entryFilter struct {
-	org        OrgID // 0 for any
-	f          DeliveryFilter
-	text       string // in lower case
-	needsEvent bool   // whether event has to be asked, too
+	org        OrgID          // 0 for any
+	f          DeliveryFilter // its lists are sorted, without repetitions
+	text       string         // in lower case
+	needsEvent bool           // whether event has to be asked, too
 }
 
 func newEntryFilter(org OrgID, f DeliveryFilter) *entryFilter {
+	f.Webhooks, f.Types, f.States = sorted(f.Webhooks), sorted(f.Types), sorted(f.States)
+	f.Outcomes, f.Triggers = sorted(f.Outcomes), sorted(f.Triggers)
 	return &entryFilter{
 		org: org, f: f, text: strings.ToLower(f.Text),
 		needsEvent: f.Group != "" || f.WorkspaceID != "" || f.Text != "",
 	}
+}
+
+// key returns a text that is the same for filters that entry answers the same
+// for. What only event looks at is left out.
+func (m *entryFilter) key() string {
+	f := m.f
+	f.Group, f.WorkspaceID, f.Text = "", "", ""
+	f.After, f.Before = f.After.UTC(), f.Before.UTC()
+	return fmt.Sprintf("%d %#v", m.org, f)
 }
 
 // entry reports whether e passes, as far as the entry itself tells.
@@ -55,3 +68,6 @@ func (m *entryFilter) in(text string) bool { return strings.Contains(strings.ToL
 
 // among reports whether list has v, or does not narrow.
 func among[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
+
+// sorted returns a sorted copy of list, without repetitions.
+func sorted[T cmp.Ordered](list []T) []T { return slices.Compact(slices.Sorted(slices.Values(list))) }

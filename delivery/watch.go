@@ -49,19 +49,18 @@ func (s *Service) Watch(ctx context.Context, c Caller, in WatchInput) (<-chan Lo
 		return nil, fmt.Errorf("find the end of the log: %w", err)
 	}
 	w := &watcher{
-		s: s, in: in, tail: tail, out: make(chan LogItem),
-		match: newEntryFilter(in.Org, in.Filter),
-		at:    feed.Cursor{At: time.Now(), Seen: tail.Clone()},
+		s: s, in: in, tail: tail, out: make(chan LogItem), match: newEntryFilter(in.Org, in.Filter),
 	}
+	from := feed.Cursor{At: time.Now(), Seen: tail}
 	if in.After != "" {
-		if w.at, err = parseLogCursor(in.After); err != nil {
+		if from, err = parseLogCursor(in.After); err != nil {
 			return nil, err
 		}
-		if w.gap, err = s.gapAfter(ctx, w.at); err != nil {
+		if w.gap, err = s.gapAfter(ctx, from); err != nil {
 			return nil, err
 		}
 	}
-	w.sub = s.feed.Subscribe(w.at.Seen)
+	w.sub = s.feed.Subscribe(from, feed.Interest[*LogEntry]{Key: w.match.key(), Wants: w.match.entry})
 	go w.run(ctx)
 	return w.out, nil
 }
@@ -106,7 +105,6 @@ type watcher struct {
 	sub   *feed.Subscription[*LogEntry]
 	out   chan LogItem
 	tail  feed.Vector // what was in the log when the watcher came
-	at    feed.Cursor // what it has seen
 	gap   *LogItem
 }
 
@@ -116,12 +114,12 @@ func (w *watcher) run(ctx context.Context) {
 	if w.gap != nil && !w.send(ctx, *w.gap) {
 		return
 	}
-	if w.in.After == "" && !w.send(ctx, LogItem{Cursor: w.at.String(), At: w.at.At.UTC()}) {
+	if w.in.After == "" && !w.beat(ctx) {
 		return
 	}
 	quiet := time.NewTicker(heartbeatEvery)
 	defer quiet.Stop()
-	for {
+	for due := false; ; {
 		changed := w.sub.Changed() // before reading, or an entry could slip in between
 		page, err := w.sub.Read(ctx)
 		switch {
@@ -138,22 +136,31 @@ func (w *watcher) run(ctx context.Context) {
 				return
 			}
 			continue
+		case due && !w.beat(ctx):
+			return
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
-		case now := <-quiet.C:
-			w.at.At = later(w.at.At, now)
-			if !w.send(ctx, LogItem{Cursor: w.at.String(), At: now.UTC()}) {
-				return
-			}
+			due = false
+		case <-quiet.C:
+			due = true // after a look at what came meanwhile, which it says was seen
 		}
 	}
 }
 
+// beat sends a heartbeat.
+func (w *watcher) beat(ctx context.Context) bool {
+	now := time.Now()
+	seen := w.sub.Seen()
+	return w.send(ctx, LogItem{
+		Cursor: feed.Cursor{At: later(seen.At, now), Seen: seen.Seen}.String(), At: now.UTC(),
+	})
+}
+
 // sendPage sends the entries that the watcher wants to see.
-func (w *watcher) sendPage(ctx context.Context, page []*LogEntry, quiet *time.Ticker) bool {
+func (w *watcher) sendPage(ctx context.Context, page []feed.Item[*LogEntry], quiet *time.Ticker) bool {
 	wanted, err := w.wanted(ctx, page)
 	for err != nil {
 		w.s.log.WarnContext(ctx, "read events for a watcher", "err", err)
@@ -162,14 +169,12 @@ func (w *watcher) sendPage(ctx context.Context, page []*LogEntry, quiet *time.Ti
 		}
 		wanted, err = w.wanted(ctx, page)
 	}
-	for i, e := range page {
-		slot, number := place(e)
-		w.at.Seen.Advance(slot, number)
-		w.at.At = later(w.at.At, e.At)
-		if !wanted[i] {
+	for i := range page {
+		if wanted != nil && !wanted[i] {
 			continue
 		}
-		item := LogItem{Cursor: w.at.String(), At: e.At, Entry: e, Replayed: w.tail.Has(slot, number)}
+		e := page[i].Entry
+		item := LogItem{Cursor: page[i].Cursor, At: e.At, Entry: e, Replayed: w.tail.Has(place(e))}
 		if !w.send(ctx, item) {
 			return false
 		}
@@ -178,19 +183,16 @@ func (w *watcher) sendPage(ctx context.Context, page []*LogEntry, quiet *time.Ti
 	return true
 }
 
-// wanted reports for each entry whether the watcher wants to see it. Only a
-// filter that asks for what the log does not have reads the events.
-func (w *watcher) wanted(ctx context.Context, page []*LogEntry) ([]bool, error) {
-	wanted := make([]bool, len(page))
-	var events []EventID
-	for i, e := range page {
-		wanted[i] = w.match.entry(e)
-		if wanted[i] && w.match.needsEvent {
-			events = append(events, e.Delivery.Event)
-		}
+// wanted reports for each entry of a page whether its event is wanted, too. It
+// is nil, and no event is read, for a filter that asks for nothing but what the
+// log has.
+func (w *watcher) wanted(ctx context.Context, page []feed.Item[*LogEntry]) ([]bool, error) {
+	if !w.match.needsEvent {
+		return nil, nil
 	}
-	if len(events) == 0 {
-		return wanted, nil
+	events := make([]EventID, len(page))
+	for i := range page {
+		events[i] = page[i].Entry.Delivery.Event
 	}
 	found, err := w.s.store.EventsByID(ctx, w.in.Org, events)
 	if err != nil {
@@ -200,8 +202,9 @@ func (w *watcher) wanted(ctx context.Context, page []*LogEntry) ([]bool, error) 
 	for i := range found {
 		passed[found[i].ID] = w.match.event(&found[i])
 	}
-	for i, e := range page {
-		wanted[i] = wanted[i] && passed[e.Delivery.Event]
+	wanted := make([]bool, len(page))
+	for i, event := range events {
+		wanted[i] = passed[event]
 	}
 	return wanted, nil
 }
@@ -227,6 +230,7 @@ func newFeed(s *Service) *feed.Hub[*LogEntry] {
 			return follow(ctx, s.store, after, limit)
 		},
 		Place: place,
+		At:    func(e *LogEntry) time.Time { return e.At },
 		Size:  sizeOf,
 	}, feed.Options{External: s.store.Wake(), Logger: s.log})
 }

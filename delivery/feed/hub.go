@@ -19,8 +19,18 @@ type Log[T any] struct {
 	Follow func(ctx context.Context, after Vector, limit int) ([]T, error)
 	// Place returns the slot and the number of an entry, which is positive.
 	Place func(entry T) (slot int, number int64)
+	// At returns when an entry was made.
+	At func(entry T) time.Time
 	// Size returns about how many bytes an entry takes in memory.
 	Size func(entry T) int
+}
+
+// pass moves a position past an entry. It never moves back.
+func (l *Log[T]) pass(c *Cursor, e T) {
+	c.Seen.Advance(l.Place(e))
+	if at := l.At(e); at.After(c.At) {
+		c.At = at
+	}
 }
 
 // Options tune a Hub. The zero value is ready for production.
@@ -30,7 +40,7 @@ type Options struct {
 	Page     int             // entries that a subscriber reads at once; 100 if zero
 	Replays  int             // subscribers that read the log itself at once; 2 if zero
 	Poll     time.Duration   // between reads when no wake-up comes; 2 s if zero
-	Pause    time.Duration   // between reads when wake-ups never stop; 5 ms if zero
+	Pause    time.Duration   // between reads when wake-ups never stop, up to ten times as long; 5 ms if zero
 	External <-chan struct{} // wake-ups from outside of the process; may be nil
 	Logger   *slog.Logger    // slog.Default() if nil
 }
@@ -46,6 +56,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// pauses is how many times as long as a read took the hub then does not read.
+const pauses = 9
+
 // A Hub reads the end of a log for all its subscribers. While there are none
 // it reads nothing.
 type Hub[T any] struct {
@@ -55,9 +68,10 @@ type Hub[T any] struct {
 	replays chan struct{} // holds one token for each subscriber that reads the log
 
 	mu      sync.RWMutex
-	ring    *ring[T]      // nil while there are no subscribers
-	changed chan struct{} // closed and replaced when the ring grows
-	count   int           // subscribers
+	ring    *ring[T]            // nil while there are no subscribers
+	views   map[string]*view[T] // by the key of the interest; of all subscribers
+	changed chan struct{}       // closed and replaced when the ring grows
+	count   int                 // subscribers
 	stopped bool
 	ended   chan struct{} // closed with stopped
 }
@@ -69,6 +83,7 @@ func New[T any](log Log[T], o Options) *Hub[T] {
 		log: log, opts: o,
 		wake:    make(chan struct{}, 1),
 		replays: make(chan struct{}, o.Replays),
+		views:   map[string]*view[T]{},
 		changed: make(chan struct{}),
 		ended:   make(chan struct{}),
 	}
@@ -109,11 +124,14 @@ func (h *Hub[T]) Run(ctx context.Context) error {
 		case <-h.opts.External:
 		case <-poll.C:
 		}
+		began := time.Now()
 		if err := h.read(ctx); err != nil && ctx.Err() == nil {
 			h.opts.Logger.WarnContext(ctx, "read the live log", "err", err)
 		}
-		// A pause gathers the wake-ups of a busy log into one read.
-		if !sleep(ctx, h.opts.Pause) {
+		// A pause gathers the wake-ups of a busy log into one read. It is long
+		// where reading takes long, so that those who write have the database.
+		pause := max(h.opts.Pause, min(pauses*time.Since(began), 10*h.opts.Pause))
+		if !sleep(ctx, pause) {
 			return nil
 		}
 	}
@@ -124,6 +142,9 @@ func (h *Hub[T]) stop() {
 	defer h.mu.Unlock()
 	h.stopped = true
 	close(h.changed)
+	for _, v := range h.views {
+		close(v.changed)
+	}
 	close(h.ended)
 }
 
@@ -136,7 +157,7 @@ func (h *Hub[T]) read(ctx context.Context) error {
 	limit := min(h.opts.Entries, 10*h.opts.Page)
 	for {
 		// Only this goroutine changes the ring, so it may look without the lock.
-		entries, err := h.log.Follow(ctx, r.head, limit)
+		entries, err := h.log.Follow(ctx, r.head.Seen, limit)
 		if err != nil {
 			return err
 		}
@@ -158,8 +179,9 @@ func (h *Hub[T]) open(ctx context.Context) (*ring[T], error) {
 	if r != nil || count == 0 {
 		return r, nil
 	}
-	tail, err := h.log.Tail(ctx)
-	if err != nil {
+	at := Cursor{At: time.Now()}
+	var err error
+	if at.Seen, err = h.log.Tail(ctx); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
@@ -167,7 +189,7 @@ func (h *Hub[T]) open(ctx context.Context) (*ring[T], error) {
 	if h.count == 0 {
 		return nil, nil
 	}
-	h.ring = newRing(h.opts.Entries, h.opts.Bytes, tail, h.log)
+	h.ring = newRing(h.opts, at, h.log, h.views)
 	h.announce() // what subscribers could not see before is behind the ring's start
 	return h.ring, nil
 }
@@ -175,19 +197,20 @@ func (h *Hub[T]) open(ctx context.Context) (*ring[T], error) {
 func (h *Hub[T]) grow(r *ring[T], entries []T) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, e := range entries {
-		r.add(e)
-	}
+	r.grow(entries)
 	h.announce()
 }
 
-// announce wakes everybody who waits for the log to grow. It needs the lock.
+// announce wakes everybody who waits for more to read. It needs the lock.
 func (h *Hub[T]) announce() {
 	if h.stopped {
 		return
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+	for _, v := range h.views {
+		v.announce()
+	}
 }
 
 // sleep waits for d and reports whether ctx still lasts.

@@ -3,48 +3,67 @@ package feed
 // A ring holds the latest entries of the log in the order in which they were
 // read. Every entry has an index, which never changes and is never used again.
 type ring[T any] struct {
-	log     Log[T]
-	entries []T
-	bytes   int // of all entries
-	most    int // bytes
+	log   Log[T]
+	views map[string]*view[T] // the hub's
+	held  []held[T]
+	bytes int // of all entries
+	most  int // bytes
 
 	first, end int64  // indexes of the oldest entry and of the next one
-	base, head Vector // the positions before the oldest entry and after the latest
+	base       Vector // the position before the oldest entry
+	head       Cursor // after the latest
+	edge       Cursor // a copy of head that is never changed
 }
 
-func newRing[T any](entries, bytes int, at Vector, log Log[T]) *ring[T] {
-	return &ring[T]{log: log, entries: make([]T, entries), most: bytes, base: at.Clone(), head: at.Clone()}
+// A held entry has the text of the cursor behind it when a view wants it.
+type held[T any] struct {
+	entry  T
+	cursor string
 }
 
-// add appends an entry in place of the oldest ones.
+func newRing[T any](o Options, at Cursor, log Log[T], views map[string]*view[T]) *ring[T] {
+	return &ring[T]{
+		log: log, views: views, held: make([]held[T], o.Entries), most: o.Bytes,
+		base: at.Seen.Clone(), head: at.clone(), edge: at.clone(),
+	}
+}
+
+func (r *ring[T]) places() int64 { return int64(len(r.held)) }
+
+func (r *ring[T]) at(index int64) *held[T] { return &r.held[index%r.places()] }
+
+// grow appends entries, in place of the oldest ones.
+func (r *ring[T]) grow(entries []T) {
+	for _, e := range entries {
+		r.add(e)
+	}
+	r.edge = r.head.clone()
+}
+
 func (r *ring[T]) add(e T) {
 	size := r.log.Size(e)
-	for r.end > r.first && (r.end-r.first == int64(len(r.entries)) || r.bytes+size > r.most) {
+	for r.end > r.first && (r.end-r.first == r.places() || r.bytes+size > r.most) {
 		r.drop()
 	}
-	r.entries[r.end%int64(len(r.entries))] = e
+	r.log.pass(&r.head, e)
+	added := held[T]{entry: e}
+	for _, v := range r.views {
+		if v.add(r.end%r.places(), e) && added.cursor == "" {
+			added.cursor = r.head.String()
+		}
+	}
+	*r.at(r.end) = added
 	r.bytes += size
 	r.end++
-	r.head.Advance(r.log.Place(e))
 }
 
 func (r *ring[T]) drop() {
-	var none T
-	at := &r.entries[r.first%int64(len(r.entries))]
-	r.bytes -= r.log.Size(*at)
-	r.base.Advance(r.log.Place(*at))
-	*at = none
-	r.first++
-}
-
-// read appends to page entries from index next on that are not in seen, until
-// page is full, and returns the index that follows.
-func (r *ring[T]) read(page []T, next int64, seen Vector) ([]T, int64) {
-	for ; next < r.end && len(page) < cap(page); next++ {
-		e := r.entries[next%int64(len(r.entries))]
-		if slot, number := r.log.Place(e); !seen.Has(slot, number) {
-			page = append(page, e)
-		}
+	oldest := r.at(r.first)
+	for _, v := range r.views {
+		v.drop(r.first%r.places(), r.first)
 	}
-	return page, next
+	r.bytes -= r.log.Size(oldest.entry)
+	r.base.Advance(r.log.Place(oldest.entry))
+	*oldest = held[T]{}
+	r.first++
 }

@@ -58,6 +58,9 @@ type Cursor struct {
 	Seen Vector
 }
 
+// clone returns a copy that may be changed.
+func (c Cursor) clone() Cursor { return Cursor{At: c.At, Seen: c.Seen.Clone()} }
+
 // cursorVersion is the first byte of every cursor, for formats to come.
 const cursorVersion = 1
 

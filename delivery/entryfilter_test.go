@@ -1,0 +1,82 @@
+package delivery
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// Whoever has the same key is shown the same entries, so nothing that entry
+// looks at may be missing from it.
+func TestFiltersWithOneKeyWantTheSameEntries(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	some := DeliveryFilter{
+		Webhooks: []WebhookID{2, 1}, States: []State{Failed, Retrying}, StatusFrom: 400, Before: at, Text: "disk",
+	}
+	key := newEntryFilter(1, some).key()
+	for name, tt := range map[string]struct {
+		org    OrgID
+		change func(f *DeliveryFilter)
+		same   bool
+	}{
+		"another order": {1, func(f *DeliveryFilter) {
+			f.Webhooks, f.States = []WebhookID{1, 2, 1}, []State{Retrying, Failed}
+		}, true},
+		"another zone":         {1, func(f *DeliveryFilter) { f.Before = at.In(time.FixedZone("", 3600)) }, true},
+		"what the event tells": {1, func(f *DeliveryFilter) { f.Text, f.Group, f.WorkspaceID = "", "g", "w" }, true},
+		"another organization": {2, func(*DeliveryFilter) {}, false},
+		"every organization":   {0, func(*DeliveryFilter) {}, false},
+		"webhooks":             {1, func(f *DeliveryFilter) { f.Webhooks = []WebhookID{1} }, false},
+		"types":                {1, func(f *DeliveryFilter) { f.Types = []EventType{ActiveAlert} }, false},
+		"states":               {1, func(f *DeliveryFilter) { f.States = []State{"FAILED RETRYING"} }, false},
+		"outcomes":             {1, func(f *DeliveryFilter) { f.Outcomes = []Outcome{"TIMEOUT"} }, false},
+		"status from":          {1, func(f *DeliveryFilter) { f.StatusFrom = 0 }, false},
+		"status to":            {1, func(f *DeliveryFilter) { f.StatusTo = 400 }, false},
+		"triggers":             {1, func(f *DeliveryFilter) { f.Triggers = []Trigger{ByEvent} }, false},
+		"event":                {1, func(f *DeliveryFilter) { f.Event = 1 }, false},
+		"item":                 {1, func(f *DeliveryFilter) { f.Item = 1 }, false},
+		"after":                {1, func(f *DeliveryFilter) { f.After = at }, false},
+		"before":               {1, func(f *DeliveryFilter) { f.Before = at.Add(1) }, false},
+	} {
+		f := some
+		tt.change(&f)
+		if got := newEntryFilter(tt.org, f).key() == key; got != tt.same {
+			t.Errorf("%s: same key = %v, want %v", name, got, tt.same)
+		}
+	}
+}
+
+// Watchers who share what the log tells, and differ in what the events tell, or
+// in the organization, each see their own.
+func TestWatchersWhoShareSeeTheirOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL)
+		r.start()
+		for name, tt := range map[string]struct {
+			caller Caller
+			in     WatchInput
+			want   bool
+		}{
+			"all of the organization": {viewer, WatchInput{Org: 1}, true},
+			"one item's":              {viewer, WatchInput{Org: 1, Filter: DeliveryFilter{Text: "disk"}}, true},
+			"another item's":          {viewer, WatchInput{Org: 1, Filter: DeliveryFilter{Text: "printer"}}, false},
+			"another organization":    {stranger, WatchInput{Org: 2}, false},
+			"every organization":      {operator, WatchInput{}, true},
+		} {
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			items, err := r.Watch(ctx, tt.caller, tt.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-items // the first cursor
+			defer func() {
+				if item := <-items; (item.Entry != nil) != tt.want {
+					t.Errorf("%s: got %+v, want an entry: %v", name, item, tt.want)
+				}
+			}()
+		}
+		r.ingest(1, w)
+	})
+}
