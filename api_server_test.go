@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ type apiServer struct {
 	url      string // of the GraphQL endpoint
 	receiver string
 	client   *http.Client
+	stop     func() // ends it before its test does, once
 }
 
 // startAPI starts a server that stops, with everything it has begun, when t
@@ -97,14 +99,16 @@ func startApp(t *testing.T, settings *serveCmd) *apiServer {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.run(ctx, listener) }()
-	t.Cleanup(func() {
+	s := &apiServer{app: a, url: "http://" + listener.Addr().String() + "/graphql", client: client}
+	s.stop = sync.OnceFunc(func() {
 		client.CloseIdleConnections()
 		stop()
 		if err := errors.Join(<-ended, a.store.Close()); err != nil {
 			t.Errorf("stop the server: %v", err)
 		}
 	})
-	return &apiServer{app: a, url: "http://" + listener.Addr().String() + "/graphql", client: client}
+	t.Cleanup(s.stop)
+	return s
 }
 
 func apiSettings(t *testing.T, database, receiver string) *serveCmd {

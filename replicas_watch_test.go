@@ -24,7 +24,13 @@ type pair struct {
 func newPair(t *testing.T, url string) *pair {
 	t.Helper()
 	first := startAPI(t, url)
-	p := &pair{servers: [2]*apiServer{first, startApp(t, first.settings)}}
+	return pairOf(t, first, startApp(t, first.settings))
+}
+
+// pairOf makes the organization and the webhook. The servers may be one.
+func pairOf(t *testing.T, first, second *apiServer) *pair {
+	t.Helper()
+	p := &pair{servers: [2]*apiServer{first, second}}
 	orgs, err := first.store.LearnOrganizations(t.Context(), []delivery.Organization{{
 		ID: delivery.OrgID(delivery.NewIDs(delivery.MaxSlot).Next()), ExternalID: "pair", Name: "Pair",
 	}})
