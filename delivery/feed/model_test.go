@@ -105,7 +105,7 @@ func (m *model) read(rt *rapid.T) {
 // step pulls a page.
 func (r *modelReader) step(rt *rapid.T) int {
 	changed := r.sub.Changed()
-	n, err := r.reader.read(context.Background(), r.sub)
+	n, err := r.read(context.Background(), r.sub)
 	if err != nil {
 		rt.Fatal(err)
 	}
