@@ -95,16 +95,20 @@ func (s *Service) requestHeader(t *target, id DeliveryID, number int, at time.Ti
 	h := make(http.Header, len(t.Headers)+6)
 	maps.Copy(h, t.Headers)
 	text := id.String()
+	values := [...]string{ // in one piece, cut below so that none can grow into the next
+		contentType, s.userAgent(), text, signature.Timestamp(at),
+		signature.Sign(text, at, body, t.Secrets...), strconv.Itoa(number),
+	}
 	if h["Content-Type"] == nil {
-		h["Content-Type"] = []string{contentType}
+		h["Content-Type"] = values[0:1:1]
 	}
 	if h["User-Agent"] == nil {
-		h["User-Agent"] = []string{s.userAgent()}
+		h["User-Agent"] = values[1:2:2]
 	}
-	h[signature.HeaderID] = []string{text}
-	h[signature.HeaderTimestamp] = []string{signature.Timestamp(at)}
-	h[signature.HeaderSignature] = []string{signature.Sign(text, at, body, t.Secrets...)}
-	h[signature.HeaderAttempt] = []string{strconv.Itoa(number)}
+	h[signature.HeaderID] = values[2:3:3]
+	h[signature.HeaderTimestamp] = values[3:4:4]
+	h[signature.HeaderSignature] = values[4:5:5]
+	h[signature.HeaderAttempt] = values[5:6:6]
 	return h
 }
 
