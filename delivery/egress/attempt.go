@@ -3,7 +3,6 @@ package egress
 import (
 	"context"
 	"crypto/tls"
-	"net"
 	"net/http/httptrace"
 	"sync"
 	"time"
@@ -38,11 +37,10 @@ func (s step) String() string {
 	return "the receiver was still sending its answer"
 }
 
-// An attempt measures one call. The transport dials on goroutines of its own,
-// which may outlive the call and may serve another one, so everything here is
-// locked and a dial is heeded only while the call waits for a connection.
+// An attempt measures one call. net/http dials on goroutines of its own, which
+// may outlive the call and may serve another one, so everything here is locked
+// and a dial is heeded only while the call waits for a connection.
 type attempt struct {
-	trace    httptrace.ClientTrace
 	deadline time.Time
 
 	mu        sync.Mutex
@@ -50,7 +48,7 @@ type attempt struct {
 	connected bool
 	mark      time.Time // when the present step began
 	timing    Timing
-	remote    net.Addr
+	remote    string // of the connection
 	dialled   string
 }
 
@@ -61,16 +59,15 @@ type attemptKey struct{}
 // allocations than all the others.
 func trace(ctx context.Context, deadline time.Time) (context.Context, *attempt) {
 	a := &attempt{deadline: deadline}
-	a.trace.GetConn = a.getConn
-	a.trace.GotConn = a.gotConn
-	a.trace.TLSHandshakeStart = a.startTLS
-	a.trace.TLSHandshakeDone = a.doneTLS
-	a.trace.GotFirstResponseByte = a.firstByte
-	return httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, a), &a.trace), a
+	hooks := &httptrace.ClientTrace{
+		GetConn: a.getConn, GotConn: a.gotConn, GotFirstResponseByte: a.firstByte,
+		TLSHandshakeStart: a.startTLS, TLSHandshakeDone: a.doneTLS,
+	}
+	return httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, a), hooks), a
 }
 
-// getConn begins again when the transport repeats a call whose reused
-// connection turned out to be closed.
+// getConn begins again when a call is repeated because its reused connection
+// turned out to be closed.
 func (a *attempt) getConn(string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,17 +75,26 @@ func (a *attempt) getConn(string) {
 }
 
 func (a *attempt) gotConn(info httptrace.GotConnInfo) {
+	remote := ""
+	if addr := info.Conn.RemoteAddr(); addr != nil {
+		remote = addr.String()
+	}
+	a.have(remote, info.Reused)
+}
+
+// have ends the wait for a connection, which leads to remote.
+func (a *attempt) have(remote string, reused bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
 	a.leave(now)
-	if info.Reused {
+	if reused {
 		// What was measured belongs to a dial that this call began and then
 		// did not need.
 		a.timing = Timing{Reused: true}
 	}
 	a.connected, a.at, a.mark = true, waiting, now
-	a.remote = info.Conn.RemoteAddr()
+	a.remote = remote
 }
 
 // enter moves a dialling attempt on to a step.
@@ -175,8 +181,8 @@ func (a *attempt) finish(r *Result, proxied bool) step {
 	r.Timing = a.timing
 	switch {
 	case proxied: // the proxy's address is the operator's business
-	case a.connected && a.remote != nil:
-		r.RemoteAddr = a.remote.String()
+	case a.connected && a.remote != "":
+		r.RemoteAddr = a.remote
 	default:
 		r.RemoteAddr = a.dialled
 	}

@@ -8,21 +8,26 @@ import (
 	"testing"
 )
 
-// The two benchmarks make the same call to the same kind of receiver. Their
-// ratio is the price of the guard, the measurements and the bounds.
+// These benchmarks make the same call to the same kind of receiver, which is
+// in the same process and part of the figures.
 
 func BenchmarkDo(b *testing.B) {
-	url, body, header := receiver(b)
-	client := newClient(b, loopback(), Options{})
-	b.ReportAllocs()
-	b.SetParallelism(32)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if got := client.Do(b.Context(), Request{URL: url, Header: header, Body: body}); got.Outcome != Success {
-				b.Errorf("outcome = %s: %s", got.Outcome, got.Err)
-			}
-		}
-	})
+	for name, newClient := range map[string]maker{"lean": newClient, "net-http": newPlainClient} {
+		b.Run(name, func(b *testing.B) {
+			url, body, header := receiver(b)
+			client := newClient(b, loopback(), Options{})
+			b.ReportAllocs()
+			b.SetParallelism(32)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					got := client.Do(b.Context(), Request{URL: url, Header: header, Body: body})
+					if got.Outcome != Success {
+						b.Errorf("outcome = %s: %s", got.Outcome, got.Err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func BenchmarkBareClient(b *testing.B) {

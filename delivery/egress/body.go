@@ -100,14 +100,12 @@ func trimRune(b []byte) []byte {
 // keepHeader removes from h, which becomes part of a Result, what must not be
 // stored, and cuts what is left to size.
 func keepHeader(h http.Header) http.Header {
-	for _, name := range []string{
-		"Set-Cookie", "Set-Cookie2", "Cookie", "Authorization", "Proxy-Authorization",
-		"Www-Authenticate", "Proxy-Authenticate", "Authentication-Info", "Proxy-Authentication-Info",
-	} {
-		delete(h, name)
-	}
 	size, values, clean := 0, 0, true
 	for name, list := range h {
+		if isCredential(name) {
+			delete(h, name)
+			continue
+		}
 		for _, value := range list {
 			size += len(name) + len(value)
 			values++
@@ -118,6 +116,15 @@ func keepHeader(h http.Header) http.Header {
 		return h
 	}
 	return cutHeader(h)
+}
+
+func isCredential(name string) bool {
+	switch name {
+	case "Set-Cookie", "Set-Cookie2", "Cookie", "Authorization", "Proxy-Authorization", "Www-Authenticate",
+		"Proxy-Authenticate", "Authentication-Info", "Proxy-Authentication-Info":
+		return true
+	}
+	return false
 }
 
 // cutHeader keeps names in alphabetical order, so that the same answer is

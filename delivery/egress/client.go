@@ -5,10 +5,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"io"
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -39,9 +39,11 @@ const (
 // goroutines at once.
 type Client struct {
 	guard     *guard
+	places    *memory[*place]
+	lean      *lean // nil if everything goes through a proxy
 	transport *http.Transport
 	userAgent []string
-	identity  []string
+	encoding  []string
 }
 
 // NewClient returns a client with connections of its own. Close it after use.
@@ -53,12 +55,26 @@ func NewClient(p Policy, o Options) *Client {
 		net:    net.Dialer{Timeout: 30 * time.Second, Control: g.control, Resolver: p.Resolver},
 		lookup: o.LookupTimeout,
 	}
-	t := &http.Transport{
+	config := tlsConfig(p)
+	c := &Client{
+		guard: g, places: newMemory[*place](), transport: newTransport(d, config, o),
+		userAgent: []string{o.UserAgent}, encoding: []string{identity},
+	}
+	if p.Proxy != nil {
+		c.transport.Proxy = http.ProxyURL(p.Proxy)
+	} else {
+		c.lean = newLean(d.open, config, o)
+	}
+	return c
+}
+
+func newTransport(d *dialer, config *tls.Config, o Options) *http.Transport {
+	return &http.Transport{
 		DialContext:            d.dial,
-		TLSClientConfig:        tlsConfig(p),
+		TLSClientConfig:        config.Clone(), // net/http changes its own
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true,
-		DisableCompression:     true, // or a small answer could unpack to a large one
+		DisableCompression:     true,
 		MaxIdleConns:           o.Idle,
 		MaxIdleConnsPerHost:    o.IdlePerHost,
 		IdleConnTimeout:        o.IdleTimeout,
@@ -66,10 +82,6 @@ func NewClient(p Policy, o Options) *Client {
 		// A silent HTTP/2 connection would hold up every call to its host.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}
-	if p.Proxy != nil {
-		t.Proxy = http.ProxyURL(p.Proxy)
-	}
-	return &Client{guard: g, transport: t, userAgent: []string{o.UserAgent}, identity: []string{"identity"}}
 }
 
 func tlsConfig(p Policy) *tls.Config {
@@ -81,14 +93,19 @@ func tlsConfig(p Policy) *tls.Config {
 }
 
 // Close closes the connections that are not in use.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	if c.lean != nil {
+		c.lean.idle.close()
+	}
+}
 
 // Do posts r and reports what happened. It returns by r.Timeout or soon after
 // ctx ends, whatever the receiver does. A call over a reused connection that
 // the receiver had closed already is made once more, by itself, on a new one.
 func (c *Client) Do(ctx context.Context, r Request) Result {
 	result := Result{Started: time.Now()}
-	target, err := c.guard.validate(r.URL)
+	p, err := c.place(r.URL)
 	if err != nil {
 		result.Outcome, result.Err = Blocked, err.Error()
 		return result
@@ -98,14 +115,16 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 		timeout = defaultTimeout
 	}
 	deadline := result.Started.Add(timeout)
-	call, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	traced, a := trace(call, deadline)
-
-	err = c.post(traced, target, r, &result)
-	at := a.finish(&result, c.guard.policy.Proxy != nil)
+	var at step
+	if c.lean.covers(p, len(r.Body)) {
+		a := attempt{deadline: deadline}
+		err = c.lean.post(ctx, &a, p, r, &result)
+		at = a.finish(&result, false)
+	} else {
+		at, err = c.post(ctx, deadline, p, r, &result)
+	}
 	if err != nil {
-		result.Outcome, result.Err = ofFailure(ctx, call, err, at, timeout)
+		result.Outcome, result.Err = ofFailure(ctx, overdue{ctx, deadline}, err, at, timeout)
 	}
 	if result.Outcome == Blocked {
 		result.RemoteAddr = ""
@@ -113,14 +132,24 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 	return result
 }
 
-// post makes the call and fills in what the receiver answered. Its error is
-// about a call that was not answered, or not to the end.
-func (c *Client) post(ctx context.Context, target *url.URL, r Request, result *Result) error {
+// post makes the call with net/http and fills in what the receiver answered.
+// Its error is about a call that was not answered, or not to the end.
+func (c *Client) post(
+	ctx context.Context, deadline time.Time, p *place, r Request, result *Result,
+) (step, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	ctx, a := trace(ctx, deadline)
+	err := c.roundTrip(ctx, p, r, result)
+	return a.finish(result, c.guard.policy.Proxy != nil), err
+}
+
+func (c *Client) roundTrip(ctx context.Context, p *place, r Request, result *Result) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(r.Body))
 	if err != nil {
 		return err
 	}
-	req.URL, req.Host = target, target.Host
+	req.URL, req.Host = p.url, p.url.Host
 	req.Header = c.header(r.Header)
 
 	// The transport is used without http.Client, which would follow redirects
@@ -130,12 +159,21 @@ func (c *Client) post(ctx context.Context, target *url.URL, r Request, result *R
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }() // all that is wanted has been read
+	if c.lean != nil && p.secure && resp.ProtoMajor == 1 {
+		c.lean.old.put(p.key, true)
+	}
+	return result.read(resp, resp.Body)
+}
 
-	result.Status = resp.StatusCode
-	result.RetryAfter, result.HasRetryAfter = ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
-	result.Header = keepHeader(resp.Header)
-	result.Outcome, result.Err = ofStatus(resp.StatusCode)
-	return readBody(resp.Body, resp.ContentLength, result)
+// read fills in what the receiver answered.
+func (r *Result) read(resp *http.Response, body io.Reader) error {
+	r.Status = resp.StatusCode
+	if after := resp.Header.Get("Retry-After"); after != "" {
+		r.RetryAfter, r.HasRetryAfter = ParseRetryAfter(after, time.Now())
+	}
+	r.Header = keepHeader(resp.Header)
+	r.Outcome, r.Err = ofStatus(resp.StatusCode)
+	return readBody(body, resp.ContentLength, r)
 }
 
 // header returns a copy of h, whose owner may be using it for another call,
@@ -146,7 +184,7 @@ func (c *Client) header(h http.Header) http.Header {
 	if _, ok := sent["User-Agent"]; !ok {
 		sent["User-Agent"] = c.userAgent
 	}
-	sent["Accept-Encoding"] = c.identity
+	sent["Accept-Encoding"] = c.encoding
 	// This key is not sent. It tells the transport that a call may be
 	// repeated on a new connection when a reused one was closed before any
 	// answer; receivers drop repeats by the webhook-id header.

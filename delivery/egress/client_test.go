@@ -14,102 +14,110 @@ import (
 )
 
 func TestDoPostsWhatItIsGiven(t *testing.T) {
-	var got *http.Request
-	var body []byte
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got, body = r, must(io.ReadAll(r.Body))
-		w.Header().Set("X-Answer", "yes")
-		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, "thanks")
-	}))
-	defer server.Close()
-	header := http.Header{"Webhook-Id": {"dlv_1"}, "X-Idempotency-Key": {"mine"}}
-	result := newClient(t, loopback(), Options{UserAgent: "Test/1"}).Do(t.Context(),
-		Request{URL: server.URL + "/hook?a=b", Header: header, Body: []byte(`{"a":1}`)})
+	overBoth(t, func(t *testing.T, newClient maker) {
+		var got *http.Request
+		var body []byte
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got, body = r, must(io.ReadAll(r.Body))
+			w.Header().Set("X-Answer", "yes")
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, "thanks")
+		}))
+		defer server.Close()
+		header := http.Header{"Webhook-Id": {"dlv_1"}, "X-Idempotency-Key": {"mine"}}
+		result := newClient(t, loopback(), Options{UserAgent: "Test/1"}).Do(t.Context(),
+			Request{URL: server.URL + "/hook?a=b", Header: header, Body: []byte(`{"a":1}`)})
 
-	if result.Outcome != Success || result.Status != 201 || string(result.Body) != "thanks" ||
-		result.BodyBytes != 6 {
-		t.Errorf("result = %+v", result)
-	}
-	if result.Header.Get("X-Answer") != "yes" {
-		t.Errorf("header = %v, want the receiver's", result.Header)
-	}
-	if got.Method != "POST" || got.URL.String() != "/hook?a=b" || string(body) != `{"a":1}` ||
-		got.ContentLength != 7 {
-		t.Errorf("the receiver got %s %s %q", got.Method, got.URL, body)
-	}
-	for name, want := range map[string]string{
-		"Webhook-Id": "dlv_1", "User-Agent": "Test/1", "Accept-Encoding": "identity", "X-Idempotency-Key": "mine",
-	} {
-		if got.Header.Get(name) != want {
-			t.Errorf("%s = %q, want %q", name, got.Header.Get(name), want)
+		if result.Outcome != Success || result.Status != 201 || string(result.Body) != "thanks" ||
+			result.BodyBytes != 6 {
+			t.Errorf("result = %+v", result)
 		}
-	}
-	if len(header) != 2 {
-		t.Errorf("the caller's header became %v", header)
-	}
+		if result.Header.Get("X-Answer") != "yes" {
+			t.Errorf("header = %v, want the receiver's", result.Header)
+		}
+		if got.Method != "POST" || got.URL.String() != "/hook?a=b" || string(body) != `{"a":1}` ||
+			got.ContentLength != 7 {
+			t.Errorf("the receiver got %s %s %q", got.Method, got.URL, body)
+		}
+		for name, want := range map[string]string{
+			"Webhook-Id": "dlv_1", "User-Agent": "Test/1", "Accept-Encoding": "identity", "X-Idempotency-Key": "mine",
+		} {
+			if got.Header.Get(name) != want {
+				t.Errorf("%s = %q, want %q", name, got.Header.Get(name), want)
+			}
+		}
+		if len(header) != 2 {
+			t.Errorf("the caller's header became %v", header)
+		}
+	})
 }
 
 func TestDoReusesConnections(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, strings.Repeat("x", MaxRead)) // read to the end, though not kept
-	}))
-	defer server.Close()
-	client := newClient(t, loopback(), Options{})
-	for i := range 3 {
-		got := client.Do(t.Context(), Request{URL: server.URL})
-		if got.Outcome != Success || got.Timing.Reused != (i > 0) {
-			t.Fatalf("call %d: %s, reused %t", i, got.Outcome, got.Timing.Reused)
+	overBoth(t, func(t *testing.T, newClient maker) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat("x", MaxRead)) // read to the end, though not kept
+		}))
+		defer server.Close()
+		client := newClient(t, loopback(), Options{})
+		for i := range 3 {
+			got := client.Do(t.Context(), Request{URL: server.URL})
+			if got.Outcome != Success || got.Timing.Reused != (i > 0) {
+				t.Fatalf("call %d: %s, reused %t", i, got.Outcome, got.Timing.Reused)
+			}
+			if (got.Timing.Connect > 0) != (i == 0) || got.Timing.FirstByte <= 0 || got.Timing.Body <= 0 {
+				t.Errorf("call %d: timing = %+v", i, got.Timing)
+			}
+			if got.BodyBytes != MaxRead || len(got.Body) != MaxBody || !got.Truncated {
+				t.Errorf("call %d: %d bytes, %d kept, truncated %t", i, got.BodyBytes, len(got.Body), got.Truncated)
+			}
 		}
-		if (got.Timing.Connect > 0) != (i == 0) || got.Timing.FirstByte <= 0 || got.Timing.Body <= 0 {
-			t.Errorf("call %d: timing = %+v", i, got.Timing)
+		other := newClient(t, loopback(), Options{})
+		if got := other.Do(t.Context(), Request{URL: server.URL}); got.Timing.Reused {
+			t.Error("another client's connection was reused")
 		}
-		if got.BodyBytes != MaxRead || len(got.Body) != MaxBody || !got.Truncated {
-			t.Errorf("call %d: %d bytes, %d kept, truncated %t", i, got.BodyBytes, len(got.Body), got.Truncated)
-		}
-	}
-	other := newClient(t, loopback(), Options{})
-	if got := other.Do(t.Context(), Request{URL: server.URL}); got.Timing.Reused {
-		t.Error("another client's connection was reused")
-	}
+	})
 }
 
 func TestDoRepeatsACallOverAClosedConnection(t *testing.T) {
-	var connections atomic.Int32
-	address := serveConnections(t, func(serve func() bool) {
-		first := connections.Add(1) == 1
-		serve()
-		if first {
-			// The second request is read and then the connection is closed
-			// without an answer, as a server that is tired of it would do.
-			return
+	overBoth(t, func(t *testing.T, newClient maker) {
+		var connections atomic.Int32
+		address := serveConnections(t, func(serve func() bool) {
+			first := connections.Add(1) == 1
+			serve()
+			if first {
+				// The second request is read and then the connection is closed
+				// without an answer, as a server that is tired of it would do.
+				return
+			}
+			for serve() {
+			}
+		})
+		client := newClient(t, loopback(), Options{})
+		for i := range 2 {
+			got := client.Do(t.Context(), Request{URL: "http://" + address, Body: []byte("{}")})
+			if got.Outcome != Success {
+				t.Fatalf("call %d: %s (%s)", i, got.Outcome, got.Err)
+			}
 		}
-		for serve() {
+		if got := connections.Load(); got != 2 {
+			t.Errorf("%d connections, want a second one for the repeat", got)
 		}
 	})
-	client := newClient(t, loopback(), Options{})
-	for i := range 2 {
-		got := client.Do(t.Context(), Request{URL: "http://" + address, Body: []byte("{}")})
-		if got.Outcome != Success {
-			t.Fatalf("call %d: %s (%s)", i, got.Outcome, got.Err)
-		}
-	}
-	if got := connections.Load(); got != 2 {
-		t.Errorf("%d connections, want a second one for the repeat", got)
-	}
 }
 
 func TestDoFollowsNoRedirect(t *testing.T) {
-	var calls atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls.Add(1)
-		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
-	}))
-	defer server.Close()
-	got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: server.URL})
-	if got.Outcome != Redirect || got.Status != 307 || calls.Load() != 1 {
-		t.Errorf("outcome = %s, status %d after %d calls", got.Outcome, got.Status, calls.Load())
-	}
+	overBoth(t, func(t *testing.T, newClient maker) {
+		var calls atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}))
+		defer server.Close()
+		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: server.URL})
+		if got.Outcome != Redirect || got.Status != 307 || calls.Load() != 1 {
+			t.Errorf("outcome = %s, status %d after %d calls", got.Outcome, got.Status, calls.Load())
+		}
+	})
 }
 
 func TestDoIgnoresTheProxyOfTheEnvironment(t *testing.T) {
@@ -154,47 +162,53 @@ func TestDoReportsAProxyThatRefuses(t *testing.T) {
 }
 
 func TestDoBlocksWithoutSayingWhere(t *testing.T) {
-	for name, raw := range map[string]string{
-		"address": "https://10.0.0.1/", "scheme": "http://example.com/", "port": "https://example.com:22/",
-	} {
-		got := newClient(t, Policy{}, Options{}).Do(t.Context(), Request{URL: raw})
-		if got.Outcome != Blocked || got.RemoteAddr != "" || got.Err == "" || strings.Contains(got.Err, "10.0") {
-			t.Errorf("%s: %s, %q, %q", name, got.Outcome, got.Err, got.RemoteAddr)
+	overBoth(t, func(t *testing.T, newClient maker) {
+		for name, raw := range map[string]string{
+			"address": "https://10.0.0.1/", "scheme": "http://example.com/", "port": "https://example.com:22/",
+		} {
+			got := newClient(t, Policy{}, Options{}).Do(t.Context(), Request{URL: raw})
+			if got.Outcome != Blocked || got.RemoteAddr != "" || got.Err == "" || strings.Contains(got.Err, "10.0") {
+				t.Errorf("%s: %s, %q, %q", name, got.Outcome, got.Err, got.RemoteAddr)
+			}
 		}
-	}
+	})
 }
 
 func TestDoRefusesToSendABrokenHeader(t *testing.T) {
-	for name, header := range map[string]http.Header{
-		"value with a line break": {"X-A": {"secret\r\nX-B: c"}},
-		"name with a space":       {"X A": {"secret"}},
-	} {
-		client := newClient(t, loopback(), Options{})
-		got := client.Do(t.Context(), Request{URL: "http://127.0.0.1:9", Header: header})
-		if got.Outcome != Blocked || !strings.Contains(got.Err, "header") || strings.Contains(got.Err, "secret") {
-			t.Errorf("%s: %s, %q", name, got.Outcome, got.Err)
+	overBoth(t, func(t *testing.T, newClient maker) {
+		for name, header := range map[string]http.Header{
+			"value with a line break": {"X-A": {"secret\r\nX-B: c"}},
+			"name with a space":       {"X A": {"secret"}},
+		} {
+			client := newClient(t, loopback(), Options{})
+			got := client.Do(t.Context(), Request{URL: "http://127.0.0.1:9", Header: header})
+			if got.Outcome != Blocked || !strings.Contains(got.Err, "header") || strings.Contains(got.Err, "secret") {
+				t.Errorf("%s: %s, %q", name, got.Outcome, got.Err)
+			}
 		}
-	}
+	})
 }
 
 func TestDoKeepsNoCredentialsOfAnAnswer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for _, name := range []string{"Set-Cookie", "Authorization", "WWW-Authenticate", "Proxy-Authenticate"} {
-			w.Header().Set(name, "canary")
+	overBoth(t, func(t *testing.T, newClient maker) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for _, name := range []string{"Set-Cookie", "Authorization", "WWW-Authenticate", "Proxy-Authenticate"} {
+				w.Header().Set(name, "canary")
+			}
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		defer server.Close()
+		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: server.URL})
+		for name, values := range got.Header {
+			if strings.Contains(strings.Join(values, " "), "canary") {
+				t.Errorf("%s is kept", name)
+			}
 		}
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}))
-	defer server.Close()
-	got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: server.URL})
-	for name, values := range got.Header {
-		if strings.Contains(strings.Join(values, " "), "canary") {
-			t.Errorf("%s is kept", name)
+		if got.RetryAfter != 7*time.Second || !got.HasRetryAfter {
+			t.Errorf("Retry-After = %s, %t, want 7s", got.RetryAfter, got.HasRetryAfter)
 		}
-	}
-	if got.RetryAfter != 7*time.Second || !got.HasRetryAfter {
-		t.Errorf("Retry-After = %s, %t, want 7s", got.RetryAfter, got.HasRetryAfter)
-	}
+	})
 }
 
 func TestKeepHeaderBoundsWhatIsStored(t *testing.T) {

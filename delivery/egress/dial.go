@@ -20,20 +20,16 @@ const (
 	minDial = 2 * time.Second
 )
 
-// A dialer opens connections for a Client's transport.
+// A dialer opens a Client's connections.
 type dialer struct {
 	guard  *guard
 	net    net.Dialer
 	lookup time.Duration
 }
 
-// dial looks the host up and connects to the first of its addresses that
-// accepts. It does both itself, instead of leaving them to net.Dialer, to
-// bound the lookup and the number of addresses.
-//
-// The transport detaches ctx from the call's deadline, since another call may
-// use the connection. The deadline is put back, or a hanging receiver would
-// leave dials behind.
+// dial dials for net/http, which detaches ctx from the call's deadline, since
+// another call may use the connection. The deadline is put back, or a hanging
+// receiver would leave dials behind.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok {
@@ -48,6 +44,13 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		var plain net.Dialer
 		return plain.DialContext(ctx, network, address)
 	}
+	return d.open(ctx, a, network, address)
+}
+
+// open looks the host up and connects to the first of its addresses that
+// accepts. It does both itself, instead of leaving them to net.Dialer, to
+// bound the lookup and the number of addresses. ctx has a deadline.
+func (d *dialer) open(ctx context.Context, a *attempt, network, address string) (net.Conn, error) {
 	targets, err := d.resolve(ctx, a, address)
 	if err != nil {
 		return nil, err
@@ -130,7 +133,7 @@ func (d *dialer) first(
 }
 
 func share(ctx context.Context, left int) time.Duration {
-	deadline, _ := ctx.Deadline() // set by dial
+	deadline, _ := ctx.Deadline() // as open demands
 	remaining := time.Until(deadline)
 	return max(remaining/time.Duration(left), min(remaining, minDial))
 }

@@ -13,6 +13,11 @@
 //   - time, headers and body are bounded, and what is kept of an answer is
 //     plain UTF-8 text.
 //
+// Most calls go the lean way: over HTTP/1.1, on the caller's goroutine, with the
+// answer parsed by net/http. The rest is left to net/http altogether: what goes
+// through a proxy, messages over 64 KiB, and https until the receiver is known
+// to speak HTTP/1.1. One rule holds for both, and a test compares them.
+//
 // Whatever goes wrong is part of the Result: Do returns no error. Every result
 // has one Outcome of a closed list and, unless it is a success, a sentence
 // that is safe to show to an organization.

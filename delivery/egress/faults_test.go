@@ -226,24 +226,26 @@ func gzipBomb() fault {
 }
 
 func TestDoSurvivesEveryFault(t *testing.T) {
-	for name, tt := range faultCases() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			address := serveFault(t, tt.do)
-			client := newClient(t, loopback(), Options{})
-			limit := longLimit
-			if tt.hangs {
-				limit = hangLimit
-			}
-			got := client.Do(t.Context(), Request{
-				URL: "http://" + address + "/", Body: []byte("{}"), Timeout: limit,
+	overBoth(t, func(t *testing.T, newClient maker) {
+		for name, tt := range faultCases() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				address := serveFault(t, tt.do)
+				client := newClient(t, loopback(), Options{})
+				limit := longLimit
+				if tt.hangs {
+					limit = hangLimit
+				}
+				got := client.Do(t.Context(), Request{
+					URL: "http://" + address + "/", Body: []byte("{}"), Timeout: limit,
+				})
+				tt.check(t, got)
+				if got.RemoteAddr != address {
+					t.Errorf("remote address = %q, want %q", got.RemoteAddr, address)
+				}
 			})
-			tt.check(t, got)
-			if got.RemoteAddr != address {
-				t.Errorf("remote address = %q, want %q", got.RemoteAddr, address)
-			}
-		})
-	}
+		}
+	})
 }
 
 func (tt faultCase) check(t *testing.T, got Result) {
@@ -264,23 +266,27 @@ func (tt faultCase) check(t *testing.T, got Result) {
 }
 
 func TestDoEndsWithItsCaller(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	address := serveFault(t, func(_ net.Conn, stop <-chan struct{}) {
-		cancel()
-		<-stop
+	overBoth(t, func(t *testing.T, newClient maker) {
+		ctx, cancel := context.WithCancel(t.Context())
+		address := serveFault(t, func(_ net.Conn, stop <-chan struct{}) {
+			cancel()
+			<-stop
+		})
+		got := newClient(t, loopback(), Options{}).Do(ctx, Request{URL: "http://" + address, Timeout: time.Hour})
+		if got.Outcome != Canceled {
+			t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, Canceled)
+		}
 	})
-	got := newClient(t, loopback(), Options{}).Do(ctx, Request{URL: "http://" + address, Timeout: longLimit})
-	if got.Outcome != Canceled {
-		t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, Canceled)
-	}
 }
 
 func TestDoRefusedConnection(t *testing.T) {
-	listener := listen(t)
-	address := listener.Addr().String()
-	_ = listener.Close()
-	got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "http://" + address})
-	if got.Outcome != ConnectError || !strings.Contains(got.Err, "refused") || got.RemoteAddr != address {
-		t.Errorf("result = %s, %q, %q", got.Outcome, got.Err, got.RemoteAddr)
-	}
+	overBoth(t, func(t *testing.T, newClient maker) {
+		listener := listen(t)
+		address := listener.Addr().String()
+		_ = listener.Close()
+		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "http://" + address})
+		if got.Outcome != ConnectError || !strings.Contains(got.Err, "refused") || got.RemoteAddr != address {
+			t.Errorf("result = %s, %q, %q", got.Outcome, got.Err, got.RemoteAddr)
+		}
+	})
 }

@@ -1,0 +1,92 @@
+package egress
+
+import (
+	"errors"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// errHeader names neither the header nor its value, which may be a secret.
+var errHeader = errors.New("invalid header")
+
+// identity is all that Accept-Encoding ever says, or a small answer could
+// unpack to a large one.
+const identity = "identity"
+
+// appendRequest appends to b the bytes that net/http would send for a POST of
+// body with the headers h.
+func appendRequest(b []byte, p *place, h http.Header, userAgent string, body []byte) ([]byte, error) {
+	room := [32]string{}
+	names := append(room[:0], "Accept-Encoding")
+	for name, values := range h {
+		if !isToken(name) || slices.ContainsFunc(values, isBroken) {
+			return b, errHeader
+		}
+		if !isFraming(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+
+	b = append(b, p.head...)
+	if own, ok := h["User-Agent"]; ok {
+		userAgent = strings.Join(own[:min(len(own), 1)], "")
+	}
+	if userAgent != "" {
+		b = appendHeader(b, "User-Agent", userAgent)
+	}
+	b = append(b, "Content-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(b, "\r\n"...)
+	for _, name := range names {
+		if name == "Accept-Encoding" {
+			b = appendHeader(b, name, identity)
+			continue
+		}
+		for _, value := range h[name] {
+			b = appendHeader(b, name, value)
+		}
+	}
+	b = append(b, "\r\n"...)
+	return append(b, body...), nil
+}
+
+func appendHeader(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = append(b, textproto.TrimString(value)...)
+	return append(b, "\r\n"...)
+}
+
+// isFraming reports whether a header is written from what a call is, in
+// whatever case its name comes: it would decide where a request ends.
+func isFraming(name string) bool {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Host", "User-Agent", "Accept-Encoding", "Content-Length", "Transfer-Encoding", "Trailer":
+		return true
+	}
+	return false
+}
+
+func isToken(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// isBroken reports whether a header's value has control characters.
+func isBroken(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,314 @@
+package egress
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// serveTalk hands each request, counted from 1, to talk with its connection,
+// which stays open as long as talk says so. The config is nil for plain HTTP.
+func serveTalk(
+	t *testing.T, config *tls.Config, talk func(n int32, conn net.Conn) (stay bool),
+) (address string) {
+	t.Helper()
+	var requests atomic.Int32
+	listener := listen(t)
+	if config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			go func() {
+				defer func() { _ = conn.Close() }()
+				reader := bufio.NewReader(conn)
+				for readRequest(reader) && talk(requests.Add(1), conn) {
+				}
+			}()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	return listener.Addr().String()
+}
+
+// arrival waits until something has come over the only unused connection to
+// raw, if it is only its end.
+func arrival(t *testing.T, client *Client, raw string) {
+	t.Helper()
+	c := client.lean.idle.take(must(client.place(raw)).key)
+	if c == nil {
+		t.Fatal("there is no unused connection")
+	}
+	err := c.raw.Read(func(fd uintptr) bool {
+		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
+		return err != syscall.EAGAIN
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.lean.idle.put(c)
+}
+
+const (
+	hi   = ok + "Content-Length: 2\r\n\r\nhi"
+	evil = ok + "Content-Length: 4\r\n\r\nevil"
+)
+
+// What a receiver says between two calls must not answer the second, which may
+// be another organization's.
+func TestAnUnusedConnectionThatSpeaksIsDropped(t *testing.T) {
+	for name, unasked := range map[string]string{"an answer": evil, "one byte": "x", "its end": ""} {
+		t.Run(name, func(t *testing.T) {
+			next := make(chan struct{}, 1)
+			url := "http://" + serveTalk(t, nil, func(n int32, conn net.Conn) bool {
+				_, _ = io.WriteString(conn, hi)
+				if n == 1 {
+					<-next
+					_, _ = io.WriteString(conn, unasked)
+				}
+				return unasked != ""
+			})
+			client := newClient(t, loopback(), Options{})
+			for i := range 2 {
+				got := client.Do(t.Context(), Request{URL: url})
+				if got.Outcome != Success || string(got.Body) != "hi" || got.Timing.Reused {
+					t.Fatalf("call %d: %s (%s), %q, reused %t", i, got.Outcome, got.Err, got.Body, got.Timing.Reused)
+				}
+				if i == 0 {
+					next <- struct{}{}
+					arrival(t, client, url)
+				}
+			}
+		})
+	}
+}
+
+func TestOnlyAFinishedAnswerLeavesAConnectionForTheNext(t *testing.T) {
+	k := strings.Repeat("x", 1024)
+	for name, tt := range map[string]struct {
+		answer string
+		reused bool
+	}{
+		"a length":               {hi, true},
+		"chunks":                 {chunked + "2\r\nhi\r\n0\r\n\r\n", true},
+		"chunks with a trailer":  {chunked + "2\r\nhi\r\n0\r\nA: b\r\n\r\n", true},
+		"no content":             {"HTTP/1.1 204 No Content\r\n\r\n", true},
+		"an error":               {"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nhi", true},
+		"hints before":           {"HTTP/1.1 103 Early Hints\r\n\r\n" + hi, true},
+		"HTTP/1.0, kept alive":   {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", true},
+		"as much as is read":     {ok + "Content-Length: 65536\r\n\r\n" + strings.Repeat(k, 64), true},
+		"HTTP/1.0":               {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", false},
+		"closing":                {ok + "Connection: close\r\nContent-Length: 2\r\n\r\nhi", false},
+		"more than is read":      {ok + "Content-Length: 66560\r\n\r\n" + strings.Repeat(k, 65), false},
+		"more is still to come":  {ok + "Content-Length: 66560\r\n\r\n" + strings.Repeat("x", MaxRead+1), false},
+		"more after the end":     {hi + evil, false},
+		"more after no content":  {"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi", false},
+		"more after long bodies": {ok + "Content-Length: 8192\r\n\r\n" + strings.Repeat(k, 8) + evil, false},
+		"another protocol's turn": {
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours := newAuthority(t)
+			p := loopback()
+			p.RootCAs = ours.pool()
+			for scheme, config := range map[string]*tls.Config{
+				"http": nil,
+				// One record then holds an answer and what comes after it.
+				"https": {Certificates: []tls.Certificate{ours.leaf(nil)}, DynamicRecordSizingDisabled: true},
+			} {
+				url := scheme + "://" + serveTalk(t, config, func(_ int32, conn net.Conn) bool {
+					_, err := io.WriteString(conn, tt.answer)
+					return err == nil
+				})
+				client := newClient(t, p, Options{})
+				learnOld(t, client, url)
+				first := client.Do(t.Context(), Request{URL: url})
+				second := client.Do(t.Context(), Request{URL: url})
+				if second.Timing.Reused != tt.reused {
+					t.Errorf("%s: reused is %t, want %t", scheme, second.Timing.Reused, tt.reused)
+				}
+				if first.Outcome != second.Outcome || string(first.Body) != string(second.Body) {
+					t.Errorf("%s: the calls end with %s, %q and %s, %q", scheme,
+						first.Outcome, first.Body, second.Outcome, second.Body)
+				}
+			}
+		})
+	}
+}
+
+// A receiver may have acted on a call that it began to answer, or is slow to.
+func TestACallThatMayHaveBeenHeardIsNotRepeated(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer  string
+		stay    bool
+		limit   time.Duration
+		want    Outcome
+		message string
+	}{
+		"breaks off": {"H", false, longLimit, ResponseError, "ended too early"},
+		"hangs":      {"", true, hangLimit, Timeout, "did not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			overBoth(t, func(t *testing.T, newClient maker) {
+				var requests atomic.Int32
+				url := "http://" + serveTalk(t, nil, func(n int32, conn net.Conn) bool {
+					requests.Store(n)
+					if n == 1 {
+						_, _ = io.WriteString(conn, hi)
+						return true
+					}
+					_, _ = io.WriteString(conn, tt.answer)
+					return tt.stay
+				})
+				client := newClient(t, loopback(), Options{})
+				client.Do(t.Context(), Request{URL: url})
+				got := client.Do(t.Context(), Request{URL: url, Timeout: tt.limit})
+				if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) || !got.Timing.Reused {
+					t.Errorf("outcome = %s (%s), reused %t", got.Outcome, got.Err, got.Timing.Reused)
+				}
+				if got := requests.Load(); got != 2 {
+					t.Errorf("%d requests, want 2", got)
+				}
+			})
+		})
+	}
+}
+
+func TestACallIsNotRepeatedOverANewConnection(t *testing.T) {
+	overBoth(t, func(t *testing.T, newClient maker) {
+		var requests atomic.Int32
+		url := "http://" + serveTalk(t, nil, func(n int32, _ net.Conn) bool {
+			requests.Store(n)
+			return false
+		})
+		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: url})
+		if got.Outcome != ResponseError || requests.Load() != 1 {
+			t.Errorf("outcome = %s (%s) after %d requests", got.Outcome, got.Err, requests.Load())
+		}
+	})
+}
+
+// The first call leaves the choice of the protocol to net/http.
+func TestLeanTakesOverFromHTTP1OverTLS(t *testing.T) {
+	ours := newAuthority(t)
+	for name, tt := range map[string]struct {
+		http2 bool
+		calls []bool // whether each reuses a connection
+	}{
+		"HTTP/1.1": {calls: []bool{false, false, true, true}},
+		"HTTP/2":   {http2: true, calls: []bool{false, true, true, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{ours.leaf(nil)}}
+			server.EnableHTTP2 = tt.http2
+			server.StartTLS()
+			defer server.Close()
+			p := loopback()
+			p.RootCAs = ours.pool()
+			client := newClient(t, p, Options{})
+			for i, reused := range tt.calls {
+				got := client.Do(t.Context(), Request{URL: server.URL})
+				if got.Outcome != Success || got.Timing.Reused != reused {
+					t.Errorf("call %d: %s (%s), reused %t, want %t", i, got.Outcome, got.Err, got.Timing.Reused, reused)
+				}
+			}
+			if lean := client.lean.covers(must(client.place(server.URL)), 0); lean == tt.http2 {
+				t.Errorf("the lean way is taken: %t", lean)
+			}
+		})
+	}
+}
+
+// A receiver may stop speaking HTTP/1.1 one day.
+func TestLeanGivesUpWhereTheHandshakeFails(t *testing.T) {
+	ours := newAuthority(t)
+	p := loopback()
+	p.RootCAs = ours.pool()
+	url := serveTLS(t, &tls.Config{
+		Certificates: []tls.Certificate{ours.leaf(nil)},
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if !slices.Contains(hello.SupportedProtos, "h2") {
+				return nil, errors.New("HTTP/2 only")
+			}
+			return nil, nil
+		},
+	})
+	client := newClient(t, p, Options{})
+	learnOld(t, client, url)
+	for i, want := range []Outcome{TLSError, Success, Success} {
+		if got := client.Do(t.Context(), Request{URL: url}); got.Outcome != want {
+			t.Errorf("call %d: %s (%s), want %s", i, got.Outcome, got.Err, want)
+		}
+	}
+}
+
+func TestLeanLeavesTheRestToNetHTTP(t *testing.T) {
+	direct := newClient(t, loopback(), Options{})
+	p := loopback()
+	p.Proxy = must(direct.place("http://127.0.0.1:1/")).url
+	for name, tt := range map[string]struct {
+		client *Client
+		url    string
+		size   int
+		want   bool
+	}{
+		"plain HTTP":      {direct, "http://127.0.0.1/", maxLean, true},
+		"large messages":  {direct, "http://127.0.0.1/", maxLean + 1, false},
+		"the first https": {direct, "https://127.0.0.1/", 0, false},
+		"a proxy":         {newClient(t, p, Options{}), "http://127.0.0.1/", 0, false},
+	} {
+		if got := tt.client.lean.covers(must(tt.client.place(tt.url)), tt.size); got != tt.want {
+			t.Errorf("%s: the lean way is taken: %t, want %t", name, got, tt.want)
+		}
+	}
+}
+
+// A message that nobody reads must not hold up its answer.
+func TestDoTakesAnAnswerThatComesBeforeTheMessageIsRead(t *testing.T) {
+	for name, size := range map[string]int{"the longest lean one": maxLean, "a long one": 16 << 20} {
+		t.Run(name, func(t *testing.T) {
+			listener := listen(t)
+			defer func() { _ = listener.Close() }()
+			done := make(chan struct{})
+			defer close(done)
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				defer func() { _ = conn.Close() }()
+				_, _ = io.ReadFull(conn, make([]byte, 1))
+				_, _ = io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+				<-done
+			}()
+			got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{
+				URL: "http://" + listener.Addr().String(), Body: make([]byte, size), Timeout: longLimit,
+			})
+			if got.Status != http.StatusRequestEntityTooLarge {
+				t.Errorf("outcome = %s (%s), status %d", got.Outcome, got.Err, got.Status)
+			}
+		})
+	}
+}

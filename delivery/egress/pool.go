@@ -1,0 +1,119 @@
+package egress
+
+import (
+	"container/list"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A pool keeps the unused connections of one Client: so many for one place, so
+// many in all, each for so long. When it is full the oldest is closed.
+type pool struct {
+	perPlace, total int
+	ttl             time.Duration
+
+	mu     sync.Mutex
+	idle   map[string][]*conn // by place; the last was used last
+	oldest *list.List         // of *conn; the first was used longest ago
+	expiry *time.Timer        // of the first
+	closed bool
+}
+
+func newPool(o Options) *pool {
+	return &pool{
+		perPlace: o.IdlePerHost, total: o.Idle, ttl: o.IdleTimeout,
+		idle: map[string][]*conn{}, oldest: list.New(),
+	}
+}
+
+// take returns the connection to a place that was used last, or nil.
+func (p *pool) take(key string) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.idle[key]
+	if len(list) == 0 {
+		return nil
+	}
+	c := list[len(list)-1]
+	p.forget(c)
+	return c
+}
+
+// put takes a connection over, to keep or to close it.
+func (p *pool) put(c *conn) {
+	if dropped := p.keep(c); dropped != nil {
+		_ = dropped.Close()
+	}
+}
+
+// keep adds c and returns the connection that has to go for it.
+func (p *pool) keep(c *conn) (dropped *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return c
+	}
+	switch same := p.idle[c.key]; {
+	case len(same) >= p.perPlace:
+		dropped = same[0]
+	case p.oldest.Len() >= p.total:
+		dropped, _ = p.oldest.Front().Value.(*conn)
+	}
+	if dropped != nil {
+		p.forget(dropped)
+	}
+	c.unused = time.Now()
+	c.entry = p.oldest.PushBack(c)
+	p.idle[c.key] = append(p.idle[c.key], c)
+	if p.expiry == nil {
+		p.expiry = time.AfterFunc(p.ttl, p.expire)
+	}
+	return dropped
+}
+
+// forget removes c. The caller holds the lock.
+func (p *pool) forget(c *conn) {
+	p.oldest.Remove(c.entry)
+	list := p.idle[c.key]
+	i := slices.Index(list, c)
+	if list = slices.Delete(list, i, i+1); len(list) == 0 {
+		delete(p.idle, c.key)
+		return
+	}
+	p.idle[c.key] = list
+}
+
+// expire closes what was not used for too long, and comes back for the rest.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expiry = nil
+	for first := p.oldest.Front(); first != nil; first = p.oldest.Front() {
+		c, _ := first.Value.(*conn)
+		if left := p.ttl - time.Since(c.unused); left > 0 {
+			p.expiry = time.AfterFunc(left, p.expire)
+			return
+		}
+		p.forget(c)
+		_ = c.Close()
+	}
+}
+
+// close closes what is unused now, and later what is still in use.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.expiry != nil {
+		p.expiry.Stop()
+		p.expiry = nil
+	}
+	for _, list := range p.idle {
+		for _, c := range list {
+			_ = c.Close()
+		}
+	}
+	clear(p.idle)
+	p.oldest.Init()
+}
