@@ -86,11 +86,17 @@ func makeFirstKey(t *testing.T, settings *serveCmd) {
 // startApp starts a server with these settings, which may be those of another.
 func startApp(t *testing.T, settings *serveCmd) *apiServer {
 	t.Helper()
+	return startLogging(t, settings,
+		slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+}
+
+// startLogging does the same and says where to log.
+func startLogging(t *testing.T, settings *serveCmd, log *slog.Logger) *apiServer {
+	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", settings.Listen)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a, err := newApp(t.Context(), settings, log, listener.Addr().String())
 	if err != nil {
 		t.Fatal(errors.Join(err, listener.Close()))

@@ -35,6 +35,7 @@ type commands struct {
 	Ingest      ingestCmd      `cmd:"" help:"Submit events to a running server."`
 	Tail        tailCmd        `cmd:"" help:"Watch deliveries live."`
 	Receiver    receiverCmd    `cmd:"" help:"Run simulated receivers to try webhooks on."`
+	Rekey       rekeyCmd       `cmd:"" help:"Seal all secrets with the first of the encryption keys, beside running servers."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database's tables up to date, or show how they stand."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 when a running server is ready, with 1 when it is not."`
 	Bench       benchCmd       `cmd:"" help:"Measure how fast this machine delivers, as ratios within one run."`

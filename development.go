@@ -148,11 +148,7 @@ func (c *serveCmd) keyring() (*seal.Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the encryption keys: %w", err)
 	}
-	keys, err := seal.ParseKeyFile(content)
-	if err != nil {
-		return nil, fmt.Errorf("read the encryption keys in %s: %w", path, err)
-	}
-	return seal.NewKeyring(keys...)
+	return parseKeyring(path, content)
 }
 
 func makeKeyFile(path string) ([]byte, error) {

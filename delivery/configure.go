@@ -113,7 +113,8 @@ func (s *Service) create(
 func (s *Service) version(w *Webhook, d *draft, by string) {
 	number := w.Version.Number + 1
 	w.Version = d.Version
-	w.Version.ID, w.Version.Webhook, w.Version.Number = VersionID(s.ids.Next()), w.ID, number
+	w.Version.ID, w.Version.Org, w.Version.Webhook = VersionID(s.ids.Next()), w.Org, w.ID
+	w.Version.Number = number
 	w.Version.Headers = s.sealHeaders(w.Org, w.ID, d.Headers)
 	w.Version.Listening = w.Status == Enabled || w.Holding
 	w.Version.CreatedAt, w.Version.CreatedBy = w.UpdatedAt, by

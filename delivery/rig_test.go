@@ -207,8 +207,9 @@ func (r *rig) webhook(url string, change ...func(*Webhook)) Webhook {
 	}
 	w.Secrets = []SealedSecret{secret}
 	w.Version = WebhookVersion{
-		ID: VersionID(r.ids.Next()), Webhook: w.ID, Number: 1, Name: w.Name, Type: ActiveAlert, Target: url,
-		Selection: Selection{All: true}, Template: info.DefaultTemplate, Listening: true, CreatedAt: at,
+		ID: VersionID(r.ids.Next()), Org: w.Org, Webhook: w.ID, Number: 1, Name: w.Name, Type: ActiveAlert,
+		Target: url, Selection: Selection{All: true}, Template: info.DefaultTemplate,
+		Listening: true, CreatedAt: at,
 	}
 	for _, c := range change {
 		c(&w)

@@ -82,6 +82,7 @@ type Service struct {
 // New returns a service over store. Nothing runs before Run is called.
 func New(store Store, o Options) *Service {
 	o = o.withDefaults()
+	store = sealing{store, o.Keyring}
 	s := &Service{
 		store:   store,
 		opts:    o,

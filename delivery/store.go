@@ -140,6 +140,21 @@ type DeliveryStore interface {
 	Pending(ctx context.Context, ids []WebhookID, limit int) (map[WebhookID]Backlog, error)
 }
 
+// A Vault gives access to all that is sealed, of every organization, for Rekey.
+type Vault interface {
+	// SealedWebhooks returns at most limit webhooks, deleted ones too, in the
+	// order of their ids, from the first after the given one on.
+	SealedWebhooks(ctx context.Context, after WebhookID, limit int) ([]Webhook, error)
+	// SealedVersions does the same with versions.
+	SealedVersions(ctx context.Context, after VersionID, limit int) ([]WebhookVersion, error)
+	// ReplaceSecrets replaces a webhook's secrets, if they are still the old
+	// ones, and reports whether they were.
+	ReplaceSecrets(ctx context.Context, id WebhookID, old, secrets []SealedSecret) (bool, error)
+	// ReplaceSealed replaces what is sealed in a version: its headers, its
+	// Target and Sealed. Nobody else ever writes them.
+	ReplaceSealed(ctx context.Context, v WebhookVersion) error
+}
+
 // A KeyStore keeps API keys.
 type KeyStore interface {
 	CreateKey(ctx context.Context, k APIKey) error

@@ -104,6 +104,9 @@ func (s *Service) openTarget(c *orgConfig, w *Webhook) (*openTarget, error) {
 }
 
 func (s *Service) open(w *Webhook) (*openTarget, error) {
+	if w.Version.Target == "" {
+		return nil, fmt.Errorf("open the target of %s: %w", w.ID, seal.ErrUnknownKey)
+	}
 	t := &openTarget{headers: make(http.Header, len(w.Version.Headers))}
 	for _, h := range w.Version.Headers {
 		value := h.Value

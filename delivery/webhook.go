@@ -49,11 +49,13 @@ type Webhook struct {
 // that was current when its event came.
 type WebhookVersion struct {
 	ID          VersionID
+	Org         OrgID
 	Webhook     WebhookID
 	Number      int // 1, 2, …; what clients send back as expectedVersion
 	Name        string
 	Type        EventType
-	Target      string // absolute URL, as the admin wrote it
+	Target      string // absolute URL, as the admin wrote it; masked at rest
+	Sealed      []byte // the target at rest: an envelope of the whole URL; empty elsewhere
 	Selection   Selection
 	Template    string // as the admin wrote it
 	Headers     []StoredHeader

@@ -69,11 +69,13 @@ func toWebhook(r *gen.Webhook, current *gen.WebhookVersion) (delivery.Webhook, e
 func toVersion(r *gen.WebhookVersion) (delivery.WebhookVersion, error) {
 	v := delivery.WebhookVersion{
 		ID:          r.ID,
+		Org:         r.OrganizationID,
 		Webhook:     r.WebhookID,
 		Number:      r.Number,
 		Name:        r.Name,
 		Type:        r.EventType,
 		Target:      r.Target,
+		Sealed:      r.SealedTarget,
 		Template:    r.Template,
 		Listening:   r.Listening,
 		Fingerprint: r.Fingerprint,

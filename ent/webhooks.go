@@ -76,6 +76,7 @@ func addVersion(ctx context.Context, tx *gen.Tx, w delivery.Webhook) error {
 		SetName(v.Name).
 		SetEventType(v.Type).
 		SetTarget(v.Target).
+		SetSealedTarget(v.Sealed).
 		SetSelection(selectionText(v.Selection)).
 		SetTemplate(v.Template).
 		SetHeaders(storedHeadersText(v.Headers)).

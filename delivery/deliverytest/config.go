@@ -137,7 +137,7 @@ func (d *desk) webhook(name string) delivery.Webhook {
 		CreatedAt: at, CreatedBy: "ada", UpdatedAt: at, UpdatedBy: "ada",
 	}
 	w.Version = delivery.WebhookVersion{
-		ID: delivery.VersionID(d.ids.Next()), Webhook: w.ID, Number: 1, Name: name,
+		ID: delivery.VersionID(d.ids.Next()), Org: w.Org, Webhook: w.ID, Number: 1, Name: name,
 		Type: delivery.ActiveAlert, Target: "https://example.com/" + name,
 		Selection: delivery.Selection{All: true}, Template: `{"a": #alert_name}`,
 		Listening: true, Fingerprint: "fingerprint of " + name, CreatedAt: at, CreatedBy: "ada",

@@ -19,6 +19,7 @@ func testWebhookRoundTrip(d *desk) {
 	w.Version.Headers = []delivery.StoredHeader{
 		{Name: "X-A", Value: "é\"\\"}, {Name: "X-B", Sealed: []byte{0, 9}},
 	}
+	w.Version.Target, w.Version.Sealed = "https://example.com/••••••", []byte{9, 0, 9}
 	w.Version.Policy = delivery.Policy{
 		Timeout: 1500 * time.Millisecond, Retry: delivery.Schedule{time.Second, time.Hour}, Stop4xx: true,
 		TimeZone: "Europe/Madrid",

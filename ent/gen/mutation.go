@@ -5031,6 +5031,7 @@ type WebhookVersionMutation struct {
 	name               *string
 	event_type         *delivery.EventType
 	target             *string
+	sealed_target      *[]byte
 	selection          *string
 	template           *string
 	headers            *string
@@ -5409,6 +5410,55 @@ func (m *WebhookVersionMutation) OldTarget(ctx context.Context) (v string, err e
 // ResetTarget resets all changes to the "target" field.
 func (m *WebhookVersionMutation) ResetTarget() {
 	m.target = nil
+}
+
+// SetSealedTarget sets the "sealed_target" field.
+func (m *WebhookVersionMutation) SetSealedTarget(b []byte) {
+	m.sealed_target = &b
+}
+
+// SealedTarget returns the value of the "sealed_target" field in the mutation.
+func (m *WebhookVersionMutation) SealedTarget() (r []byte, exists bool) {
+	v := m.sealed_target
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSealedTarget returns the old "sealed_target" field's value of the WebhookVersion entity.
+// If the WebhookVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WebhookVersionMutation) OldSealedTarget(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSealedTarget is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSealedTarget requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSealedTarget: %w", err)
+	}
+	return oldValue.SealedTarget, nil
+}
+
+// ClearSealedTarget clears the value of the "sealed_target" field.
+func (m *WebhookVersionMutation) ClearSealedTarget() {
+	m.sealed_target = nil
+	m.clearedFields[webhookversion.FieldSealedTarget] = struct{}{}
+}
+
+// SealedTargetCleared returns if the "sealed_target" field was cleared in this mutation.
+func (m *WebhookVersionMutation) SealedTargetCleared() bool {
+	_, ok := m.clearedFields[webhookversion.FieldSealedTarget]
+	return ok
+}
+
+// ResetSealedTarget resets all changes to the "sealed_target" field.
+func (m *WebhookVersionMutation) ResetSealedTarget() {
+	m.sealed_target = nil
+	delete(m.clearedFields, webhookversion.FieldSealedTarget)
 }
 
 // SetSelection sets the "selection" field.
@@ -5872,7 +5922,7 @@ func (m *WebhookVersionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *WebhookVersionMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
 	if m.organization_id != nil {
 		fields = append(fields, webhookversion.FieldOrganizationID)
 	}
@@ -5890,6 +5940,9 @@ func (m *WebhookVersionMutation) Fields() []string {
 	}
 	if m.target != nil {
 		fields = append(fields, webhookversion.FieldTarget)
+	}
+	if m.sealed_target != nil {
+		fields = append(fields, webhookversion.FieldSealedTarget)
 	}
 	if m.selection != nil {
 		fields = append(fields, webhookversion.FieldSelection)
@@ -5941,6 +5994,8 @@ func (m *WebhookVersionMutation) Field(name string) (ent.Value, bool) {
 		return m.EventType()
 	case webhookversion.FieldTarget:
 		return m.Target()
+	case webhookversion.FieldSealedTarget:
+		return m.SealedTarget()
 	case webhookversion.FieldSelection:
 		return m.Selection()
 	case webhookversion.FieldTemplate:
@@ -5982,6 +6037,8 @@ func (m *WebhookVersionMutation) OldField(ctx context.Context, name string) (ent
 		return m.OldEventType(ctx)
 	case webhookversion.FieldTarget:
 		return m.OldTarget(ctx)
+	case webhookversion.FieldSealedTarget:
+		return m.OldSealedTarget(ctx)
 	case webhookversion.FieldSelection:
 		return m.OldSelection(ctx)
 	case webhookversion.FieldTemplate:
@@ -6052,6 +6109,13 @@ func (m *WebhookVersionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetTarget(v)
+		return nil
+	case webhookversion.FieldSealedTarget:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSealedTarget(v)
 		return nil
 	case webhookversion.FieldSelection:
 		v, ok := value.(string)
@@ -6203,7 +6267,11 @@ func (m *WebhookVersionMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *WebhookVersionMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(webhookversion.FieldSealedTarget) {
+		fields = append(fields, webhookversion.FieldSealedTarget)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -6216,6 +6284,11 @@ func (m *WebhookVersionMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *WebhookVersionMutation) ClearField(name string) error {
+	switch name {
+	case webhookversion.FieldSealedTarget:
+		m.ClearSealedTarget()
+		return nil
+	}
 	return fmt.Errorf("unknown WebhookVersion nullable field %s", name)
 }
 
@@ -6240,6 +6313,9 @@ func (m *WebhookVersionMutation) ResetField(name string) error {
 		return nil
 	case webhookversion.FieldTarget:
 		m.ResetTarget()
+		return nil
+	case webhookversion.FieldSealedTarget:
+		m.ResetSealedTarget()
 		return nil
 	case webhookversion.FieldSelection:
 		m.ResetSelection()

@@ -46,11 +46,11 @@ func init() {
 	webhookversionFields := schema.WebhookVersion{}.Fields()
 	_ = webhookversionFields
 	// webhookversionDescEndedAt is the schema descriptor for ended_at field.
-	webhookversionDescEndedAt := webhookversionFields[15].Descriptor()
+	webhookversionDescEndedAt := webhookversionFields[16].Descriptor()
 	// webhookversion.DefaultEndedAt holds the default value on creation for the ended_at field.
 	webhookversion.DefaultEndedAt = webhookversionDescEndedAt.Default.(int64)
 	// webhookversionDescDeleted is the schema descriptor for deleted field.
-	webhookversionDescDeleted := webhookversionFields[16].Descriptor()
+	webhookversionDescDeleted := webhookversionFields[17].Descriptor()
 	// webhookversion.DefaultDeleted holds the default value on creation for the deleted field.
 	webhookversion.DefaultDeleted = webhookversionDescDeleted.Default.(bool)
 }

@@ -28,8 +28,10 @@ type WebhookVersion struct {
 	Name string `json:"name,omitempty"`
 	// EventType holds the value of the "event_type" field.
 	EventType delivery.EventType `json:"event_type,omitempty"`
-	// May hold a bearer secret of the receiver.
+	// Masked where the whole URL is sealed.
 	Target string `json:"-"`
+	// An envelope of the whole URL.
+	SealedTarget []byte `json:"sealed_target,omitempty"`
 	// * for all items, else the ids between commas: ,1,2,
 	Selection string `json:"selection,omitempty"`
 	// Template holds the value of the "template" field.
@@ -81,6 +83,8 @@ func (*WebhookVersion) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case webhookversion.FieldSealedTarget:
+			values[i] = new([]byte)
 		case webhookversion.FieldListening, webhookversion.FieldDeleted:
 			values[i] = new(sql.NullBool)
 		case webhookversion.FieldID, webhookversion.FieldOrganizationID, webhookversion.FieldWebhookID, webhookversion.FieldNumber, webhookversion.FieldCreatedAt, webhookversion.FieldEndedAt:
@@ -143,6 +147,12 @@ func (_m *WebhookVersion) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field target", values[i])
 			} else if value.Valid {
 				_m.Target = value.String
+			}
+		case webhookversion.FieldSealedTarget:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field sealed_target", values[i])
+			} else if value != nil {
+				_m.SealedTarget = *value
 			}
 		case webhookversion.FieldSelection:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -261,6 +271,9 @@ func (_m *WebhookVersion) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.EventType))
 	builder.WriteString(", ")
 	builder.WriteString("target=<sensitive>")
+	builder.WriteString(", ")
+	builder.WriteString("sealed_target=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SealedTarget))
 	builder.WriteString(", ")
 	builder.WriteString("selection=")
 	builder.WriteString(_m.Selection)

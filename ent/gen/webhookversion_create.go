@@ -59,6 +59,12 @@ func (_c *WebhookVersionCreate) SetTarget(v string) *WebhookVersionCreate {
 	return _c
 }
 
+// SetSealedTarget sets the "sealed_target" field.
+func (_c *WebhookVersionCreate) SetSealedTarget(v []byte) *WebhookVersionCreate {
+	_c.mutation.SetSealedTarget(v)
+	return _c
+}
+
 // SetSelection sets the "selection" field.
 func (_c *WebhookVersionCreate) SetSelection(v string) *WebhookVersionCreate {
 	_c.mutation.SetSelection(v)
@@ -297,6 +303,10 @@ func (_c *WebhookVersionCreate) createSpec() (*WebhookVersion, *sqlgraph.CreateS
 		_spec.SetField(webhookversion.FieldTarget, field.TypeString, value)
 		_node.Target = value
 	}
+	if value, ok := _c.mutation.SealedTarget(); ok {
+		_spec.SetField(webhookversion.FieldSealedTarget, field.TypeBytes, value)
+		_node.SealedTarget = value
+	}
 	if value, ok := _c.mutation.Selection(); ok {
 		_spec.SetField(webhookversion.FieldSelection, field.TypeString, value)
 		_node.Selection = value
@@ -406,6 +416,48 @@ type (
 	}
 )
 
+// SetTarget sets the "target" field.
+func (u *WebhookVersionUpsert) SetTarget(v string) *WebhookVersionUpsert {
+	u.Set(webhookversion.FieldTarget, v)
+	return u
+}
+
+// UpdateTarget sets the "target" field to the value that was provided on create.
+func (u *WebhookVersionUpsert) UpdateTarget() *WebhookVersionUpsert {
+	u.SetExcluded(webhookversion.FieldTarget)
+	return u
+}
+
+// SetSealedTarget sets the "sealed_target" field.
+func (u *WebhookVersionUpsert) SetSealedTarget(v []byte) *WebhookVersionUpsert {
+	u.Set(webhookversion.FieldSealedTarget, v)
+	return u
+}
+
+// UpdateSealedTarget sets the "sealed_target" field to the value that was provided on create.
+func (u *WebhookVersionUpsert) UpdateSealedTarget() *WebhookVersionUpsert {
+	u.SetExcluded(webhookversion.FieldSealedTarget)
+	return u
+}
+
+// ClearSealedTarget clears the value of the "sealed_target" field.
+func (u *WebhookVersionUpsert) ClearSealedTarget() *WebhookVersionUpsert {
+	u.SetNull(webhookversion.FieldSealedTarget)
+	return u
+}
+
+// SetHeaders sets the "headers" field.
+func (u *WebhookVersionUpsert) SetHeaders(v string) *WebhookVersionUpsert {
+	u.Set(webhookversion.FieldHeaders, v)
+	return u
+}
+
+// UpdateHeaders sets the "headers" field to the value that was provided on create.
+func (u *WebhookVersionUpsert) UpdateHeaders() *WebhookVersionUpsert {
+	u.SetExcluded(webhookversion.FieldHeaders)
+	return u
+}
+
 // SetEndedAt sets the "ended_at" field.
 func (u *WebhookVersionUpsert) SetEndedAt(v int64) *WebhookVersionUpsert {
 	u.Set(webhookversion.FieldEndedAt, v)
@@ -468,17 +520,11 @@ func (u *WebhookVersionUpsertOne) UpdateNewValues() *WebhookVersionUpsertOne {
 		if _, exists := u.create.mutation.EventType(); exists {
 			s.SetIgnore(webhookversion.FieldEventType)
 		}
-		if _, exists := u.create.mutation.Target(); exists {
-			s.SetIgnore(webhookversion.FieldTarget)
-		}
 		if _, exists := u.create.mutation.Selection(); exists {
 			s.SetIgnore(webhookversion.FieldSelection)
 		}
 		if _, exists := u.create.mutation.Template(); exists {
 			s.SetIgnore(webhookversion.FieldTemplate)
-		}
-		if _, exists := u.create.mutation.Headers(); exists {
-			s.SetIgnore(webhookversion.FieldHeaders)
 		}
 		if _, exists := u.create.mutation.Policy(); exists {
 			s.SetIgnore(webhookversion.FieldPolicy)
@@ -524,6 +570,55 @@ func (u *WebhookVersionUpsertOne) Update(set func(*WebhookVersionUpsert)) *Webho
 		set(&WebhookVersionUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetTarget sets the "target" field.
+func (u *WebhookVersionUpsertOne) SetTarget(v string) *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.SetTarget(v)
+	})
+}
+
+// UpdateTarget sets the "target" field to the value that was provided on create.
+func (u *WebhookVersionUpsertOne) UpdateTarget() *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.UpdateTarget()
+	})
+}
+
+// SetSealedTarget sets the "sealed_target" field.
+func (u *WebhookVersionUpsertOne) SetSealedTarget(v []byte) *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.SetSealedTarget(v)
+	})
+}
+
+// UpdateSealedTarget sets the "sealed_target" field to the value that was provided on create.
+func (u *WebhookVersionUpsertOne) UpdateSealedTarget() *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.UpdateSealedTarget()
+	})
+}
+
+// ClearSealedTarget clears the value of the "sealed_target" field.
+func (u *WebhookVersionUpsertOne) ClearSealedTarget() *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.ClearSealedTarget()
+	})
+}
+
+// SetHeaders sets the "headers" field.
+func (u *WebhookVersionUpsertOne) SetHeaders(v string) *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.SetHeaders(v)
+	})
+}
+
+// UpdateHeaders sets the "headers" field to the value that was provided on create.
+func (u *WebhookVersionUpsertOne) UpdateHeaders() *WebhookVersionUpsertOne {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.UpdateHeaders()
+	})
 }
 
 // SetEndedAt sets the "ended_at" field.
@@ -758,17 +853,11 @@ func (u *WebhookVersionUpsertBulk) UpdateNewValues() *WebhookVersionUpsertBulk {
 			if _, exists := b.mutation.EventType(); exists {
 				s.SetIgnore(webhookversion.FieldEventType)
 			}
-			if _, exists := b.mutation.Target(); exists {
-				s.SetIgnore(webhookversion.FieldTarget)
-			}
 			if _, exists := b.mutation.Selection(); exists {
 				s.SetIgnore(webhookversion.FieldSelection)
 			}
 			if _, exists := b.mutation.Template(); exists {
 				s.SetIgnore(webhookversion.FieldTemplate)
-			}
-			if _, exists := b.mutation.Headers(); exists {
-				s.SetIgnore(webhookversion.FieldHeaders)
 			}
 			if _, exists := b.mutation.Policy(); exists {
 				s.SetIgnore(webhookversion.FieldPolicy)
@@ -815,6 +904,55 @@ func (u *WebhookVersionUpsertBulk) Update(set func(*WebhookVersionUpsert)) *Webh
 		set(&WebhookVersionUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetTarget sets the "target" field.
+func (u *WebhookVersionUpsertBulk) SetTarget(v string) *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.SetTarget(v)
+	})
+}
+
+// UpdateTarget sets the "target" field to the value that was provided on create.
+func (u *WebhookVersionUpsertBulk) UpdateTarget() *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.UpdateTarget()
+	})
+}
+
+// SetSealedTarget sets the "sealed_target" field.
+func (u *WebhookVersionUpsertBulk) SetSealedTarget(v []byte) *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.SetSealedTarget(v)
+	})
+}
+
+// UpdateSealedTarget sets the "sealed_target" field to the value that was provided on create.
+func (u *WebhookVersionUpsertBulk) UpdateSealedTarget() *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.UpdateSealedTarget()
+	})
+}
+
+// ClearSealedTarget clears the value of the "sealed_target" field.
+func (u *WebhookVersionUpsertBulk) ClearSealedTarget() *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.ClearSealedTarget()
+	})
+}
+
+// SetHeaders sets the "headers" field.
+func (u *WebhookVersionUpsertBulk) SetHeaders(v string) *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.SetHeaders(v)
+	})
+}
+
+// UpdateHeaders sets the "headers" field to the value that was provided on create.
+func (u *WebhookVersionUpsertBulk) UpdateHeaders() *WebhookVersionUpsertBulk {
+	return u.Update(func(s *WebhookVersionUpsert) {
+		s.UpdateHeaders()
+	})
 }
 
 // SetEndedAt sets the "ended_at" field.

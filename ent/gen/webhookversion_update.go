@@ -27,6 +27,46 @@ func (_u *WebhookVersionUpdate) Where(ps ...predicate.WebhookVersion) *WebhookVe
 	return _u
 }
 
+// SetTarget sets the "target" field.
+func (_u *WebhookVersionUpdate) SetTarget(v string) *WebhookVersionUpdate {
+	_u.mutation.SetTarget(v)
+	return _u
+}
+
+// SetNillableTarget sets the "target" field if the given value is not nil.
+func (_u *WebhookVersionUpdate) SetNillableTarget(v *string) *WebhookVersionUpdate {
+	if v != nil {
+		_u.SetTarget(*v)
+	}
+	return _u
+}
+
+// SetSealedTarget sets the "sealed_target" field.
+func (_u *WebhookVersionUpdate) SetSealedTarget(v []byte) *WebhookVersionUpdate {
+	_u.mutation.SetSealedTarget(v)
+	return _u
+}
+
+// ClearSealedTarget clears the value of the "sealed_target" field.
+func (_u *WebhookVersionUpdate) ClearSealedTarget() *WebhookVersionUpdate {
+	_u.mutation.ClearSealedTarget()
+	return _u
+}
+
+// SetHeaders sets the "headers" field.
+func (_u *WebhookVersionUpdate) SetHeaders(v string) *WebhookVersionUpdate {
+	_u.mutation.SetHeaders(v)
+	return _u
+}
+
+// SetNillableHeaders sets the "headers" field if the given value is not nil.
+func (_u *WebhookVersionUpdate) SetNillableHeaders(v *string) *WebhookVersionUpdate {
+	if v != nil {
+		_u.SetHeaders(*v)
+	}
+	return _u
+}
+
 // SetEndedAt sets the "ended_at" field.
 func (_u *WebhookVersionUpdate) SetEndedAt(v int64) *WebhookVersionUpdate {
 	_u.mutation.ResetEndedAt()
@@ -114,6 +154,18 @@ func (_u *WebhookVersionUpdate) sqlSave(ctx context.Context) (_node int, err err
 			}
 		}
 	}
+	if value, ok := _u.mutation.Target(); ok {
+		_spec.SetField(webhookversion.FieldTarget, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SealedTarget(); ok {
+		_spec.SetField(webhookversion.FieldSealedTarget, field.TypeBytes, value)
+	}
+	if _u.mutation.SealedTargetCleared() {
+		_spec.ClearField(webhookversion.FieldSealedTarget, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.Headers(); ok {
+		_spec.SetField(webhookversion.FieldHeaders, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.EndedAt(); ok {
 		_spec.SetField(webhookversion.FieldEndedAt, field.TypeInt64, value)
 	}
@@ -141,6 +193,46 @@ type WebhookVersionUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *WebhookVersionMutation
+}
+
+// SetTarget sets the "target" field.
+func (_u *WebhookVersionUpdateOne) SetTarget(v string) *WebhookVersionUpdateOne {
+	_u.mutation.SetTarget(v)
+	return _u
+}
+
+// SetNillableTarget sets the "target" field if the given value is not nil.
+func (_u *WebhookVersionUpdateOne) SetNillableTarget(v *string) *WebhookVersionUpdateOne {
+	if v != nil {
+		_u.SetTarget(*v)
+	}
+	return _u
+}
+
+// SetSealedTarget sets the "sealed_target" field.
+func (_u *WebhookVersionUpdateOne) SetSealedTarget(v []byte) *WebhookVersionUpdateOne {
+	_u.mutation.SetSealedTarget(v)
+	return _u
+}
+
+// ClearSealedTarget clears the value of the "sealed_target" field.
+func (_u *WebhookVersionUpdateOne) ClearSealedTarget() *WebhookVersionUpdateOne {
+	_u.mutation.ClearSealedTarget()
+	return _u
+}
+
+// SetHeaders sets the "headers" field.
+func (_u *WebhookVersionUpdateOne) SetHeaders(v string) *WebhookVersionUpdateOne {
+	_u.mutation.SetHeaders(v)
+	return _u
+}
+
+// SetNillableHeaders sets the "headers" field if the given value is not nil.
+func (_u *WebhookVersionUpdateOne) SetNillableHeaders(v *string) *WebhookVersionUpdateOne {
+	if v != nil {
+		_u.SetHeaders(*v)
+	}
+	return _u
 }
 
 // SetEndedAt sets the "ended_at" field.
@@ -259,6 +351,18 @@ func (_u *WebhookVersionUpdateOne) sqlSave(ctx context.Context) (_node *WebhookV
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.Target(); ok {
+		_spec.SetField(webhookversion.FieldTarget, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SealedTarget(); ok {
+		_spec.SetField(webhookversion.FieldSealedTarget, field.TypeBytes, value)
+	}
+	if _u.mutation.SealedTargetCleared() {
+		_spec.ClearField(webhookversion.FieldSealedTarget, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.Headers(); ok {
+		_spec.SetField(webhookversion.FieldHeaders, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.EndedAt(); ok {
 		_spec.SetField(webhookversion.FieldEndedAt, field.TypeInt64, value)

@@ -11,7 +11,7 @@ import (
 )
 
 // WebhookVersion is what a webhook was from one change to the next. Only its
-// end is ever written to.
+// end is ever written to, and its secrets when they are sealed with another key.
 type WebhookVersion struct{ ent.Schema }
 
 // Annotations names the table.
@@ -28,10 +28,11 @@ func (WebhookVersion) Fields() []ent.Field {
 		field.Int("number").Immutable(),
 		field.Text("name").Immutable(),
 		field.Text("event_type").GoType(delivery.EventType("")).Immutable(),
-		field.Text("target").Sensitive().Immutable().Comment("May hold a bearer secret of the receiver."),
+		field.Text("target").Sensitive().Comment("Masked where the whole URL is sealed."),
+		field.Bytes("sealed_target").Optional().Comment("An envelope of the whole URL."),
 		field.Text("selection").Immutable().Comment("* for all items, else the ids between commas: ,1,2,"),
 		field.Text("template").Immutable(),
-		field.Text("headers").Sensitive().Immutable().Comment("JSON; secret values are sealed."),
+		field.Text("headers").Sensitive().Comment("JSON; secret values are sealed."),
 		field.Text("policy").Immutable().Comment("JSON."),
 		field.Bool("listening").Immutable(),
 		field.Text("fingerprint").Immutable(),

@@ -173,6 +173,7 @@ var (
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "event_type", Type: field.TypeString, Size: 2147483647},
 		{Name: "target", Type: field.TypeString, Size: 2147483647},
+		{Name: "sealed_target", Type: field.TypeBytes, Nullable: true},
 		{Name: "selection", Type: field.TypeString, Size: 2147483647},
 		{Name: "template", Type: field.TypeString, Size: 2147483647},
 		{Name: "headers", Type: field.TypeString, Size: 2147483647},
@@ -193,7 +194,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "webhook_version_webhook_versions",
-				Columns:    []*schema.Column{WebhookVersionColumns[16]},
+				Columns:    []*schema.Column{WebhookVersionColumns[17]},
 				RefColumns: []*schema.Column{WebhookColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -202,7 +203,7 @@ var (
 			{
 				Name:    "webhookversion_webhook_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{WebhookVersionColumns[16], WebhookVersionColumns[2]},
+				Columns: []*schema.Column{WebhookVersionColumns[17], WebhookVersionColumns[2]},
 			},
 			{
 				Name:    "webhookversion_organization_id",

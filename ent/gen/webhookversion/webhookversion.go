@@ -24,6 +24,8 @@ const (
 	FieldEventType = "event_type"
 	// FieldTarget holds the string denoting the target field in the database.
 	FieldTarget = "target"
+	// FieldSealedTarget holds the string denoting the sealed_target field in the database.
+	FieldSealedTarget = "sealed_target"
 	// FieldSelection holds the string denoting the selection field in the database.
 	FieldSelection = "selection"
 	// FieldTemplate holds the string denoting the template field in the database.
@@ -66,6 +68,7 @@ var Columns = []string{
 	FieldName,
 	FieldEventType,
 	FieldTarget,
+	FieldSealedTarget,
 	FieldSelection,
 	FieldTemplate,
 	FieldHeaders,

@@ -88,6 +88,11 @@ func Target(v string) predicate.WebhookVersion {
 	return predicate.WebhookVersion(sql.FieldEQ(FieldTarget, v))
 }
 
+// SealedTarget applies equality check predicate on the "sealed_target" field. It's identical to SealedTargetEQ.
+func SealedTarget(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldEQ(FieldSealedTarget, v))
+}
+
 // Selection applies equality check predicate on the "selection" field. It's identical to SelectionEQ.
 func Selection(v string) predicate.WebhookVersion {
 	return predicate.WebhookVersion(sql.FieldEQ(FieldSelection, v))
@@ -469,6 +474,56 @@ func TargetEqualFold(v string) predicate.WebhookVersion {
 // TargetContainsFold applies the ContainsFold predicate on the "target" field.
 func TargetContainsFold(v string) predicate.WebhookVersion {
 	return predicate.WebhookVersion(sql.FieldContainsFold(FieldTarget, v))
+}
+
+// SealedTargetEQ applies the EQ predicate on the "sealed_target" field.
+func SealedTargetEQ(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldEQ(FieldSealedTarget, v))
+}
+
+// SealedTargetNEQ applies the NEQ predicate on the "sealed_target" field.
+func SealedTargetNEQ(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldNEQ(FieldSealedTarget, v))
+}
+
+// SealedTargetIn applies the In predicate on the "sealed_target" field.
+func SealedTargetIn(vs ...[]byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldIn(FieldSealedTarget, vs...))
+}
+
+// SealedTargetNotIn applies the NotIn predicate on the "sealed_target" field.
+func SealedTargetNotIn(vs ...[]byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldNotIn(FieldSealedTarget, vs...))
+}
+
+// SealedTargetGT applies the GT predicate on the "sealed_target" field.
+func SealedTargetGT(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldGT(FieldSealedTarget, v))
+}
+
+// SealedTargetGTE applies the GTE predicate on the "sealed_target" field.
+func SealedTargetGTE(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldGTE(FieldSealedTarget, v))
+}
+
+// SealedTargetLT applies the LT predicate on the "sealed_target" field.
+func SealedTargetLT(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldLT(FieldSealedTarget, v))
+}
+
+// SealedTargetLTE applies the LTE predicate on the "sealed_target" field.
+func SealedTargetLTE(v []byte) predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldLTE(FieldSealedTarget, v))
+}
+
+// SealedTargetIsNil applies the IsNil predicate on the "sealed_target" field.
+func SealedTargetIsNil() predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldIsNull(FieldSealedTarget))
+}
+
+// SealedTargetNotNil applies the NotNil predicate on the "sealed_target" field.
+func SealedTargetNotNil() predicate.WebhookVersion {
+	return predicate.WebhookVersion(sql.FieldNotNull(FieldSealedTarget))
 }
 
 // SelectionEQ applies the EQ predicate on the "selection" field.

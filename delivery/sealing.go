@@ -1,0 +1,106 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"portalhooks/delivery/seal"
+)
+
+// A sealing Store keeps the targets of webhooks sealed: many are secrets by
+// themselves. What it keeps in the clear beside them, for lists and searches,
+// is masked. Targets that were stored before there were sealed ones are read as
+// they are, until Rekey seals them.
+type sealing struct {
+	Store
+	keys *seal.Keyring
+}
+
+const targetField = "target"
+
+// CreateWebhook implements [WebhookStore].
+func (s sealing) CreateWebhook(ctx context.Context, w Webhook) error {
+	s.seal(&w.Version, w.Org, w.ID)
+	return s.Store.CreateWebhook(ctx, w)
+}
+
+// UpdateWebhook implements [WebhookStore].
+func (s sealing) UpdateWebhook(ctx context.Context, w Webhook, expected int) error {
+	s.seal(&w.Version, w.Org, w.ID)
+	return s.Store.UpdateWebhook(ctx, w, expected)
+}
+
+// WebhooksByID implements [WebhookStore].
+func (s sealing) WebhooksByID(ctx context.Context, org OrgID, ids []WebhookID) ([]Webhook, error) {
+	return s.openAll(s.Store.WebhooksByID(ctx, org, ids))
+}
+
+// Webhooks implements [WebhookStore].
+func (s sealing) Webhooks(
+	ctx context.Context, org OrgID, f WebhookFilter, o WebhookOrder, descending bool, p Page,
+) (Slice[Webhook], error) {
+	slice, err := s.Store.Webhooks(ctx, org, f, o, descending, p)
+	slice.Items, err = s.openAll(slice.Items, err)
+	return slice, err
+}
+
+// Config implements [WebhookStore].
+func (s sealing) Config(ctx context.Context, org OrgID) (Organization, []Webhook, error) {
+	o, webhooks, err := s.Store.Config(ctx, org)
+	webhooks, err = s.openAll(webhooks, err)
+	return o, webhooks, err
+}
+
+// FailingWebhooks implements [WebhookStore].
+func (s sealing) FailingWebhooks(ctx context.Context, before time.Time) ([]Webhook, error) {
+	return s.openAll(s.Store.FailingWebhooks(ctx, before))
+}
+
+// VersionsByID implements [WebhookStore].
+func (s sealing) VersionsByID(ctx context.Context, ids []VersionID) ([]WebhookVersion, error) {
+	return s.openVersions(s.Store.VersionsByID(ctx, ids))
+}
+
+// Versions implements [WebhookStore].
+func (s sealing) Versions(
+	ctx context.Context, org OrgID, id WebhookID, p Page,
+) (Slice[WebhookVersion], error) {
+	slice, err := s.Store.Versions(ctx, org, id, p)
+	slice.Items, err = s.openVersions(slice.Items, err)
+	return slice, err
+}
+
+// VersionsAt implements [WebhookStore].
+func (s sealing) VersionsAt(ctx context.Context, org OrgID, t time.Time) ([]WebhookVersion, error) {
+	return s.openVersions(s.Store.VersionsAt(ctx, org, t))
+}
+
+func (s sealing) openAll(webhooks []Webhook, err error) ([]Webhook, error) {
+	for i := range webhooks {
+		s.open(&webhooks[i].Version)
+	}
+	return webhooks, err
+}
+
+func (s sealing) openVersions(versions []WebhookVersion, err error) ([]WebhookVersion, error) {
+	for i := range versions {
+		s.open(&versions[i])
+	}
+	return versions, err
+}
+
+// seal hides v's target, which it shares with nobody.
+func (s sealing) seal(v *WebhookVersion, org OrgID, id WebhookID) {
+	v.Sealed = s.keys.Seal([]byte(v.Target), aad(org, id, targetField))
+	v.Target = MaskURL(v.Target)
+}
+
+// open gives v its target back. One that can't be opened is left out: the rest
+// can still be read, and nothing is sent to a masked URL.
+func (s sealing) open(v *WebhookVersion) {
+	if len(v.Sealed) == 0 {
+		return
+	}
+	plain, _ := s.keys.Open(v.Sealed, aad(v.Org, v.Webhook, targetField))
+	v.Target, v.Sealed = string(plain), nil
+}
