@@ -4,8 +4,6 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/lib/pq"
-
 	"portalhooks/delivery"
 )
 
@@ -52,7 +50,7 @@ func (a *arrays) args(n int) []any {
 	for i := range args {
 		args[i] = "{}"
 		if i < len(a.columns) {
-			args[i] = pq.Array(a.columns[i])
+			args[i] = array{a.columns[i]}
 		}
 	}
 	return args

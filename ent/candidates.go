@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"time"
 
 	"portalhooks/delivery"
 )
@@ -17,10 +18,14 @@ const lookAhead = 4
 // Type 1 is an alert. The numbers are written out because the indexes are made
 // for them.
 const (
-	oldestDue = `SELECT * FROM (SELECT webhook, TRUE AS urgent, ordered FROM queue
-			WHERE NOT held AND type = 1 AND due_at <= @now ORDER BY due_at LIMIT $1) a
-		UNION ALL SELECT * FROM (SELECT webhook, FALSE AS urgent, ordered FROM queue
-			WHERE NOT held AND type <> 1 AND due_at <= @now ORDER BY due_at LIMIT $2) o`
+	// The last row is the clock's.
+	oldestDue = `SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
+			SELECT * FROM (SELECT webhook, TRUE AS urgent, ordered, due_at FROM queue
+				WHERE NOT held AND type = 1 AND due_at >= $3 AND due_at <= @now ORDER BY due_at LIMIT $1) a
+			UNION ALL SELECT * FROM (SELECT webhook, FALSE AS urgent, ordered, due_at FROM queue
+				WHERE NOT held AND type <> 1 AND due_at >= $4 AND due_at <= @now ORDER BY due_at LIMIT $2) o
+		) d GROUP BY webhook, urgent, ordered
+		UNION ALL SELECT 0, FALSE, FALSE, 0, @now ORDER BY 5, 4 DESC`
 
 	// Steps from webhook to webhook through the index, not over their rows. All
 	// events of a webhook have one type, so any of its rows tells it.
@@ -31,7 +36,7 @@ const (
 		FROM step WHERE webhook IS NOT NULL AND n < $2
 	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook
 			ORDER BY q.held, q.due_at LIMIT 1), 0) = 1,
-		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered)
+		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered), 0, 0
 	FROM step WHERE webhook IS NOT NULL`
 )
 
@@ -39,51 +44,88 @@ const (
 type candidate struct {
 	webhook         int64
 	urgent, ordered bool
+	rows            int   // that were found due, if the oldest were looked for
+	due             int64 // when the first of them was
 }
 
 func scanCandidate(rows *sql.Rows) (c candidate, err error) {
-	err = rows.Scan(&c.webhook, &c.urgent, &c.ordered)
+	err = rows.Scan(&c.webhook, &c.urgent, &c.ordered, &c.rows, &c.due)
 	return c, err
 }
 
 // candidates returns the webhooks to claim from, in turn.
 func (h *hot) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candidate, error) {
-	look := lookAhead * c.N
-	others := look
+	look := [2]int{lookAhead * c.N, lookAhead * c.N}
 	if c.Urgent {
-		others = 0
+		look[others] = 0
 	}
-	oldest, err := h.readCandidates(ctx, oldestDue, look, others)
+	oldest, backlog, err := h.oldest(ctx, look)
+	if err != nil || !backlog {
+		return wanted(oldest, c), err
+	}
+	round, err := h.round(ctx, c.N)
 	if err != nil {
 		return nil, err
-	}
-	alerts := 0
-	for _, one := range oldest {
-		if one.urgent {
-			alerts++
-		}
-	}
-	backlog := alerts == look || others > 0 && len(oldest)-alerts == others
-	found := wanted(oldest, c)
-	if !backlog {
-		return found, nil
-	}
-	after := h.turn.Load()
-	round, err := h.readCandidates(ctx, roundTrip, after, c.N)
-	if err != nil {
-		return nil, err
-	}
-	if len(round) < c.N { // the end is reached: go on at the start
-		h.turn.Store(0)
-	} else {
-		h.turn.Store(round[len(round)-1].webhook)
 	}
 	return wanted(append(round, oldest...), c), nil
 }
 
+// oldest returns the webhooks of the oldest due rows, and whether there may be
+// more of them.
+func (h *hot) oldest(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
+	low, mark := h.low.begin(time.Now())
+	if h.dialect == sqliteDialect {
+		low = [2]int64{}
+	}
+	found, err = h.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others])
+	if err != nil || len(found) == 0 {
+		return nil, false, err
+	}
+	clock := found[len(found)-1].due
+	found = found[:len(found)-1]
+	first, rows := [2]int64{clock, clock}, [2]int{}
+	for _, one := range found {
+		class := others
+		if one.urgent {
+			class = alerts
+		}
+		first[class] = min(first[class], one.due)
+		rows[class] += one.rows
+	}
+	for class, n := range look {
+		if n > 0 {
+			h.low.end(class, mark, min(first[class], clock-lowMargin.Microseconds()))
+			backlog = backlog || rows[class] == n
+		}
+	}
+	return found, backlog, nil
+}
+
+// round returns the webhooks whose turn it is of those that have rows at all.
+// When there are not too many they are all, and the same for a moment.
+func (h *hot) round(ctx context.Context, n int) ([]candidate, error) {
+	if kept := h.circle.get(time.Now(), n); kept != nil {
+		return kept, nil
+	}
+	after := h.turn.Load()
+	round, err := h.readCandidates(ctx, roundTrip, after, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(round) < n { // the end is reached: go on at the start
+		h.turn.Store(0)
+		if after == 0 {
+			h.circle.set(time.Now(), round)
+		}
+	} else {
+		h.turn.Store(round[len(round)-1].webhook)
+	}
+	return round, nil
+}
+
 func (h *hot) readCandidates(ctx context.Context, query string, args ...any) (all []candidate, err error) {
 	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, h.dialect.sql(query), args...)
+		rows, err := h.ask(ctx, query, args...)
 		all, err = rowsOf(rows, err, scanCandidate)
 		return err
 	})

@@ -26,6 +26,9 @@ const (
 			) due LIMIT $6
 		)) RETURNING ` + claimedColumns
 
+	postgresEvents = `SELECT ` + eventColumns + ` FROM event e
+		WHERE e.id = ANY($1::bigint[]) AND e.id >= $2 AND e.id <= $3`
+
 	sqliteClaim = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
 		WHERE id IN (
 			SELECT id FROM queue WHERE webhook = $4 AND held = 0 AND NOT ordered AND due_at <= @now
@@ -58,6 +61,9 @@ func (h *hot) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Jo
 			return nil, claimError(err)
 		}
 		jobs = append(jobs, more...)
+	}
+	if len(jobs) < c.N/2 {
+		h.circle.doubt() // some of its webhooks have nothing left
 	}
 	for i := range jobs {
 		jobs[i].Owner = c.Owner
@@ -111,7 +117,7 @@ func (h *hot) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.J
 	for i := range jobs {
 		ids[i] = jobs[i].Delivery.Event
 	}
-	events, err := h.EventsByID(ctx, 0, ids)
+	events, err := h.eventsOfJobs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +138,25 @@ func (h *hot) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.J
 	}
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
 	return jobs, h.removeOrphans(ctx, orphans)
+}
+
+// eventsOfJobs reads many events by one statement. Its bounds tell PostgreSQL
+// the days that they are of.
+func (h *hot) eventsOfJobs(ctx context.Context, ids []delivery.EventID) (all []delivery.Event, err error) {
+	if h.dialect == sqliteDialect {
+		return h.EventsByID(ctx, 0, ids)
+	}
+	numbers := make([]int64, len(ids))
+	for i, id := range ids {
+		numbers[i] = int64(id)
+	}
+	numbers = distinct(numbers)
+	err = persist(ctx, func() error {
+		rows, err := h.ask(ctx, postgresEvents, array{&numbers}, slices.Min(numbers), slices.Max(numbers))
+		all, err = rowsOf(rows, err, scanEvent)
+		return err
+	})
+	return all, err
 }
 
 func (h *hot) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) error {

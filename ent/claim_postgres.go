@@ -3,8 +3,6 @@ package ent
 import (
 	"context"
 
-	"github.com/lib/pq"
-
 	"portalhooks/delivery"
 )
 
@@ -16,8 +14,8 @@ func (h *hot) claimPostgres(
 ) (jobs []delivery.Job, err error) {
 	webhooks, rows := columnsOf(list)
 	err = persist(ctx, func() error {
-		found, err := h.write.QueryContext(ctx, h.dialect.sql(postgresClaim),
-			c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), pq.Array(webhooks), pq.Array(rows), n)
+		found, err := h.ask(ctx, postgresClaim,
+			c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), array{&webhooks}, array{&rows}, n)
 		jobs, err = rowsOf(found, err, scanJob)
 		return err
 	})

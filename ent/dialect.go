@@ -33,6 +33,7 @@ type source struct {
 	driver  string
 	write   string // data source name of the pool that writes
 	read    string // the same as write on PostgreSQL
+	prepare string // PostgreSQL: of the pool that prepares its statements
 	path    string // of SQLite's file
 	// twoTrips is set when statements are prepared first, which a transaction
 	// pooler does not bear.
@@ -119,8 +120,10 @@ func parsePostgres(text string) (source, error) {
 	if _, err := pq.NewConfig(name); err != nil {
 		return source{}, fmt.Errorf("the database URL has a setting that can't be used: %w", err)
 	}
+	settings.Set("plan_cache_mode", "force_generic_plan")
+	u.RawQuery = settings.Encode()
 	return source{
-		dialect: postgresDialect, driver: "postgres", write: name, read: name,
+		dialect: postgresDialect, driver: "postgres", write: name, read: name, prepare: u.String(),
 		twoTrips: settings.Get("binary_parameters") != "yes",
 	}, nil
 }

@@ -22,11 +22,16 @@ type hot struct {
 	read    *sql.DB
 	dialect dialect
 	logger  *slog.Logger
-	writer  *writer      // SQLite only
-	bell    *bell        // nil where nobody could hear it, as link is
-	link    *link        // PostgreSQL only, and not through a transaction pooler
-	missing missing      // processes whose lock was found free
-	turn    atomic.Int64 // the webhook after which the next fair claim looks first
+	// prepared runs the statements of the hot path on PostgreSQL; nil through a
+	// transaction pooler, where they are run as they are.
+	prepared *prepared
+	writer   *writer      // SQLite only
+	bell     *bell        // nil where nobody could hear it, as link is
+	link     *link        // PostgreSQL only, and not through a transaction pooler
+	missing  missing      // processes whose lock was found free
+	turn     atomic.Int64 // the webhook after which the next fair claim looks first
+	circle   circle
+	low      lowMark // below which nothing is due
 }
 
 // newHot starts the background work of the hot tables; close ends it. The

@@ -124,7 +124,7 @@ func TestHotQueriesUseTheirIndexes(t *testing.T) {
 		args  []any
 	}{
 		"claim":  {postgresClaim, []any{0, 1, 1, "{1,2,3}", "{8,8,8}", 200}},
-		"oldest": {oldestDue, []any{800, 800}},
+		"oldest": {oldestDue, []any{800, 800, 0, 0}},
 		"round":  {roundTrip, []any{0, 200}},
 		"order":  {postgresClaimOrdered, []any{0, 1, 1, "{1,2,3}", "{8,8,8}"}},
 		"follow": {"SELECT * FROM log WHERE " + slotOf + " = 1 AND id > 5 ORDER BY id LIMIT 10", nil},

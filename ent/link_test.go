@@ -253,14 +253,16 @@ func TestConnectionsOfOneProcess(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, _ := joined(t, Options{URL: url})
-	for range s.write.Stats().MaxOpenConnections {
-		c, err := s.write.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		if err := c.PingContext(t.Context()); err != nil {
-			t.Fatal(err)
+	for _, pool := range []*sql.DB{s.write, s.prepared.db} {
+		for range pool.Stats().MaxOpenConnections {
+			c, err := pool.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = c.Close() }()
+			if err := c.PingContext(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	outside, err := sql.Open("postgres", url)

@@ -10,14 +10,16 @@ import (
 
 // One statement settles a batch: it moves the queue's rows whose fence holds,
 // and writes the entries of those and of the tests. It returns the entries.
+// Rows carry what is to be logged of them along, so that nothing is joined but
+// the queue.
 const postgresSettle = `
 WITH s AS MATERIALIZED (
 	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-		$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::integer[],
-		$14::integer[], $15::integer[], $16::integer[], $17::integer[], $18::integer[], $19::smallint[],
-		$20::smallint[], $21::smallint[], $22::smallint[], $23::smallint[], $24::smallint[], $25::smallint[],
+		$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+		$14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[],
+		$20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[],
 		$26::boolean[], $27::boolean[], $28::text[], $29::text[], $30::text[], $31::text[],
-		$32::smallint[], $33::smallint[], $34::bigint[], $35::bigint[], $36::boolean[])
+		$32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::boolean[])
 		AS s(id, delivery, org, webhook, version, event, item, at, started_at, planned_at,
 			redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body,
 			type, trigger, state, attempts, number, outcome, status, reused, truncated, remote, error, headers,
@@ -26,7 +28,7 @@ WITH s AS MATERIALIZED (
 	DELETE FROM queue q USING s
 	WHERE q.id = s.delivery AND q.attempts = s.before AND q.owner_slot = s.slot AND q.owner_epoch = s.epoch
 		AND s.state >= 5 AND NOT s.unqueued
-	RETURNING s.id, q.outcome, q.status
+	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), kept AS (
 	UPDATE queue q SET attempts = s.attempts, held = s.state = 4,
 		due_at = CASE WHEN q.cancel THEN @now ELSE s.due_at END,
@@ -36,24 +38,24 @@ WITH s AS MATERIALIZED (
 	FROM s
 	WHERE q.id = s.delivery AND q.attempts = s.before AND q.owner_slot = s.slot AND q.owner_epoch = s.epoch
 		AND s.state < 5 AND NOT s.unqueued
-	RETURNING s.id, q.outcome, q.status
+	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), moved AS (
 	SELECT * FROM finished UNION ALL SELECT * FROM kept
+	UNION ALL SELECT s.*, NULL, NULL FROM s WHERE s.unqueued
 )
 INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at, due_at,
 	redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state, attempts,
 	number, outcome, status, reused, truncated, remote, error, headers, response)
-SELECT s.id, s.delivery, s.org, s.webhook, s.version, s.event, s.item, s.at, NULLIF(s.started_at, 0),
-	NULLIF(s.planned_at, 0), NULLIF(s.redelivery_of, 0), NULLIF(s.response_bytes, 0), NULLIF(s.duration, -1),
-	NULLIF(s.dns, -1), NULLIF(s.connect, -1), NULLIF(s.tls, -1), NULLIF(s.first_byte, -1), NULLIF(s.body, -1),
-	s.type, s.trigger, s.state, s.attempts, NULLIF(s.number, 0),
-	CASE WHEN s.number = 0 THEN m.outcome ELSE NULLIF(s.outcome, 0) END,
-	CASE WHEN s.number = 0 THEN m.status ELSE NULLIF(s.status, 0) END,
-	NULLIF(s.reused, false), NULLIF(s.truncated, false), NULLIF(s.remote, ''), NULLIF(s.error, ''),
-	NULLIF(s.headers, ''), NULLIF(s.response, '')
-FROM s LEFT JOIN moved m ON m.id = s.id
-WHERE s.unqueued OR m.id IS NOT NULL
-ORDER BY s.id
+SELECT id, delivery, org, webhook, version, event, item, at, NULLIF(started_at, 0),
+	NULLIF(planned_at, 0), NULLIF(redelivery_of, 0), NULLIF(response_bytes, 0), NULLIF(duration, -1),
+	NULLIF(dns, -1), NULLIF(connect, -1), NULLIF(tls, -1), NULLIF(first_byte, -1), NULLIF(body, -1),
+	type, trigger, state, attempts, NULLIF(number, 0),
+	CASE WHEN number = 0 THEN last_outcome ELSE NULLIF(outcome, 0) END,
+	CASE WHEN number = 0 THEN last_status ELSE NULLIF(status, 0) END,
+	NULLIF(reused, false), NULLIF(truncated, false), NULLIF(remote, ''), NULLIF(error, ''),
+	NULLIF(headers, ''), NULLIF(response, '')
+FROM moved
+ORDER BY id
 ON CONFLICT DO NOTHING RETURNING id`
 
 const postgresInsertEvents = `
@@ -62,7 +64,7 @@ INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test
 SELECT id, org, item, occurred_at, group_key, source_key, type, test,
 	item_name, group_id, source_id, NULLIF(workspace_id, ''), NULLIF(workspace, ''), variables
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-	$7::smallint[], $8::boolean[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+	$7::bigint[], $8::boolean[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
 	AS e(id, org, item, occurred_at, group_key, source_key, type, test,
 		item_name, group_id, source_id, workspace_id, workspace, variables)
 ON CONFLICT DO NOTHING`
@@ -89,25 +91,36 @@ func (h *hot) settlePostgres(ctx context.Context, batch []delivery.Settlement) (
 	if err != nil {
 		return nil, err
 	}
+	if at := soonest(batch); at > 0 {
+		h.low.admit(at)
+	}
 	return h.confirm(ctx, batch, written)
+}
+
+// soonest returns when the first of the batch's retries is due; 0 for none.
+func soonest(batch []delivery.Settlement) (at int64) {
+	for i := range batch {
+		if due := plannedAt(&batch[i]); due > 0 && (at == 0 || due < at) {
+			at = due
+		}
+	}
+	return at
 }
 
 // settleOnce writes one batch. Only tests of webhooks, which are rare, bring
 // events and so need a transaction of two statements.
 func (h *hot) settleOnce(ctx context.Context, rows, events *arrays) (written []int64, err error) {
-	settle := func(q querier) ([]int64, error) {
-		found, err := q.QueryContext(ctx, h.dialect.sql(postgresSettle), rows.args(36)...)
-		return rowsOf(found, err, scanInt64)
-	}
 	if len(events.columns) == 0 {
-		return settle(h.write)
+		found, err := h.ask(ctx, postgresSettle, rows.args(36)...)
+		return rowsOf(found, err, scanInt64)
 	}
 	tx, err := h.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	if _, err = tx.ExecContext(ctx, postgresInsertEvents, events.args(14)...); err == nil {
-		written, err = settle(tx)
+		found, failed := tx.QueryContext(ctx, h.dialect.sql(postgresSettle), rows.args(36)...)
+		written, err = rowsOf(found, failed, scanInt64)
 	}
 	if err != nil {
 		_ = tx.Rollback() // the first error is the one to tell

@@ -80,6 +80,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		}
 	}
 	s.hot = newHot(s.write, s.read, src.dialect, direct, o.Logger)
+	if src.dialect == postgresDialect && !s.pooled {
+		s.hot.prepared = s.prepare(ctx, src, o.Connections)
+	}
 	return s, nil
 }
 
@@ -109,12 +112,40 @@ func (s *Store) connect(ctx context.Context, src source, connections int) error 
 	return err
 }
 
+// prepare gives most of the connections to statements that are prepared, if
+// there are enough and none of them is a transaction pooler's. A pooler that
+// lends whole sessions may refuse the setting: then nothing is prepared.
+func (s *Store) prepare(ctx context.Context, src source, connections int) *prepared {
+	rest := max(2, connections-preparedConnections)
+	if connections <= rest {
+		return nil
+	}
+	db, err := sql.Open(src.driver, src.prepare)
+	if err != nil {
+		return nil
+	}
+	db.SetMaxOpenConns(connections - rest)
+	db.SetMaxIdleConns(connections - rest)
+	if err := db.PingContext(ctx); err != nil {
+		s.logger.InfoContext(ctx, "the statements of the hot path are not prepared: "+
+			"the connection does not take the setting plan_cache_mode", "error", explain(err))
+		_ = db.Close() // it was never used
+		return nil
+	}
+	s.write.SetMaxOpenConns(rest)
+	s.write.SetMaxIdleConns(rest)
+	return &prepared{db: db, made: make(map[string]*madeStatement)}
+}
+
 // Close ends what runs in the background and closes the connections. The Store
 // can't be used afterwards.
 func (s *Store) Close() error {
 	var errs []error
 	if s.hot != nil {
 		errs = append(errs, s.close())
+	}
+	if s.hot != nil && s.prepared != nil {
+		s.prepared.close()
 	}
 	if s.read != nil && s.read != s.write {
 		errs = append(errs, s.read.Close())
