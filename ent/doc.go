@@ -9,7 +9,9 @@
 //
 // What happens to events goes through statements written by hand, because it
 // happens thousands of times a second: ingest, claim, settle, release and the
-// log. They come in pairs, one file for each database.
+// log. They come in pairs, one file for each database. On PostgreSQL they are
+// prepared (prepared.go) and take arrays (array.go); claims look for work at
+// the low mark (lowmark.go).
 //
 // Processes that share a PostgreSQL hear of each other (notify.go), and notice
 // each other's death (membership.go, vanished.go), through one connection that
