@@ -38,7 +38,7 @@ func (a array) BinaryValue() ([]byte, error) {
 			return append(b, v...)
 		}), nil
 	case *[][]byte:
-		return packed(*s, oid.T_bytea, func(v []byte) int { return len(v) }, func(b []byte, v []byte) []byte {
+		return packed(*s, oid.T_bytea, func(v []byte) int { return len(v) }, func(b, v []byte) []byte {
 			return append(b, v...)
 		}), nil
 	}

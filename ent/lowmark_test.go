@@ -20,7 +20,9 @@ func TestTheLowMarkHidesNothingForLong(t *testing.T) {
 	}
 	claim := func() int {
 		t.Helper()
-		jobs, err := s.Claim(t.Context(), delivery.ClaimRequest{Owner: owner, N: 8, PerWebhook: 8, Lease: time.Hour})
+		jobs, err := s.Claim(t.Context(), delivery.ClaimRequest{
+			Owner: owner, N: 8, PerWebhook: 8, Lease: time.Hour,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -118,8 +118,8 @@ func TestArraysAreTheSameInBothForms(t *testing.T) {
 		"text[]": &texts, "bigint[]": &numbers, "boolean[]": &truths, "bytea[]": &bytes, "bigint[] ": &none,
 	} {
 		var same bool
-		err := s.write.QueryRowContext(t.Context(),
-			fmt.Sprintf("SELECT $1::%s IS NOT DISTINCT FROM $2::%[1]s", kind), array{slice}, pq.Array(slice)).Scan(&same)
+		query := fmt.Sprintf("SELECT $1::%s IS NOT DISTINCT FROM $2::%[1]s", kind)
+		err := s.write.QueryRowContext(t.Context(), query, array{slice}, pq.Array(slice)).Scan(&same)
 		if err != nil || !same {
 			t.Errorf("%s: the same is %t, %v", kind, same, err)
 		}

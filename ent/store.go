@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.hot = newHot(s.write, s.read, src.dialect, direct, o.Logger)
 	if src.dialect == postgresDialect && !s.pooled {
-		s.hot.prepared = s.prepare(ctx, src, o.Connections)
+		s.prepared = s.prepare(ctx, src, o.Connections)
 	}
 	return s, nil
 }

@@ -27,7 +27,10 @@ type line struct {
 
 func testOrderAmongClaimers(s *scene) {
 	const claimers, each = 4, 12
-	l := &line{held: map[delivery.WebhookID]delivery.Owner{}, sent: map[delivery.WebhookID][]delivery.DeliveryID{}}
+	l := &line{
+		held: map[delivery.WebhookID]delivery.Owner{},
+		sent: map[delivery.WebhookID][]delivery.DeliveryID{},
+	}
 	want := map[delivery.WebhookID][]delivery.DeliveryID{}
 	for range 3 {
 		w, ids := s.orderedWebhook(each)
