@@ -25,15 +25,8 @@ const (
 				ORDER BY q.due_at LIMIT w.share FOR UPDATE SKIP LOCKED
 			) due LIMIT $6
 		)) RETURNING ` + claimedColumns
-
 	postgresEvents = `SELECT ` + eventColumns + ` FROM event e
 		WHERE e.id = ANY($1::bigint[]) AND e.id >= $2 AND e.id <= $3`
-
-	sqliteClaim = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
-		WHERE id IN (
-			SELECT id FROM queue WHERE webhook = $4 AND held = 0 AND NOT ordered AND due_at <= @now
-			ORDER BY due_at LIMIT $5
-		) RETURNING ` + claimedColumns
 )
 
 // Claim implements [delivery.Queue]. Rows whose lease has ended are due like
@@ -52,11 +45,7 @@ func (h *hot) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Jo
 		return nil, claimError(err)
 	}
 	if len(plain) > 0 && len(jobs) < c.N {
-		claim := h.claimPostgres
-		if h.dialect == sqliteDialect {
-			claim = h.claimSQLite
-		}
-		more, err := claim(ctx, c, plain, c.N-len(jobs))
+		more, err := h.claimPlain(ctx, c, plain, c.N-len(jobs))
 		if err != nil {
 			return nil, claimError(err)
 		}
@@ -70,6 +59,15 @@ func (h *hot) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Jo
 	}
 	jobs, err = h.withEvents(ctx, jobs)
 	return jobs, claimError(err)
+}
+
+func (h *hot) claimPlain(
+	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
+) ([]delivery.Job, error) {
+	if h.dialect == sqliteDialect {
+		return h.claimSQLite(ctx, sqliteClaim, c, list, n)
+	}
+	return h.claimPostgres(ctx, c, list, n)
 }
 
 func claimError(err error) error {
@@ -98,13 +96,24 @@ func distinct(numbers []int64) []int64 {
 	})
 }
 
-func scanJob(rows *sql.Rows) (j delivery.Job, err error) {
-	var kind, trigger int64
-	d := &j.Delivery
-	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,
-		&kind, &trigger, &d.Attempts, &j.Cancel, &d.Ordered)
-	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), delivery.Sending
-	return j, err
+func scanJob(rows *sql.Rows) (delivery.Job, error) {
+	var n [10]int64
+	var cancel, ordered bool
+	err := rows.Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &cancel, &ordered)
+	return jobOf(n[:], cancel, ordered), err
+}
+
+// jobOf makes a job of the claimed columns.
+func jobOf(n []int64, cancel, ordered bool) delivery.Job {
+	return delivery.Job{
+		Cancel: cancel,
+		Delivery: delivery.Delivery{
+			ID: delivery.DeliveryID(n[0]), Org: delivery.OrgID(n[1]), Webhook: delivery.WebhookID(n[2]),
+			Version: delivery.VersionID(n[3]), Event: delivery.EventID(n[4]), Item: delivery.ItemID(n[5]),
+			RedeliveryOf: delivery.DeliveryID(n[6]), Type: typeWords.word(n[7]),
+			Trigger: triggerWords.word(n[8]), Attempts: int(n[9]), State: delivery.Sending, Ordered: ordered,
+		},
+	}
 }
 
 // withEvents completes jobs, oldest first. A delivery whose event is no longer

@@ -26,17 +26,6 @@ const (
 			)
 		)) RETURNING ` + claimedColumns
 
-	sqliteClaimOrdered = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
-		WHERE id IN (
-			SELECT id FROM (
-				SELECT id, min(due_at <= @now) OVER (ORDER BY id) AS due FROM (
-					SELECT id, due_at FROM queue WHERE webhook = $4 AND ordered AND NOT held ORDER BY id LIMIT $5
-				)
-			) WHERE due AND NOT EXISTS (
-				SELECT 1 FROM queue WHERE webhook = $4 AND held = 0 AND due_at > @now AND owner_slot IS NOT NULL
-			)
-		) RETURNING ` + claimedColumns
-
 	// Whoever claims from ordered webhooks holds their rows for a moment. A
 	// webhook that somebody else holds is left for the next time.
 	lockOrdered = `SELECT id FROM webhook WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED`
@@ -56,11 +45,10 @@ func (h *hot) claimOrdered(
 	for i := range list {
 		list[i].rows = min(list[i].rows, maxInOrder)
 	}
+	if h.dialect == sqliteDialect { // there is one writer
+		return h.claimSQLite(ctx, sqliteClaimOrdered, c, list, c.N)
+	}
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		if h.dialect == sqliteDialect { // there is one writer
-			jobs, err = h.claimEach(ctx, q, sqliteClaimOrdered, c, list, c.N)
-			return err
-		}
 		jobs, err = h.claimLocked(ctx, q, c, list)
 		return err
 	})

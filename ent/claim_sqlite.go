@@ -6,33 +6,47 @@ import (
 	"portalhooks/delivery"
 )
 
-// claimSQLite takes from one webhook after the other, in one transaction.
+const (
+	sqliteClaim = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = ` + sqliteClock + ` + $3
+		WHERE id IN (
+			SELECT id FROM queue WHERE webhook = $4 AND held = 0 AND NOT ordered AND due_at <= ` + sqliteClock + `
+			ORDER BY due_at LIMIT $5
+		) RETURNING ` + claimedColumns
+
+	sqliteClaimOrdered = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = ` + sqliteClock + ` + $3
+		WHERE id IN (
+			SELECT id FROM (
+				SELECT id, min(due_at <= ` + sqliteClock + `) OVER (ORDER BY id) AS due FROM (
+					SELECT id, due_at FROM queue WHERE webhook = $4 AND ordered AND NOT held ORDER BY id LIMIT $5
+				)
+			) WHERE due AND NOT EXISTS (
+				SELECT 1 FROM queue WHERE webhook = $4 AND held = 0 AND due_at > ` + sqliteClock + `
+					AND owner_slot IS NOT NULL
+			)
+		) RETURNING ` + claimedColumns
+)
+
+// claimSQLite runs a claim for one webhook after the other, in one transaction,
+// until there are n jobs.
 func (h *hot) claimSQLite(
-	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
+	ctx context.Context, claim string, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
-	err = h.writer.do(ctx, func(ctx context.Context, q querier) error {
-		jobs, err = h.claimEach(ctx, q, sqliteClaim, c, list, n)
-		return err
+	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
+		jobs = make([]delivery.Job, 0, n)
+		return t.hot(func(s *session) error {
+			for _, one := range list {
+				if len(jobs) == n {
+					return nil
+				}
+				claimed := func(row []int64) { jobs = append(jobs, jobOf(row, row[10] != 0, row[11] != 0)) }
+				err := s.numbers(ctx, claim, claimed, int64(c.Owner.Slot), c.Owner.Epoch, c.Lease.Microseconds(),
+					one.webhook, min(one.rows, int64(n-len(jobs))))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 	return jobs, err
-}
-
-// claimEach runs a claim for one webhook after the other until there are n
-// jobs.
-func (h *hot) claimEach(
-	ctx context.Context, q querier, claim string, c delivery.ClaimRequest, list []share, n int,
-) (jobs []delivery.Job, err error) {
-	for _, one := range list {
-		if len(jobs) == n {
-			break
-		}
-		rows, err := q.QueryContext(ctx, h.dialect.sql(claim), c.Owner.Slot, c.Owner.Epoch,
-			c.Lease.Microseconds(), one.webhook, min(int(one.rows), n-len(jobs)))
-		some, err := rowsOf(rows, err, scanJob)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, some...)
-	}
-	return jobs, nil
 }

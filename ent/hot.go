@@ -41,7 +41,7 @@ func newHot(write, read *sql.DB, d dialect, direct string, logger *slog.Logger) 
 	h := &hot{write: write, read: read, dialect: d, logger: logger}
 	switch {
 	case d == sqliteDialect:
-		h.writer = newWriter(write, hotStatements(d))
+		h.writer = newWriter(write)
 	case direct != "":
 		h.bell = newBell(write, logger)
 		h.link = newLink(direct, h.bell.hear, h.markLocked, logger)
@@ -72,7 +72,8 @@ type querier interface {
 // out what a run did whose commit got lost.
 func (h *hot) change(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
 	if h.writer != nil {
-		return unavailable(h.writer.do(ctx, fn))
+		err := h.writer.do(ctx, func(ctx context.Context, t *writing) error { return fn(ctx, t) })
+		return unavailable(err)
 	}
 	return persist(ctx, func() error {
 		tx, err := h.write.BeginTx(ctx, nil)
@@ -87,10 +88,13 @@ func (h *hot) change(ctx context.Context, fn func(ctx context.Context, q querier
 	})
 }
 
+// sqliteClock is an expression for SQLite's clock in microseconds.
+const sqliteClock = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+
 // now is an expression for the database's clock in microseconds.
 func (d dialect) now() string {
 	if d == sqliteDialect {
-		return "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+		return sqliteClock
 	}
 	return "(extract(epoch FROM now()) * 1000000)::bigint"
 }

@@ -149,8 +149,8 @@ func TestOneFailedChangeSparesItsNeighbours(t *testing.T) {
 	s := openStore(t, databases["SQLite"](t))
 	fault := errors.New("fault")
 	insert := func(n int, err error) *pendingChange {
-		run := func(ctx context.Context, q querier) error {
-			_, failed := q.ExecContext(ctx, "INSERT INTO horizon (id, at) VALUES ($1, 1)", n)
+		run := func(ctx context.Context, t *writing) error {
+			_, failed := t.ExecContext(ctx, "INSERT INTO horizon (id, at) VALUES ($1, 1)", n)
 			return errors.Join(failed, err)
 		}
 		return &pendingChange{ctx: t.Context(), done: make(chan struct{}), run: run}

@@ -2,142 +2,158 @@ package ent
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"portalhooks/delivery"
 )
 
+// Each ? costs less than a numbered parameter, and NULL as a value less than a
+// function that makes it: these statements run once for every row.
 const (
-	sqliteConfigVersion = `SELECT config_version FROM organization WHERE id = $1`
+	sqliteNow = `SELECT ` + sqliteClock
 
-	sqliteInsertKey = `INSERT INTO event_key (org, key, event, fingerprint, deliveries)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
+	sqliteConfigVersion = `SELECT config_version FROM organization WHERE id = ?`
 
-	sqliteSelectKey = `SELECT event, fingerprint, deliveries FROM event_key WHERE org = $1 AND key = $2`
-
+	// The key is what keeps an event from being stored twice.
 	sqliteInsertEvent = `INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
-		item_name, group_id, source_id, workspace_id, workspace, variables)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULLIF($12, ''), NULLIF($13, ''), $14)
-		ON CONFLICT DO NOTHING`
+		item_name, group_id, source_id, workspace_id, workspace, variables, key, fingerprint, deliveries)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
+	sqliteSelectKey = `SELECT id, fingerprint, deliveries FROM event WHERE key = ?`
 
 	sqliteInsertQueue = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
 		attempts, held, due_at, owner_slot, owner_epoch, ordered)
-		VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, 0), $8, $9, $10, $11, @now + $12, $13, $14, $15)
-		ON CONFLICT DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 )
+
+// An inserter stores events and their deliveries in one change.
+type inserter struct {
+	*session
+
+	owner delivery.Owner
+	now   int64 // by the clock of the database
+	lease time.Duration
+}
 
 func (h *hot) ingestSQLite(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) (results []delivery.Ingested, err error) {
-	err = h.writer.do(ctx, func(ctx context.Context, q querier) error {
-		results = make([]delivery.Ingested, len(batch))
-		for i := range batch {
-			if err := h.insertIngest(ctx, q, owner, lease, &batch[i], &results[i]); err != nil {
+	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
+		return t.hot(func(s *session) error {
+			in := inserter{session: s, owner: owner, lease: lease}
+			now := func(row []int64) { in.now = row[0] }
+			if err := s.numbers(ctx, sqliteNow, now); err != nil {
 				return err
 			}
-		}
-		return nil
+			results = make([]delivery.Ingested, len(batch))
+			for i := range batch {
+				if results[i], err = in.ingest(ctx, &batch[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 	return results, err
 }
 
-func (h *hot) insertIngest(
-	ctx context.Context, q querier, owner delivery.Owner, lease time.Duration,
-	in *delivery.Ingest, out *delivery.Ingested,
-) error {
-	rows, err := q.QueryContext(ctx, sqliteConfigVersion, int64(in.Org))
-	versions, err := rowsOf(rows, err, scanInt64)
-	if err != nil {
-		return err
-	}
-	if len(versions) == 0 || versions[0] != in.ConfigVersion {
-		out.Stale = true
-		return nil
+func (i *inserter) ingest(ctx context.Context, in *delivery.Ingest) (out delivery.Ingested, err error) {
+	out.Stale = true
+	current := func(row []int64) { out.Stale = row[0] != in.ConfigVersion }
+	if err := i.numbers(ctx, sqliteConfigVersion, current, int64(in.Org)); err != nil || out.Stale {
+		return out, err
 	}
 	out.Events = make([]delivery.Stored, len(in.Events))
-	for i := range in.Events {
-		if out.Events[i], err = h.insertNew(ctx, q, owner, lease, in.Org, &in.Events[i]); err != nil {
-			return err
+	for n := range in.Events {
+		if out.Events[n], err = i.add(ctx, in.Org, &in.Events[n]); err != nil {
+			return out, err
 		}
 	}
-	return nil
+	return out, nil
 }
 
-// insertNew stores one event with its deliveries unless its key is known.
-func (h *hot) insertNew(
-	ctx context.Context, q querier, owner delivery.Owner, lease time.Duration,
-	org delivery.OrgID, e *delivery.NewEvent,
+// add stores one event with its deliveries unless its key is known.
+func (i *inserter) add(
+	ctx context.Context, org delivery.OrgID, e *delivery.NewEvent,
 ) (delivery.Stored, error) {
 	key := keyHash(org, e.Key)
-	mine := keyed{e.Event.ID, e.Fingerprint, len(e.Deliveries)}
-	fresh, err := affected(q.ExecContext(ctx, sqliteInsertKey, int64(org), key,
-		int64(e.Event.ID), int64(e.Fingerprint), len(e.Deliveries)))
+	fresh, err := i.insertEvent(ctx, &e.Event, key, e.Fingerprint, len(e.Deliveries))
 	if err != nil {
 		return delivery.Stored{}, err
 	}
 	if fresh == 0 {
-		rows, err := q.QueryContext(ctx, sqliteSelectKey, int64(org), key)
-		known, err := rowsOf(rows, err, scanKeyed)
-		if err != nil {
-			return delivery.Stored{}, err
-		}
-		if len(known) == 0 {
-			return delivery.Stored{}, errKeyGone
-		}
-		return stored(e, known[0]), nil
+		return i.known(ctx, e, key)
 	}
-	if err := insertEvent(ctx, q, &e.Event); err != nil {
-		return delivery.Stored{}, err
-	}
-	for i := range e.Deliveries {
-		d := &e.Deliveries[i]
-		row := queueRow{delivery: d, event: e.Event.ID}
-		if isLent(d) {
-			row.owner, row.lease = &owner, lease
-		}
-		if err := row.insert(ctx, q, h.dialect); err != nil {
+	for n := range e.Deliveries {
+		if err := i.queue(ctx, &e.Deliveries[n], e.Event.ID); err != nil {
 			return delivery.Stored{}, err
 		}
 	}
-	return stored(e, mine), nil
+	return stored(e, keyed{e.Event.ID, e.Fingerprint, len(e.Deliveries)}), nil
 }
 
-func scanKeyed(rows *sql.Rows) (k keyed, err error) {
-	var fingerprint int64
-	err = rows.Scan(&k.event, &fingerprint, &k.deliveries)
-	k.fingerprint = uint64(fingerprint)
-	return k, err
+// known tells of the event that has the key already.
+func (i *inserter) known(ctx context.Context, e *delivery.NewEvent, key []byte) (s delivery.Stored, err error) {
+	found := false
+	err = i.numbers(ctx, sqliteSelectKey, func(row []int64) {
+		found = true
+		s = stored(e, keyed{delivery.EventID(row[0]), uint64(row[1]), int(row[2])})
+	}, key)
+	if err == nil && !found {
+		err = errKeyGone
+	}
+	return s, err
 }
 
-// insertEvent stores an event unless its id is there.
-func insertEvent(ctx context.Context, q querier, e *delivery.Event) error {
-	_, err := q.ExecContext(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item),
-		micros(e.OccurredAt),
+// insertEvent stores an event unless its key or id is there. Tests of a webhook
+// have no key.
+func (s *session) insertEvent(
+	ctx context.Context, e *delivery.Event, key []byte, fingerprint uint64, deliveries int,
+) (int64, error) {
+	return s.exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), micros(e.OccurredAt),
 		shortHash(e.Org, string(e.Group)), shortHash(e.Org, e.SourceEventID), typeWords.code(e.Type), e.Test,
-		clean(e.ItemName), clean(string(e.Group)), clean(e.SourceEventID), clean(e.WorkspaceID),
-		clean(e.WorkspaceName), clean(string(e.Variables)))
-	return err
+		clean(e.ItemName), clean(string(e.Group)), clean(e.SourceEventID), textOrNull(clean(e.WorkspaceID)),
+		textOrNull(clean(e.WorkspaceName)), clean(string(e.Variables)), blobOrNull(key),
+		int64(fingerprint), int64(deliveries))
 }
 
-// A queueRow is a delivery on its way into the queue.
-type queueRow struct {
-	delivery *delivery.Delivery
-	event    delivery.EventID
-	owner    *delivery.Owner // nil unless it is lent
-	lease    time.Duration
-}
-
-func (r queueRow) insert(ctx context.Context, q querier, in dialect) error {
-	d := r.delivery
-	var slot, epoch any
-	if r.owner != nil {
-		slot, epoch = r.owner.Slot, r.owner.Epoch
+// queue adds a delivery to the queue.
+func (i *inserter) queue(ctx context.Context, d *delivery.Delivery, event delivery.EventID) error {
+	due, slot, epoch := i.now, any(nil), any(nil)
+	if isLent(d) {
+		due, slot, epoch = due+i.lease.Microseconds(), int64(i.owner.Slot), i.owner.Epoch
 	}
-	_, err := q.ExecContext(ctx, in.sql(sqliteInsertQueue), int64(d.ID), int64(d.Org), int64(d.Webhook),
-		int64(d.Version),
-		int64(r.event), int64(d.Item), int64(d.RedeliveryOf), typeWords.code(d.Type), triggerWords.code(d.Trigger),
-		d.Attempts, d.State == delivery.Held, r.lease.Microseconds(), slot, epoch,
-		d.Ordered)
+	_, err := i.exec(ctx, sqliteInsertQueue, int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version),
+		int64(event), int64(d.Item), numberOrNull(int64(d.RedeliveryOf), 0), typeWords.code(d.Type),
+		triggerWords.code(d.Trigger), int64(d.Attempts), d.State == delivery.Held, due, slot, epoch, d.Ordered)
 	return err
+}
+
+// numberOrNull returns nil in the place of none.
+func numberOrNull(n, none int64) any {
+	if n == none {
+		return nil
+	}
+	return n
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func blobOrNull(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+func trueOrNull(b bool) any {
+	if !b {
+		return nil
+	}
+	return true
 }

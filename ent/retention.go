@@ -47,12 +47,11 @@ func (h *hot) Discard(ctx context.Context, t time.Time) (more bool, err error) {
 	return more, nil
 }
 
-// discardRows deletes a slice of each table. Keys go first: they are found by
-// the same rule as their events.
+// discardRows deletes a slice of each table. A key is part of its event.
 func (h *hot) discardRows(ctx context.Context, t time.Time) (more bool, err error) {
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
 		more = false
-		for _, statement := range []string{discardKeys, discardEvents, discardLog} {
+		for _, statement := range []string{discardEvents, discardLog} {
 			n, err := affected(q.ExecContext(ctx, statement, 0, delivery.IDAt[int64](t), slice))
 			if err != nil {
 				return err

@@ -17,97 +17,90 @@ const (
 	sqliteFinish = `DELETE FROM queue` + sqliteFence
 
 	// A delivery that is to be canceled does not wait for its next attempt.
-	sqliteKeep = `UPDATE queue SET attempts = $5, held = $6, due_at = CASE WHEN cancel THEN @now ELSE $7 END,
+	sqliteKeep = `UPDATE queue SET attempts = $5, held = $6, due_at = CASE WHEN cancel THEN ` + sqliteClock + ` ELSE $7 END,
 		outcome = COALESCE(NULLIF($8, 0), outcome), status = CASE WHEN $8 = 0 THEN status ELSE NULLIF($9, 0) END,
 		owner_slot = NULL, owner_epoch = NULL` + sqliteFence
 
 	sqliteInsertLog = `INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at, due_at,
 		redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state,
 		attempts, number, outcome, status, reused, truncated, remote, error, headers, response)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, 0), NULLIF($10, 0), NULLIF($11, 0), NULLIF($12, 0),
-		NULLIF($13, -1), NULLIF($14, -1), NULLIF($15, -1), NULLIF($16, -1), NULLIF($17, -1), NULLIF($18, -1),
-		$19, $20, $21, $22, NULLIF($23, 0), NULLIF($24, 0), NULLIF($25, 0), NULLIF($26, FALSE), NULLIF($27, FALSE),
-		NULLIF($28, ''), NULLIF($29, ''), NULLIF($30, ''), NULLIF($31, '')) ON CONFLICT DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`
 
 	sqliteHasEntry = `SELECT id FROM log WHERE id = $1 AND delivery = $2`
 )
 
-// hotStatements are those that SQLite's writer prepares.
-func hotStatements(d dialect) []string {
-	return []string{
-		sqliteConfigVersion, sqliteInsertKey, sqliteSelectKey, sqliteInsertEvent, d.sql(sqliteInsertQueue),
-		sqliteLatest, sqliteFinish, d.sql(sqliteKeep), sqliteInsertLog, sqliteHasEntry,
-		d.sql(sqliteClaim),
-	}
-}
-
 func (h *hot) settleSQLite(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
-	err = h.writer.do(ctx, func(ctx context.Context, q querier) error {
-		held = make([]bool, len(batch))
-		for i := range batch {
-			if held[i], err = h.settleOne(ctx, q, &batch[i]); err != nil {
-				return err
+	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
+		return t.hot(func(s *session) error {
+			held = make([]bool, len(batch))
+			for i := range batch {
+				if held[i], err = s.settle(ctx, &batch[i]); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	return held, err
 }
 
-// settleOne reports whether the fence held. If it did not, the entry may be
-// there from an earlier try.
-func (h *hot) settleOne(ctx context.Context, q querier, s *delivery.Settlement) (bool, error) {
-	row := attemptRowOf(s.Entry.Attempt)
-	if s.Unqueued {
-		if s.Event != nil {
-			if err := insertEvent(ctx, q, s.Event); err != nil {
+// settle reports whether the fence held. If it did not, the entry may be there
+// from an earlier try.
+func (s *session) settle(ctx context.Context, one *delivery.Settlement) (bool, error) {
+	row := attemptRowOf(one.Entry.Attempt)
+	if one.Unqueued {
+		if one.Event != nil {
+			if _, err := s.insertEvent(ctx, one.Event, nil, 0, 0); err != nil {
 				return false, err
 			}
 		}
-		return true, insertEntry(ctx, q, s, &row)
+		return true, s.insertEntry(ctx, one, &row)
 	}
-	d := &s.Entry.Delivery
-	fence := []any{int64(d.ID), s.Before, s.Owner.Slot, s.Owner.Epoch}
-	var moved int
-	latest := row
-	err := fillLatest(ctx, q, s, fence, &latest)
-	if err == nil && d.State.Final() {
-		moved, err = affected(q.ExecContext(ctx, sqliteFinish, fence...))
-	} else if err == nil {
-		moved, err = affected(q.ExecContext(ctx, h.dialect.sql(sqliteKeep), append(fence, d.Attempts,
-			d.State == delivery.Held, micros(s.DueAt), row.outcome, row.status)...))
-	}
+	moved, err := s.move(ctx, one, &row)
 	if err != nil {
 		return false, err
 	}
 	if moved > 0 {
-		return true, insertEntry(ctx, q, s, &latest)
+		return true, s.insertEntry(ctx, one, &row)
 	}
-	rows, err := q.QueryContext(ctx, sqliteHasEntry, int64(s.Entry.ID), int64(d.ID))
-	there, err := rowsOf(rows, err, scanInt64)
-	return len(there) > 0, err
+	there := false
+	err = s.numbers(ctx, sqliteHasEntry, func([]int64) { there = true },
+		int64(one.Entry.ID), int64(one.Entry.Delivery.ID))
+	return there, err
 }
 
-// fillLatest gives an entry without an attempt the outcome of the latest one.
-func fillLatest(ctx context.Context, q querier, s *delivery.Settlement, fence []any, row *attemptRow) error {
-	if s.Entry.Attempt != nil {
-		return nil
+// move takes the delivery out of the queue or gives it back, if the fence
+// holds. An entry without an attempt gets the outcome of the latest one.
+func (s *session) move(ctx context.Context, one *delivery.Settlement, row *attemptRow) (int64, error) {
+	d := &one.Entry.Delivery
+	id, before := int64(d.ID), int64(one.Before)
+	slot, epoch := int64(one.Owner.Slot), one.Owner.Epoch
+	outcome, status := row.outcome, row.status
+	if one.Entry.Attempt == nil {
+		latest := func(found []int64) { row.outcome, row.status = found[0], found[1] }
+		if err := s.numbers(ctx, sqliteLatest, latest, id, before, slot, epoch); err != nil {
+			return 0, err
+		}
 	}
-	rows, err := q.QueryContext(ctx, sqliteLatest, fence...)
-	pairs, err := rowsOf(rows, err, scanPair)
-	if err == nil && len(pairs) > 0 {
-		row.outcome, row.status = pairs[0][0], pairs[0][1]
+	if d.State.Final() {
+		return s.exec(ctx, sqliteFinish, id, before, slot, epoch)
 	}
-	return err
+	return s.exec(ctx, sqliteKeep, id, before, slot, epoch, int64(d.Attempts),
+		d.State == delivery.Held, micros(one.DueAt), outcome, status)
 }
 
-func insertEntry(ctx context.Context, q querier, s *delivery.Settlement, a *attemptRow) error {
-	e, d := &s.Entry, &s.Entry.Delivery
-	_, err := q.ExecContext(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
-		int64(d.Version), int64(d.Event), int64(d.Item), micros(e.At), a.started, plannedAt(s),
-		int64(d.RedeliveryOf), a.responseBytes, a.duration,
-		a.phases[0], a.phases[1], a.phases[2], a.phases[3], a.phases[4],
-		typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), d.Attempts,
-		a.number, a.outcome, a.status, a.reused, a.truncated, a.remote, a.fault, a.headers, a.response)
+func (s *session) insertEntry(ctx context.Context, one *delivery.Settlement, a *attemptRow) error {
+	e, d := &one.Entry, &one.Entry.Delivery
+	phase := func(n int) any { return numberOrNull(a.phases[n], absent) }
+	_, err := s.exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
+		int64(d.Version), int64(d.Event), int64(d.Item), micros(e.At), numberOrNull(a.started, 0),
+		numberOrNull(plannedAt(one), 0), numberOrNull(int64(d.RedeliveryOf), 0),
+		numberOrNull(a.responseBytes, 0), numberOrNull(a.duration, absent),
+		phase(0), phase(1), phase(2), phase(3), phase(4),
+		typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
+		numberOrNull(a.number, 0), numberOrNull(a.outcome, 0), numberOrNull(a.status, 0),
+		trueOrNull(a.reused), trueOrNull(a.truncated),
+		textOrNull(a.remote), textOrNull(a.fault), textOrNull(a.headers), textOrNull(a.response))
 	return err
 }

@@ -3,6 +3,7 @@ package ent
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -19,27 +20,26 @@ const maxTogether = 64
 // fails is undone alone.
 type writer struct {
 	db       *sql.DB
-	queries  []string // prepared once, before the first transaction
-	prepared map[string]*sql.Stmt
+	session  session // of the loop
 	waiting  chan *pendingChange
 	stop     chan struct{}
 	stopOnce sync.Once
 	stopped  chan struct{}
+	err      error // of closing, when stopped is closed
 }
 
 // A pendingChange waits for its turn. The writer closes done after it has set err.
 type pendingChange struct {
 	ctx  context.Context
-	run  func(ctx context.Context, q querier) error
+	run  func(ctx context.Context, t *writing) error
 	err  error
 	done chan struct{}
 }
 
-// newWriter starts a writer that runs queries faster than other ones.
-func newWriter(db *sql.DB, queries []string) *writer {
+// newWriter starts a writer.
+func newWriter(db *sql.DB) *writer {
 	w := &writer{
 		db:      db,
-		queries: queries,
 		waiting: make(chan *pendingChange, maxTogether),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -52,13 +52,13 @@ func newWriter(db *sql.DB, queries []string) *writer {
 func (w *writer) close() error {
 	w.stopOnce.Do(func() { close(w.stop) })
 	<-w.stopped
-	return nil
+	return w.err
 }
 
 // do runs change in a transaction and returns when that has been committed.
 // Change is not interrupted by ctx once it has begun: it gets a context that
 // does not end.
-func (w *writer) do(ctx context.Context, change func(ctx context.Context, q querier) error) error {
+func (w *writer) do(ctx context.Context, change func(ctx context.Context, t *writing) error) error {
 	p := &pendingChange{ctx: ctx, run: change, done: make(chan struct{})}
 	select {
 	case <-w.stopped: // also when there is room among those that wait
@@ -90,6 +90,7 @@ func (w *writer) loop() {
 	for {
 		select {
 		case <-w.stop:
+			w.err = w.release()
 			return
 		case p := <-w.waiting:
 			w.store(w.together(p))
@@ -124,19 +125,35 @@ func (w *writer) store(batch []*pendingChange) {
 	}
 }
 
+// release gives up what is prepared; the connection itself is the pool's.
+func (w *writer) release() error {
+	if w.session.conn == nil {
+		return nil
+	}
+	ctx := context.Background() // nobody waits for less than all of it
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("close the writer: %w", err)
+	}
+	err = conn.Raw(func(any) error { return w.session.close() })
+	return errors.Join(err, conn.Close())
+}
+
 // commit runs the changes in one transaction. Its error concerns all; that of
 // one alone is left in the change.
-func (w *writer) commit(ctx context.Context, batch []*pendingChange) error {
-	if err := w.prepare(ctx); err != nil {
-		return err
+func (w *writer) commit(ctx context.Context, batch []*pendingChange) (err error) {
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
 	}
-	tx, err := w.db.BeginTx(ctx, nil)
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	q := &preparedTx{Tx: tx, prepared: w.prepared, bound: make(map[string]*sql.Stmt, len(w.prepared))}
+	t := &writing{Tx: tx, conn: conn, session: &w.session}
 	for _, p := range batch {
-		if err := p.in(ctx, q, len(batch) > 1); err != nil {
+		if err := p.in(ctx, t, len(batch) > 1); err != nil {
 			_ = tx.Rollback() // the reason is told already
 			return err
 		}
@@ -144,7 +161,7 @@ func (w *writer) commit(ctx context.Context, batch []*pendingChange) error {
 	if err := tx.Commit(); err != nil {
 		// A commit that the full disk stopped can leave its transaction open, and
 		// the only connection with it.
-		_, _ = w.db.ExecContext(ctx, "ROLLBACK")
+		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
 	}
 	return nil
@@ -152,77 +169,46 @@ func (w *writer) commit(ctx context.Context, batch []*pendingChange) error {
 
 // in runs one change; with others around it, under a savepoint. An error of the
 // change itself is kept in p.err; one that is returned ends the transaction.
-func (p *pendingChange) in(ctx context.Context, q querier, shared bool) error {
+func (p *pendingChange) in(ctx context.Context, t *writing, shared bool) error {
 	if p.err = p.ctx.Err(); p.err != nil {
 		return nil
 	}
 	if !shared {
-		p.err = p.run(ctx, q)
+		p.err = p.run(ctx, t)
 		return p.err
 	}
-	if _, err := q.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+	if err := t.exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	if p.err = p.run(ctx, q); p.err != nil {
+	if p.err = p.run(ctx, t); p.err != nil {
 		// A full disk, among others, has ended the whole transaction already.
-		if _, err := q.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
+		if err := t.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return p.err
 		}
 	}
-	_, err := q.ExecContext(ctx, "RELEASE one")
-	return err
+	return t.exec(ctx, "RELEASE one")
 }
 
-// prepare compiles the statements of the hot path. It can't do so earlier: the
-// tables may have been made a moment ago.
-func (w *writer) prepare(ctx context.Context) error {
-	if w.prepared != nil {
-		return nil
-	}
-	prepared := make(map[string]*sql.Stmt, len(w.queries))
-	for _, query := range w.queries {
-		s, err := w.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // kept as long as the database is open
-		if err != nil {
-			for _, s := range prepared {
-				_ = s.Close() // it was never used
-			}
-			return fmt.Errorf("prepare: %w", err)
-		}
-		prepared[query] = s
-	}
-	w.prepared = prepared
-	return nil
-}
-
-// A preparedTx is a transaction that knows the prepared statements.
-type preparedTx struct {
+// A writing is a transaction of the writer.
+type writing struct {
 	*sql.Tx
-	prepared map[string]*sql.Stmt
-	bound    map[string]*sql.Stmt
+	conn    *sql.Conn
+	session *session
 }
 
-func (t *preparedTx) statement(ctx context.Context, query string) *sql.Stmt {
-	if s := t.bound[query]; s != nil {
-		return s
-	}
-	s := t.prepared[query]
-	if s != nil {
-		s = t.StmtContext(ctx, s)
-		t.bound[query] = s
-	}
-	return s
+// hot runs statements that many rows go through, below database/sql.
+func (t *writing) hot(run func(s *session) error) error {
+	return t.conn.Raw(func(conn any) error {
+		if err := t.session.attach(conn.(driver.Conn)); err != nil {
+			return err
+		}
+		return run(t.session)
+	})
 }
 
-func (t *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if s := t.statement(ctx, query); s != nil { //nolint:sqlclosecheck // it ends with the transaction
-		return s.ExecContext(ctx, args...)
-	}
-	return t.Tx.ExecContext(ctx, query, args...)
-}
-
-func (t *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := t.statement(ctx, query); s != nil { //nolint:sqlclosecheck // it ends with the transaction
-		return s.QueryContext(ctx, args...)
-	}
-	return t.Tx.QueryContext(ctx, query, args...)
+func (t *writing) exec(ctx context.Context, query string) error {
+	return t.hot(func(s *session) error {
+		_, err := s.exec(ctx, query)
+		return err
+	})
 }
