@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"sync"
 	"testing"
+	"time"
 
 	"entgo.io/ent/dialect/sql/schema"
+
+	"portalhooks/delivery"
 )
 
 // What the migrations make must be what ent/schema declares: a column that
@@ -103,5 +106,59 @@ func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
 				t.Errorf("three processes applied %d migrations, want %d: each once", applied, len(all))
 			}
 		})
+	}
+}
+
+// What was stored under the older tables is still known by its key, there and
+// back.
+func TestTheKeysOfAFilledFileSurviveTheirMove(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Options{URL: databases["SQLite"](t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeStore(t, s) })
+	p, err := s.migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	const events = 1000
+	org := delivery.OrgID(7)
+	for id := range events {
+		key := keyHash(org, delivery.EventID(id+1).String())
+		for statement, args := range map[string][]any{
+			`INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test, item_name, group_id,
+				source_id, variables) VALUES ($1, 7, 5, 0, 0, 0, 1, 0, '', '', '', '{}')`: {id + 1},
+			`INSERT INTO event_key (org, key, event, fingerprint, deliveries) VALUES (7, $1, $2, $3, 2)`: {
+				key, id + 1, -id,
+			},
+		} {
+			if _, err := s.write.ExecContext(t.Context(), statement, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 2 {
+		if _, err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		facts(t, s, 1, time.Now(), delivery.Queued) // makes the organization
+		again := make([]delivery.NewEvent, events)
+		for i := range again {
+			key := delivery.EventID(i + 1).String()
+			again[i] = delivery.NewEvent{Event: delivery.Event{ID: delivery.EventID(1e6 + i), Org: org}, Key: key}
+		}
+		for i, got := range ingestAll(t, s, again) {
+			want := delivery.Stored{ID: delivery.EventID(i + 1), Fingerprint: uint64(-int64(i)), Deliveries: 2}
+			if got != want {
+				t.Fatalf("the event stored before is %+v, want %+v", got, want)
+			}
+		}
+		if _, err := p.DownTo(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
