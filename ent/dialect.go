@@ -88,7 +88,7 @@ func parseSQLite(rest string) (source, error) {
 	return source{
 		dialect: sqliteDialect,
 		driver:  "sqlite",
-		write:   name + "&_txlock=immediate",
+		write:   name + "&_txlock=immediate" + writerPragmas(),
 		read:    name + "&_query_only=1",
 		path:    path,
 	}, nil

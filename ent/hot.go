@@ -37,11 +37,11 @@ type hot struct {
 // newHot starts the background work of the hot tables; close ends it. The
 // tables need not exist yet. Without a direct way to PostgreSQL there is no
 // link.
-func newHot(write, read *sql.DB, d dialect, direct string, logger *slog.Logger) *hot {
-	h := &hot{write: write, read: read, dialect: d, logger: logger}
+func newHot(write, read *sql.DB, src source, direct string, logger *slog.Logger) *hot {
+	h := &hot{write: write, read: read, dialect: src.dialect, logger: logger}
 	switch {
-	case d == sqliteDialect:
-		h.writer = newWriter(write)
+	case src.dialect == sqliteDialect:
+		h.writer = newWriter(write, src.path, logger)
 	case direct != "":
 		h.bell = newBell(write, logger)
 		h.link = newLink(direct, h.bell.hear, h.markLocked, logger)

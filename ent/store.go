@@ -79,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, errors.Join(fmt.Errorf("open the %s database: %w", src.dialect, explain(err)), s.Close())
 		}
 	}
-	s.hot = newHot(s.write, s.read, src.dialect, direct, o.Logger)
+	s.hot = newHot(s.write, s.read, src, direct, o.Logger)
 	if src.dialect == postgresDialect && !s.pooled {
 		s.prepared = s.prepare(ctx, src, o.Connections)
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 )
 
@@ -20,7 +21,9 @@ const maxTogether = 64
 // fails is undone alone.
 type writer struct {
 	db       *sql.DB
-	session  session // of the loop
+	session  session   // of the loop
+	wal      walKeeper // of the loop
+	logger   *slog.Logger
 	waiting  chan *pendingChange
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -36,10 +39,12 @@ type pendingChange struct {
 	done chan struct{}
 }
 
-// newWriter starts a writer.
-func newWriter(db *sql.DB) *writer {
+// newWriter starts a writer to the database in the file at path.
+func newWriter(db *sql.DB, path string, logger *slog.Logger) *writer {
 	w := &writer{
 		db:      db,
+		wal:     walKeeper{path: path + "-wal", limit: walLimit},
+		logger:  logger,
 		waiting: make(chan *pendingChange, maxTogether),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -163,6 +168,9 @@ func (w *writer) commit(ctx context.Context, batch []*pendingChange) (err error)
 		// the only connection with it.
 		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
+	}
+	if err := w.wal.keep(ctx, conn); err != nil { // what was to be stored is
+		w.logger.WarnContext(ctx, "keep the log of writes short", "err", err)
 	}
 	return nil
 }
