@@ -158,7 +158,7 @@ func (d *database) drop(ctx context.Context) error {
 		return errors.Join(err, dropped)
 	}
 	path := filepath.Join(d.server.dir, d.name+".db")
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-lock"} {
 		if gone := os.Remove(path + suffix); !errors.Is(gone, os.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}

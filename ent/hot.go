@@ -3,6 +3,7 @@ package ent
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -26,6 +27,7 @@ type hot struct {
 	// transaction pooler, where they are run as they are.
 	prepared *prepared
 	writer   *writer      // SQLite only
+	presence *presence    // SQLite only
 	bell     *bell        // nil where nobody could hear it, as link is
 	link     *link        // PostgreSQL only, and not through a transaction pooler
 	missing  missing      // processes whose lock was found free
@@ -41,6 +43,7 @@ func newHot(write, read *sql.DB, src source, direct string, logger *slog.Logger)
 	h := &hot{write: write, read: read, dialect: src.dialect, logger: logger}
 	switch {
 	case src.dialect == sqliteDialect:
+		h.presence = &presence{path: src.path + lockSuffix}
 		h.writer = newWriter(write, src.path, logger)
 	case direct != "":
 		h.bell = newBell(write, logger)
@@ -52,7 +55,7 @@ func newHot(write, read *sql.DB, src source, direct string, logger *slog.Logger)
 // close waits for the changes that were begun.
 func (h *hot) close() error {
 	if h.writer != nil {
-		return h.writer.close()
+		return errors.Join(h.writer.close(), h.presence.close())
 	}
 	if h.link != nil {
 		h.link.close()

@@ -45,25 +45,15 @@ const (
 // Join implements [delivery.Membership]. It returns Unavailable when every slot
 // is taken.
 func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner delivery.Owner, err error) {
+	first := false // done again with the transaction, but by nobody after it
 	for try := 1; try <= delivery.MaxSlot; try++ {
-		err = h.change(ctx, func(ctx context.Context, q querier) error {
-			rows, err := q.QueryContext(ctx, h.dialect.sql(freeSlot))
-			free, err := rowsOf(rows, err, scanInt64)
-			if err != nil {
-				return err
+		err = h.change(ctx, func(ctx context.Context, q querier) (err error) {
+			if first = first || h.presence.first(); first {
+				if err := h.enter(ctx, q); err != nil {
+					return err
+				}
 			}
-			if free[0] > delivery.MaxSlot {
-				return delivery.Errorf(delivery.Unavailable, "",
-					"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
-			}
-			rows, err = q.QueryContext(ctx, h.dialect.sql(takeSlot), free[0], clean(name), ttl.Microseconds())
-			epoch, err := rowsOf(rows, err, scanInt64)
-			if err == nil && len(epoch) == 0 {
-				return errSlotTaken
-			}
-			if err == nil {
-				owner = delivery.Owner{Slot: int(free[0]), Epoch: epoch[0]}
-			}
+			owner, err = h.lease(ctx, q, name, ttl)
 			return err
 		})
 		if !errors.Is(err, errSlotTaken) {
@@ -77,6 +67,30 @@ func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner d
 		h.link.take(owner)
 	}
 	return owner, nil
+}
+
+// lease leases the lowest free slot.
+func (h *hot) lease(
+	ctx context.Context, q querier, name string, ttl time.Duration,
+) (owner delivery.Owner, err error) {
+	rows, err := q.QueryContext(ctx, h.dialect.sql(freeSlot))
+	free, err := rowsOf(rows, err, scanInt64)
+	if err != nil {
+		return owner, err
+	}
+	if free[0] > delivery.MaxSlot {
+		return owner, delivery.Errorf(delivery.Unavailable, "",
+			"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
+	}
+	rows, err = q.QueryContext(ctx, h.dialect.sql(takeSlot), free[0], clean(name), ttl.Microseconds())
+	epoch, err := rowsOf(rows, err, scanInt64)
+	if err == nil && len(epoch) == 0 {
+		err = errSlotTaken
+	}
+	if err != nil {
+		return owner, err
+	}
+	return delivery.Owner{Slot: int(free[0]), Epoch: epoch[0]}, nil
 }
 
 // Heartbeat implements [delivery.Membership].
