@@ -93,7 +93,9 @@ func (i *inserter) add(
 }
 
 // known tells of the event that has the key already.
-func (i *inserter) known(ctx context.Context, e *delivery.NewEvent, key []byte) (s delivery.Stored, err error) {
+func (i *inserter) known(
+	ctx context.Context, e *delivery.NewEvent, key []byte,
+) (s delivery.Stored, err error) {
 	found := false
 	err = i.numbers(ctx, sqliteSelectKey, func(row []int64) {
 		found = true

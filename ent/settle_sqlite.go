@@ -17,7 +17,8 @@ const (
 	sqliteFinish = `DELETE FROM queue` + sqliteFence
 
 	// A delivery that is to be canceled does not wait for its next attempt.
-	sqliteKeep = `UPDATE queue SET attempts = $5, held = $6, due_at = CASE WHEN cancel THEN ` + sqliteClock + ` ELSE $7 END,
+	sqliteKeep = `UPDATE queue SET attempts = $5, held = $6,
+		due_at = CASE WHEN cancel THEN ` + sqliteClock + ` ELSE $7 END,
 		outcome = COALESCE(NULLIF($8, 0), outcome), status = CASE WHEN $8 = 0 THEN status ELSE NULLIF($9, 0) END,
 		owner_slot = NULL, owner_epoch = NULL` + sqliteFence
 
