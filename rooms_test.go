@@ -42,14 +42,15 @@ var rooms = map[string]room{
 	"schema": {},
 	"graph": {
 		imports: []string{
-			"delivery", "graph/gen/...", "graph/limits", "graph/model", "graph/transport", "schema",
+			"delivery", "graph/gen/...", "graph/limits", "graph/model", "graph/strict", "graph/transport", "schema",
 		},
 		tests: []string{"delivery/deliverytest", "delivery/seal"},
 	},
 	"graph/gen":       {imports: []string{"delivery", "delivery/egress", "graph/gen/...", "graph/model"}},
 	"graph/limits":    {},
+	"graph/strict":    {},
 	"graph/model":     {imports: []string{"delivery"}},
-	"graph/transport": {imports: []string{"graph/limits"}},
+	"graph/transport": {imports: []string{"graph/limits", "graph/strict"}},
 
 	// The domain. It knows neither the API nor the storage.
 	"delivery": {

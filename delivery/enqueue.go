@@ -209,20 +209,13 @@ func (g *ingester) dispatch(ctx context.Context, batch []*handover, reserved int
 	for _, h := range batch {
 		for i := range h.units {
 			for j, stored := range h.stored[i].Events {
-				e := &h.units[i].Events[j]
 				if h.stored[i].Stale || !stored.Fresh {
 					continue
 				}
+				e := &h.units[i].Events[j]
 				g.s.metrics.ingestedEvent(e.Event.Type)
-				for _, d := range e.Deliveries {
-					if d.State == Queued {
-						unowned = unowned || !g.s.dispatcher.router.asleep(d.Webhook)
-					}
-					if d.State != Sending {
-						continue
-					}
-					jobs = append(jobs, Job{Delivery: d, Event: e.Event, Owner: g.s.opts.Owner})
-				}
+				jobs = g.appendLent(jobs, e)
+				unowned = unowned || g.leaves(e.Deliveries)
 			}
 		}
 	}
@@ -233,4 +226,29 @@ func (g *ingester) dispatch(ctx context.Context, batch []*handover, reserved int
 	if unowned {
 		g.s.dispatcher.Wake()
 	}
+}
+
+// appendLent appends a job for each delivery of e that is lent to this process.
+func (g *ingester) appendLent(jobs []Job, e *NewEvent) []Job {
+	var event Event // made for the first
+	for i := range e.Deliveries {
+		if e.Deliveries[i].State != Sending {
+			continue
+		}
+		if event.ID == 0 {
+			event = e.Event.withoutReport()
+		}
+		jobs = append(jobs, Job{Delivery: e.Deliveries[i], Event: event, Owner: g.s.opts.Owner})
+	}
+	return jobs
+}
+
+// leaves reports whether one of the deliveries is left to whoever claims it.
+func (g *ingester) leaves(deliveries []Delivery) bool {
+	for i := range deliveries {
+		if deliveries[i].State == Queued && !g.s.dispatcher.router.asleep(deliveries[i].Webhook) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,14 @@ type Event struct {
 	WorkspaceName string
 	Test          bool            // made for a test of a webhook; not reported by Portal
 	Variables     json.RawMessage // a compact JSON object, variable name without # to value
+}
+
+// withoutReport returns e with copies of the texts that it has from its report,
+// which may be megabytes that they keep in memory.
+func (e Event) withoutReport() Event {
+	e.ItemName, e.SourceEventID = strings.Clone(e.ItemName), strings.Clone(e.SourceEventID)
+	e.WorkspaceID, e.WorkspaceName = strings.Clone(e.WorkspaceID), strings.Clone(e.WorkspaceName)
+	return e
 }
 
 // A GroupID correlates the events of one occurrence, such as one operation on

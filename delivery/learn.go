@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const (
 
 // A learner makes sure that the organizations and items of reports exist. It
 // remembers those that it has seen, so that reports about known ones cost no
-// query.
+// query. What it remembers are copies: see [Report].
 type learner struct {
 	store Store
 	ids   *IDs
@@ -79,7 +80,10 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 	}
 	orgs := make([]Organization, len(missing))
 	for i, id := range missing {
-		orgs[i] = Organization{ID: OrgID(l.ids.Next()), ExternalID: id, Name: names[id], CreatedAt: now.UTC()}
+		orgs[i] = Organization{
+			ID: OrgID(l.ids.Next()), ExternalID: strings.Clone(id), Name: strings.Clone(names[id]),
+			CreatedAt: now.UTC(),
+		}
 	}
 	stored, err := l.store.LearnOrganizations(ctx, orgs)
 	if err != nil {
@@ -112,8 +116,9 @@ func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) (map[itemR
 		}
 		known[ref] = 0
 		missing = append(missing, Item{
-			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: f.Item.ID, Name: cleaned(f.Item.Name),
-			Enabled: true, ViewURL: f.Item.ViewURL, Attributes: []byte("{}"), UpdatedAt: now.UTC(),
+			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: strings.Clone(f.Item.ID),
+			Name: strings.Clone(cleaned(f.Item.Name)), Enabled: true, ViewURL: strings.Clone(f.Item.ViewURL),
+			Attributes: []byte("{}"), UpdatedAt: now.UTC(),
 		})
 	}
 	if len(missing) == 0 {

@@ -3,7 +3,8 @@ package delivery
 import "time"
 
 // A Report is one occurrence as Portal submits it. Exactly one of the four
-// payloads is set. Zero fields are absent.
+// payloads is set. Zero fields are absent. Its texts may be parts of the whole
+// request: what outlives the call keeps copies of them.
 type Report struct {
 	OrganizationID        string // Portal's own id of the organization, or our org_…
 	OrganizationName      string

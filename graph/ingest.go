@@ -1,26 +1,42 @@
 package graph
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
+	"portalhooks/graph/limits"
 )
 
 // eventsIn returns about how many events Portal reports: one for each report,
 // and one more for each device in it.
-func eventsIn(input []*gen.PortalEventInput) int {
-	n := len(input)
-	for _, in := range input {
-		if e := in.Event.MicroserviceExecution; e != nil {
-			n += len(e.Workspaces)
+func eventsIn(reports []delivery.Report) int {
+	n := len(reports)
+	for i := range reports {
+		if m := reports[i].MicroserviceExecution; m != nil {
+			n += len(m.Workspaces)
 		}
-		if e := in.Event.Operation; e != nil {
-			n += len(e.Workspaces)
+		if o := reports[i].Operation; o != nil {
+			n += len(o.Workspaces)
 		}
 	}
 	return n
+}
+
+// reportsOf returns what Portal reports, which may have been read before.
+func reportsOf(ctx context.Context, input []*gen.PortalEventInput) []delivery.Report {
+	if value, ok := limits.Value(ctx); ok {
+		if reports, ok := value.([]delivery.Report); ok {
+			return reports
+		}
+	}
+	reports := make([]delivery.Report, len(input))
+	for i, in := range input {
+		reports[i] = reportOf(in)
+	}
+	return reports
 }
 
 // reportOf reads one report of Portal's. The service checks it.

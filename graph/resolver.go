@@ -79,6 +79,7 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 			Expires:       func(ctx context.Context) time.Time { return identityOf(ctx).end },
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
 			BodyLimit:     limitBody,
+			Readers:       map[string]func(string) (any, bool){reportsType: readReports},
 			Introspection: func(ctx context.Context) bool { return o.Development || identityOf(ctx).caller.Known() },
 
 			AllowedOrigins: o.AllowedOrigins,

@@ -10,19 +10,16 @@ import (
 
 // IngestEvents is the resolver for the ingestEvents field.
 func (r *mutationResolver) IngestEvents(ctx context.Context, input []*gen.PortalEventInput) (*gen.IngestPayload, error) {
-	if err := tooFast(r.pace(callerOf(ctx), eventsIn(input))); err != nil {
+	reports := reportsOf(ctx, input)
+	if err := tooFast(r.pace(callerOf(ctx), eventsIn(reports))); err != nil {
 		return nil, err
-	}
-	reports := make([]delivery.Report, len(input))
-	for i, in := range input {
-		reports[i] = reportOf(in)
 	}
 	results, err := r.Service.Ingest(ctx, callerOf(ctx), reports)
 	problems, err := r.userErrors(ctx, err)
 	if err != nil || len(problems) > 0 {
 		return &gen.IngestPayload{Results: []*gen.IngestResult{}, UserErrors: problems}, err
 	}
-	return r.ingestPayload(ctx, input, results)
+	return r.ingestPayload(ctx, reports, results)
 }
 
 // SyncItems is the resolver for the syncItems field.

@@ -32,7 +32,7 @@ func (r *Resolver) viewer(ctx context.Context, c delivery.Caller) (*gen.Viewer, 
 }
 
 func (r *Resolver) ingestPayload(
-	ctx context.Context, input []*gen.PortalEventInput, results []delivery.IngestResult,
+	ctx context.Context, reports []delivery.Report, results []delivery.IngestResult,
 ) (*gen.IngestPayload, error) {
 	payload := &gen.IngestPayload{
 		Results: make([]*gen.IngestResult, len(results)), UserErrors: []*gen.UserError{},
@@ -46,7 +46,7 @@ func (r *Resolver) ingestPayload(
 			}
 		}
 		payload.Results[i] = &gen.IngestResult{
-			SourceEventID: input[i].SourceEventID, Status: result.Status, EventIds: idTexts(result.Events),
+			SourceEventID: reports[i].SourceEventID, Status: result.Status, EventIds: idTexts(result.Events),
 			Deliveries: int32(result.Deliveries), UserErrors: problems,
 		}
 	}

@@ -16,34 +16,36 @@ type lru struct {
 }
 
 type entry struct {
-	query string
-	doc   *ast.QueryDocument
+	query  string
+	doc    *ast.QueryDocument
+	direct *Direct // nil when doc is none
 }
 
 func newLRU(size int) *lru {
 	return &lru{size: size, order: list.New(), byKey: map[string]*list.Element{}}
 }
 
-func (c *lru) get(query string) (*ast.QueryDocument, bool) {
+func (c *lru) get(query string) (entry, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.byKey[query]
 	if !ok {
-		return nil, false
+		return entry{}, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*entry).doc, true
+	return *e.Value.(*entry), true
 }
 
 func (c *lru) add(query string, doc *ast.QueryDocument) {
+	added := &entry{query: query, doc: doc, direct: directOf(doc)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.byKey[query]; ok {
-		e.Value.(*entry).doc = doc
+		e.Value = added
 		c.order.MoveToFront(e)
 		return
 	}
-	c.byKey[query] = c.order.PushFront(&entry{query: query, doc: doc})
+	c.byKey[query] = c.order.PushFront(added)
 	if c.order.Len() > c.size {
 		oldest := c.order.Back()
 		c.order.Remove(oldest)

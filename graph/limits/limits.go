@@ -79,8 +79,12 @@ func (*Guard) Validate(graphql.ExecutableSchema) error { return nil }
 func (g *Guard) TokenLimit() int { return g.limits.Tokens }
 
 // Get implements [graphql.Cache]. What is found was measured and validated before.
-func (g *Guard) Get(_ context.Context, query string) (*ast.QueryDocument, bool) {
-	return g.cache.get(query)
+func (g *Guard) Get(ctx context.Context, query string) (*ast.QueryDocument, bool) {
+	if doc, ok := directIn(ctx); ok {
+		return doc, true
+	}
+	known, ok := g.cache.get(query)
+	return known.doc, ok
 }
 
 // Add implements [graphql.Cache]. Long documents are not kept: a caller who

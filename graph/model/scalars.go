@@ -29,11 +29,20 @@ func UnmarshalTime(v any) (time.Time, error) {
 	if !ok {
 		return time.Time{}, badInput("a Time is a string such as \"2026-01-14T09:31:07Z\"")
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || t.Year() < 1 {
+	t, ok := ParseTime(text)
+	if !ok {
 		return time.Time{}, badInput("this is not an RFC 3339 time such as \"2026-01-14T09:31:07Z\"")
 	}
-	return t.UTC(), nil
+	return t, nil
+}
+
+// ParseTime reads RFC 3339 with any offset.
+func ParseTime(text string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() < 1 {
+		return time.Time{}, false
+	}
+	return t.UTC(), true
 }
 
 // MarshalJSON writes the JSON text as it is.

@@ -20,6 +20,7 @@ import (
 // Shutdown. It is safe for concurrent use.
 type Handler struct {
 	opts       Options
+	guard      *limits.Guard
 	exec       graphql.GraphExecutor
 	transports []graphql.Transport
 	stop       chan struct{} // closed when Shutdown is called: streams end
@@ -41,13 +42,13 @@ func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 		seats: map[string]int{},
 	}
 	h.bodies = semaphore.NewWeighted(h.opts.BodiesLimit)
-	h.exec = newExecutor(schema, h.opts)
+	h.guard = limits.New(schema, h.opts.Limits)
+	h.exec = newExecutor(schema, h.guard, h.opts)
 	h.transports = []graphql.Transport{webSocketTransport{h}, httpTransport{h}}
 	return h
 }
 
-func newExecutor(schema graphql.ExecutableSchema, opts Options) *executor.Executor {
-	guard := limits.New(schema, opts.Limits)
+func newExecutor(schema graphql.ExecutableSchema, guard *limits.Guard, opts Options) *executor.Executor {
 	exec := executor.New(schema)
 	exec.SetQueryCache(guard)
 	exec.SetParserTokenLimit(guard.TokenLimit())

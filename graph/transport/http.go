@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -44,7 +43,7 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 		return
 	}
 	defer t.h.bodies.Release(size)
-	params, status, err := t.read(w, r, accept)
+	ctx, params, status, err := t.read(w, r, accept)
 	if err != nil {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -53,53 +52,55 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 		return
 	}
 	params.Headers = r.Header
-	op, refused := t.h.prepare(r.Context(), params)
+	op, refused := t.h.prepare(ctx, params)
 	switch {
 	case refused == nil && r.Method == http.MethodGet && op.Operation.Operation == ast.Mutation:
 		w.Header().Set("Allow", http.MethodPost)
 		t.h.refuse(w, r, http.StatusMethodNotAllowed, coded(CodeBadInput, "Mutations must be sent by POST."))
 	case accept.json == "" || refused == nil && op.Operation.Operation == ast.Subscription && accept.events:
-		newEventStream(t.h, w, r).serve(op, refused)
+		newEventStream(t.h, w, r.WithContext(ctx)).serve(op, refused)
 	case refused == nil && op.Operation.Operation == ast.Subscription:
 		t.h.refuse(w, r, http.StatusNotAcceptable,
 			coded(CodeBadInput, "Subscriptions need a client that accepts text/event-stream, or a WebSocket."))
 	case refused != nil:
 		t.h.answer(w, statusFor(accept.json, refused), accept.json, refused)
 	default:
-		resp := t.h.single(r.Context(), op)
+		resp := t.h.single(ctx, op)
 		t.h.answer(w, statusFor(accept.json, resp), accept.json, resp)
 	}
 }
 
-// read takes the GraphQL request out of an HTTP request, or says with which
-// status to refuse it.
+// read takes the GraphQL request out of an HTTP request, with the context to
+// execute it in, or says with which status to refuse it.
 func (t httpTransport) read(
 	w http.ResponseWriter, r *http.Request, accept accepted,
-) (*graphql.RawParams, int, *gqlerror.Error) {
+) (context.Context, *graphql.RawParams, int, *gqlerror.Error) {
 	start := time.Now()
-	var data []byte
-	var err *gqlerror.Error
-	status := http.StatusBadRequest
+	ctx := r.Context()
 	var params *graphql.RawParams
+	var err *gqlerror.Error
 	switch r.Method {
 	case http.MethodPost:
-		if data, status, err = t.readBody(w, r); err == nil {
-			status = http.StatusBadRequest
+		data, status, refused := t.readBody(w, r)
+		if refused != nil {
+			return nil, nil, status, refused
+		}
+		if ctx, params = t.h.readDirect(ctx, data); params == nil {
 			params, err = decodeParams(data)
 		}
 	case http.MethodGet:
 		if !accept.events && r.Header.Get("Cookie") != "" {
-			return nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
+			return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
 		}
 		params, err = paramsOfURL(r.URL.Query())
 	default:
-		return nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
+		return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
 	}
 	if err != nil {
-		return nil, status, err
+		return nil, nil, http.StatusBadRequest, err
 	}
 	params.ReadTime = graphql.TraceTiming{Start: start, End: time.Now()}
-	return params, http.StatusOK, nil
+	return ctx, params, http.StatusOK, nil
 }
 
 // bodySize returns how much memory r's body may take.
@@ -127,15 +128,20 @@ func (t httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte,
 	if r.ContentLength > limit {
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var data bytes.Buffer
+	data.Grow(int(min(max(r.ContentLength, 0), sureBytes)) + bytes.MinRead)
+	_, err = data.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
 	if err != nil {
 		return nil, http.StatusBadRequest, coded(CodeBadInput, "The request ended too early.")
 	}
-	return data, http.StatusOK, nil
+	return data.Bytes(), http.StatusOK, nil
 }
+
+// sureBytes is the longest body that memory is reserved for before it is here.
+const sureBytes = 128 << 10
 
 // paramsOfURL reads a GraphQL request from the query part of a URL.
 func paramsOfURL(values map[string][]string) (*graphql.RawParams, *gqlerror.Error) {
