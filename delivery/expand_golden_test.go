@@ -1,0 +1,141 @@
+package delivery
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false,
+	"rewrite testdata/facts.golden: databases hold what is in it, so a re-send would be taken for something new")
+
+// oddTexts have everything in them that JSON writes in a special way.
+var oddTexts = []string{
+	"plain", "", "é 😀 \u2028\u2029 \ufffd", `"\/<>&'`, "\x00\x01\b\f\n\r\t\x1f\x7f", "\xff\xed\xa0\x80a\xc3",
+}
+
+// wholeReports returns a report of each kind, with everything in it. Every text
+// has text in it.
+func wholeReports(text string, at time.Time) []Report {
+	workspace := ReportedWorkspace{
+		ID: "w" + text, Name: "n" + text, LastUser: "u" + text, ReportingGroupID: "g" + text,
+		ReportingGroupName: "gn" + text,
+	}
+	other := ReportedWorkspace{ID: "a" + text, Name: text}
+	devices := []WorkspaceExecution{
+		{workspace, at, at.Add(time.Minute), ResultTimeout}, {other, at, time.Time{}, ResultError},
+		{workspace, at, at.Add(time.Minute), ResultTimeout},
+	}
+	item := ReportedItem{ID: "i" + text, Name: text, ViewURL: "https://example.com/" + text}
+	reports := []Report{
+		{ActiveAlert: &ActiveAlertReport{
+			Alert: ReportedAlert{
+				ID: "i" + text, Name: text, Information: "f" + text, Start: at, Element: "e" + text,
+				Severity: "CRITICAL", Category: "c" + text, ViewURL: "v" + text,
+			}, Workspace: &workspace,
+		}},
+		{ActiveAlert: &ActiveAlertReport{Alert: ReportedAlert{ID: "i", Name: text, Start: at, Element: text}}},
+		{MicroserviceExecution: &MicroserviceReport{OperationID: "o" + text, Microservice: item, Workspaces: devices}},
+		{Operation: &OperationReport{
+			OperationID: "o" + text, TypeID: "t" + text, TypeName: text, Description: "d" + text,
+			InitiatedBy: "b" + text, StartDate: at, EndDate: at.Add(time.Hour), Microservice: &item, Complete: true,
+			Workspaces: devices,
+		}},
+		{Operation: &OperationReport{OperationID: "o", TypeID: "t", StartDate: at, Result: ResultCancelled, Complete: true}},
+	}
+	for _, action := range []string{"CREATED", "MODIFIED", "DELETED"} {
+		reports = append(reports, Report{ObjectChange: &ObjectReport{
+			Action: action, TypeID: "t" + text, TypeName: text, ID: "i" + text, Name: text,
+			Changes: []FieldChange{{"p" + text, &text, nil}, {text, nil, &text}},
+			User:    ReportedUser{ID: "u" + text, Name: "n" + text, Email: text},
+		}})
+	}
+	for i := range reports {
+		reports[i].OrganizationID, reports[i].SourceEventID = "acme", fmt.Sprint("s", i, text)
+		reports[i].OccurredAt = at.Add(time.Duration(i%2) * time.Second)
+	}
+	return reports
+}
+
+// TestFactsStayAsTheyAreStored holds what databases have: keys and fingerprints
+// recognise what is sent again, groups are what receivers know, and variables
+// are compared by their bytes.
+func TestFactsStayAsTheyAreStored(t *testing.T) {
+	t.Parallel()
+	var got strings.Builder
+	zone := time.FixedZone("", 2*60*60+30*60)
+	for i, text := range oddTexts {
+		at := testNow.Add(time.Duration(i) * 123456789 * time.Nanosecond).In(zone)
+		for _, r := range wholeReports(text, at) {
+			for _, f := range expand(testOrg, &r, testNow, []deviceResult{{"z", "Z", ResultCompleted}}) {
+				fmt.Fprintf(&got, "%s %s %s %d %s %q %q\n\t%s\n", f.Type, f.Group, f.Key, f.Fingerprint,
+					f.At.UTC().Format(time.RFC3339Nano), f.WorkspaceID, f.WorkspaceName, f.Variables)
+			}
+		}
+	}
+	path := filepath.Join("testdata", "facts.golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("facts differ from those in %s:\n%s", path, got.String())
+	}
+}
+
+// encodedFingerprint is how fingerprints are defined: by encoding/json.
+func encodedFingerprint(r *Report, devices []WorkspaceExecution) uint64 {
+	body := struct {
+		Alert     *ActiveAlertReport
+		Object    *ObjectReport
+		Operation *OperationReport
+		Devices   []WorkspaceExecution
+	}{Object: r.ObjectChange, Devices: devices}
+	if r.ActiveAlert != nil {
+		alert := *r.ActiveAlert
+		alert.Alert.Start = alert.Alert.Start.UTC()
+		body.Alert = &alert
+	}
+	if r.Operation != nil {
+		operation := *r.Operation
+		operation.Workspaces = nil
+		operation.StartDate, operation.EndDate = operation.StartDate.UTC(), operation.EndDate.UTC()
+		body.Operation = &operation
+	}
+	hash := fnv.New64a()
+	_ = json.NewEncoder(hash).Encode(body)
+	return hash.Sum64()
+}
+
+func TestFingerprintIsThatOfTheJSON(t *testing.T) {
+	t.Parallel()
+	for i, text := range oddTexts {
+		for _, at := range []time.Time{
+			{}, testNow, time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+			time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), testNow.In(time.FixedZone("", -60*60)),
+		} {
+			for _, r := range wholeReports(text, at) {
+				var list []WorkspaceExecution
+				if r.Operation != nil {
+					list = sortedByID(distinct(r.Operation.Workspaces))
+				}
+				for _, devices := range [][]WorkspaceExecution{nil, {}, list} {
+					if got, want := fingerprint(&r, devices), encodedFingerprint(&r, devices); got != want {
+						t.Errorf("text %d at %s: fingerprint %d, want %d of %+v", i, at, got, want, r)
+					}
+				}
+			}
+		}
+	}
+}
