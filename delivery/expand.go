@@ -51,6 +51,7 @@ type expansion struct {
 	org    Organization
 	report *Report
 	now    time.Time
+	room   [24]variable // for the variables of one event after the other
 }
 
 // expand returns the events that a valid report raises, if none of them has
@@ -78,28 +79,36 @@ func (x *expansion) occurredAt() time.Time {
 	return x.report.OccurredAt
 }
 
-// begin returns the variables that every event has, when it happened at at.
-func (x *expansion) begin(t EventType, at time.Time, room int) variables {
+// begin returns the variables of an event, without any yet. Add them in the
+// order of their names, and encode them before the next event's begin.
+func (x *expansion) begin() variables { return x.room[:0] }
+
+// eventType adds what the event is.
+func (v *variables) eventType(t EventType) {
 	info, _ := TypeInfoOf(t)
-	v := make(variables, 0, 4+room)
 	v.text(varEventType, info.Caption(English))
+}
+
+// origin adds the organization, and when the event happened.
+func (v *variables) origin(x *expansion, at time.Time) {
 	v.text(varOrgID, x.org.ExternalID)
 	v.text(varOrgName, x.org.Name)
 	v.time(varTimestamp, at)
-	return v
 }
 
 func (x *expansion) alert(r *ActiveAlertReport) []fact {
 	at := x.occurredAt()
 	item := ReportedItem{ID: r.Alert.ID, Name: r.Alert.Name, ViewURL: r.Alert.ViewURL}
-	v := x.begin(ActiveAlert, at, 12)
-	v.text("alert_id", item.ID)
-	v.text("alert_name", called(item))
-	v.text("alert_information", r.Alert.Information)
-	v.time("alert_start", r.Alert.Start)
-	v.text("alert_element", r.Alert.Element)
-	v.text("alert_severity", severities[r.Alert.Severity])
+	v := x.begin()
 	v.text("alert_category", r.Alert.Category)
+	v.text("alert_element", r.Alert.Element)
+	v.text("alert_id", item.ID)
+	v.text("alert_information", r.Alert.Information)
+	v.text("alert_name", called(item))
+	v.text("alert_severity", severities[r.Alert.Severity])
+	v.time("alert_start", r.Alert.Start)
+	v.eventType(ActiveAlert)
+	v.origin(x, at)
 	f := fact{
 		Type: ActiveAlert, Kind: AlertItem, Item: item, Group: alertGroup(x.org, r), At: at,
 		Key: sourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
@@ -116,18 +125,23 @@ func (x *expansion) object(r *ObjectReport) []fact {
 	at := x.occurredAt()
 	action := objectActions[r.Action]
 	item := ReportedItem{ID: r.TypeID, Name: r.TypeName}
-	v := x.begin(action.raises, at, 10)
+	changes := r.Changes
+	if action.raises != ObjectModified {
+		changes = nil
+	}
+	v := x.begin()
+	v.eventType(action.raises)
+	v.text("object_action", action.caption)
+	v.changes(changes)
+	v.text("object_id", r.ID)
+	v.changedFields(changes)
+	v.text("object_name", cmp.Or(r.Name, r.ID))
 	v.text("object_type", called(item))
 	v.text("object_type_id", item.ID)
-	v.text("object_id", r.ID)
-	v.text("object_name", cmp.Or(r.Name, r.ID))
-	v.text("object_action", action.caption)
+	v.origin(x, at)
+	v.text("user_email", r.User.Email)
 	v.text("user_id", r.User.ID)
 	v.text("user_name", r.User.Name)
-	v.text("user_email", r.User.Email)
-	if action.raises == ObjectModified {
-		v.changes(r.Changes)
-	}
 	return []fact{{
 		Type: action.raises, Kind: ObjectItem, Item: item, Group: sourceGroup(x.org, x.report.SourceEventID),
 		At: at, Key: sourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
@@ -142,10 +156,8 @@ func (v *variables) changes(changes []FieldChange) {
 	if len(changes) == 0 {
 		return
 	}
-	fields := make([]string, len(changes))
 	list := []byte{'['}
 	for i, c := range changes {
-		fields[i] = c.Property
 		if i > 0 {
 			list = append(list, ',')
 		}
@@ -154,8 +166,15 @@ func (v *variables) changes(changes []FieldChange) {
 		list = appendOptional(append(list, `,"new_value":`...), c.NewValue)
 		list = append(list, '}')
 	}
-	v.text("object_modified_fields", strings.Join(fields, ", "))
 	v.json("object_changes", append(list, ']'))
+}
+
+func (v *variables) changedFields(changes []FieldChange) {
+	fields := make([]string, len(changes))
+	for i, c := range changes {
+		fields[i] = c.Property
+	}
+	v.text("object_modified_fields", strings.Join(fields, ", "))
 }
 
 func appendOptional(dst []byte, text *string) []byte {
@@ -167,8 +186,8 @@ func appendOptional(dst []byte, text *string) []byte {
 
 func (v *variables) workspace(w *ReportedWorkspace) {
 	v.text("workspace_id", w.ID)
-	v.text("workspace_name", cmp.Or(w.Name, w.ID))
 	v.text("workspace_last_user", w.LastUser)
+	v.text("workspace_name", cmp.Or(w.Name, w.ID))
 	v.text("workspace_reporting_group_id", w.ReportingGroupID)
 	v.text("workspace_reporting_group_name", w.ReportingGroupName)
 }

@@ -17,12 +17,13 @@ type deviceResult struct {
 // complete, then one per device, then the microservice's.
 func (x *expansion) operation(r *OperationReport, earlier []deviceResult) []fact {
 	devices := distinct(r.Workspaces)
+	group := operationGroup(x.org, r.OperationID)
 	facts := make([]fact, 0, 1+2*len(devices))
 	if r.Complete {
-		facts = append(facts, x.global(r, devices, earlier))
+		facts = append(facts, x.global(r, group, devices, earlier))
 	}
 	for i := range devices {
-		facts = append(facts, x.inWorkspace(r, &devices[i]))
+		facts = append(facts, x.inWorkspace(r, group, &devices[i]))
 	}
 	if r.Microservice != nil {
 		facts = append(facts, x.microservice(r.OperationID, *r.Microservice, devices)...)
@@ -31,60 +32,62 @@ func (x *expansion) operation(r *OperationReport, earlier []deviceResult) []fact
 }
 
 // global returns the fact of the whole operation.
-func (x *expansion) global(r *OperationReport, devices []WorkspaceExecution, earlier []deviceResult) fact {
+func (x *expansion) global(
+	r *OperationReport, group GroupID, devices []WorkspaceExecution, earlier []deviceResult,
+) fact {
 	at := x.occurredAt()
-	all := merged(devices, earlier)
-	v := x.begin(OperationExecuted, at, 16)
-	v.operation(r)
-	v.time("operation_startdate", r.StartDate)
-	v.time("operation_enddate", r.EndDate)
-	v.devices(all, r.Result)
-	f := x.operationFact(r, OperationExecuted)
-	f.At = at
-	f.Key = operationKey(r.OperationID)
-	f.Fingerprint = fingerprint(x.report, sortedByID(devices))
-	f.Variables = v.encode()
-	return f
+	all := countedDevices(devices, earlier)
+	v := x.begin()
+	v.eventType(OperationExecuted)
+	v.operation(r, r.StartDate, r.EndDate, cmp.Or(r.Result, all.worst()))
+	v.origin(x, at)
+	v.devices(all)
+	return fact{
+		Type: OperationExecuted, Kind: OperationItem, Group: group, At: at,
+		Item: ReportedItem{ID: r.TypeID, Name: r.TypeName}, Key: operationKey(r.OperationID),
+		Fingerprint: fingerprint(x.report, sortedByID(devices)), Variables: v.encode(),
+	}
 }
 
 // inWorkspace returns the fact of the operation on one device. It happened when
 // it ended there.
-func (x *expansion) inWorkspace(r *OperationReport, e *WorkspaceExecution) fact {
-	f := x.operationFact(r, OperationInWorkspace)
+func (x *expansion) inWorkspace(r *OperationReport, group GroupID, e *WorkspaceExecution) fact {
+	f := fact{
+		Type: OperationInWorkspace, Kind: OperationItem, Group: group, At: x.endOf(e),
+		Item: ReportedItem{ID: r.TypeID, Name: r.TypeName}, Key: workspaceKey(r.OperationID, e.Workspace.ID),
+	}
 	f.setWorkspace(&e.Workspace)
-	f.At = x.endOf(e)
-	f.Key = workspaceKey(r.OperationID, e.Workspace.ID)
-	v := x.begin(OperationInWorkspace, f.At, 14)
-	v.operation(r)
-	v.execution(e)
+	v := x.begin()
+	v.eventType(OperationInWorkspace)
+	v.operation(r, e.StartDate, e.EndDate, e.Result)
+	v.origin(x, f.At)
+	v.workspace(&e.Workspace)
 	f.Variables = v.encode()
 	return f
-}
-
-func (x *expansion) operationFact(r *OperationReport, t EventType) fact {
-	return fact{
-		Type: t, Kind: OperationItem, Group: operationGroup(x.org, r.OperationID),
-		Item: ReportedItem{ID: r.TypeID, Name: r.TypeName},
-	}
 }
 
 // microservice returns the facts of a microservice's run, which may be part of
 // an operation. The devices are distinct.
 func (x *expansion) microservice(operationID string, m ReportedItem, devices []WorkspaceExecution) []fact {
 	facts := make([]fact, len(devices))
+	group := operationGroup(x.org, operationID)
 	for i := range devices {
 		e := &devices[i]
 		f := fact{
-			Type: ExecutedMicroservice, Kind: MicroserviceItem, Item: m, At: x.endOf(e),
-			Group: operationGroup(x.org, operationID),
-			Key:   microserviceKey(operationID, m.ID, e.Workspace.ID),
+			Type: ExecutedMicroservice, Kind: MicroserviceItem, Item: m, At: x.endOf(e), Group: group,
+			Key: microserviceKey(operationID, m.ID, e.Workspace.ID),
 		}
 		f.setWorkspace(&e.Workspace)
-		v := x.begin(ExecutedMicroservice, f.At, 11)
-		v.text("operation_id", operationID)
+		v := x.begin()
+		v.eventType(ExecutedMicroservice)
 		v.text("microservice_id", m.ID)
 		v.text("microservice_name", called(m))
-		v.execution(e)
+		v.time("operation_enddate", e.EndDate)
+		v.text("operation_id", operationID)
+		v.text(varResult, results[e.Result])
+		v.time("operation_startdate", e.StartDate)
+		v.origin(x, f.At)
+		v.workspace(&e.Workspace)
 		f.Variables = v.encode()
 		facts[i] = f
 	}
@@ -99,31 +102,48 @@ func (x *expansion) endOf(e *WorkspaceExecution) time.Time {
 	return e.EndDate
 }
 
-func (v *variables) operation(r *OperationReport) {
-	v.text("operation_id", r.OperationID)
-	v.text("operation_type_id", r.TypeID)
-	v.text("operation_name", cmp.Or(r.TypeName, r.TypeID))
+// operation adds an operation that began, ended and turned out so.
+func (v *variables) operation(r *OperationReport, start, end time.Time, result OperationResult) {
 	v.text("operation_description", r.Description)
+	v.time("operation_enddate", end)
+	v.text("operation_id", r.OperationID)
 	v.text("operation_initiated_by", r.InitiatedBy)
+	v.text("operation_name", cmp.Or(r.TypeName, r.TypeID))
+	v.text(varResult, results[result])
+	v.time("operation_startdate", start)
+	v.text("operation_type_id", r.TypeID)
 }
 
-func (v *variables) execution(e *WorkspaceExecution) {
-	v.workspace(&e.Workspace)
-	v.time("operation_startdate", e.StartDate)
-	v.time("operation_enddate", e.EndDate)
-	v.text(varResult, results[e.Result])
+// A deviceCount is all devices of an operation, and how many ended how.
+type deviceCount struct {
+	devices []deviceResult
+	ended   map[OperationResult]int
 }
 
-// devices adds the counts, the lists and the result of the whole.
-func (v *variables) devices(all []deviceResult, whole OperationResult) {
-	count := make(map[OperationResult]int, len(results))
+func countedDevices(devices []WorkspaceExecution, earlier []deviceResult) deviceCount {
+	c := deviceCount{merged(devices, earlier), make(map[OperationResult]int, len(results))}
+	for i := range c.devices {
+		c.ended[c.devices[i].result]++
+	}
+	return c
+}
+
+// worst is the result of the whole when Portal doesn't say: the worst of the
+// devices'.
+func (c *deviceCount) worst() OperationResult {
+	for _, worst := range []OperationResult{ResultError, ResultTimeout, ResultCancelled} {
+		if c.ended[worst] > 0 {
+			return worst
+		}
+	}
+	return ResultCompleted
+}
+
+// devices adds the lists and the counts.
+func (v *variables) devices(c deviceCount) {
 	var names []string
 	list := []byte{'['}
-	for i, d := range all {
-		count[d.result]++
-		if i >= maxInline {
-			continue
-		}
+	for i, d := range c.devices[:min(len(c.devices), maxInline)] {
 		names = append(names, d.name)
 		if i > 0 {
 			list = append(list, ',')
@@ -133,25 +153,13 @@ func (v *variables) devices(all []deviceResult, whole OperationResult) {
 		list = appendJSONText(append(list, `,"result":`...), results[d.result])
 		list = append(list, '}')
 	}
-	v.text(varResult, results[cmp.Or(whole, derived(count))])
-	v.number("workspaces_count", len(all))
-	v.number("workspaces_completed", count[ResultCompleted])
-	v.number("workspaces_error", count[ResultError])
-	v.number("workspaces_timeout", count[ResultTimeout])
-	v.number("workspaces_cancelled", count[ResultCancelled])
-	v.text("workspaces_names", strings.Join(names, ", "))
 	v.json("workspaces", append(list, ']'))
-}
-
-// derived is the result of the whole when Portal doesn't say: the worst of the
-// devices'.
-func derived(count map[OperationResult]int) OperationResult {
-	for _, worst := range []OperationResult{ResultError, ResultTimeout, ResultCancelled} {
-		if count[worst] > 0 {
-			return worst
-		}
-	}
-	return ResultCompleted
+	v.number("workspaces_cancelled", c.ended[ResultCancelled])
+	v.number("workspaces_completed", c.ended[ResultCompleted])
+	v.number("workspaces_count", len(c.devices))
+	v.number("workspaces_error", c.ended[ResultError])
+	v.text("workspaces_names", strings.Join(names, ", "))
+	v.number("workspaces_timeout", c.ended[ResultTimeout])
 }
 
 // merged returns the devices of the report, then those reported before that it

@@ -51,15 +51,20 @@ func (v *variables) json(name string, value []byte) {
 }
 
 // encode returns the variables as a compact JSON object, sorted by name. A
-// value that was set twice counts as it was set last.
+// value that was set twice counts as it was set last. What is added in the
+// order of names need not be sorted, which costs more than the rest.
 func (v variables) encode() json.RawMessage {
-	slices.SortStableFunc(v, func(a, b variable) int { return cmp.Compare(a.name, b.name) })
-	size := 2
-	for _, one := range v {
-		size += len(one.name) + len(one.value) + 6
+	size, sorted := 2, true
+	for i := range v {
+		size += len(v[i].name) + len(v[i].value) + len(`"":"",`)
+		sorted = sorted && (i == 0 || v[i-1].name <= v[i].name)
+	}
+	if !sorted {
+		slices.SortStableFunc(v, func(a, b variable) int { return cmp.Compare(a.name, b.name) })
 	}
 	dst := append(make([]byte, 0, size+size/8), '{')
-	for i, one := range v {
+	for i := range v {
+		one := &v[i]
 		if i+1 < len(v) && v[i+1].name == one.name {
 			continue
 		}
@@ -138,9 +143,10 @@ func formatTime(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	at = at.UTC().Truncate(time.Millisecond)
-	if at.Nanosecond() == 0 {
-		return at.Format("2006-01-02T15:04:05Z")
+	var room [len("2006-01-02T15:04:05.000Z") + 1]byte // and one for a year like 10000
+	text := at.UTC().AppendFormat(room[:0], time.RFC3339)
+	if ms := at.Nanosecond() / int(time.Millisecond); ms > 0 {
+		text = append(text[:len(text)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 	}
-	return at.Format("2006-01-02T15:04:05.000Z")
+	return string(text)
 }
