@@ -126,9 +126,9 @@ func TestLearnerTakesNewNames(t *testing.T) {
 	l := newLearner(store, NewIDs(1))
 	learn := func(name string) Item {
 		t.Helper()
-		known, err := l.learn(t.Context(), 1, []fact{{Kind: AlertItem, Item: ReportedItem{ID: "a", Name: name}}})
-		if err != nil || known[itemRef{1, AlertItem, "a"}] != store.items[0].ID {
-			t.Fatalf("known = %v, err = %v", known, err)
+		facts := []fact{{Kind: AlertItem, Item: ReportedItem{ID: "a", Name: name}}}
+		if err := l.learn(t.Context(), 1, facts); err != nil || facts[0].ItemID != store.items[0].ID {
+			t.Fatalf("facts = %v, err = %v", facts, err)
 		}
 		return store.items[0]
 	}

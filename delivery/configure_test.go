@@ -36,16 +36,11 @@ func newConfiguring(t *testing.T) configuring {
 			AlertItem, "foreign",
 		},
 	} {
-		ids, err := s.learner.learn(t.Context(), orgs[one.org].ID, []fact{{
-			Kind: one.kind,
-			Item: ReportedItem{ID: one.id},
-		}})
-		if err != nil {
+		facts := []fact{{Kind: one.kind, Item: ReportedItem{ID: one.id}}}
+		if err := s.learner.learn(t.Context(), orgs[one.org].ID, facts); err != nil {
 			t.Fatal(err)
 		}
-		for _, id := range ids {
-			c.items[one.id] = id
-		}
+		c.items[one.id] = facts[0].ItemID
 	}
 	return c
 }

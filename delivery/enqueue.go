@@ -206,6 +206,7 @@ func unlend(deliveries []Delivery) {
 func (g *ingester) dispatch(ctx context.Context, batch []*handover, reserved int) {
 	var jobs []Job
 	unowned := false
+	fresh := make(map[EventType]int)
 	for _, h := range batch {
 		for i := range h.units {
 			for j, stored := range h.stored[i].Events {
@@ -213,12 +214,13 @@ func (g *ingester) dispatch(ctx context.Context, batch []*handover, reserved int
 					continue
 				}
 				e := &h.units[i].Events[j]
-				g.s.metrics.ingestedEvent(e.Event.Type)
+				fresh[e.Event.Type]++
 				jobs = g.appendLent(jobs, e)
 				unowned = unowned || g.leaves(e.Deliveries)
 			}
 		}
 	}
+	g.s.metrics.ingestedEvents(fresh)
 	g.s.dispatcher.Unreserve(reserved - len(jobs))
 	if len(jobs) > 0 {
 		g.s.dispatcher.Offer(ctx, jobs)

@@ -35,7 +35,7 @@ func TestIngestSaysWhenItDoesNotKnow(t *testing.T) {
 	if _, err := s.configs.get(t.Context(), listen(t, s, ActiveAlert, Enabled).Org); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.learner.learn(t.Context(), 1, nil); err != nil {
+	if err := s.learner.learn(t.Context(), 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -37,6 +37,7 @@ type fact struct {
 	Type          EventType
 	Kind          ItemKind
 	Item          ReportedItem
+	ItemID        ItemID // once it is learnt
 	Group         GroupID
 	At            time.Time
 	WorkspaceID   string
@@ -46,19 +47,20 @@ type fact struct {
 	Variables     json.RawMessage
 }
 
-// An expansion is one valid report on its way to its facts.
+// An expansion turns one valid report after the other into its facts.
 type expansion struct {
+	now time.Time
+
 	org    Organization
 	report *Report
-	now    time.Time
 	room   [24]variable // for the variables of one event after the other
 }
 
-// expand returns the events that a valid report raises, if none of them has
+// facts returns the events that a valid report raises, if none of them has
 // been raised before. Earlier are the devices that were reported before, which
 // a complete operation counts in even where it doesn't list them.
-func expand(org Organization, r *Report, now time.Time, earlier []deviceResult) []fact {
-	x := expansion{org: org, report: r, now: now}
+func (x *expansion) facts(org Organization, r *Report, earlier []deviceResult) []fact {
+	x.org, x.report = org, r
 	switch {
 	case r.ActiveAlert != nil:
 		return x.alert(r.ActiveAlert)

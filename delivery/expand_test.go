@@ -17,6 +17,12 @@ func event(f fact) Event {
 	}
 }
 
+// expand returns the facts of one report.
+func expand(org Organization, r *Report, now time.Time, earlier []deviceResult) []fact {
+	x := expansion{now: now}
+	return x.facts(org, r, earlier)
+}
+
 // variablesOf reads back what a fact's variables say.
 func variablesOf(t *testing.T, f fact) map[string]any {
 	t.Helper()

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // An IngestStatus says what became of a report.
@@ -51,7 +50,7 @@ func (s *Service) Ingest(ctx context.Context, c Caller, reports []Report) ([]Ing
 	if err := s.locate(ctx, c, intakes); err != nil {
 		return nil, err
 	}
-	if err := s.toEvents(ctx, intakes); err != nil {
+	if err := s.toFacts(ctx, intakes); err != nil {
 		return nil, err
 	}
 	if err := s.storeIntakes(ctx, intakes); err != nil {
@@ -60,8 +59,8 @@ func (s *Service) Ingest(ctx context.Context, c Caller, reports []Report) ([]Ing
 	results := make([]IngestResult, len(intakes))
 	for i := range intakes {
 		results[i] = intakes[i].answer()
-		s.metrics.ingested(results[i].Status, 1)
 	}
+	s.metrics.ingested(results)
 	return results, nil
 }
 
@@ -70,8 +69,7 @@ type intake struct {
 	report *Report
 	org    Organization
 	facts  []fact
-	events []Event // one for each fact
-	stored []Stored
+	stored []Stored // one for each fact
 	result IngestResult
 }
 
@@ -151,9 +149,9 @@ func (s *Service) organizationByID(ctx context.Context, id OrgID) (Organization,
 	return config.Org, nil
 }
 
-// toEvents turns the reports into events.
-func (s *Service) toEvents(ctx context.Context, intakes []intake) error {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+// toFacts finds out what the reports say.
+func (s *Service) toFacts(ctx context.Context, intakes []intake) error {
+	x := expansion{now: now()}
 	inCall := make(map[GroupID][]deviceResult)
 	for i := range intakes {
 		in := &intakes[i]
@@ -164,23 +162,22 @@ func (s *Service) toEvents(ctx context.Context, intakes []intake) error {
 		if err != nil {
 			return err
 		}
-		in.facts = expand(in.org, in.report, now, earlier)
-		items, err := s.learner.learn(ctx, in.org.ID, in.facts)
-		if err != nil {
+		in.facts = x.facts(in.org, in.report, earlier)
+		if err := s.learner.learn(ctx, in.org.ID, in.facts); err != nil {
 			return err
-		}
-		in.events = make([]Event, len(in.facts))
-		for j := range in.facts {
-			f := &in.facts[j]
-			in.events[j] = Event{
-				Org: in.org.ID, Type: f.Type, Item: items[itemRef{in.org.ID, f.Kind, f.Item.ID}],
-				ItemName: called(f.Item), Group: f.Group, OccurredAt: f.At.UTC(),
-				SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
-				WorkspaceName: f.WorkspaceName, Variables: f.Variables,
-			}
 		}
 	}
 	return nil
+}
+
+// event returns the i-th fact as an event that has no id yet.
+func (in *intake) event(i int) Event {
+	f := &in.facts[i]
+	return Event{
+		Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: called(f.Item), Group: f.Group,
+		OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
+		WorkspaceName: f.WorkspaceName, Variables: f.Variables,
+	}
 }
 
 // earlier returns the devices of a complete operation that were reported

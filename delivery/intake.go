@@ -16,12 +16,12 @@ type piece struct {
 // storeIntakes stores the events of all reports, one handover after the other,
 // and fills in what became of them.
 func (s *Service) storeIntakes(ctx context.Context, intakes []intake) error {
-	var pieces []piece
+	pieces := make([]piece, 0, len(intakes))
 	for i := range intakes {
 		in := &intakes[i]
-		in.stored = make([]Stored, len(in.events))
-		for from := 0; from < len(in.events); from += partSize {
-			pieces = append(pieces, piece{in, from, min(from+partSize, len(in.events))})
+		in.stored = make([]Stored, len(in.facts))
+		for from := 0; from < len(in.facts); from += partSize {
+			pieces = append(pieces, piece{in, from, min(from+partSize, len(in.facts))})
 		}
 	}
 	for len(pieces) > 0 {
@@ -61,12 +61,16 @@ func portion(pieces []piece) int {
 func (s *Service) storePieces(ctx context.Context, pieces []piece) error {
 	for range maxRounds {
 		units := make([]Ingest, len(pieces))
+		events := make([]NewEvent, eventsIn(pieces)) // of all units: they are many and small
 		for i, p := range pieces {
 			config, err := s.configs.get(ctx, p.in.org.ID)
 			if err != nil {
 				return ended(ctx, err)
 			}
-			units[i] = s.matched(config, p)
+			n := p.to - p.from
+			units[i] = Ingest{Org: p.in.org.ID, ConfigVersion: config.Org.ConfigVersion, Events: events[:n:n]}
+			s.matchPiece(config, p, units[i].Events)
+			events = events[n:]
 		}
 		answers, err := s.ingester.submit(ctx, units)
 		if err != nil {
@@ -99,21 +103,24 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// matched returns a piece's events with a delivery for every webhook that fires.
-func (s *Service) matched(config *orgConfig, p piece) Ingest {
-	unit := Ingest{
-		Org: p.in.org.ID, ConfigVersion: config.Org.ConfigVersion, Events: make([]NewEvent, 0, p.to-p.from),
+func eventsIn(pieces []piece) int {
+	n := 0
+	for _, p := range pieces {
+		n += p.to - p.from
 	}
-	for i := p.from; i < p.to; i++ {
-		e := p.in.events[i]
-		e.ID = EventID(s.ids.Next())
-		e.ReceivedAt = IDTime(e.ID)
-		unit.Events = append(unit.Events, NewEvent{
-			Event: e, Key: p.in.facts[i].Key, Fingerprint: p.in.facts[i].Fingerprint,
-			Deliveries: s.deliveriesFor(config, &e),
-		})
+	return n
+}
+
+// matchPiece fills in a piece's events, with a delivery for every webhook that fires.
+func (s *Service) matchPiece(config *orgConfig, p piece, events []NewEvent) {
+	for i := range events {
+		e := &events[i]
+		e.Event = p.in.event(p.from + i)
+		e.Event.ID = EventID(s.ids.Next())
+		e.Event.ReceivedAt = IDTime(e.Event.ID)
+		e.Key, e.Fingerprint = p.in.facts[p.from+i].Key, p.in.facts[p.from+i].Fingerprint
+		e.Deliveries = s.deliveriesFor(config, &e.Event)
 	}
-	return unit
 }
 
 // deliveriesFor returns a new delivery for every webhook that fires for e.

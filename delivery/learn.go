@@ -98,23 +98,21 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 
 // learn gives each fact's item its id; all facts are of org. Unknown items are
 // stored, and new names and links replace old ones.
-func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) (map[itemRef]ItemID, error) {
-	known := make(map[itemRef]ItemID)
+func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) error {
 	var missing []Item
 	now := time.Now()
 	for i := range facts {
 		f := &facts[i]
-		ref := itemRef{org, f.Kind, f.Item.ID}
-		if _, done := known[ref]; done {
+		if i > 0 && f.Kind == facts[i-1].Kind && f.Item == facts[i-1].Item {
+			f.ItemID = facts[i-1].ItemID // a report has one item, or two in a row
 			continue
 		}
-		e, ok := l.items.get(ref)
+		e, ok := l.items.get(itemRef{org, f.Kind, f.Item.ID})
 		if ok && now.Before(e.until) && (f.Item.Name == "" || cleaned(f.Item.Name) == e.name) &&
 			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {
-			known[ref] = e.id
+			f.ItemID = e.id
 			continue
 		}
-		known[ref] = 0
 		missing = append(missing, Item{
 			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: strings.Clone(f.Item.ID),
 			Name: strings.Clone(cleaned(f.Item.Name)), Enabled: true, ViewURL: strings.Clone(f.Item.ViewURL),
@@ -122,21 +120,33 @@ func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) (map[itemR
 		})
 	}
 	if len(missing) == 0 {
-		return known, nil
+		return nil
 	}
+	return l.learnMissing(ctx, org, missing, facts)
+}
+
+// learnMissing stores items and gives the facts without an item's id theirs.
+func (l *learner) learnMissing(ctx context.Context, org OrgID, missing []Item, facts []fact) error {
 	if err := l.nameless(ctx, org, missing); err != nil {
-		return nil, err
+		return err
 	}
 	stored, err := l.store.LearnItems(ctx, org, missing)
 	if err != nil {
-		return nil, fmt.Errorf("learn items: %w", err)
+		return fmt.Errorf("learn items: %w", err)
 	}
+	learnt := make(map[itemRef]ItemID, len(stored))
+	until := time.Now().Add(learntAge)
 	for _, item := range stored {
 		ref := itemRef{org, item.Kind, item.ExternalID}
-		known[ref] = item.ID
-		l.items.put(ref, learntItem{item.ID, item.Name, item.ViewURL, now.Add(learntAge)})
+		learnt[ref] = item.ID
+		l.items.put(ref, learntItem{item.ID, item.Name, item.ViewURL, until})
 	}
-	return known, nil
+	for i := range facts {
+		if f := &facts[i]; f.ItemID == 0 {
+			f.ItemID = learnt[itemRef{org, f.Kind, f.Item.ID}]
+		}
+	}
+	return nil
 }
 
 // nameless gives new items without a name their id for one. Existing items

@@ -80,13 +80,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// ingested counts n reports by what became of them.
-func (m *metrics) ingested(status IngestStatus, n int) {
-	m.reports.WithLabelValues(string(status)).Add(float64(n))
+// ingested counts the reports of one call by what became of them.
+func (m *metrics) ingested(results []IngestResult) {
+	n := make(map[IngestStatus]int)
+	for i := range results {
+		n[results[i].Status]++
+	}
+	for status, n := range n {
+		m.reports.WithLabelValues(string(status)).Add(float64(n))
+	}
 }
 
-// ingestedEvent counts one stored event.
-func (m *metrics) ingestedEvent(t EventType) { m.events.WithLabelValues(string(t)).Inc() }
+// ingestedEvents counts stored events by their type.
+func (m *metrics) ingestedEvents(n map[EventType]int) {
+	for t, n := range n {
+		m.events.WithLabelValues(string(t)).Add(float64(n))
+	}
+}
 
 // ingestBatch records one transaction that stored events.
 func (m *metrics) ingestBatch(events int, took time.Duration) {
