@@ -41,6 +41,7 @@ func (c *benchCmd) Run(ctx context.Context, t terminal) (err error) {
 		defer func() { err = errors.Join(err, file.Close()) }()
 		o.Profile = file
 	}
+	paceCollector() // as the server does: some of it runs in this process
 	report, err := bench.Run(ctx, o)
 	if err != nil {
 		return err
