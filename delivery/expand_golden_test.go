@@ -29,7 +29,8 @@ func wholeReports(text string, at time.Time) []Report {
 	}
 	other := ReportedWorkspace{ID: "a" + text, Name: text}
 	devices := []WorkspaceExecution{
-		{workspace, at, at.Add(time.Minute), ResultTimeout}, {other, at, time.Time{}, ResultError},
+		{workspace, at, at.Add(time.Minute), ResultTimeout},
+		{other, at, time.Time{}, ResultError},
 		{workspace, at, at.Add(time.Minute), ResultTimeout},
 	}
 	item := ReportedItem{ID: "i" + text, Name: text, ViewURL: "https://example.com/" + text}
@@ -122,7 +123,8 @@ func TestFingerprintIsThatOfTheJSON(t *testing.T) {
 	t.Parallel()
 	for i, text := range oddTexts {
 		for _, at := range []time.Time{
-			{}, testNow, time.Date(9999, 12, 31, 12, 59, 59, 999_999_999, time.UTC),
+			{},
+			testNow, time.Date(9999, 12, 31, 12, 59, 59, 999_999_999, time.UTC),
 			time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), testNow.In(time.FixedZone("", -60*60)),
 		} {
 			for _, r := range wholeReports(text, at) {

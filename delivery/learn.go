@@ -100,13 +100,15 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 // stored, and new names and links replace old ones.
 func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) error {
 	var missing []Item
+	var first *fact // of those about the same item: a report has one, or one after the other
 	now := time.Now()
 	for i := range facts {
 		f := &facts[i]
-		if i > 0 && f.Kind == facts[i-1].Kind && f.Item == facts[i-1].Item {
-			f.ItemID = facts[i-1].ItemID // a report has one item, or two in a row
+		if first != nil && f.Kind == first.Kind && f.Item == first.Item {
+			f.ItemID = first.ItemID
 			continue
 		}
+		first = f
 		e, ok := l.items.get(itemRef{org, f.Kind, f.Item.ID})
 		if ok && now.Before(e.until) && (f.Item.Name == "" || cleaned(f.Item.Name) == e.name) &&
 			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {

@@ -9,7 +9,8 @@ import (
 
 // partOf reports whether a text keeps another in memory by being part of it.
 func partOf(text, whole string) bool {
-	at, from := uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(unsafe.Pointer(unsafe.StringData(whole)))
+	at := uintptr(unsafe.Pointer(unsafe.StringData(text)))
+	from := uintptr(unsafe.Pointer(unsafe.StringData(whole)))
 	return text != "" && at >= from && at < from+uintptr(len(whole))
 }
 

@@ -5,6 +5,10 @@
 // Every other failure leaves through one presenter with extensions.code; what
 // is private to the server leaves as INTERNAL with a request id, and is logged.
 //
+// Reports come in thousands, so they are read straight from a request's JSON
+// (reports.go), as long as they are right; the generated code reads all others,
+// and says what is wrong. Tests hold the two to the same verdicts and values.
+//
 // Fields that need the store load it for all things that were returned
 // together: see package graph/model.
 package graph

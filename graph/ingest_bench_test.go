@@ -25,11 +25,15 @@ func (quietStore) LearnOrganizations(
 	return orgs, nil
 }
 
-func (quietStore) LearnItems(_ context.Context, _ delivery.OrgID, items []delivery.Item) ([]delivery.Item, error) {
+func (quietStore) LearnItems(
+	_ context.Context, _ delivery.OrgID, items []delivery.Item,
+) ([]delivery.Item, error) {
 	return items, nil
 }
 
-func (quietStore) Config(_ context.Context, org delivery.OrgID) (delivery.Organization, []delivery.Webhook, error) {
+func (quietStore) Config(
+	_ context.Context, org delivery.OrgID,
+) (delivery.Organization, []delivery.Webhook, error) {
 	return delivery.Organization{ID: org, ExternalID: "bench"}, nil, nil
 }
 
@@ -45,7 +49,9 @@ func (quietStore) Ingest(
 	return stored, nil
 }
 
-func (quietStore) OrganizationsByID(_ context.Context, ids []delivery.OrgID) ([]delivery.Organization, error) {
+func (quietStore) OrganizationsByID(
+	_ context.Context, ids []delivery.OrgID,
+) ([]delivery.Organization, error) {
 	return []delivery.Organization{{ID: ids[0], ExternalID: "bench"}}, nil
 }
 

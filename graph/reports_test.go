@@ -112,7 +112,9 @@ func everyReport(t testing.TB) []any {
 	}
 	var reports []any
 	for _, one := range []*gen.PortalEventPayload{
-		{ActiveAlert: payloads.ActiveAlert}, {ObjectChange: object}, {Operation: operation},
+		{ActiveAlert: payloads.ActiveAlert},
+		{ObjectChange: object},
+		{Operation: operation},
 		{MicroserviceExecution: microservice},
 	} {
 		in.Event = one
@@ -189,10 +191,12 @@ var oddBodies = map[string]struct {
 	"a name twice":     {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": "a"`, 1) + "]"), true},
 	"a null afterward": {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": null`, 1) + "]"), false},
 	"two payloads": {
-		reporting("[" + strings.Replace(anAlert, `"activeAlert"`, `"operation": null, "activeAlert"`, 1) + "]"), false,
+		reporting("[" + strings.Replace(anAlert, `"activeAlert"`, `"operation": null, "activeAlert"`, 1) + "]"),
+		false,
 	},
 	"the same payload twice": {
-		reporting("[" + strings.Replace(anAlert, `{"activeAlert"`, `{"activeAlert": null, "activeAlert"`, 1) + "]"), false,
+		reporting("[" + strings.Replace(anAlert, `"activeAlert"`, `"activeAlert": null, "activeAlert"`, 1) + "]"),
+		false,
 	},
 	"variables first": {`{"variables": {"input": [` + anAlert + `]}, "query": "` + benchMutation + `"}`, true},
 	"a null name": {
@@ -270,7 +274,10 @@ func damage(value any, try func()) {
 
 var others = []any{
 	nil, "", "x", "ERROR", "error", "0001-01-01T00:00:00Z", "2026-01-14T10:00:00.123456789-11:30", "2026-01-14",
-	5, 5.5, true, []any{}, []any{nil}, map[string]any{},
+	5, 5.5, true,
+	[]any{},
+	[]any{nil},
+	map[string]any{},
 }
 
 func FuzzReports(f *testing.F) {

@@ -7,6 +7,8 @@
 // them without the conversions that gqlparser allows, so that the string "5"
 // is not an Int, and reckons what the operation costs.
 //
+// A [Direct] is an operation whose variable somebody else reads, as strictly.
+//
 // Every refusal is a *gqlerror.Error whose extensions.code is LIMIT_EXCEEDED
 // or BAD_USER_INPUT.
 package limits

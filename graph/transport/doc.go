@@ -4,6 +4,7 @@
 //	handler.go    one request in: origin, identity, the transport that takes it
 //	http.go       POST and GET: the request's form, JSON or a stream, the answer's status
 //	body.go       strict decoding of requests
+//	direct.go     the short way for a known query with one large variable
 //	accept.go     what the client can read
 //	sse.go        a stream of events ("distinct connections" of graphql-sse)
 //	websocket.go  one socket's life: reading, pings, close codes (graphql-transport-ws)
