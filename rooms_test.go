@@ -35,7 +35,9 @@ var rooms = map[string]room{
 			"delivery/signature", "delivery/template",
 			"auth", "bench", "console", "ent", "ent/migrate", "front", "graph", "graph/transport", "schema",
 		},
-		tests: []string{"delivery/deliverytest", "ent/enttest", "graph/limits", "graph/model", "torture"},
+		tests: []string{
+			"delivery/deliverytest", "delivery/failpoint", "ent/enttest", "graph/limits", "graph/model", "torture",
+		},
 	},
 
 	// The API. It never meets the storage, not even in its tests.
@@ -55,13 +57,14 @@ var rooms = map[string]room{
 	// The domain. It knows neither the API nor the storage.
 	"delivery": {
 		imports: []string{
-			"delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal", "delivery/signature",
-			"delivery/template",
+			"delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/receiver", "delivery/seal",
+			"delivery/signature", "delivery/template",
 		},
 		tests: []string{"delivery/deliverytest", "torture"},
 	},
-	"delivery/egress":       {tests: []string{"torture"}},
-	"delivery/feed":         {},
+	"delivery/egress":       {imports: []string{"delivery/failpoint"}, tests: []string{"torture"}},
+	"delivery/failpoint":    {},
+	"delivery/feed":         {imports: []string{"delivery/failpoint"}},
 	"delivery/receiver":     {imports: []string{"delivery/signature"}}, // the simulated ones check it
 	"delivery/seal":         {},
 	"delivery/signature":    {},
@@ -71,7 +74,7 @@ var rooms = map[string]room{
 	// The storage. Its generated code is nobody else's business. Of egress it
 	// knows the words for how a call ended.
 	"ent": {
-		imports: []string{"delivery", "delivery/egress", "ent/gen/...", "ent/migrate"},
+		imports: []string{"delivery", "delivery/egress", "delivery/failpoint", "ent/gen/...", "ent/migrate"},
 		tests:   []string{"delivery/deliverytest", "ent/enttest", "torture"},
 	},
 	"ent/enttest": {},

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"portalhooks/console"
+	"portalhooks/delivery"
 	"portalhooks/front"
 	"portalhooks/graph"
 )
@@ -49,7 +51,11 @@ func (a *app) serveReady(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := a.store.Ping(ctx); err != nil {
 		a.log.WarnContext(ctx, "not ready", "err", err)
-		plain(w, http.StatusServiceUnavailable, "the database does not answer")
+		reason := "The database does not answer."
+		if e, ok := errors.AsType[*delivery.Error](err); ok {
+			reason = e.Message
+		}
+		plain(w, http.StatusServiceUnavailable, reason)
 		return
 	}
 	plain(w, http.StatusOK, "ready")

@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"time"
+
+	"portalhooks/delivery/failpoint"
 )
 
 // claimSize is how many deliveries are claimed at once.
@@ -70,6 +72,7 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	for i, j := range jobs {
 		tasks[i] = task{Job: j, leased: leased}
 	}
+	failpoint.Hit(failpoint.ClaimAfterCommit)
 	taken := d.put(ctx, tasks, urgent)
 	// What could not be attempted has gone back; it would only come again.
 	calm := taken == len(tasks) && !d.trouble.Swap(false)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/failpoint"
 	"portalhooks/delivery/signature"
 	"portalhooks/delivery/template"
 )
@@ -82,6 +83,7 @@ func (s *Service) call(
 		Body:    body,
 		Timeout: timeoutOf(t.Policy),
 	})
+	failpoint.Hit(failpoint.CallAnswered)
 	retryAfter := time.Duration(0)
 	if result.HasRetryAfter {
 		retryAfter = result.RetryAfter

@@ -338,6 +338,6 @@ type Maintenance interface {
 	// that keeps the database from removing what was deleted since; 0 where
 	// there is none, or no such effect.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
-	// Ping reports whether the database answers.
+	// Ping reports whether the database answers and takes changes.
 	Ping(ctx context.Context) error
 }

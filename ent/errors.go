@@ -62,6 +62,9 @@ func isLost(err error) bool {
 		}
 		return strings.HasPrefix(string(e.Code), "08")
 	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true // also one whose deadline was set here, which is no end of a context
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}

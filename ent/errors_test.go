@@ -18,6 +18,7 @@ import (
 func TestErrorsAreClassified(t *testing.T) {
 	state := func(code string) error { return fmt.Errorf("x: %w", &pq.Error{Code: pqerror.Code(code)}) }
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	silent := &net.OpError{Op: "dial", Err: context.DeadlineExceeded}
 	for name, tt := range map[string]struct {
 		err                               error
 		twin, orphan, clash, lost, repeat bool
@@ -33,6 +34,7 @@ func TestErrorsAreClassified(t *testing.T) {
 		"bad connection":           {err: driver.ErrBadConn, lost: true, repeat: true},
 		"cut off":                  {err: io.ErrUnexpectedEOF, lost: true, repeat: true},
 		"refused":                  {err: refused, lost: true, repeat: true},
+		"no answer to a dial":      {err: silent, lost: true, repeat: true},
 		"lost while it committed":  {err: &commitError{state("08006")}, lost: true},
 		"clash while it committed": {err: &commitError{state("40001")}, clash: true, repeat: true},
 		"canceled":                 {err: context.Canceled},

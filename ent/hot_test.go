@@ -193,11 +193,17 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 	if delivery.CodeOf(err) != delivery.Unavailable {
 		t.Fatalf("with a full disk Ingest gave %v, want UNAVAILABLE", err)
 	}
+	if err := s.Ping(t.Context()); delivery.CodeOf(err) != delivery.Unavailable {
+		t.Errorf("with a full disk Ping gave %v, want UNAVAILABLE", err)
+	}
 	limit("1000000")
 	for i, stored := range ingestAll(t, s, events) {
 		if !stored.Fresh {
 			t.Fatalf("event %d was stored while the disk was full", i)
 		}
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("with space on the disk again Ping gave %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/failpoint"
 )
 
 // errKeyGone means that a key was there when its event was about to be stored
@@ -26,6 +27,7 @@ func (h *hot) Ingest(
 	if h.dialect == sqliteDialect {
 		store = h.ingestSQLite
 	}
+	failpoint.Hit(failpoint.IngestBeforeInsert)
 	for try := 1; ; try++ {
 		results, err := store(ctx, owner, lease, batch)
 		if errors.Is(err, errKeyGone) && try < maxTries {
@@ -34,6 +36,7 @@ func (h *hot) Ingest(
 		if err != nil {
 			return nil, fmt.Errorf("store events: %w", unavailable(err))
 		}
+		failpoint.Hit(failpoint.IngestAfterCommit)
 		return results, nil
 	}
 }

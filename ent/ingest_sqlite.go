@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/failpoint"
 )
 
 // Each ? costs less than a numbered parameter, and NULL as a value less than a
@@ -51,6 +52,7 @@ func (h *hot) ingestSQLite(
 					return err
 				}
 			}
+			failpoint.Hit(failpoint.IngestBeforeCommit)
 			return nil
 		})
 	})

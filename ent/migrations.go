@@ -27,6 +27,9 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A migration may take long.
+	s.wire.patient.Store(true)
+	defer s.wire.patient.Store(false)
 	var results []*goose.MigrationResult
 	for try, pause := 1, firstPause; ; try, pause = try+1, min(2*pause, maxPause) {
 		more, err := p.Up(ctx)

@@ -121,8 +121,14 @@ func (h *hot) Notify() {
 	}
 }
 
-// Ping implements [delivery.Maintenance].
+// Ping implements [delivery.Maintenance]. A disk that takes nothing is no better
+// than a database that does not answer.
 func (h *hot) Ping(ctx context.Context) error {
+	if h.writer != nil {
+		if err := h.writer.disk(); err != nil {
+			return unavailable(err)
+		}
+	}
 	if err := h.read.PingContext(ctx); err != nil {
 		return unavailable(err)
 	}

@@ -48,15 +48,7 @@ func unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
-	message := ""
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_FULL:
-			message = "The disk of the server is full, so nothing more can be stored. Free some space, then try again."
-		case sqlite3.SQLITE_IOERR:
-			message = "The server can't write to its disk. Check the disk, then try again."
-		}
-	}
+	message := diskTrouble(err)
 	if message == "" && (isClash(err) || isLost(err)) {
 		message = "The database does not answer. Try again in a moment."
 	}
@@ -64,4 +56,17 @@ func unavailable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", delivery.Errorf(delivery.Unavailable, "", "%s", message), err)
+}
+
+// diskTrouble says what is wrong with the disk when that is what err is about.
+func diskTrouble(err error) string {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL:
+			return "The disk of the server is full, so nothing more can be stored. Free some space, then try again."
+		case sqlite3.SQLITE_IOERR:
+			return "The server can't write to its disk. Check the disk, then try again."
+		}
+	}
+	return ""
 }

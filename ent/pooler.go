@@ -47,7 +47,7 @@ func (s *Store) checkDirect(ctx context.Context, driver, direct string) (string,
 	if err != nil {
 		return "", fmt.Errorf("the URL of the direct connection: %w", err)
 	}
-	db, err := sql.Open(driver, src.write)
+	db, err := s.open(driver, src.write)
 	if err != nil {
 		return "", fmt.Errorf("the direct connection: %w", err)
 	}

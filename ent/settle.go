@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/failpoint"
 )
 
 // Settle implements [delivery.Queue]. The fence and the entry's id make it safe
@@ -21,7 +22,22 @@ func (h *hot) Settle(ctx context.Context, batch []delivery.Settlement) (held []b
 	if err != nil {
 		return nil, fmt.Errorf("store results: %w", unavailable(err))
 	}
+	failpoint.Hit(failpoint.SettleAfterCommit)
 	return held, nil
+}
+
+// settling passes the points before a batch is durable.
+func settling(batch []delivery.Settlement) {
+	if !failpoint.Enabled {
+		return
+	}
+	failpoint.Hit(failpoint.SettleBeforeCommit)
+	for i := range batch {
+		if batch[i].Entry.Delivery.State == delivery.Retrying {
+			failpoint.Hit(failpoint.RetryBeforeCommit)
+			return
+		}
+	}
 }
 
 // An attemptRow holds what the log stores about an attempt; zero and absent

@@ -84,6 +84,7 @@ func (h *hot) settlePostgres(ctx context.Context, batch []delivery.Settlement) (
 		}
 	}
 	var written []int64
+	settling(batch)
 	err := h.persistRows(ctx, ids, func() (err error) {
 		written, err = h.settleOnce(ctx, &rows, &events)
 		return err

@@ -40,6 +40,7 @@ func (h *hot) settleSQLite(ctx context.Context, batch []delivery.Settlement) (he
 					return err
 				}
 			}
+			settling(batch)
 			return nil
 		})
 	})

@@ -46,6 +46,7 @@ type Store struct {
 	dialect dialect
 	logger  *slog.Logger
 	pooled  bool        // a transaction pooler is in between
+	wire    *wire       // dials PostgreSQL
 	write   *sql.DB     // SQLite: one connection, whose transactions begin as writers
 	read    *sql.DB     // SQLite: a pool that can only read; PostgreSQL: the same as write
 	client  *gen.Client // over write
@@ -67,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	s := &Store{dialect: src.dialect, logger: o.Logger}
+	s := &Store{dialect: src.dialect, logger: o.Logger, wire: newWire()}
 	if err := s.connect(ctx, src, o.Connections); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the %s database: %w", src.dialect, explain(err)), s.Close())
 	}
@@ -90,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // process, and SQLite its page cache.
 func (s *Store) connect(ctx context.Context, src source, connections int) error {
 	open := func(name string, n int) (*sql.DB, error) {
-		db, err := sql.Open(src.driver, name)
+		db, err := s.open(src.driver, name)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package ent
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 )
 
 // errClosed is returned for changes that come after the store was closed.
@@ -29,6 +31,7 @@ type writer struct {
 	stopOnce sync.Once
 	stopped  chan struct{}
 	err      error // of closing, when stopped is closed
+	refusal  atomic.Pointer[error] // why the disk took nothing the last time; nil while it takes
 }
 
 // A pendingChange waits for its turn. The writer closes done after it has set err.
@@ -122,6 +125,7 @@ func (w *writer) store(batch []*pendingChange) {
 	// One that takes its time must not be torn by the end of another's context.
 	ctx := context.WithoutCancel(batch[0].ctx)
 	err := retry(ctx, func() error { return w.commit(ctx, batch) })
+	w.noteDisk(err, batch)
 	for _, p := range batch {
 		if err != nil {
 			p.err = err
@@ -142,6 +146,26 @@ func (w *writer) release() error {
 	}
 	err = conn.Raw(func(any) error { return w.session.close() })
 	return errors.Join(err, conn.Close())
+}
+
+// noteDisk remembers whether the disk took the last batch. Each process writes
+// every few seconds, if only that it lives, so this is never old.
+func (w *writer) noteDisk(err error, batch []*pendingChange) {
+	for _, p := range batch {
+		if failed := cmp.Or(err, p.err); diskTrouble(failed) != "" {
+			w.refusal.Store(&failed)
+			return
+		}
+	}
+	w.refusal.Store(nil)
+}
+
+// disk returns why the disk took nothing the last time, or nil.
+func (w *writer) disk() error {
+	if err := w.refusal.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // commit runs the changes in one transaction. Its error concerns all; that of

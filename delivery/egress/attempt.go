@@ -6,6 +6,8 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"time"
+
+	"portalhooks/delivery/failpoint"
 )
 
 // A step is how far a call has come.
@@ -62,6 +64,9 @@ func trace(ctx context.Context, deadline time.Time) (context.Context, *attempt) 
 	hooks := &httptrace.ClientTrace{
 		GetConn: a.getConn, GotConn: a.gotConn, GotFirstResponseByte: a.firstByte,
 		TLSHandshakeStart: a.startTLS, TLSHandshakeDone: a.doneTLS,
+	}
+	if failpoint.Enabled {
+		hooks.WroteRequest = func(httptrace.WroteRequestInfo) { failpoint.Hit(failpoint.CallSent) }
 	}
 	return httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, a), hooks), a
 }

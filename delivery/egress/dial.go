@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"portalhooks/delivery/failpoint"
 )
 
 const (
@@ -31,6 +33,7 @@ type dialer struct {
 // another call may use the connection. The deadline is put back, or a hanging
 // receiver would leave dials behind.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	failpoint.Hit(failpoint.CallBeforeDial)
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok {
 		return nil, errBlocked

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"portalhooks/delivery/failpoint"
 )
 
 // A Log is what a Hub reads. Any goroutine may call its functions.
@@ -162,6 +164,7 @@ func (h *Hub[T]) read(ctx context.Context) error {
 			return err
 		}
 		if len(entries) > 0 {
+			failpoint.Hit(failpoint.FeedBeforePublish)
 			h.grow(r, entries)
 		}
 		if len(entries) < limit || h.Subscribers() == 0 {
