@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 
@@ -30,6 +31,13 @@ func (l *ledger) add(elements []string) {
 		close(l.notify)
 		l.notify = nil
 	}
+}
+
+// copy returns what is acknowledged until now.
+func (l *ledger) copy() map[string]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.acked)
 }
 
 func (l *ledger) has(element string) bool {
@@ -88,12 +96,7 @@ func report(ctx context.Context, c *http.Client, s *server, l *ledger, first, la
 			continue
 		}
 		elements = append(elements, element)
-		batch = append(batch, map[string]any{
-			"organizationId": "load", "sourceEventId": element,
-			"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
-				"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z", "element": element,
-			}}},
-		})
+		batch = append(batch, reportOf(element))
 	}
 	if len(batch) == 0 {
 		return nil
@@ -116,4 +119,14 @@ func report(ctx context.Context, c *http.Client, s *server, l *ledger, first, la
 	}
 	l.add(elements)
 	return nil
+}
+
+// reportOf is Portal's report of an alert about an element.
+func reportOf(element string) map[string]any {
+	return map[string]any{
+		"organizationId": "load", "sourceEventId": element,
+		"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
+			"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z", "element": element,
+		}}},
+	}
 }

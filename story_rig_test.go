@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,19 +14,30 @@ import (
 // A rig is a real server on an empty database with one webhook that sends to a
 // witness.
 type rig struct {
-	dir     string
-	env     []string
-	server  *server
-	witness *witness
-	admin   string
+	program  string // the server
+	dir      string
+	env      []string
+	database string // its URL; "" for SQLite in dir
+	server   *server
+	witness  *witness
+	viewer   *viewer // nil where nobody watches
+	admin    string
 }
 
 // onEveryKind runs test with a rig on every kind of database.
 func onEveryKind(t *testing.T, receiver string, test func(t *testing.T, r *rig)) {
+	onEveryKindOfDatabase(t, func(t *testing.T, database string) {
+		test(t, newRig(t, database, receiver))
+	})
+}
+
+// onEveryKindOfDatabase runs test with the URL of an empty database of each
+// kind, "" for the program's own default.
+func onEveryKindOfDatabase(t *testing.T, test func(t *testing.T, database string)) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newRig(t, database(t), receiver))
+			test(t, database(t))
 		})
 	}
 }
@@ -34,7 +46,20 @@ func onEveryKind(t *testing.T, receiver string, test func(t *testing.T, r *rig))
 // receivers.
 func newRig(t testing.TB, database, receiver string) *rig {
 	t.Helper()
-	r := &rig{dir: t.TempDir(), witness: newWitness(t)}
+	r := prepareRig(t, database, t.TempDir())
+	r.open(t)
+	r.createWebhook(t, map[string]any{
+		"eventType": "ACTIVE_ALERT", "targetUrl": r.witness.URL + receiver,
+		"template": `{"element": "#alert_element"}`,
+		"policy":   map[string]any{"retrySeconds": []int{1, 1, 1}},
+	})
+	return r
+}
+
+// prepareRig returns a rig whose server does not run yet.
+func prepareRig(t testing.TB, database, dir string) *rig {
+	t.Helper()
+	r := &rig{program: "portalhooks", dir: dir, database: database, witness: newWitness(t)}
 	for _, kept := range []string{"PATH", "HOME", "TMPDIR"} {
 		r.env = append(r.env, kept+"="+os.Getenv(kept))
 	}
@@ -48,21 +73,33 @@ func newRig(t testing.TB, database, receiver string) *rig {
 			_ = r.server.kill()
 		}
 	})
-	r.start(t)
-	r.admin = r.run(t, "key", "create", "--role", "admin", "--organization", "load")
-	r.createWebhook(t, map[string]any{
-		"eventType": "ACTIVE_ALERT", "targetUrl": r.witness.URL + receiver,
-		"template": `{"element": "#alert_element"}`,
-		"policy":   map[string]any{"retrySeconds": []int{1, 1, 1}},
-	})
 	return r
 }
 
-func (r *rig) start(t testing.TB) {
+// open starts the server for the first time.
+func (r *rig) open(t testing.TB) {
+	t.Helper()
+	r.start(t)
+	r.admin = r.run(t, "key", "create", "--role", "admin", "--organization", "load")
+}
+
+// start starts the server, with more variables in its environment.
+func (r *rig) start(t testing.TB, env ...string) {
 	t.Helper()
 	var err error
-	if r.server, err = startServer(t.Context(), r.dir, r.env); err != nil {
+	if r.server, err = startProgram(t.Context(), r.program, r.dir, slices.Concat(r.env, env)); err != nil {
 		t.Fatal(err)
+	}
+	if r.viewer != nil {
+		r.viewer.turnTo(r.server)
+	}
+}
+
+// stop ends the server in good order.
+func (r *rig) stop(t testing.TB) {
+	t.Helper()
+	if err := r.server.stop(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -120,18 +157,5 @@ func (r *rig) settled(t testing.TB) {
 	})
 	if err != nil {
 		t.Fatalf("%v%s", err, r.server.transcript())
-	}
-}
-
-// arrived waits until the witness has accepted everything in the ledger.
-func (r *rig) arrived(t testing.TB, l *ledger) {
-	t.Helper()
-	err := eventually(t.Context(), "everything acknowledged is delivered", func(context.Context) (bool, error) {
-		_, some := r.witness.missing(l.acked)
-		return !some, nil
-	})
-	if err != nil {
-		one, _ := r.witness.missing(l.acked)
-		t.Fatalf("%v: %s is not%s", err, one, r.server.transcript())
 	}
 }

@@ -26,7 +26,12 @@ var serving = regexp.MustCompile(`(?:Sign in once:  http://|msg=serving address=
 
 // startServer starts the program in dir and returns when it is ready.
 func startServer(ctx context.Context, dir string, env []string, args ...string) (*server, error) {
-	path, err := exec.LookPath("portalhooks")
+	return startProgram(ctx, "portalhooks", dir, env, args...)
+}
+
+// startProgram is startServer with another build of the program.
+func startProgram(ctx context.Context, program, dir string, env []string, args ...string) (*server, error) {
+	path, err := exec.LookPath(program)
 	if err != nil {
 		return nil, err
 	}

@@ -7,18 +7,23 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// A witness is a receiver that remembers every call. Some deliveries it refuses
-// once, so that there are retries.
+// A witness is a receiver that remembers every call. It outlives the servers
+// that it is called by.
 type witness struct {
 	*httptest.Server
 
+	refusing atomic.Bool // whether every delivery about an alert that ends in 7 is refused once
+
 	mu    sync.Mutex
 	calls map[string][]evidence // by webhook-id
+	order map[string][]string   // alerts of the calls in their order, by the path
 	heard map[string]int        // accepted calls, by the alert that they are about
+	first time.Time             // of the first call after the last expect
 }
 
 // slowAnswer is how long the witness takes on /slow.
@@ -28,7 +33,9 @@ const slowAnswer = 30 * time.Millisecond
 type evidence struct{ attempt, body string }
 
 func newWitness(t testing.TB) *witness {
-	w := &witness{calls: map[string][]evidence{}, heard: map[string]int{}}
+	w := &witness{
+		calls: map[string][]evidence{}, order: map[string][]string{}, heard: map[string]int{},
+	}
 	w.Server = httptest.NewServer(http.HandlerFunc(w.receive))
 	t.Cleanup(w.Close)
 	return w
@@ -50,24 +57,69 @@ func (w *witness) receive(rw http.ResponseWriter, r *http.Request) {
 	id := r.Header.Get("Webhook-Id")
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.first.IsZero() {
+		w.first = time.Now()
+	}
 	w.calls[id] = append(w.calls[id], evidence{r.Header.Get("Webhook-Attempt"), string(body)})
-	if r.URL.Path == "/flaky" && strings.HasSuffix(message.Element, "7") && len(w.calls[id]) == 1 {
+	w.order[r.URL.Path] = append(w.order[r.URL.Path], message.Element)
+	if w.refusing.Load() && strings.HasSuffix(message.Element, "7") && len(w.calls[id]) == 1 {
 		http.Error(rw, "Not now.", http.StatusServiceUnavailable)
 		return
 	}
 	w.heard[message.Element]++
 }
 
-// missing returns one of the elements that the witness has not accepted.
-func (w *witness) missing(elements map[string]bool) (string, bool) {
+// expect makes the witness note when the next call comes.
+func (w *witness) expect() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.first = time.Time{}
+}
+
+// firstSince returns how long after start the first call came that was
+// expected; 0 when there was none.
+func (w *witness) firstSince(start time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(0, w.first.Sub(start))
+}
+
+// repeats returns how many calls were made again, although no answer asked for
+// that, by delivery.
+func (w *witness) repeats() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	again := map[string]int{}
+	for id, calls := range w.calls {
+		attempts := map[string]bool{}
+		for _, c := range calls {
+			attempts[c.attempt] = true
+		}
+		if n := len(calls) - len(attempts); n > 0 {
+			again[id] = n
+		}
+	}
+	return again
+}
+
+// repeated returns how many calls were repeated in all.
+func (w *witness) repeated() (n int) {
+	for _, times := range w.repeats() {
+		n += times
+	}
+	return n
+}
+
+// missing returns how many of the elements the witness has not accepted.
+func (w *witness) missing(elements map[string]bool) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for element := range elements {
 		if w.heard[element] == 0 {
-			return element, true
+			n++
 		}
 	}
-	return "", false
+	return n
 }
 
 // checkIdentity fails t when a delivery was not the same thing each time it

@@ -30,7 +30,7 @@ type writer struct {
 	stop     chan struct{}
 	stopOnce sync.Once
 	stopped  chan struct{}
-	err      error // of closing, when stopped is closed
+	err      error                 // of closing, when stopped is closed
 	refusal  atomic.Pointer[error] // why the disk took nothing the last time; nil while it takes
 }
 

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"portalhooks/delivery/failpoint"
+	"portalhooks/torture"
+)
+
+// failpointSetting is where a program with failpoints looks for its end.
+const failpointSetting = "PORTALHOOKS_FAILPOINT"
+
+// buildRelease builds the program as it is released, but for tags, and returns
+// where it is.
+func buildRelease(t *testing.T, tags string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "portalhooks")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w -buildid=",
+		"-tags", tags, "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	return path
+}
+
+// The points at which the program is killed. The later ones, which many
+// deliveries pass, are chosen among the first so many passes.
+var killPoints = []struct {
+	point  failpoint.Point
+	passes int
+	only   string // kind of database, "" for all
+}{
+	{point: failpoint.IngestBeforeInsert, passes: 6},
+	{point: failpoint.IngestBeforeCommit, passes: 6, only: "sqlite"},
+	{point: failpoint.IngestAfterCommit, passes: 6},
+	{point: failpoint.ClaimAfterCommit, passes: 1},
+	{point: failpoint.CallBeforeDial, passes: 4},
+	{point: failpoint.CallSent, passes: 40},
+	{point: failpoint.CallAnswered, passes: 40},
+	{point: failpoint.SettleBeforeCommit, passes: 4},
+	{point: failpoint.RetryBeforeCommit, passes: 1},
+	{point: failpoint.SettleAfterCommit, passes: 4},
+	{point: failpoint.FeedBeforePublish, passes: 2},
+}
+
+// Wherever in its work the program is killed, nothing that it has acknowledged
+// is lost, only what was not settled is sent again, and who watches misses
+// nothing. The program that is released has no such points.
+func TestTortureKilledAtEachStep(t *testing.T) {
+	t.Parallel()
+	program := buildRelease(t, "failpoints")
+	for path, want := range map[string]bool{program: true, buildRelease(t, ""): false} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, trace := range []string{failpointSetting, string(failpoint.SettleBeforeCommit)} {
+			if got := bytes.Contains(text, []byte(trace)); got != want {
+				t.Fatalf("the program holds %q: %t, want %t", trace, got, want)
+			}
+		}
+	}
+	onEveryKindOfDatabase(t, func(t *testing.T, database string) {
+		killAtEachStep(t, program, database)
+	})
+}
+
+func killAtEachStep(t *testing.T, program, database string) {
+	r := prepareRig(t, database, t.TempDir())
+	r.program = program
+	r.open(t)
+	r.createWebhook(t, map[string]any{
+		"eventType": "ACTIVE_ALERT", "targetUrl": r.witness.URL, "template": `{"element": "#alert_element"}`,
+		"policy": map[string]any{"retrySeconds": []int{1, 1, 1}},
+	})
+	r.watch(t)
+	l, next, rounds := newLedger(), 0, torture.Rounds(1, 20)
+	for _, at := range killPoints {
+		if at.only != "" && at.only != kindOf(database) {
+			continue
+		}
+		result := torture.Result{Fault: "kill -9: " + string(at.point), Database: kindOf(database), Rounds: rounds}
+		first := time.Duration(0)
+		for range rounds {
+			r.stop(t)
+			// Retries take a second, so there are some only where they matter.
+			r.witness.refusing.Store(at.passes == 1)
+			nth := 1 + rand.IntN(at.passes) //nolint:gosec // any will do
+			left, from := r.dieAt(t, l, at.point, nth, next)
+			next = from
+			r.witness.expect()
+			began := time.Now()
+			again, lost, took := r.revive(t, l, left, 0, next)
+			first = max(first, r.witness.firstSince(began))
+			result.Duplicated += again
+			result.Lost += lost
+			result.Recovery = max(result.Recovery, took)
+			if t.Failed() {
+				return
+			}
+		}
+		result.Note = "first call " + first.Round(time.Millisecond).String() + " after the restart"
+		result.Report(t)
+	}
+	r.saw(t)
+	r.witness.checkIdentity(t)
+	r.stop(t)
+}
+
+// dieAt starts the server so that it dies at a point, reports events numbered
+// from first on until it does, and returns what it left and the number after
+// the last event.
+func (r *rig) dieAt(t *testing.T, l *ledger, at failpoint.Point, nth, first int) (remains, int) {
+	t.Helper()
+	const some = 60
+	r.start(t, fmt.Sprintf("%s=%s:%d", failpointSetting, at, nth))
+	err := eventually(t.Context(), fmt.Sprintf("the server dies at %s:%d", at, nth),
+		func(ctx context.Context) (bool, error) {
+			select {
+			case <-r.server.ended:
+				return true, nil
+			default:
+			}
+			// An error is what the server's end looks like.
+			_ = load(ctx, r.server, l, first, first+some)
+			first += some
+			return false, nil
+		})
+	if err != nil {
+		t.Fatalf("%v%s", err, r.server.transcript())
+	}
+	var exit *exec.ExitError
+	status, _ := r.server.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !errors.As(r.server.state, &exit) || status.Signal() != syscall.SIGKILL {
+		t.Fatalf("the server ended with %v, want that it was killed%s", r.server.state, r.server.transcript())
+	}
+	return r.examine(t, l), first
+}

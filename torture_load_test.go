@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// interrupted loads events from first on and calls interrupt in the middle:
+// when as many as enough are acknowledged in all and many more are on their way.
+func (r *rig) interrupted(t *testing.T, l *ledger, first, last, enough int, interrupt func() error) {
+	t.Helper()
+	reached, ended := l.reaches(enough), make(chan error, 1)
+	server := r.server
+	go func() { ended <- load(t.Context(), server, l, first, last) }()
+	select {
+	case <-reached:
+	case err := <-ended:
+		if err != nil {
+			t.Fatalf("the load ended before it was interrupted: %v%s", err, server.transcript())
+		}
+		ended <- nil // it was quick
+	}
+	if err := interrupt(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Logf("the load was cut off: %v", err)
+	}
+}
+
+// finish sends what is not acknowledged yet, as Portal does that has got no
+// answer, waits until everything is delivered and settled, and returns how many
+// acknowledged events did not arrive.
+func (r *rig) finish(t *testing.T, l *ledger, first, last int) (lost int) {
+	t.Helper()
+	if err := load(t.Context(), r.server, l, first, last); err != nil {
+		t.Fatalf("%v%s", err, r.server.transcript())
+	}
+	if lost = r.lost(t, l); lost == 0 {
+		r.settled(t)
+	}
+	return lost
+}
+
+// lost waits until everything acknowledged has arrived and returns how much has
+// not.
+func (r *rig) lost(t *testing.T, l *ledger) (lost int) {
+	t.Helper()
+	err := eventually(t.Context(), "everything acknowledged is delivered", func(context.Context) (bool, error) {
+		lost = r.witness.missing(l.copy())
+		return lost == 0, nil
+	})
+	if err != nil {
+		t.Errorf("%v: %d are not%s", err, lost, r.server.transcript())
+	}
+	return lost
+}
+
+// A flow is a load of so many events a second, from a sender that sends again
+// what it gets no answer for, until stop is called.
+type flow struct {
+	next int // the number of the first event that was not sent
+	stop func()
+	done chan struct{}
+}
+
+// The rate of a flow: a batch for each tick is 500 events a second.
+const (
+	flowTick    = 10 * time.Millisecond
+	flowSenders = 32 // batches that wait for their answers at once
+)
+
+// stream begins to report events from first on to a server.
+func stream(ctx context.Context, s *server, l *ledger, first int) *flow {
+	ctx, stop := context.WithCancel(ctx)
+	p := &flow{next: first, stop: stop, done: make(chan struct{})}
+	batches := make(chan int)
+	ended := make(chan struct{}, flowSenders)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: flowSenders}}
+	for range flowSenders {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			for from := range batches {
+				for ctx.Err() == nil && report(ctx, client, s, l, from, from+batchSize) != nil {
+					_ = wait(ctx, flowTick) // ends with the context, as the loop does
+				}
+			}
+		}()
+	}
+	go func() {
+		defer close(p.done)
+		defer client.CloseIdleConnections()
+		tick := time.NewTicker(flowTick)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+				select {
+				case batches <- p.next:
+					p.next += batchSize
+				case <-ctx.Done():
+				}
+			}
+		}
+		close(batches)
+		for range flowSenders {
+			<-ended
+		}
+	}()
+	return p
+}
+
+// end ends the stream and returns the number after the last event of it.
+func (p *flow) end() int {
+	p.stop()
+	<-p.done
+	return p.next
+}
+
+// acknowledges waits until so many more events are acknowledged, or the server
+// ends, and returns how long that took.
+func (r *rig) acknowledges(t *testing.T, l *ledger, more int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	select {
+	case <-l.reaches(len(l.copy()) + more):
+	case <-r.server.ended:
+		t.Fatalf("the server has ended%s", r.server.transcript())
+	case <-time.After(patience):
+		t.Fatal(errors.New("nothing is acknowledged any more"), r.server.transcript())
+	}
+	return time.Since(began)
+}
