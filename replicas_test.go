@@ -146,7 +146,7 @@ func TestTortureServersComeAndGo(t *testing.T) {
 	t.Parallel()
 	const each = 150
 	f := newFleet(t, 3, "/slow")
-	l, next, rounds := newLedger(), 0, torture.Rounds(1, 8)
+	l, next, rounds := newLedger(), 0, torture.Rounds(1, 5)
 	for _, s := range strikes {
 		result := torture.Result{Fault: s.fault, Database: "postgres", Rounds: rounds}
 		before := f.witness.repeated()

@@ -34,24 +34,40 @@ func buildRelease(t *testing.T, tags string) string {
 	return path
 }
 
-// The points at which the program is killed. The later ones, which many
-// deliveries pass, are chosen among the first so many passes.
-var killPoints = []struct {
-	point  failpoint.Point
-	passes int
-	only   string // kind of database, "" for all
-}{
-	{point: failpoint.IngestBeforeInsert, passes: 6},
-	{point: failpoint.IngestBeforeCommit, passes: 6, only: "sqlite"},
-	{point: failpoint.IngestAfterCommit, passes: 6},
-	{point: failpoint.ClaimAfterCommit, passes: 1},
-	{point: failpoint.CallBeforeDial, passes: 4},
-	{point: failpoint.CallSent, passes: 40},
-	{point: failpoint.CallAnswered, passes: 40},
-	{point: failpoint.SettleBeforeCommit, passes: 4},
-	{point: failpoint.RetryBeforeCommit, passes: 1},
-	{point: failpoint.SettleAfterCommit, passes: 4},
-	{point: failpoint.FeedBeforePublish, passes: 2},
+// A killPoint is where the program is killed: in one of the first passes, chosen
+// by chance, on the kinds of databases that it matters for.
+type killPoint struct {
+	point    failpoint.Point
+	passes   int
+	postgres when
+}
+
+// When a point is tried on PostgreSQL. On SQLite all are, always.
+type when int
+
+const (
+	always when = iota
+	inLong      // the code is the same on both, and taking over takes seconds
+	never       // there is no such point
+)
+
+var killPoints = []killPoint{
+	{failpoint.IngestBeforeInsert, 6, inLong},
+	{failpoint.IngestBeforeCommit, 6, never},
+	{failpoint.IngestAfterCommit, 6, always},
+	{failpoint.ClaimAfterCommit, 1, inLong},
+	{failpoint.CallBeforeDial, 4, inLong},
+	{failpoint.CallSent, 40, inLong},
+	{failpoint.CallAnswered, 40, inLong},
+	{failpoint.SettleBeforeCommit, 4, always},
+	{failpoint.RetryBeforeCommit, 1, always},
+	{failpoint.SettleAfterCommit, 4, always},
+	{failpoint.FeedBeforePublish, 2, inLong},
+}
+
+// on reports whether the point is tried on a kind of database.
+func (k killPoint) on(kind string) bool {
+	return kind == "sqlite" || k.postgres == always || k.postgres == inLong && torture.Long()
 }
 
 // Wherever in its work the program is killed, nothing that it has acknowledged
@@ -85,9 +101,9 @@ func killAtEachStep(t *testing.T, program, database string) {
 		"policy": map[string]any{"retrySeconds": []int{1, 1, 1}},
 	})
 	r.watch(t)
-	l, next, rounds := newLedger(), 0, torture.Rounds(1, 20)
+	l, next, rounds := newLedger(), 0, torture.Rounds(1, 10)
 	for _, at := range killPoints {
-		if at.only != "" && at.only != kindOf(database) {
+		if !at.on(kindOf(database)) {
 			continue
 		}
 		result := torture.Result{Fault: "kill -9: " + string(at.point), Database: kindOf(database), Rounds: rounds}

@@ -60,7 +60,7 @@ func TestTortureDatabaseConnections(t *testing.T) {
 	r := newRig(t, proxied, "/")
 	r.database = direct
 	r.watch(t)
-	l, next, rounds := newLedger(), 0, torture.Rounds(1, 5)
+	l, next, rounds := newLedger(), 0, torture.Rounds(1, 4)
 	for _, fault := range networkFaults {
 		result := torture.Result{
 			Fault: "connections to PostgreSQL: " + fault.name, Database: "postgres", Rounds: rounds,

@@ -19,7 +19,7 @@ func TestTorturePostgresRestarted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			restartPostgres(t, name, mode, torture.Rounds(1, 10))
+			restartPostgres(t, name, mode, torture.Rounds(1, 8))
 		})
 	}
 }
@@ -35,7 +35,7 @@ func restartPostgres(t *testing.T, name string, mode enttest.Mode, rounds int) {
 		Fault: "PostgreSQL " + name + " under load", Database: "postgres", Rounds: rounds,
 	}
 	for range rounds {
-		r.acknowledges(t, l, 500)
+		r.acknowledges(t, l, 300)
 		if err := c.Stop(mode); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func restartPostgres(t *testing.T, name string, mode enttest.Mode, rounds int) {
 		r.examine(t, l)
 		result.Recovery = max(result.Recovery, r.acknowledges(t, l, 1))
 	}
-	r.acknowledges(t, l, 500)
+	r.acknowledges(t, l, 300)
 	rate := float64(len(l.copy())) / time.Since(began).Seconds()
 	result.Lost = r.finish(t, l, 0, p.end())
 	r.saw(t)
