@@ -118,7 +118,7 @@ var strikes = []strike{
 		}
 		f.holds(t, 0, false)
 	}},
-	{fault: "one of three servers frozen until others take over", slot: 1, hit: func(t *testing.T, f *fleet, s *server) {
+	{fault: "SIGSTOP of one of three servers", slot: 1, hit: func(t *testing.T, f *fleet, s *server) {
 		if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,10 @@ var networkFaults = []struct {
 }{
 	{name: "slow", toxic: "latency", attributes: `{"latency": 60, "jitter": 30}`},
 	{name: "narrow", toxic: "bandwidth", attributes: `{"rate": 400}`},
-	{name: "in slices", toxic: "slicer", attributes: `{"average_size": 200, "size_variation": 100, "delay": 200}`},
+	{
+		name: "in slices", toxic: "slicer",
+		attributes: `{"average_size": 200, "size_variation": 100, "delay": 200}`,
+	},
 	{name: "reset", toxic: "reset_peer", attributes: `{"timeout": 0}`, cut: true},
 	{name: "half open", toxic: "swallow", attributes: `{}`, cut: true},
 }

@@ -50,8 +50,8 @@ func TestTortureStoppedUnderLoad(t *testing.T) {
 		if result.Duplicated = r.witness.repeated(); result.Duplicated > 0 {
 			t.Errorf("%d calls were repeated although nothing failed", result.Duplicated)
 		}
-		result.Note = "every socket closed with 1001, exit code 0 after " + longest.Round(time.Millisecond).String() +
-			" at most"
+		result.Note = "every socket closed with 1001, exit code 0 after " +
+			longest.Round(time.Millisecond).String() + " at most"
 		result.Report(t)
 	})
 }
@@ -80,7 +80,8 @@ func (r *rig) openSocket(t *testing.T) *websocket.Conn {
 		}
 		switch kind, _ := textAt(text, "type"); kind {
 		case "connection_ack":
-			say(`{"id": "1", "type": "subscribe", "payload": {"query": "subscription { deliveryLog { __typename } }"}}`)
+			say(`{"id": "1", "type": "subscribe", "payload": {
+				"query": "subscription { deliveryLog { __typename } }"}}`)
 		case "next":
 			return c
 		case "error", "complete":
