@@ -47,7 +47,7 @@ func TestRekeyWhileServing(t *testing.T) {
 			if err := load(t.Context(), r.server, l, first, last); err != nil {
 				t.Fatal(err)
 			}
-			r.arrived(t, l)
+			r.lost(t, l)
 		}
 		r.createWebhook(t, map[string]any{
 			"eventType": "OBJECT_CREATED", "targetUrl": r.witness.URL + "/?token=hush",

@@ -27,13 +27,13 @@ func (r *rig) examine(t *testing.T, l *ledger) remains {
 	db := r.openDatabase(t)
 	defer db.Close()
 	if r.database == "" {
-		if got := column(t, db, "PRAGMA integrity_check", asIs); len(got) != 1 || !got["ok"] {
+		if got := valuesIn(t, db, "PRAGMA integrity_check", asIs); len(got) != 1 || !got["ok"] {
 			t.Errorf("the database is damaged: %v", got)
 		}
 	}
 	found := remains{
-		stored: column(t, db, "SELECT source_id FROM event", asIs),
-		unsettled: column(t, db, "SELECT id FROM queue", func(id int64) string {
+		stored: valuesIn(t, db, "SELECT source_id FROM event", asIs),
+		unsettled: valuesIn(t, db, "SELECT id FROM queue", func(id int64) string {
 			return delivery.DeliveryID(id).String()
 		}),
 		repeats: r.witness.repeats(),
@@ -77,8 +77,8 @@ func (r *rig) openDatabase(t *testing.T) *sql.DB {
 
 func asIs(text string) string { return text }
 
-// column returns the values of a query's only column.
-func column[T any](t *testing.T, db *sql.DB, query string, text func(T) string) map[string]bool {
+// valuesIn returns the values of a query's only column.
+func valuesIn[T any](t *testing.T, db *sql.DB, query string, text func(T) string) map[string]bool {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), query)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"portalhooks/delivery/failpoint"
 )
 
 // A conn is a connection over which one goroutine at a time makes one call at
@@ -107,6 +109,7 @@ func (c *conn) exchange(
 
 	c.budget = MaxHeaderBytes
 	_, broken := c.Write(request)
+	failpoint.Hit(failpoint.CallSent)
 	// A receiver may answer and hang up before it has read everything.
 	if _, err := c.reader.Peek(1); err != nil {
 		if broken != nil {

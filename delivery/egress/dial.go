@@ -33,7 +33,6 @@ type dialer struct {
 // another call may use the connection. The deadline is put back, or a hanging
 // receiver would leave dials behind.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	failpoint.Hit(failpoint.CallBeforeDial)
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok {
 		return nil, errBlocked
@@ -54,6 +53,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 // accepts. It does both itself, instead of leaving them to net.Dialer, to
 // bound the lookup and the number of addresses. ctx has a deadline.
 func (d *dialer) open(ctx context.Context, a *attempt, network, address string) (net.Conn, error) {
+	failpoint.Hit(failpoint.CallBeforeDial)
 	targets, err := d.resolve(ctx, a, address)
 	if err != nil {
 		return nil, err
