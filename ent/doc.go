@@ -17,7 +17,7 @@
 // each other's death (membership.go, vanished.go), through one connection that
 // each keeps for itself (link.go); pooler.go finds out whether there can be one.
 // All other connections are dialled by wire.go, which gives up those that lead
-// nowhere. On SQLite the lock of a file tells who lives (alone.go).
+// nowhere. On SQLite the lock of a file tells who lives (presence.go).
 //
 // The tables are made by package migrate. Nothing here starts a transaction
 // that outlives a method, and the ids and times are the caller's: only leases

@@ -121,7 +121,7 @@ func (s *Store) prepare(ctx context.Context, src source, connections int) *prepa
 	if connections <= rest {
 		return nil
 	}
-	db, err := sql.Open(src.driver, src.prepare)
+	db, err := s.open(src.driver, src.prepare)
 	if err != nil {
 		return nil
 	}
