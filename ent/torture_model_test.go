@@ -1,0 +1,25 @@
+package ent
+
+import (
+	"fmt"
+	"testing"
+
+	"portalhooks/delivery/deliverytest"
+	"portalhooks/torture"
+)
+
+// Random commands of servers, reporters, admins and readers leave what a model
+// says they leave.
+func TestTortureModel(t *testing.T) {
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runs, parts := torture.Rounds(8, 200), torture.Rounds(2, 4)
+			commands := deliverytest.Model(t, openStore(t, url(t)), runs, parts)
+			torture.Result{
+				Fault: "random commands against a model of the store", Database: name, Rounds: runs,
+				Note: fmt.Sprintf("%d commands, each followed by a comparison", commands),
+			}.Report(t)
+		})
+	}
+}
