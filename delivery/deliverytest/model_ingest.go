@@ -101,7 +101,7 @@ func (w *world) batch(events []delivery.NewEvent, stale bool) []delivery.Ingest 
 func (w *world) ingest(t *rapid.T) {
 	owner := rapid.SampledFrom(w.servers).Draw(t, "server")
 	var events []delivery.NewEvent
-	for range rapid.IntRange(1, 5).Draw(t, "events") {
+	for range rapid.IntRange(1, 8).Draw(t, "events") {
 		events = append(events, w.event(t))
 	}
 	batch := w.batch(events, false)
