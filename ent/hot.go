@@ -31,6 +31,7 @@ type hot struct {
 	bell     *bell        // nil where nobody could hear it, as link is
 	link     *link        // PostgreSQL only, and not through a transaction pooler
 	missing  missing      // processes whose lock was found free
+	clock    clock        // the database's
 	turn     atomic.Int64 // the webhook after which the next fair claim looks first
 	circle   circle
 	low      lowMark // below which nothing is due

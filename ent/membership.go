@@ -30,7 +30,7 @@ const (
 	// Also a lease that has ended while nobody noticed: a machine that slept goes
 	// on where it was.
 	prolong = `UPDATE instance SET seen_at = @now, until = @now + $3
-		WHERE slot = $1 AND epoch = $2 AND (until > @now OR buried < epoch)`
+		WHERE slot = $1 AND epoch = $2 AND (until > @now OR buried < epoch) RETURNING @now`
 
 	endLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2 AND until > @now`
 
@@ -95,20 +95,21 @@ func (h *hot) lease(
 
 // Heartbeat implements [delivery.Membership].
 func (h *hot) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
-	found := 0
-	err := h.change(ctx, func(ctx context.Context, q querier) (err error) {
-		found, err = affected(q.ExecContext(ctx, h.dialect.sql(prolong),
-			owner.Slot, owner.Epoch, ttl.Microseconds()))
+	var database []int64
+	began := time.Now()
+	err := h.change(ctx, func(ctx context.Context, q querier) error {
+		rows, err := q.QueryContext(ctx, h.dialect.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds())
+		database, err = rowsOf(rows, err, scanInt64)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("prolong the lease of this process: %w", err)
 	}
-	if found == 0 {
+	if len(database) == 0 {
 		return delivery.Errorf(delivery.NotFound, "",
 			"The lease of this process has ended. Another one may have taken its place.")
 	}
-	return nil
+	return h.follow(ctx, owner, database[0], began)
 }
 
 // Leave implements [delivery.Membership]. Leaving twice is fine.
@@ -138,6 +139,11 @@ func (h *hot) Bury(ctx context.Context, self delivery.Owner) (released int, err 
 func (h *hot) buryEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
 	dead, err := h.dead(ctx, h.read, self)
 	if err != nil || len(dead) == 0 {
+		return 0, err
+	}
+	// All leases end at once when the clock jumps ahead: nobody is dead for that.
+	now, err := h.numbers(ctx, "SELECT @now")
+	if err != nil || h.clock.astray(now[0], time.Now()) {
 		return 0, err
 	}
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
