@@ -124,6 +124,16 @@ func headersText(headers []delivery.Header) string {
 	return clean(string(text))
 }
 
+// headersOf is the inverse of headersText. What can't be read is none: one
+// broken row must not keep anybody from reading the others.
+func headersOf(text string) []delivery.Header {
+	var headers []delivery.Header
+	if text == "" || json.Unmarshal([]byte(text), &headers) != nil {
+		return nil
+	}
+	return headers
+}
+
 const entryColumns = `l.id, l.delivery, l.org, l.webhook, l.version, l.event, l.item, l.at,
 	COALESCE(l.started_at, 0), COALESCE(l.due_at, 0), COALESCE(l.redelivery_of, 0),
 	COALESCE(l.response_bytes, 0), COALESCE(l.duration, 0),
@@ -157,11 +167,7 @@ func scanEntry(rows *sql.Rows) (e delivery.LogEntry, err error) {
 	a.StartedAt, a.Duration, a.Outcome = timeOf(started), phaseOf(duration), outcomeWords.word(outcome)
 	a.Timing.DNS, a.Timing.Connect, a.Timing.TLS = phaseOf(phases[0]), phaseOf(phases[1]), phaseOf(phases[2])
 	a.Timing.FirstByte, a.Timing.Body = phaseOf(phases[3]), phaseOf(phases[4])
-	if headers != "" {
-		if err := json.Unmarshal([]byte(headers), &a.ResponseHeaders); err != nil {
-			return e, err
-		}
-	}
+	a.ResponseHeaders = headersOf(headers)
 	e.Attempt = a
 	return e, nil
 }
