@@ -60,13 +60,16 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		Owner: d.s.opts.Owner, N: n, PerWebhook: perWebhook, Lease: jobLease,
 		Limits: d.router.limits(), Urgent: urgent,
 	})
+	lent := len(jobs)
+	jobs = d.here.absent(jobs)
+	d.s.metrics.putBack("here already", lent-len(jobs))
 	if unused := max(0, n-len(jobs)); urgent {
 		d.leave(unused)
 	} else {
 		d.Unreserve(unused)
 	}
 	if err != nil || len(jobs) == 0 {
-		return false, err
+		return lent > 0, err
 	}
 	tasks := make([]task, len(jobs))
 	for i, j := range jobs {
@@ -76,5 +79,5 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	taken := d.put(ctx, tasks, urgent)
 	// What could not be attempted has gone back; it would only come again.
 	calm := taken == len(tasks) && !d.trouble.Swap(false)
-	return calm && len(jobs) >= min(n, perWebhook), nil
+	return calm && lent >= min(n, perWebhook), nil
 }

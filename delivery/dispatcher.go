@@ -26,6 +26,7 @@ type Dispatcher struct {
 	s      *Service
 	router *router
 	wake   chan struct{} // holds one wake-up of the claims
+	here   present
 
 	held    atomic.Int64 // deliveries in memory, reserved ones included
 	starved atomic.Bool  // something was left in the queue for want of room
@@ -107,6 +108,7 @@ func (d *Dispatcher) leave(n int) { d.held.Add(-int64(n)) }
 // put gives tasks to the router and returns how many it has taken. The others
 // go back to the queue.
 func (d *Dispatcher) put(ctx context.Context, tasks []task, urgent bool) (taken int) {
+	d.here.add(tasks)
 	known := d.rules(ctx, d.router.strangers(tasks))
 	free := d.s.opts.Memory - int(d.held.Load())
 	back := d.router.put(tasks, free, known)
@@ -157,8 +159,10 @@ func (d *Dispatcher) giveBack(p parcel) {
 }
 
 func (d *Dispatcher) release(p parcel) {
-	d.s.metrics.putBack(p.reason, len(p.tasks))
-	d.s.settler.release(p.ids(), p.pause)
+	ids := p.ids()
+	d.here.remove(ids...)
+	d.s.metrics.putBack(p.reason, len(ids))
+	d.s.settler.release(ids, p.pause)
 }
 
 func (p parcel) ids() []DeliveryID {

@@ -54,7 +54,7 @@ func TestAnAlertOvertakesABulkOperation(t *testing.T) {
 			slowly[url] = slow(time.Second)
 			many = append(many, r.webhook(url, bulk))
 		}
-		r.queued(200, many...)
+		r.queued(1000, many...)
 		r.start()
 		time.Sleep(5 * time.Second)
 		for range 10 {
@@ -349,7 +349,7 @@ func TestAnOrderedDeliveryThatIsGivenUpLetsTheNextGo(t *testing.T) {
 func (r *rig) ingestOrdered(n int, w Webhook) []DeliveryID {
 	r.t.Helper()
 	unit := Ingest{Org: r.org.ID}
-	r.store.change(func() { unit.ConfigVersion = r.store.orgs[0].ConfigVersion })
+	r.store.change(func() { unit.ConfigVersion = r.store.org(r.org.ID).ConfigVersion })
 	var ids []DeliveryID
 	for range n {
 		e := r.event(w)

@@ -29,15 +29,21 @@ type fakeStore struct {
 	horizon  time.Time
 	wake     chan struct{}
 
-	down     error                     // every method fails with it
-	fail     func(method string) error // a chosen one does
-	poison   func(s *Settlement) bool  // settlements that can't be stored
-	took     map[string]time.Duration  // how long a method takes
-	calls    map[string]int            // how often each was called
-	dead     map[Owner]bool            // processes that are cut off from the store
-	claims   []int                     // perWebhook of each Claim
-	notified int
-	told     chan struct{} // gets a value when Notify was called
+	down       error                     // every method fails with it
+	fail       func(method string) error // a chosen one does
+	poison     func(s *Settlement) bool  // settlements that can't be stored
+	took       map[string]time.Duration  // how long a method takes
+	unreadable map[OrgID]error           // organizations whose Config fails
+	skew       time.Duration             // how far the database's clock is ahead of this process's
+	supply     func(ClaimRequest) []Job  // claims get these, and settling them is nothing
+	calls      map[string]int            // how often each was called
+	dead       map[Owner]bool            // processes that are cut off from the store
+	claims     []int                     // perWebhook of each Claim
+	notified   int
+	order      []DeliveryID      // of the queue, with some that have left it
+	queued     map[WebhookID]int // by webhook
+	ordered    bool              // something is
+	told       chan struct{}     // gets a value when Notify was called
 }
 
 type eventKey struct {
@@ -64,7 +70,7 @@ func newFakeStore() *fakeStore {
 		events: make(map[EventID]Event), keys: make(map[eventKey]Stored), queue: make(map[DeliveryID]*fakeRow),
 		apiKeys: make(map[KeyID]APIKey), members: make(map[int]*fakeMember),
 		took: make(map[string]time.Duration), calls: make(map[string]int), dead: make(map[Owner]bool),
-		wake: make(chan struct{}, 1), told: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), told: make(chan struct{}, 1), queued: make(map[WebhookID]int),
 	}
 }
 
@@ -102,6 +108,34 @@ func (f *fakeStore) enterAs(ctx context.Context, owner Owner, method string) (le
 		return nil, errCutOff
 	}
 	return leave, err
+}
+
+// now is the database's clock.
+func (f *fakeStore) now() time.Time { return time.Now().Add(f.skew) }
+
+// line returns the queue in the order of the ids.
+func (f *fakeStore) line() []DeliveryID {
+	if len(f.order) < len(f.queue) || len(f.order) > 2*len(f.queue) {
+		f.order = slices.Sorted(maps.Keys(f.queue))
+	}
+	for len(f.order) > 0 && f.queue[f.order[0]] == nil {
+		f.order = f.order[1:]
+	}
+	return f.order
+}
+
+// put adds a row to the queue.
+func (f *fakeStore) put(id DeliveryID, row *fakeRow) {
+	if n := len(f.order); n > 0 && f.order[n-1] > id {
+		f.order = nil // line makes it anew
+	} else {
+		f.order = append(f.order, id)
+	}
+	f.ordered = f.ordered || row.delivery.Ordered
+	if f.queue[id] == nil {
+		f.queued[row.delivery.Webhook]++
+	}
+	f.queue[id] = row
 }
 
 // change runs do under the store's lock.
@@ -143,12 +177,12 @@ func (f *fakeStore) ingest(owner Owner, lease time.Duration, org OrgID, e NewEve
 	f.keys[key] = stored
 	f.events[e.Event.ID] = e.Event
 	for _, d := range e.Deliveries {
-		row := &fakeRow{delivery: d, due: time.Now(), held: d.State == Held}
+		row := &fakeRow{delivery: d, due: f.now(), held: d.State == Held}
 		if d.State == Sending {
 			row.delivery.State = Queued
-			row.owner, row.due = owner, time.Now().Add(lease)
+			row.owner, row.due = owner, f.now().Add(lease)
 		}
-		f.queue[d.ID] = row
+		f.put(d.ID, row)
 	}
 	return stored
 }
@@ -162,17 +196,27 @@ func (f *fakeStore) Claim(
 	}
 	defer leave()
 	f.claims = append(f.claims, c.PerWebhook)
+	if f.supply != nil {
+		return f.supply(c), nil
+	}
 	var jobs []Job
 	each := make(map[WebhookID]int)
-	now := time.Now()
+	now := f.now()
 	blocked := f.lentInOrder(now)
 	for _, urgent := range []bool{true, false} {
-		for _, id := range slices.Sorted(maps.Keys(f.queue)) {
+		done := 0 // deliveries of webhooks of which no more is taken
+		for _, id := range f.line() {
 			row := f.queue[id]
+			if len(jobs) == c.N || done == len(f.queue) {
+				break
+			}
+			if row == nil {
+				continue
+			}
 			hook := row.delivery.Webhook
 			limit, limited := c.Limits[hook]
 			switch {
-			case row.held || isUrgent(row.delivery.Type) != urgent || c.Urgent && !urgent || len(jobs) == c.N:
+			case row.held || isUrgent(row.delivery.Type) != urgent || c.Urgent && !urgent:
 				continue
 			case row.due.After(now):
 				blocked[hook] = blocked[hook] || row.delivery.Ordered
@@ -180,7 +224,9 @@ func (f *fakeStore) Claim(
 			case row.delivery.Ordered && blocked[hook], each[hook] >= c.PerWebhook, limited && each[hook] >= limit:
 				continue
 			}
-			each[hook]++
+			if each[hook]++; each[hook] == c.PerWebhook || limited && each[hook] == limit {
+				done += f.queued[hook]
+			}
 			row.owner, row.due = c.Owner, now.Add(c.Lease)
 			d := row.delivery
 			d.State = Sending
@@ -194,6 +240,9 @@ func (f *fakeStore) Claim(
 // lentInOrder returns the webhooks that have deliveries out.
 func (f *fakeStore) lentInOrder(now time.Time) map[WebhookID]bool {
 	lent := make(map[WebhookID]bool)
+	if !f.ordered {
+		return lent
+	}
 	for _, row := range f.queue {
 		if row.owner != (Owner{}) && row.due.After(now) {
 			lent[row.delivery.Webhook] = true
@@ -217,7 +266,7 @@ func (f *fakeStore) Settle(ctx context.Context, batch []Settlement) ([]bool, err
 	}
 	oks := make([]bool, len(batch))
 	for i := range batch {
-		oks[i] = f.settle(&batch[i])
+		oks[i] = f.supply != nil || f.settle(&batch[i])
 	}
 	return oks, nil
 }
@@ -240,6 +289,7 @@ func (f *fakeStore) settle(s *Settlement) bool {
 	switch {
 	case d.State.Final():
 		delete(f.queue, d.ID)
+		f.queued[d.Webhook]--
 	case d.State == Held:
 		row.held = true
 	default:
@@ -256,12 +306,17 @@ func (f *fakeStore) Release(
 		return 0, err
 	}
 	defer leave()
-	n := 0
-	for id, row := range f.queue {
-		ours := ids != nil && row.owner == owner && slices.Contains(ids, id) ||
-			ids == nil && row.owner != (Owner{}) && row.owner.Slot == owner.Slot && row.owner.Epoch <= owner.Epoch
-		if ours {
-			row.owner, row.due = Owner{}, time.Now().Add(pause)
+	n, all := 0, ids == nil
+	if all {
+		for id, row := range f.queue {
+			if row.owner != (Owner{}) && row.owner.Slot == owner.Slot && row.owner.Epoch <= owner.Epoch {
+				ids = append(ids, id)
+			}
+		}
+	}
+	for _, id := range ids {
+		if row := f.queue[id]; row != nil && (all || row.owner == owner) {
+			row.owner, row.due = Owner{}, f.now().Add(pause)
 			n++
 		}
 	}
@@ -275,7 +330,7 @@ func (f *fakeStore) Requeue(ctx context.Context, deliveries []Delivery) error {
 	}
 	defer leave()
 	for _, d := range deliveries {
-		f.queue[d.ID] = &fakeRow{delivery: d, due: time.Now()}
+		f.put(d.ID, &fakeRow{delivery: d, due: f.now()})
 	}
 	return nil
 }
@@ -294,7 +349,7 @@ func (f *fakeStore) Recall(ctx context.Context, id WebhookID, cancel, held bool)
 		row.cancel = row.cancel || cancel
 		row.held = false
 		if row.owner == (Owner{}) {
-			row.due = time.Now()
+			row.due = f.now()
 		}
 		n++
 	}

@@ -251,7 +251,7 @@ func (r *rig) event(webhooks ...Webhook) NewEvent {
 func (r *rig) ingest(n int, webhooks ...Webhook) []DeliveryID {
 	r.t.Helper()
 	unit := Ingest{Org: r.org.ID}
-	r.store.change(func() { unit.ConfigVersion = r.store.orgs[0].ConfigVersion })
+	r.store.change(func() { unit.ConfigVersion = r.store.org(r.org.ID).ConfigVersion })
 	var ids []DeliveryID
 	for range n {
 		e := r.event(webhooks...)

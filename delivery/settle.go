@@ -70,6 +70,7 @@ func (t *settler) submit(item settling) {
 	select {
 	case t.in <- item:
 	case <-t.ended:
+		t.s.dispatcher.here.remove(item.Entry.Delivery.ID)
 		t.s.dispatcher.Unreserve(item.room)
 	}
 }
@@ -228,8 +229,10 @@ func (t *settler) finish(ctx context.Context, results []settling, oks []bool) {
 	t.s.feed.Wake()
 	t.s.store.Notify()
 	room := 0
+	ids := make([]DeliveryID, len(results))
 	for i := range results {
 		item := &results[i]
+		ids[i] = item.Entry.Delivery.ID
 		room += item.room
 		if oks[i] {
 			t.s.metrics.settled(&item.Entry)
@@ -241,6 +244,7 @@ func (t *settler) finish(ctx context.Context, results []settling, oks []bool) {
 		}
 	}
 	t.s.health.observe(results, oks)
+	t.s.dispatcher.here.remove(ids...)
 	t.s.dispatcher.Unreserve(room)
 	for i := range results {
 		if turn := results[i].turn; turn != nil {
@@ -254,9 +258,11 @@ func (t *settler) finish(ctx context.Context, results []settling, oks []bool) {
 func (t *settler) pass(ctx context.Context, turn *turnTaken, over bool) {
 	turn.report.blocked = !over
 	for _, p := range t.s.dispatcher.conclude(ctx, &turn.task, turn.report, false) {
-		t.s.metrics.putBack(p.reason, len(p.tasks))
-		t.giveBack(ctx, p.ids(), p.pause)
-		t.s.dispatcher.Unreserve(len(p.tasks))
+		ids := p.ids()
+		t.s.dispatcher.here.remove(ids...)
+		t.s.metrics.putBack(p.reason, len(ids))
+		t.giveBack(ctx, ids, p.pause)
+		t.s.dispatcher.Unreserve(len(ids))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/seal"
 )
 
 // deliver makes the next step of one delivery and hands the result to the
@@ -21,6 +22,7 @@ func (d *Dispatcher) deliver(ctx context.Context, t *task) (r report, later bool
 	}
 	switch {
 	case errors.Is(err, errLeaseOver):
+		d.here.remove(t.Delivery.ID)
 		d.s.metrics.putBack("lease over", 1)
 		d.Unreserve(1)
 	case err != nil:
@@ -89,12 +91,16 @@ func (d *Dispatcher) next(ctx context.Context, t *task) (step, error) {
 		return step{verdict: verdict{State: Canceled}}, nil
 	}
 	target, err := d.s.target(ctx, t.Delivery.Org, t.Delivery.Webhook)
-	if err != nil {
+	sealed := errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrNotOpened)
+	if err != nil && !sealed {
 		return step{}, fmt.Errorf("look up the webhook: %w", err)
 	}
 	now := rulesOf(&target.Webhook, d.s.opts.PerHook)
 	if state := withoutCall(target); state != "" {
 		return step{verdict: verdict{State: state}, Rules: now, Known: true}, nil
+	}
+	if sealed {
+		return d.unopened(ctx, t, target.Policy, err), nil
 	}
 	if time.Until(t.leased) < timeoutOf(target.Policy)+leaseMargin {
 		return step{}, errLeaseOver
@@ -105,6 +111,21 @@ func (d *Dispatcher) next(ctx context.Context, t *task) (step, error) {
 	}
 	v := judge(target.Policy, a, retryAfter, a.StartedAt.Add(a.Duration), d.random())
 	return step{verdict: v, Attempt: a, Target: target.Webhook.Version.Target, Rules: now, Known: true}, nil
+}
+
+// unopened is the step of a delivery whose webhook's secrets this server can't
+// open: an attempt that failed, so that the log says it, and that it is not
+// tried again and again.
+func (d *Dispatcher) unopened(ctx context.Context, t *task, p Policy, err error) step {
+	d.s.metrics.failed("attempt")
+	d.s.log.ErrorContext(ctx, "open the secrets of a webhook", "delivery", t.Delivery.ID,
+		"webhook", t.Delivery.Webhook, "err", err)
+	now := time.Now().UTC()
+	a := &Attempt{
+		Number: t.Delivery.Attempts + 1, StartedAt: now, Timing: noTiming, Outcome: RuleFailed,
+		Error: "This server could not open the webhook's secrets. Tell its operator the delivery's id.",
+	}
+	return step{verdict: judge(p, a, 0, now, d.random()), Attempt: a}
 }
 
 // withoutCall returns the state of a delivery whose webhook takes no calls, or

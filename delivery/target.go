@@ -38,9 +38,14 @@ const secretField = "secret"
 
 func headerField(name string) string { return "header " + http.CanonicalHeaderKey(name) }
 
-// target returns what a call of the webhook id needs, as it is now.
+// target returns what a call of the webhook id needs, as it is now. A webhook
+// of an organization that does not exist counts as deleted. Where the secrets
+// can't be opened it returns that error with the rest.
 func (s *Service) target(ctx context.Context, org OrgID, id WebhookID) (*target, error) {
 	config, err := s.configs.get(ctx, org)
+	if CodeOf(err) == NotFound {
+		return &target{Webhook: Webhook{ID: id, Org: org}, Deleted: true}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +55,7 @@ func (s *Service) target(ctx context.Context, org OrgID, id WebhookID) (*target,
 	}
 	open, err := s.openTarget(config, w)
 	if err != nil {
-		return nil, err
+		return &target{Webhook: *w, Policy: w.Version.Policy}, err
 	}
 	return open.now(w, time.Now()), nil
 }
@@ -72,7 +77,7 @@ func (s *Service) missingTarget(ctx context.Context, org OrgID, id WebhookID) (*
 	s.configs.drop(org)
 	open, err := s.open(w)
 	if err != nil {
-		return nil, err
+		return &target{Webhook: *w, Policy: w.Version.Policy}, err
 	}
 	return open.now(w, time.Now()), nil
 }

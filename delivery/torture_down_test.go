@@ -1,0 +1,125 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portalhooks/delivery/egress"
+	"portalhooks/torture"
+)
+
+// down is what a target that is away for days does: some calls it does not
+// even take.
+func down(ctx context.Context, n int) egress.Result {
+	if n%2 == 0 {
+		return egress.Result{Outcome: egress.ConnectError, Err: "The connection was refused."}
+	}
+	return answered(ctx, 30*time.Millisecond, http.StatusBadGateway)
+}
+
+// A target is down for seven days while an event comes every few hours. Each
+// delivery is tried on its schedule to the end, then given up. After five days
+// of nothing but failures the webhook is disabled, what is pending is canceled,
+// and no call is made any more; another webhook notices nothing.
+func TestTortureDownForDays(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		every := time.Duration(torture.Rounds(12, 3)) * time.Hour
+		r := newRig(t, Options{Poll: 10 * time.Second}, answers{badURL: down})
+		bad, good := r.webhook(badURL), r.webhook(okURL)
+		began := time.Now()
+		r.startPart(r.dispatcher.Run, r.ingester.Run, r.settler.Run, r.health.Run, r.failingChore)
+		var ids, fine []DeliveryID
+		for time.Since(began) < 7*24*time.Hour {
+			if r.current(bad.ID).Status == Enabled {
+				ids = append(ids, r.ingest(1, bad)...)
+			}
+			fine = append(fine, r.ingest(1, good)...)
+			time.Sleep(every)
+		}
+		synctest.Wait()
+		disabled := r.current(bad.ID)
+		after := disabled.DisabledAt.Sub(began)
+		if disabled.DisabledReason != DisabledAsFailing || after < 5*24*time.Hour ||
+			after > 5*24*time.Hour+failingPause+time.Minute {
+			t.Errorf("the webhook is %s, %q after %s, want it disabled as failing after 5 days",
+				disabled.Status, disabled.DisabledReason, after)
+		}
+		// Several wait for a breaker that lets one of them through at a time.
+		ended := r.schedules(t, ids, 6*breakerWait)
+		if ended[Failed] < 3 || ended[Canceled] < 3 || ended[Failed]+ended[Canceled] != len(ids) {
+			t.Errorf("deliveries ended %v, want the first FAILED and the others CANCELED", ended)
+		}
+		for _, c := range r.sentTo(badURL) {
+			if c.at.Sub(began) > after+time.Minute {
+				t.Fatalf("a call at %s, after the webhook was disabled", c.at)
+			}
+		}
+		r.sentOnce(fine, r.sentTo(okURL))
+		torture.Result{
+			Fault: "a target is down for 7 days", Rounds: len(ids),
+			Note: fmt.Sprintf("%d calls; %d deliveries FAILED at their end, disabled after %.1f h, %d CANCELED",
+				len(r.sentTo(badURL)), ended[Failed], after.Hours(), ended[Canceled]),
+		}.Report(t)
+	})
+}
+
+// failingChore is the chore that disables webhooks, which needs no other.
+func (r *rig) failingChore(ctx context.Context) error {
+	chores := []chore{{name: "failing", pause: failingPause, do: r.disableFailing}}
+	return runChores(ctx, chores, func(_ string, err error) { r.t.Error(err) })
+}
+
+// One delivery alone meets no breaker: it is tried exactly on the schedule.
+func TestTortureScheduleToItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Poll: 10 * time.Second}, answers{badURL: status(http.StatusServiceUnavailable)})
+		w := r.webhook(badURL)
+		began := time.Now()
+		r.startPart(r.dispatcher.Run, r.ingester.Run, r.settler.Run)
+		ids := r.ingest(1, w)
+		for r.unsettled() {
+			time.Sleep(time.Hour)
+		}
+		if ended := r.schedules(t, ids, r.opts.Poll); ended[Failed] != 1 {
+			t.Errorf("the delivery ended %v, want FAILED", ended)
+		}
+		torture.Result{
+			Fault: "a target that never works, one delivery", Rounds: 1,
+			Note: fmt.Sprintf("%d attempts, each pause within a fifth of its step and one poll; FAILED after %.1f h",
+				len(r.sent()), r.sent()[len(r.sent())-1].at.Sub(began).Hours()),
+		}.Report(t)
+	})
+}
+
+// schedules checks that each pause between two attempts is the one of the
+// schedule, give or take a fifth, and late at the most by what waits for a
+// claim or a breaker. It counts the states that the deliveries ended with.
+func (r *rig) schedules(t *testing.T, ids []DeliveryID, late time.Duration) map[State]int {
+	t.Helper()
+	ended := make(map[State]int)
+	for _, id := range ids {
+		log := r.entries(id)
+		if len(log) == 0 {
+			t.Errorf("%s has no log", id)
+			continue
+		}
+		last := log[len(log)-1]
+		ended[last.Delivery.State]++
+		tries := slices.DeleteFunc(log, func(e LogEntry) bool { return e.Attempt == nil })
+		if last.Delivery.State == Failed && len(tries) != len(DefaultSchedule)+1 {
+			t.Errorf("%s was given up after %d attempts, want %d", id, len(tries), len(DefaultSchedule)+1)
+		}
+		for i := range tries[1:] {
+			pause, want := tries[i+1].Attempt.StartedAt.Sub(tries[i].Attempt.StartedAt), DefaultSchedule[i]
+			if pause < want*8/10 || pause > want*12/10+late {
+				t.Errorf("%s: pause %d was %s, want %s give or take a fifth", id, i+1, pause, want)
+			}
+		}
+	}
+	return ended
+}
