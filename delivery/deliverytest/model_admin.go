@@ -157,7 +157,8 @@ func (w *world) die(t *rapid.T) {
 	}
 	got, err := w.store.Bury(w.ctx, w.servers[0])
 	ensure(t, "Bury", err)
-	want := w.released(func(r *row) bool { return r.owner.Slot == dead.Slot && r.owner.Epoch <= dead.Epoch }, false)
+	its := func(r *row) bool { return r.owner.Slot == dead.Slot && r.owner.Epoch <= dead.Epoch }
+	want := w.released(its, false)
 	if got != want {
 		t.Fatalf("Bury released %d, want %d", got, want)
 	}
