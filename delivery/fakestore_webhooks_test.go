@@ -181,12 +181,9 @@ func (f *fakeStore) Config(ctx context.Context, org OrgID) (Organization, []Webh
 		return Organization{}, nil, err
 	}
 	defer leave()
-	if err := f.unreadable[org]; err != nil {
-		return Organization{}, nil, err
-	}
 	o := f.org(org)
-	if o == nil {
-		return Organization{}, nil, errNotFound
+	if o == nil || f.unreadable[org] != nil {
+		return Organization{}, nil, cmp.Or(f.unreadable[org], error(errNotFound))
 	}
 	return *o, f.webhooksOf(org), nil
 }

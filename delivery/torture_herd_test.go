@@ -28,7 +28,7 @@ type herd struct {
 func TestTortureThunderingHerd(t *testing.T) {
 	for _, h := range []herd{
 		{name: "plain", call: 10 * time.Millisecond, cap: DefaultConcurrency, part: 1},
-		{name: "of 64 at once", call: 100 * time.Millisecond, cap: 64, part: 5, change: func(w *Webhook) {
+		{name: "of 64 at once", call: 100 * time.Millisecond, cap: 64, part: torture.Rounds(1, 5), change: func(w *Webhook) {
 			w.Version.Policy.Concurrency = 64
 		}},
 		{name: "in order", call: time.Millisecond, cap: 1, part: 10, change: inOrder},

@@ -108,9 +108,9 @@ func TestTortureWebhooksThatComeAndGo(t *testing.T) {
 			clear(m.now)
 			m.mu.Unlock()
 		}
-		day(torture.Rounds(20, 100))
+		day(20)
 		goroutines, before := runtime.NumGoroutine(), inUse()
-		n := torture.Rounds(60, 1000)
+		n := torture.Rounds(40, 120)
 		day(n)
 		more, grown := runtime.NumGoroutine()-goroutines, inUse()-before
 		if more > 0 || grown > most {
