@@ -78,9 +78,10 @@ func (f *fakeStore) discardAll(t *testing.T) {
 
 // Organizations and webhooks come and go for a day, with targets that work,
 // fail, hang and are slow, with rates and orders. What was kept about them goes
-// with them: lanes, breakers, timers, caches.
+// with them: lanes, breakers, timers. Compiled templates, configurations and
+// verdicts on targets stay in caches, up to their bounds.
 func TestTortureWebhooksThatComeAndGo(t *testing.T) {
-	const most = 4 << 20
+	const most = 16 << 20 // caches that have a bound of their own
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)
 		m := r.measured(func(ctx context.Context, url string) egress.Result {

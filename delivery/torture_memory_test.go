@@ -58,7 +58,7 @@ func TestTortureMemoryOfABacklog(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			r := newRig(t, Options{}, nil)
 			r.post = func(ctx context.Context, _ egress.Request) egress.Result {
-				return answered(ctx, time.Millisecond, http.StatusOK)
+				return answered(ctx, 10*time.Millisecond, http.StatusOK)
 			}
 			var webhooks []Webhook
 			for i := range 16 {
