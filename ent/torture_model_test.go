@@ -14,7 +14,7 @@ func TestTortureModel(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			runs, parts := torture.Rounds(12, 200), torture.Rounds(2, 4)
+			runs, parts := torture.Rounds(12, 100), torture.Rounds(2, 4)
 			commands := deliverytest.Model(t, openStore(t, url(t)), runs, parts)
 			torture.Result{
 				Fault: "random commands against a model of the store", Database: name, Rounds: runs,
