@@ -79,6 +79,7 @@ func (h *hot) follow(ctx context.Context, owner delivery.Owner, database int64, 
 		if err != nil {
 			return fmt.Errorf("follow the database's clock, which was set back: %w", err)
 		}
+		h.low.admit(0)
 		h.logger.WarnContext(ctx, "the database's clock was set back", "by", by, "deliveries", moved)
 	}
 	h.clock.read(database, steady)
