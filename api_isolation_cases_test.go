@@ -100,6 +100,13 @@ func organizationCases() map[string]isolationCase {
 			`{ node(id: ~event) { ... on Event { deliveries(after: @deliveryCursor) { nodes { id } } } } }`),
 	}
 	maps.Copy(all, filterCases("Organization.deliveries", "deliveries", own))
+	stats := `deliveryStats(window: LAST_24_HOURS, filter: {%s}) { total { delivered failed attempts } }`
+	for name, condition := range deliveryFilters {
+		// But for webhooks, every condition is refused, whatever it names.
+		all["Organization.deliveryStats(filter."+name+")"] = position(of(replaceOnce(stats, condition)))
+	}
+	all["Organization.deliveryStats(filter.webhookIds)"] = asked(
+		of(replaceOnce(stats, deliveryFilters["webhookIds"])))
 	text := "Organization.deliveries(filter.workspaceId)"
 	all[text] = asked(append(all[text].queries, of(`deliveries(filter: {text: @text}) { nodes { id } }`))...)
 	return all

@@ -15,7 +15,7 @@ type benchCmd struct {
 	Database string        `help:"Where to measure: on the server of postgres://USER:PASSWORD@HOST/NAME, which gets databases for that, or with SQLite in the folder of sqlite:PATH; in the system's folder for temporary files if left out. What is in the database is not touched." placeholder:"URL"`
 	JSON     bool          `help:"Print JSON instead of a table."`
 	Quick    bool          `help:"Take only seconds: whether everything works, not how fast."`
-	Full     bool          `help:"Measure memory with 1,000,000 and claims with 10,000,000 deliveries waiting. Takes many minutes."`
+	Full     bool          `help:"Measure memory with 1,000,000 and claims with 10,000,000 deliveries waiting, and growth to 10,000,000. Takes hours."`
 	Only     []string      `help:"Make only these measurements, and those that they are compared with." placeholder:"NAME"`
 	Rounds   int           `help:"Rounds of the measurements that take turns; 3, or 1 with --quick, if left out." placeholder:"N"`
 	Duration time.Duration `help:"Duration of one measurement; 2s, or 300ms with --quick, if left out." placeholder:"DURATION"`

@@ -39,6 +39,7 @@ type commands struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database's tables up to date, or show how they stand."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 when a running server is ready, with 1 when it is not."`
 	Bench       benchCmd       `cmd:"" help:"Measure how fast this machine delivers, as ratios within one run."`
+	Generate    generateCmd    `cmd:"" help:"Fill an empty database with a history of deliveries, to try things on."`
 	BenchSink   benchSinkCmd   `cmd:"" hidden:"" help:"Run the receiver that bench measures with."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

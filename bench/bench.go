@@ -24,7 +24,7 @@ type Options struct {
 	Database string
 	Only     []string      // measurements by name; all if empty
 	Quick    bool          // show in seconds that everything works; the figures mean little
-	Full     bool          // measure memory with 1M and claims with 10M deliveries waiting
+	Full     bool          // measure memory with 1M and claims with 10M deliveries waiting, and growth to 10M
 	Rounds   int           // of the measurements that take turns; 3 if zero, 1 if Quick
 	Duration time.Duration // of one measurement; 2 s if zero, 300 ms if Quick
 	Progress io.Writer     // is told what is being measured; nobody if nil
@@ -95,6 +95,7 @@ func singles() []single {
 		{"claim", (*bench).claim},
 		{"connections", (*bench).connections},
 		{"storage", (*bench).storage},
+		{"growth", (*bench).growth},
 	}
 }
 

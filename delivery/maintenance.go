@@ -151,11 +151,21 @@ func (s *Service) measure(ctx context.Context) error {
 
 func (s *Service) prepare(ctx context.Context) error { return s.store.Prepare(ctx, time.Now().UTC()) }
 
-// discard removes what is older than the retention, in portions.
+// discard removes what is older than the retention, and counts that no window
+// reaches back to.
 func (s *Service) discard(ctx context.Context) error {
-	before := time.Now().UTC().Add(-s.opts.Retention)
+	now := time.Now().UTC()
+	return errors.Join(
+		inPortions(ctx, now.Add(-s.opts.Retention), s.store.Discard),
+		inPortions(ctx, now.Add(-tallyKept), s.store.DiscardTallies),
+	)
+}
+
+func inPortions(
+	ctx context.Context, before time.Time, discard func(context.Context, time.Time) (more bool, err error),
+) error {
 	for {
-		more, err := s.store.Discard(ctx, before)
+		more, err := discard(ctx, before)
 		if err != nil || !more {
 			return err
 		}

@@ -16,6 +16,7 @@ type Store interface {
 	WebhookStore
 	EventStore
 	DeliveryStore
+	TallyStore
 	KeyStore
 	Queue
 	Log
@@ -153,6 +154,18 @@ type Vault interface {
 	// ReplaceSealed replaces what is sealed in a version: its headers, its
 	// Target and Sealed. Nobody else ever writes them.
 	ReplaceSealed(ctx context.Context, v WebhookVersion) error
+}
+
+// A TallyStore reads the counts that Settle keeps by the hour. An entry is
+// counted in the same transaction that writes it, once, however often its
+// settlement is repeated.
+type TallyStore interface {
+	// Tallies returns the counts that pass the query, those of a stretch, webhook,
+	// state and outcome added up, in no order. Org is not 0.
+	Tallies(ctx context.Context, org OrgID, q TallyQuery) ([]Tally, error)
+	// DiscardTallies removes counts of hours before t, at most one bounded portion
+	// of them, and reports whether more is left.
+	DiscardTallies(ctx context.Context, t time.Time) (more bool, err error)
 }
 
 // A KeyStore keeps API keys.

@@ -30,8 +30,12 @@ var (
 	}
 )
 
-// The state of log entries that are finished deliveries starts here.
-const firstFinal = 5
+// The states of log entries that are finished deliveries start here, and those
+// of the ones that were not delivered.
+const (
+	firstFinal       = 5
+	firstUndelivered = 6
+)
 
 // codes is a closed list of words. The variables above are never changed.
 type codes[T ~string] []T

@@ -16,22 +16,31 @@ type deliveryQuery struct {
 	short   string
 	columns string
 	id      string // the column of the delivery's id
+	part    string // the condition that indexes are made for
 	states  []delivery.State
 }
 
-// Pending deliveries are rows of the queue, finished ones are the final entries
-// of the log. One statement reads both, so none is missed on its way.
-func pendingQuery() deliveryQuery {
-	return deliveryQuery{
-		"queue q", "q", pendingColumns, "q.id",
-		[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying, delivery.Held},
+// Pending deliveries are rows of the queue, waiting ones and lent ones, finished
+// ones are the final entries of the log. One statement reads all, so none is
+// missed on its way.
+func deliveryQueries(d dialect) []deliveryQuery {
+	lent := "queue q"
+	if d == sqliteDialect {
+		lent += " INDEXED BY queue_lent" // or it would look for them in the order of their ids
 	}
-}
-
-func finalQuery() deliveryQuery {
-	return deliveryQuery{
-		"log l", "l", finalColumns, "l.delivery",
-		[]delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
+	return []deliveryQuery{
+		{
+			"queue q", "q", pendingColumns, "q.id", "q.owner_slot IS NULL",
+			[]delivery.State{delivery.Queued, delivery.Retrying, delivery.Held},
+		},
+		{
+			lent, "q", pendingColumns, "+q.id", "q.owner_slot IS NOT NULL",
+			[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying},
+		},
+		{
+			"log l", "l", finalColumns, "l.delivery", fmt.Sprintf("l.state >= %d", firstFinal),
+			[]delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
+		},
 	}
 }
 
@@ -61,26 +70,33 @@ func (h *hot) Deliveries(
 		return delivery.Slice[delivery.Delivery]{}, err
 	}
 	var args []any
-	var parts []string
-	for _, q := range []deliveryQuery{pendingQuery(), finalQuery()} {
-		states := q.states
-		if len(f.States) > 0 {
-			states = slices.DeleteFunc(states, func(s delivery.State) bool { return !slices.Contains(f.States, s) })
-		}
-		if len(states) > 0 {
-			w := &where{args: &args}
-			parts = append(parts, "SELECT * FROM ("+q.statement(w, h.dialect, org, f, states, page)+") "+q.short)
-		}
-	}
 	var found []delivery.Delivery
-	if len(parts) > 0 {
-		found, err = h.deliveries(ctx,
-			"SELECT * FROM ("+strings.Join(parts, " UNION ALL ")+") d"+page.order("d.id"), args...)
+	if query := h.listing(&args, org, f, page); query != "" {
+		found, err = h.deliveries(ctx, query, args...)
 	}
 	if err != nil {
 		return delivery.Slice[delivery.Delivery]{}, fmt.Errorf("list deliveries: %w", err)
 	}
 	return idSlice(page, found, func(d *delivery.Delivery) int64 { return int64(d.ID) }), nil
+}
+
+// listing is the statement for a page; empty when nothing can pass the filter.
+func (h *hot) listing(args *[]any, org delivery.OrgID, f delivery.DeliveryFilter, page idPage) string {
+	var parts []string
+	for _, q := range deliveryQueries(h.dialect) {
+		states := q.states
+		if len(f.States) > 0 {
+			states = slices.DeleteFunc(states, func(s delivery.State) bool { return !slices.Contains(f.States, s) })
+		}
+		if len(states) > 0 {
+			w := &where{args: args}
+			parts = append(parts, "SELECT * FROM ("+q.statement(w, h.dialect, org, f, states, page)+") part")
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "SELECT * FROM (" + strings.Join(parts, " UNION ALL ") + ") d" + page.order("d.id")
 }
 
 // statement selects the first rows of one place that pass the filter.
@@ -106,16 +122,12 @@ func (q deliveryQuery) statement(
 // narrow adds the conditions on the row itself.
 func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []delivery.State) {
 	add := func(column, condition string) { w.add(q.short + "." + column + condition) }
-	if q.short == "l" {
-		// The plain bound is what the partial indexes are made for.
-		w.add(fmt.Sprintf("l.state >= %d", firstFinal))
+	w.add(q.part)
+	if q.short == "l" && !slices.Contains(states, delivery.Delivered) {
+		w.add(fmt.Sprintf("l.state >= %d", firstUndelivered))
 	}
 	if len(states) < len(q.states) {
-		column := "l.state"
-		if q.short == "q" {
-			column = "(" + pendingState + ")"
-		}
-		w.add(column + stateWords.among(states))
+		w.add(q.among(states))
 	}
 	if len(f.Webhooks) > 0 {
 		add("webhook", inList(f.Webhooks))
@@ -141,6 +153,19 @@ func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []deli
 	if f.Item != 0 {
 		add("item", fmt.Sprintf(" = %d", f.Item))
 	}
+}
+
+// among is true for rows in one of the states. It names plain columns, of which
+// PostgreSQL knows how many rows they leave.
+func (q deliveryQuery) among(states []delivery.State) string {
+	if q.short == "l" {
+		return "l.state" + stateWords.among(states)
+	}
+	var any []string
+	for _, state := range states {
+		any = append(any, "("+pendingStates[state]+")")
+	}
+	return "(" + strings.Join(any, " OR ") + ")"
 }
 
 // ofEvent adds the conditions on the event and reports whether there are any.

@@ -2,10 +2,8 @@ package ent
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -107,40 +105,6 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	days, err = s.partitions(t.Context(), "log")
 	if want := []time.Time{day.AddDate(0, 0, 2)}; err != nil || !slices.EqualFunc(days, want, time.Time.Equal) {
 		t.Errorf("the log has the days %v, %v, want %v", days, err, want)
-	}
-}
-
-// A claim must not depend on how much of the queue belongs to one webhook, and
-// the feed must not read the log but for what is new.
-func TestHotQueriesUseTheirIndexes(t *testing.T) {
-	t.Parallel()
-	s := openStore(t, enttest.Postgres(t))
-	facts(t, s, 3000, time.Now(), delivery.Queued)
-	if _, err := s.write.ExecContext(t.Context(), "ANALYZE queue"); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		query string
-		args  []any
-	}{
-		"claim":  {postgresClaim, []any{0, 1, 1, "{1,2,3}", "{8,8,8}", 200}},
-		"oldest": {oldestDue, []any{800, 800, 0, 0}},
-		"round":  {roundTrip, []any{0, 200}},
-		"order":  {postgresClaimOrdered, []any{0, 1, 1, "{1,2,3}", "{8,8,8}"}},
-		"follow": {"SELECT * FROM log WHERE " + slotOf + " = 1 AND id > 5 ORDER BY id LIMIT 10", nil},
-	} {
-		rows, err := s.write.QueryContext(t.Context(), "EXPLAIN "+s.hot.dialect.sql(c.query), c.args...)
-		plan, err := rowsOf(rows, err, func(rows *sql.Rows) (line string, err error) {
-			err = rows.Scan(&line)
-			return line, err
-		})
-		if err != nil || len(plan) == 0 {
-			t.Fatalf("%s: %v", name, err)
-		}
-		// The empty log may be read whole.
-		if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on queue") {
-			t.Errorf("%s reads a whole table: %s", name, text)
-		}
 	}
 }
 

@@ -12,12 +12,15 @@ import (
 const slice = 2000
 
 const (
+	// What waits is found by its event, and what is lent is never much.
+	pendingEvents = `SELECT event FROM queue WHERE owner_slot IS NULL AND event >= $1 AND event < $2
+		UNION ALL SELECT event FROM queue WHERE owner_slot IS NOT NULL AND event >= $1 AND event < $2`
+
 	discardKeys = `DELETE FROM event_key WHERE (org, key) IN (SELECT org, key FROM event_key
-		WHERE event >= $1 AND event < $2
-		AND event NOT IN (SELECT event FROM queue WHERE event >= $1 AND event < $2) ORDER BY event LIMIT $3)`
+		WHERE event >= $1 AND event < $2 AND event NOT IN (` + pendingEvents + `) ORDER BY event LIMIT $3)`
 
 	discardEvents = `DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id >= $1 AND id < $2
-		AND id NOT IN (SELECT event FROM queue WHERE event >= $1 AND event < $2) ORDER BY id LIMIT $3)`
+		AND id NOT IN (` + pendingEvents + `) ORDER BY id LIMIT $3)`
 
 	discardLog = `DELETE FROM log WHERE id IN (SELECT id FROM log
 		WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3)`

@@ -60,7 +60,7 @@ func (h *hot) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
 			break
 		}
 		from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
-		pending, err := h.numbers(ctx, "SELECT id FROM queue WHERE event >= $1 AND event < $2 LIMIT 1", from, to)
+		pending, err := h.numbers(ctx, pendingEvents+" LIMIT 1", from, to)
 		if err != nil {
 			return false, err
 		}
@@ -74,20 +74,33 @@ func (h *hot) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
 	return false, nil
 }
 
+// How long drop waits for those who read the table, and how often it tries.
+const (
+	dropWait  = "100ms"
+	dropTries = 10
+)
+
 // drop removes a partition. It waits only a moment for those who read the table,
-// because everybody else waits behind it; the next Discard tries again.
+// because everybody else waits behind it, and tries again a little later; what
+// it can't get is left for the next time that retention runs.
 func (h *hot) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		if _, err := q.ExecContext(ctx, "SET LOCAL lock_timeout = '1s'"); err != nil {
+	for try := range dropTries {
+		err = h.change(ctx, func(ctx context.Context, q querier) error {
+			if _, err := q.ExecContext(ctx, "SET LOCAL lock_timeout = '"+dropWait+"'"); err != nil {
+				return err
+			}
+			_, err := q.ExecContext(ctx, "DROP TABLE IF EXISTS "+partitionName(table, day))
 			return err
+		})
+		e, ok := errors.AsType[*pq.Error](err)
+		if !ok || e.Code != "55P03" {
+			return err == nil, err
 		}
-		_, err := q.ExecContext(ctx, "DROP TABLE IF EXISTS "+partitionName(table, day))
-		return err
-	})
-	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "55P03" {
-		h.logger.InfoContext(ctx, "a day could not be dropped now: its table is being read", "table", table,
-			"day", day.Format(time.DateOnly))
-		return false, nil
+		if !rest(ctx, time.Duration(try+1)*firstPause) {
+			return false, ctx.Err()
+		}
 	}
-	return err == nil, err
+	h.logger.InfoContext(ctx, "a day could not be dropped now: its table is being read", "table", table,
+		"day", day.Format(time.DateOnly))
+	return false, nil
 }

@@ -85,6 +85,14 @@ const (
 		FALSE AS ordered`
 )
 
+// pendingStates says what rows are in a state, as pendingState does.
+var pendingStates = map[delivery.State]string{
+	delivery.Held:     "q.held",
+	delivery.Sending:  "NOT q.held AND q.owner_slot IS NOT NULL AND q.due_at > @now",
+	delivery.Retrying: "NOT q.held AND q.attempts > 0 AND (q.owner_slot IS NULL OR q.due_at <= @now)",
+	delivery.Queued:   "NOT q.held AND q.attempts = 0 AND (q.owner_slot IS NULL OR q.due_at <= @now)",
+}
+
 func scanDelivery(rows *sql.Rows) (d delivery.Delivery, err error) {
 	var kind, trigger, state, due, finished int64
 	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,

@@ -9,10 +9,11 @@ import (
 )
 
 // One statement settles a batch: it moves the queue's rows whose fence holds,
-// and writes the entries of those and of the tests. It returns the entries.
-// Rows carry what is to be logged of them along, so that nothing is joined but
-// the queue.
-const postgresSettle = `
+// writes the entries of those and of the tests, and counts the former. It
+// returns the entries. Rows carry what is to be logged of them along, so that
+// nothing is joined but the queue. The slot is compared so that no index of
+// slots is of use: rows are found by their ids.
+var postgresSettle = `
 WITH s AS MATERIALIZED (
 	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
 		$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
@@ -26,7 +27,8 @@ WITH s AS MATERIALIZED (
 			response, before, slot, epoch, due_at, unqueued)
 ), finished AS (
 	DELETE FROM queue q USING s
-	WHERE q.id = s.delivery AND q.attempts = s.before AND q.owner_slot = s.slot AND q.owner_epoch = s.epoch
+	WHERE q.id = s.delivery AND q.attempts = s.before
+		AND q.owner_slot IS NOT DISTINCT FROM s.slot AND q.owner_epoch = s.epoch
 		AND s.state >= 5 AND NOT s.unqueued
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), kept AS (
@@ -36,13 +38,14 @@ WITH s AS MATERIALIZED (
 		status = CASE WHEN s.outcome = 0 THEN q.status ELSE NULLIF(s.status, 0) END,
 		owner_slot = NULL, owner_epoch = NULL
 	FROM s
-	WHERE q.id = s.delivery AND q.attempts = s.before AND q.owner_slot = s.slot AND q.owner_epoch = s.epoch
+	WHERE q.id = s.delivery AND q.attempts = s.before
+		AND q.owner_slot IS NOT DISTINCT FROM s.slot AND q.owner_epoch = s.epoch
 		AND s.state < 5 AND NOT s.unqueued
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), moved AS (
 	SELECT * FROM finished UNION ALL SELECT * FROM kept
 	UNION ALL SELECT s.*, NULL, NULL FROM s WHERE s.unqueued
-)
+), logged AS (
 INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at, due_at,
 	redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state, attempts,
 	number, outcome, status, reused, truncated, remote, error, headers, response)
@@ -56,7 +59,11 @@ SELECT id, delivery, org, webhook, version, event, item, at, NULLIF(started_at, 
 	NULLIF(headers, ''), NULLIF(response, '')
 FROM moved
 ORDER BY id
-ON CONFLICT DO NOTHING RETURNING id`
+ON CONFLICT DO NOTHING RETURNING id, org, webhook, at, duration, type, trigger, state, number, outcome
+), counted AS (
+	` + countPostgres + `
+)
+SELECT id FROM logged`
 
 const postgresInsertEvents = `
 INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,

@@ -35,21 +35,22 @@ func (h *hot) settleSQLite(ctx context.Context, batch []delivery.Settlement) (he
 	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
 		return t.hot(func(s *session) error {
 			held = make([]bool, len(batch))
+			counts := tallied{}
 			for i := range batch {
-				if held[i], err = s.settle(ctx, &batch[i]); err != nil {
+				if held[i], err = s.settle(ctx, &batch[i], counts); err != nil {
 					return err
 				}
 			}
 			settling(batch)
-			return nil
+			return counts.store(ctx, s)
 		})
 	})
 	return held, err
 }
 
 // settle reports whether the fence held. If it did not, the entry may be there
-// from an earlier try.
-func (s *session) settle(ctx context.Context, one *delivery.Settlement) (bool, error) {
+// from an earlier try. What it writes it adds to the counts.
+func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
 	row := attemptRowOf(one.Entry.Attempt)
 	if one.Unqueued {
 		if one.Event != nil {
@@ -57,14 +58,19 @@ func (s *session) settle(ctx context.Context, one *delivery.Settlement) (bool, e
 				return false, err
 			}
 		}
-		return true, s.insertEntry(ctx, one, &row)
+		_, err := s.insertEntry(ctx, one, &row)
+		return true, err
 	}
 	moved, err := s.move(ctx, one, &row)
 	if err != nil {
 		return false, err
 	}
 	if moved > 0 {
-		return true, s.insertEntry(ctx, one, &row)
+		written, err := s.insertEntry(ctx, one, &row)
+		if written > 0 {
+			counts.add(&one.Entry, &row)
+		}
+		return true, err
 	}
 	there := false
 	err = s.numbers(ctx, sqliteHasEntry, func([]int64) { there = true },
@@ -92,10 +98,12 @@ func (s *session) move(ctx context.Context, one *delivery.Settlement, row *attem
 		d.State == delivery.Held, micros(one.DueAt), outcome, status)
 }
 
-func (s *session) insertEntry(ctx context.Context, one *delivery.Settlement, a *attemptRow) error {
+func (s *session) insertEntry(
+	ctx context.Context, one *delivery.Settlement, a *attemptRow,
+) (written int64, err error) {
 	e, d := &one.Entry, &one.Entry.Delivery
 	phase := func(n int) any { return numberOrNull(a.phases[n], absent) }
-	_, err := s.exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
+	return s.exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
 		int64(d.Version), int64(d.Event), int64(d.Item), micros(e.At), numberOrNull(a.started, 0),
 		numberOrNull(plannedAt(one), 0), numberOrNull(int64(d.RedeliveryOf), 0),
 		numberOrNull(a.responseBytes, 0), numberOrNull(a.duration, absent),
@@ -104,5 +112,4 @@ func (s *session) insertEntry(ctx context.Context, one *delivery.Settlement, a *
 		numberOrNull(a.number, 0), numberOrNull(a.outcome, 0), numberOrNull(a.status, 0),
 		trueOrNull(a.reused), trueOrNull(a.truncated),
 		textOrNull(a.remote), textOrNull(a.fault), textOrNull(a.headers), textOrNull(a.response))
-	return err
 }

@@ -36,6 +36,11 @@ func complexity() gen.ComplexityRoot {
 	) int {
 		return list(child, first, last)
 	}
+	// Counts of many hours are added up.
+	c.Organization.DeliveryStats = func(child int, _ delivery.StatsWindow, _ *gen.DeliveryFilter) int {
+		return 50 + child
+	}
+	c.DeliveryStats.Buckets = func(child int) int { return 1 + longestWindow*child }
 	c.Webhook.Versions = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
 	c.Webhook.Deliveries = func(child int, first *int32, _ *string, _ *gen.DeliveryFilter) int {
 		return list(child, first, nil)
@@ -50,8 +55,10 @@ func complexity() gen.ComplexityRoot {
 	return c
 }
 
-// usual is how many elements a short list is taken to have.
-const usual = 3
+const (
+	usual         = 3  // how many elements a short list is taken to have
+	longestWindow = 90 // buckets of statistics
+)
 
 func list(child int, first, last *int32) int {
 	n := max(value(first), value(last))

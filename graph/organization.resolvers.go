@@ -67,6 +67,19 @@ func (r *organizationResolver) Deliveries(ctx context.Context, obj *model.Organi
 	return r.deliveries(ctx, obj.Organization.ID, f, first, after, last, before)
 }
 
+// DeliveryStats is the resolver for the deliveryStats field.
+func (r *organizationResolver) DeliveryStats(ctx context.Context, obj *model.Organization, window delivery.StatsWindow, filter *gen.DeliveryFilter) (*gen.DeliveryStats, error) {
+	f, err := deliveryFilter(filter)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.Service.DeliveryStats(ctx, callerOf(ctx), obj.Organization.ID, window, f)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryStats(s), nil
+}
+
 // Organization returns gen.OrganizationResolver implementation.
 func (r *Resolver) Organization() gen.OrganizationResolver { return &organizationResolver{r} }
 

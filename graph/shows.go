@@ -78,11 +78,13 @@ func (r *Resolver) overlapsOf(ctx context.Context, all []*delivery.Webhook) ([][
 	return shown, nil
 }
 
-func webhookHealth(h delivery.WebhookHealth, b delivery.Backlog) *gen.WebhookHealth {
+func webhookHealth(
+	h delivery.WebhookHealth, b delivery.Backlog, c delivery.Counts,
+) *gen.WebhookHealth {
 	return &gen.WebhookHealth{
 		LastSuccessAt: &h.LastSuccessAt, LastFailureAt: &h.LastFailureAt, FailingSince: &h.FailingSince,
 		Breaker: h.Breaker, BreakerOpenUntil: &h.OpenUntil,
-		Pending: int32(b.Pending), Held: int32(b.Held),
+		Pending: int32(b.Pending), Held: int32(b.Held), Last24Hours: deliveryCounts(c),
 	}
 }
 

@@ -62,7 +62,13 @@ func (r *webhookResolver) Health(ctx context.Context, obj *model.Webhook) (*gen.
 	backlog, err := obj.With.Backlog.At(obj.Index, func() ([]delivery.Backlog, error) {
 		return r.Service.Backlogs(ctx, callerOf(ctx), obj.With.All)
 	})
-	return webhookHealth(value(health), backlog), err
+	if err != nil {
+		return nil, err
+	}
+	counts, err := obj.With.Counts.At(obj.Index, func() ([]delivery.Counts, error) {
+		return r.Service.WebhookCounts(ctx, callerOf(ctx), obj.With.All)
+	})
+	return webhookHealth(value(health), backlog, counts), err
 }
 
 // Deliveries is the resolver for the deliveries field.

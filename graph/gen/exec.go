@@ -101,6 +101,16 @@ type ComplexityRoot struct {
 		PageInfo func(childComplexity int) int
 	}
 
+	DeliveryCounts struct {
+		Attempts     func(childComplexity int) int
+		Canceled     func(childComplexity int) int
+		Delivered    func(childComplexity int) int
+		Failed       func(childComplexity int) int
+		P50Ms        func(childComplexity int) int
+		P95Ms        func(childComplexity int) int
+		SuccessShare func(childComplexity int) int
+	}
+
 	DeliveryEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
@@ -133,6 +143,14 @@ type ComplexityRoot struct {
 		StopOn4xx      func(childComplexity int) int
 		TimeZone       func(childComplexity int) int
 		TimeoutSeconds func(childComplexity int) int
+	}
+
+	DeliveryStats struct {
+		Buckets  func(childComplexity int) int
+		From     func(childComplexity int) int
+		Outcomes func(childComplexity int) int
+		To       func(childComplexity int) int
+		Total    func(childComplexity int) int
 	}
 
 	Event struct {
@@ -243,13 +261,14 @@ type ComplexityRoot struct {
 	}
 
 	Organization struct {
-		Deliveries func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *DeliveryFilter) int
-		Events     func(childComplexity int, first *int32, after *string, filter *EventFilter) int
-		ExternalID func(childComplexity int) int
-		ID         func(childComplexity int) int
-		Items      func(childComplexity int, kind delivery.ItemKind, search *string, enabledOnly *bool, first *int32, after *string) int
-		Name       func(childComplexity int) int
-		Webhooks   func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *WebhookFilter, orderBy *WebhookOrder) int
+		Deliveries    func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *DeliveryFilter) int
+		DeliveryStats func(childComplexity int, window delivery.StatsWindow, filter *DeliveryFilter) int
+		Events        func(childComplexity int, first *int32, after *string, filter *EventFilter) int
+		ExternalID    func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Items         func(childComplexity int, kind delivery.ItemKind, search *string, enabledOnly *bool, first *int32, after *string) int
+		Name          func(childComplexity int) int
+		Webhooks      func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *WebhookFilter, orderBy *WebhookOrder) int
 	}
 
 	OrganizationConnection struct {
@@ -261,6 +280,11 @@ type ComplexityRoot struct {
 	OrganizationEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	OutcomeCount struct {
+		Attempts func(childComplexity int) int
+		Outcome  func(childComplexity int) int
 	}
 
 	PageInfo struct {
@@ -305,6 +329,12 @@ type ComplexityRoot struct {
 	Selection struct {
 		All   func(childComplexity int) int
 		Items func(childComplexity int) int
+	}
+
+	StatsBucket struct {
+		Counts func(childComplexity int) int
+		From   func(childComplexity int) int
+		To     func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -440,6 +470,7 @@ type ComplexityRoot struct {
 		BreakerOpenUntil func(childComplexity int) int
 		FailingSince     func(childComplexity int) int
 		Held             func(childComplexity int) int
+		Last24Hours      func(childComplexity int) int
 		LastFailureAt    func(childComplexity int) int
 		LastSuccessAt    func(childComplexity int) int
 		Pending          func(childComplexity int) int
@@ -526,6 +557,7 @@ type OrganizationResolver interface {
 	Items(ctx context.Context, obj *model.Organization, kind delivery.ItemKind, search *string, enabledOnly *bool, first *int32, after *string) (*ItemConnection, error)
 	Events(ctx context.Context, obj *model.Organization, first *int32, after *string, filter *EventFilter) (*EventConnection, error)
 	Deliveries(ctx context.Context, obj *model.Organization, first *int32, after *string, last *int32, before *string, filter *DeliveryFilter) (*DeliveryConnection, error)
+	DeliveryStats(ctx context.Context, obj *model.Organization, window delivery.StatsWindow, filter *DeliveryFilter) (*DeliveryStats, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*Viewer, error)
@@ -799,6 +831,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeliveryConnection.PageInfo(childComplexity), true
 
+	case "DeliveryCounts.attempts":
+		if e.ComplexityRoot.DeliveryCounts.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.Attempts(childComplexity), true
+	case "DeliveryCounts.canceled":
+		if e.ComplexityRoot.DeliveryCounts.Canceled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.Canceled(childComplexity), true
+	case "DeliveryCounts.delivered":
+		if e.ComplexityRoot.DeliveryCounts.Delivered == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.Delivered(childComplexity), true
+	case "DeliveryCounts.failed":
+		if e.ComplexityRoot.DeliveryCounts.Failed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.Failed(childComplexity), true
+	case "DeliveryCounts.p50Ms":
+		if e.ComplexityRoot.DeliveryCounts.P50Ms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.P50Ms(childComplexity), true
+	case "DeliveryCounts.p95Ms":
+		if e.ComplexityRoot.DeliveryCounts.P95Ms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.P95Ms(childComplexity), true
+	case "DeliveryCounts.successShare":
+		if e.ComplexityRoot.DeliveryCounts.SuccessShare == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryCounts.SuccessShare(childComplexity), true
+
 	case "DeliveryEdge.cursor":
 		if e.ComplexityRoot.DeliveryEdge.Cursor == nil {
 			break
@@ -917,6 +992,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeliveryPolicy.TimeoutSeconds(childComplexity), true
+
+	case "DeliveryStats.buckets":
+		if e.ComplexityRoot.DeliveryStats.Buckets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryStats.Buckets(childComplexity), true
+	case "DeliveryStats.from":
+		if e.ComplexityRoot.DeliveryStats.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryStats.From(childComplexity), true
+	case "DeliveryStats.outcomes":
+		if e.ComplexityRoot.DeliveryStats.Outcomes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryStats.Outcomes(childComplexity), true
+	case "DeliveryStats.to":
+		if e.ComplexityRoot.DeliveryStats.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryStats.To(childComplexity), true
+	case "DeliveryStats.total":
+		if e.ComplexityRoot.DeliveryStats.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryStats.Total(childComplexity), true
 
 	case "Event.deliveries":
 		if e.ComplexityRoot.Event.Deliveries == nil {
@@ -1405,6 +1511,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Deliveries(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*DeliveryFilter)), true
+	case "Organization.deliveryStats":
+		if e.ComplexityRoot.Organization.DeliveryStats == nil {
+			break
+		}
+
+		args, err := ec.field_Organization_deliveryStats_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.DeliveryStats(childComplexity, args["window"].(delivery.StatsWindow), args["filter"].(*DeliveryFilter)), true
 	case "Organization.events":
 		if e.ComplexityRoot.Organization.Events == nil {
 			break
@@ -1488,6 +1605,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrganizationEdge.Node(childComplexity), true
+
+	case "OutcomeCount.attempts":
+		if e.ComplexityRoot.OutcomeCount.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutcomeCount.Attempts(childComplexity), true
+	case "OutcomeCount.outcome":
+		if e.ComplexityRoot.OutcomeCount.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutcomeCount.Outcome(childComplexity), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -1686,6 +1816,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Selection.Items(childComplexity), true
+
+	case "StatsBucket.counts":
+		if e.ComplexityRoot.StatsBucket.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatsBucket.Counts(childComplexity), true
+	case "StatsBucket.from":
+		if e.ComplexityRoot.StatsBucket.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatsBucket.From(childComplexity), true
+	case "StatsBucket.to":
+		if e.ComplexityRoot.StatsBucket.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatsBucket.To(childComplexity), true
 
 	case "Subscription.deliveryLog":
 		if e.ComplexityRoot.Subscription.DeliveryLog == nil {
@@ -2256,6 +2405,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.WebhookHealth.Held(childComplexity), true
+	case "WebhookHealth.last24Hours":
+		if e.ComplexityRoot.WebhookHealth.Last24Hours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookHealth.Last24Hours(childComplexity), true
 	case "WebhookHealth.lastFailureAt":
 		if e.ComplexityRoot.WebhookHealth.LastFailureAt == nil {
 			break
@@ -3432,6 +3587,13 @@ type Organization implements Node {
     "Which deliveries."
     filter: DeliveryFilter
   ): DeliveryConnection!
+  "What became of the organization's deliveries in a stretch of time."
+  deliveryStats(
+    "The stretch."
+    window: StatsWindow!
+    "Which deliveries, by ` + "`" + `webhookIds` + "`" + `, ` + "`" + `eventTypes` + "`" + `, ` + "`" + `states` + "`" + ` (DELIVERED, FAILED or CANCELED) and ` + "`" + `outcomes` + "`" + `. Any other condition is refused with INVALID: the counts can't answer it."
+    filter: DeliveryFilter
+  ): DeliveryStats!
 }
 
 "A slice of the organizations."
@@ -3689,6 +3851,76 @@ type Warning {
   webhook: Webhook
 }
 `, BuiltIn: false},
+	{Name: "../../schema/stats.graphql", Input: `"The stretch of time up to now that statistics are about. Its last bucket is not over yet."
+enum StatsWindow {
+  "The current hour and the 23 before, in 24 buckets of an hour."
+  LAST_24_HOURS
+  "In 28 buckets of six hours, which begin at 00:00, 06:00, 12:00 and 18:00 UTC."
+  LAST_7_DAYS
+  "In 30 buckets of a day in UTC."
+  LAST_30_DAYS
+  "In 90 buckets of a day in UTC."
+  LAST_90_DAYS
+}
+
+"""
+What became of deliveries, in counts that are kept by the hour in the same transaction as the results themselves: they
+are exact, and it takes as long to read them however many deliveries there were. They say when a result was written
+down, not when the delivery was made; they outlive the deliveries, and are kept for 91 days. Tests of webhooks do not
+count.
+"""
+type DeliveryStats {
+  "When the first bucket begins."
+  from: Time!
+  "When the last bucket ends, which is later than now."
+  to: Time!
+  "The whole window."
+  total: DeliveryCounts!
+  "How the window's attempts ended, the most frequent outcome first. Outcomes that did not occur are left out."
+  outcomes: [OutcomeCount!]!
+  "The window cut into equal stretches, oldest first. None is left out, also when nothing happened in it."
+  buckets: [StatsBucket!]!
+}
+
+"A stretch of a window."
+type StatsBucket {
+  "When it begins."
+  from: Time!
+  "When it ends."
+  to: Time!
+  "What happened in between."
+  counts: DeliveryCounts!
+}
+
+"What became of deliveries in a stretch of time. Numbers end at 2,147,483,647."
+type DeliveryCounts {
+  "Deliveries that the receiver accepted."
+  delivered: Int!
+  "Deliveries that were given up."
+  failed: Int!
+  "Deliveries that were no longer wanted."
+  canceled: Int!
+  "Attempts that were made, successful or not. With a filter by states, only those that led to such a state."
+  attempts: Int!
+  "DELIVERED among DELIVERED and FAILED, from 0 to 1; null when there are neither."
+  successShare: Float
+  """
+  How long half of the attempts took at most, in milliseconds; null when there were none. Durations are kept in classes,
+  each twice as long as the one before, from one millisecond to 33 seconds: the figure is right to within its class.
+  """
+  p50Ms: Float
+  "How long 95 of 100 attempts took at most, in milliseconds, as exact as ` + "`" + `p50Ms` + "`" + `."
+  p95Ms: Float
+}
+
+"How many attempts ended in one way."
+type OutcomeCount {
+  "The way."
+  outcome: AttemptOutcome!
+  "How many did."
+  attempts: Int!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/viewer.graphql", Input: `"The caller."
 type Viewer {
   "How the caller appears in ` + "`" + `createdBy` + "`" + ` and the like."
@@ -3899,6 +4131,8 @@ type WebhookHealth {
   pending: Int!
   "Deliveries kept back, counted up to 10,000."
   held: Int!
+  "What became of its deliveries in the current hour and the 23 before, and how long attempts took."
+  last24Hours: DeliveryCounts!
 }
 
 "What a webhook was from one change to the next."
@@ -4258,6 +4492,26 @@ func (ec *executionContext) childFields_DeliveryConnection(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_DeliveryCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivered":
+		return ec.fieldContext_DeliveryCounts_delivered(ctx, field)
+	case "failed":
+		return ec.fieldContext_DeliveryCounts_failed(ctx, field)
+	case "canceled":
+		return ec.fieldContext_DeliveryCounts_canceled(ctx, field)
+	case "attempts":
+		return ec.fieldContext_DeliveryCounts_attempts(ctx, field)
+	case "successShare":
+		return ec.fieldContext_DeliveryCounts_successShare(ctx, field)
+	case "p50Ms":
+		return ec.fieldContext_DeliveryCounts_p50Ms(ctx, field)
+	case "p95Ms":
+		return ec.fieldContext_DeliveryCounts_p95Ms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryCounts", field.Name)
+}
+
 func (ec *executionContext) childFields_DeliveryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -4286,6 +4540,22 @@ func (ec *executionContext) childFields_DeliveryPolicy(ctx context.Context, fiel
 		return ec.fieldContext_DeliveryPolicy_ordered(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryPolicy", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_DeliveryStats_from(ctx, field)
+	case "to":
+		return ec.fieldContext_DeliveryStats_to(ctx, field)
+	case "total":
+		return ec.fieldContext_DeliveryStats_total(ctx, field)
+	case "outcomes":
+		return ec.fieldContext_DeliveryStats_outcomes(ctx, field)
+	case "buckets":
+		return ec.fieldContext_DeliveryStats_buckets(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryStats", field.Name)
 }
 
 func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4494,6 +4764,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_events(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Organization_deliveries(ctx, field)
+	case "deliveryStats":
+		return ec.fieldContext_Organization_deliveryStats(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Organization", field.Name)
 }
@@ -4518,6 +4790,16 @@ func (ec *executionContext) childFields_OrganizationEdge(ctx context.Context, fi
 		return ec.fieldContext_OrganizationEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrganizationEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_OutcomeCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "outcome":
+		return ec.fieldContext_OutcomeCount_outcome(ctx, field)
+	case "attempts":
+		return ec.fieldContext_OutcomeCount_attempts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OutcomeCount", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4580,6 +4862,18 @@ func (ec *executionContext) childFields_Selection(ctx context.Context, field gra
 		return ec.fieldContext_Selection_items(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Selection", field.Name)
+}
+
+func (ec *executionContext) childFields_StatsBucket(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_StatsBucket_from(ctx, field)
+	case "to":
+		return ec.fieldContext_StatsBucket_to(ctx, field)
+	case "counts":
+		return ec.fieldContext_StatsBucket_counts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StatsBucket", field.Name)
 }
 
 func (ec *executionContext) childFields_SyncItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4846,6 +5140,8 @@ func (ec *executionContext) childFields_WebhookHealth(ctx context.Context, field
 		return ec.fieldContext_WebhookHealth_pending(ctx, field)
 	case "held":
 		return ec.fieldContext_WebhookHealth_held(ctx, field)
+	case "last24Hours":
+		return ec.fieldContext_WebhookHealth_last24Hours(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WebhookHealth", field.Name)
 }
@@ -5243,6 +5539,28 @@ func (ec *executionContext) field_Organization_deliveries_args(ctx context.Conte
 		return nil, err
 	}
 	args["filter"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Organization_deliveryStats_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "window",
+		func(ctx context.Context, v any) (delivery.StatsWindow, error) {
+			return ec.unmarshalNStatsWindow2portalhooksᚋdeliveryᚐStatsWindow(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["window"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*DeliveryFilter, error) {
+			return ec.unmarshalODeliveryFilter2ᚖportalhooksᚋgraphᚋgenᚐDeliveryFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg1
 	return args, nil
 }
 
@@ -6655,6 +6973,167 @@ func (ec *executionContext) fieldContext_DeliveryConnection_pageInfo(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _DeliveryCounts_delivered(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_delivered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Delivered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_delivered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryCounts_failed(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryCounts_canceled(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_canceled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Canceled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_canceled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryCounts_attempts(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_attempts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attempts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryCounts_successShare(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_successShare(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SuccessShare, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_successShare(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Float")
+}
+
+func (ec *executionContext) _DeliveryCounts_p50Ms(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_p50Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P50Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_p50Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Float")
+}
+
+func (ec *executionContext) _DeliveryCounts_p95Ms(ctx context.Context, field graphql.CollectedField, obj *DeliveryCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryCounts_p95Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P95Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryCounts_p95Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryCounts", field, false, false, "Float")
+}
+
 func (ec *executionContext) _DeliveryEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *DeliveryEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7117,6 +7596,148 @@ func (ec *executionContext) _DeliveryPolicy_ordered(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_DeliveryPolicy_ordered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryPolicy", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _DeliveryStats_from(ctx context.Context, field graphql.CollectedField, obj *DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Time")
+}
+
+func (ec *executionContext) _DeliveryStats_to(ctx context.Context, field graphql.CollectedField, obj *DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Time")
+}
+
+func (ec *executionContext) _DeliveryStats_total(ctx context.Context, field graphql.CollectedField, obj *DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeliveryCounts) graphql.Marshaler {
+			return ec.marshalNDeliveryCounts2ᚖportalhooksᚋgraphᚋgenᚐDeliveryCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeliveryStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeliveryCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeliveryStats_outcomes(ctx context.Context, field graphql.CollectedField, obj *DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_outcomes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcomes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*OutcomeCount) graphql.Marshaler {
+			return ec.marshalNOutcomeCount2ᚕᚖportalhooksᚋgraphᚋgenᚐOutcomeCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_outcomes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeliveryStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OutcomeCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeliveryStats_buckets(ctx context.Context, field graphql.CollectedField, obj *DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_buckets(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Buckets, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*StatsBucket) graphql.Marshaler {
+			return ec.marshalNStatsBucket2ᚕᚖportalhooksᚋgraphᚋgenᚐStatsBucketᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_buckets(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeliveryStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StatsBucket(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Event_id(ctx context.Context, field graphql.CollectedField, obj *model.Event) (ret graphql.Marshaler) {
@@ -9330,6 +9951,50 @@ func (ec *executionContext) fieldContext_Organization_deliveries(ctx context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _Organization_deliveryStats(ctx context.Context, field graphql.CollectedField, obj *model.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_deliveryStats(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Organization().DeliveryStats(ctx, obj, fc.Args["window"].(delivery.StatsWindow), fc.Args["filter"].(*DeliveryFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeliveryStats) graphql.Marshaler {
+			return ec.marshalNDeliveryStats2ᚖportalhooksᚋgraphᚋgenᚐDeliveryStats(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_deliveryStats(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeliveryStats(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Organization_deliveryStats_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrganizationConnection_edges(ctx context.Context, field graphql.CollectedField, obj *OrganizationConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9479,6 +10144,52 @@ func (ec *executionContext) fieldContext_OrganizationEdge_node(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _OutcomeCount_outcome(ctx context.Context, field graphql.CollectedField, obj *OutcomeCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutcomeCount_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v egress.Outcome) graphql.Marshaler {
+			return ec.marshalNAttemptOutcome2portalhooksᚋdeliveryᚋegressᚐOutcome(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutcomeCount_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OutcomeCount", field, false, false, "AttemptOutcome")
+}
+
+func (ec *executionContext) _OutcomeCount_attempts(ctx context.Context, field graphql.CollectedField, obj *OutcomeCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutcomeCount_attempts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attempts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutcomeCount_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OutcomeCount", field, false, false, "Int")
 }
 
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
@@ -10360,6 +11071,84 @@ func (ec *executionContext) fieldContext_Selection_items(_ context.Context, fiel
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Item(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StatsBucket_from(ctx context.Context, field graphql.CollectedField, obj *StatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StatsBucket_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StatsBucket_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StatsBucket", field, false, false, "Time")
+}
+
+func (ec *executionContext) _StatsBucket_to(ctx context.Context, field graphql.CollectedField, obj *StatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StatsBucket_to(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StatsBucket_to(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StatsBucket", field, false, false, "Time")
+}
+
+func (ec *executionContext) _StatsBucket_counts(ctx context.Context, field graphql.CollectedField, obj *StatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StatsBucket_counts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Counts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeliveryCounts) graphql.Marshaler {
+			return ec.marshalNDeliveryCounts2ᚖportalhooksᚋgraphᚋgenᚐDeliveryCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StatsBucket_counts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StatsBucket",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeliveryCounts(ctx, field)
 		},
 	}
 	return fc, nil
@@ -12754,6 +13543,38 @@ func (ec *executionContext) _WebhookHealth_held(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_WebhookHealth_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Int")
+}
+
+func (ec *executionContext) _WebhookHealth_last24Hours(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookHealth_last24Hours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Last24Hours, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeliveryCounts) graphql.Marshaler {
+			return ec.marshalNDeliveryCounts2ᚖportalhooksᚋgraphᚋgenᚐDeliveryCounts(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookHealth_last24Hours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WebhookHealth",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeliveryCounts(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _WebhookPayload_webhook(ctx context.Context, field graphql.CollectedField, obj *WebhookPayload) (ret graphql.Marshaler) {
@@ -16986,6 +17807,69 @@ func (ec *executionContext) _DeliveryConnection(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var deliveryCountsImplementors = []string{"DeliveryCounts"}
+
+func (ec *executionContext) _DeliveryCounts(ctx context.Context, sel ast.SelectionSet, obj *DeliveryCounts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryCountsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeliveryCounts")
+		case "delivered":
+			out.Values[i] = ec._DeliveryCounts_delivered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = ec._DeliveryCounts_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "canceled":
+			out.Values[i] = ec._DeliveryCounts_canceled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "attempts":
+			out.Values[i] = ec._DeliveryCounts_attempts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "successShare":
+			out.Values[i] = ec._DeliveryCounts_successShare(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "p50Ms":
+			out.Values[i] = ec._DeliveryCounts_p50Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "p95Ms":
+			out.Values[i] = ec._DeliveryCounts_p95Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var deliveryEdgeImplementors = []string{"DeliveryEdge"}
 
 func (ec *executionContext) _DeliveryEdge(ctx context.Context, sel ast.SelectionSet, obj *DeliveryEdge) graphql.Marshaler {
@@ -17201,6 +18085,59 @@ func (ec *executionContext) _DeliveryPolicy(ctx context.Context, sel ast.Selecti
 			}
 		case "ordered":
 			out.Values[i] = ec._DeliveryPolicy_ordered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deliveryStatsImplementors = []string{"DeliveryStats"}
+
+func (ec *executionContext) _DeliveryStats(ctx context.Context, sel ast.SelectionSet, obj *DeliveryStats) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryStatsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeliveryStats")
+		case "from":
+			out.Values[i] = ec._DeliveryStats_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._DeliveryStats_to(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._DeliveryStats_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outcomes":
+			out.Values[i] = ec._DeliveryStats_outcomes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "buckets":
+			out.Values[i] = ec._DeliveryStats_buckets(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18006,6 +18943,12 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Organization_deliveries(ctx, field, obj)
 				})
+		case "deliveryStats":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Organization_deliveryStats(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -18084,6 +19027,44 @@ func (ec *executionContext) _OrganizationEdge(ctx context.Context, sel ast.Selec
 			}
 		case "node":
 			out.Values[i] = ec._OrganizationEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var outcomeCountImplementors = []string{"OutcomeCount"}
+
+func (ec *executionContext) _OutcomeCount(ctx context.Context, sel ast.SelectionSet, obj *OutcomeCount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, outcomeCountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OutcomeCount")
+		case "outcome":
+			out.Values[i] = ec._OutcomeCount_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "attempts":
+			out.Values[i] = ec._OutcomeCount_attempts(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18418,6 +19399,49 @@ func (ec *executionContext) _Selection(ctx context.Context, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Selection_items(ctx, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var statsBucketImplementors = []string{"StatsBucket"}
+
+func (ec *executionContext) _StatsBucket(ctx context.Context, sel ast.SelectionSet, obj *StatsBucket) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, statsBucketImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StatsBucket")
+		case "from":
+			out.Values[i] = ec._StatsBucket_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = ec._StatsBucket_to(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "counts":
+			out.Values[i] = ec._StatsBucket_counts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19296,6 +20320,11 @@ func (ec *executionContext) _WebhookHealth(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "last24Hours":
+			out.Values[i] = ec._WebhookHealth_last24Hours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20066,6 +21095,14 @@ func (ec *executionContext) marshalNDeliveryConnection2ᚖportalhooksᚋgraphᚋ
 	return ec._DeliveryConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNDeliveryCounts2ᚖportalhooksᚋgraphᚋgenᚐDeliveryCounts(ctx context.Context, sel ast.SelectionSet, v *DeliveryCounts) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeliveryCounts!")
+		return graphql.Null
+	}
+	return ec._DeliveryCounts(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNDeliveryEdge2ᚕᚖportalhooksᚋgraphᚋgenᚐDeliveryEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*DeliveryEdge) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -20115,6 +21152,14 @@ func (ec *executionContext) marshalNDeliveryState2portalhooksᚋdeliveryᚐState
 		graphql.AddInvalidNullFromMarshaler(ctx, "DeliveryState!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNDeliveryStats2ᚖportalhooksᚋgraphᚋgenᚐDeliveryStats(ctx context.Context, sel ast.SelectionSet, v *DeliveryStats) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeliveryStats!")
+		return graphql.Null
+	}
+	return ec._DeliveryStats(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNDeliveryTrigger2portalhooksᚋdeliveryᚐTrigger(ctx context.Context, v any) (delivery.Trigger, error) {
@@ -20707,6 +21752,30 @@ func (ec *executionContext) marshalNOrganizationEdge2ᚖportalhooksᚋgraphᚋge
 	return ec._OrganizationEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOutcomeCount2ᚕᚖportalhooksᚋgraphᚋgenᚐOutcomeCountᚄ(ctx context.Context, sel ast.SelectionSet, v []*OutcomeCount) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOutcomeCount2ᚖportalhooksᚋgraphᚋgenᚐOutcomeCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOutcomeCount2ᚖportalhooksᚋgraphᚋgenᚐOutcomeCount(ctx context.Context, sel ast.SelectionSet, v *OutcomeCount) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OutcomeCount!")
+		return graphql.Null
+	}
+	return ec._OutcomeCount(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPageInfo2ᚖportalhooksᚋgraphᚋgenᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *PageInfo) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PageInfo!")
@@ -20836,6 +21905,45 @@ func (ec *executionContext) unmarshalNSelectionInput2ᚖportalhooksᚋgraphᚋge
 func (ec *executionContext) unmarshalNSetWebhookStatusInput2portalhooksᚋgraphᚋgenᚐSetWebhookStatusInput(ctx context.Context, v any) (SetWebhookStatusInput, error) {
 	res, err := ec.unmarshalInputSetWebhookStatusInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStatsBucket2ᚕᚖportalhooksᚋgraphᚋgenᚐStatsBucketᚄ(ctx context.Context, sel ast.SelectionSet, v []*StatsBucket) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNStatsBucket2ᚖportalhooksᚋgraphᚋgenᚐStatsBucket(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNStatsBucket2ᚖportalhooksᚋgraphᚋgenᚐStatsBucket(ctx context.Context, sel ast.SelectionSet, v *StatsBucket) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StatsBucket!")
+		return graphql.Null
+	}
+	return ec._StatsBucket(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNStatsWindow2portalhooksᚋdeliveryᚐStatsWindow(ctx context.Context, v any) (delivery.StatsWindow, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := delivery.StatsWindow(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStatsWindow2portalhooksᚋdeliveryᚐStatsWindow(ctx context.Context, sel ast.SelectionSet, v delivery.StatsWindow) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "StatsWindow!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {

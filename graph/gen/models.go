@@ -103,6 +103,25 @@ type DeliveryConnection struct {
 	PageInfo *PageInfo `json:"pageInfo"`
 }
 
+// What became of deliveries in a stretch of time. Numbers end at 2,147,483,647.
+type DeliveryCounts struct {
+	// Deliveries that the receiver accepted.
+	Delivered int32 `json:"delivered"`
+	// Deliveries that were given up.
+	Failed int32 `json:"failed"`
+	// Deliveries that were no longer wanted.
+	Canceled int32 `json:"canceled"`
+	// Attempts that were made, successful or not. With a filter by states, only those that led to such a state.
+	Attempts int32 `json:"attempts"`
+	// DELIVERED among DELIVERED and FAILED, from 0 to 1; null when there are neither.
+	SuccessShare *float64 `json:"successShare,omitempty"`
+	// How long half of the attempts took at most, in milliseconds; null when there were none. Durations are kept in classes,
+	// each twice as long as the one before, from one millisecond to 33 seconds: the figure is right to within its class.
+	P50Ms *float64 `json:"p50Ms,omitempty"`
+	// How long 95 of 100 attempts took at most, in milliseconds, as exact as `p50Ms`.
+	P95Ms *float64 `json:"p95Ms,omitempty"`
+}
+
 // A delivery in a list.
 type DeliveryEdge struct {
 	// Its position.
@@ -157,6 +176,23 @@ type DeliveryPolicyInput struct {
 	MaxPerMinute graphql.Omittable[*int32] `json:"maxPerMinute,omitempty"`
 	// Whether deliveries are sent one after the other, in the order of their ids; false by default. One that is retried holds up all later ones until it is delivered or given up.
 	Ordered *bool `json:"ordered,omitempty"`
+}
+
+// What became of deliveries, in counts that are kept by the hour in the same transaction as the results themselves: they
+// are exact, and it takes as long to read them however many deliveries there were. They say when a result was written
+// down, not when the delivery was made; they outlive the deliveries, and are kept for 91 days. Tests of webhooks do not
+// count.
+type DeliveryStats struct {
+	// When the first bucket begins.
+	From time.Time `json:"from"`
+	// When the last bucket ends, which is later than now.
+	To time.Time `json:"to"`
+	// The whole window.
+	Total *DeliveryCounts `json:"total"`
+	// How the window's attempts ended, the most frequent outcome first. Outcomes that did not occur are left out.
+	Outcomes []*OutcomeCount `json:"outcomes"`
+	// The window cut into equal stretches, oldest first. None is left out, also when nothing happened in it.
+	Buckets []*StatsBucket `json:"buckets"`
 }
 
 // A slice of the events.
@@ -373,6 +409,14 @@ type OrganizationEdge struct {
 	Node *model.Organization `json:"node"`
 }
 
+// How many attempts ended in one way.
+type OutcomeCount struct {
+	// The way.
+	Outcome egress.Outcome `json:"outcome"`
+	// How many did.
+	Attempts int32 `json:"attempts"`
+}
+
 // Where a slice of a list stands in the whole list.
 type PageInfo struct {
 	// Whether more follow after `endCursor`.
@@ -487,6 +531,16 @@ type SetWebhookStatusInput struct {
 	DropHeld bool `json:"dropHeld"`
 	// The `Webhook.version` that the change is based on; left out: any.
 	ExpectedVersion *int32 `json:"expectedVersion,omitempty"`
+}
+
+// A stretch of a window.
+type StatsBucket struct {
+	// When it begins.
+	From time.Time `json:"from"`
+	// When it ends.
+	To time.Time `json:"to"`
+	// What happened in between.
+	Counts *DeliveryCounts `json:"counts"`
 }
 
 // One item as Portal has it.
@@ -723,6 +777,8 @@ type WebhookHealth struct {
 	Pending int32 `json:"pending"`
 	// Deliveries kept back, counted up to 10,000.
 	Held int32 `json:"held"`
+	// What became of its deliveries in the current hour and the 23 before, and how long attempts took.
+	Last24Hours *DeliveryCounts `json:"last24Hours"`
 }
 
 // How webhooks are sorted.

@@ -20,6 +20,7 @@ type WebhookSiblings struct {
 	Overlaps     Field[[]*Webhook]
 	Health       Field[*delivery.WebhookHealth]
 	Backlog      Field[delivery.Backlog]
+	Counts       Field[delivery.Counts]
 	Items        Field[[]*Item]
 }
 

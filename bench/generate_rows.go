@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// The statements below number deliveries by n and derive everything from it, so
+// that the database makes the rows by itself. Of five deliveries the last two
+// are of one event. Few webhooks have most of the deliveries: the share of
+// those before webhook w of all W is the root of w/W. The small numbers are
+// those of ent/codes.go.
+//
+// Ids have a millisecond, the slot 0, and a number within the millisecond, of
+// which the lowest two bits tell what it is the id of.
+const (
+	// dueFor is for how long the due deliveries have been waiting.
+	dueFor = 6 * time.Hour
+
+	generatedSource = `(
+		SELECT d.*, w.webhook, w.org, w.version, w.item, w.type FROM (
+			SELECT n, e, r, ms, (ms * 4194304 + e %% 1000 * 4) AS base, (ms * 4194304 + n %% 1000 * 4) AS own,
+				pick / %[3]d * %[3]d + (pick + n - e) %% %[3]d AS place
+			FROM (
+				SELECT n, e, r, %[4]d + e * %[5]d / %[6]d AS ms, %[2]d * (r / 65536) * (r / 65536) / 4294967296 AS pick
+				FROM (SELECT n, e, e * 2654435761 %% 4294967296 AS r FROM (
+					SELECT n, CASE WHEN n %% 5 = 4 THEN n - 1 ELSE n END AS e FROM %[1]s
+				) a) b
+			) c
+		) d JOIN generated w ON w.place = d.place
+	) g`
+
+	generatedVariables = `'{"event_type":"Generated","alert_name":"Disk space is low",` +
+		`"alert_severity":"WARNING","alert_element":"C:","alert_category":"Storage","alert_information":"Less than a tenth` +
+		` of the disk is free. It will be full in about 3 days if it goes on like this.","workspace_id":"66b1d0f47c5e2a91d3000001",` +
+		`"workspace_name":"WS-BCN-0001","last_user":"ACME\\somebody","reporting_group_name":"Barcelona Office"}'`
+
+	insertGeneratedEvents = `INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
+		item_name, group_id, source_id, workspace_id, workspace, variables)
+		SELECT base + %[1]d, org, item, ms * 1000 + %[2]d, r * 2147483647 + e, r * 2147483629 - e, type, FALSE,
+			'Disk space is low', 'generated-' || e, 'generated-' || e, '66b1d0f47c5e2a91d3' || (r %% 900000 + 100000),
+			'WS-BCN-' || (r %% 900000 + 100000), ` + generatedVariables + `
+		FROM %[3]s WHERE n = e ORDER BY n`
+
+	insertGeneratedKeys = `INSERT INTO event_key (org, key, event, fingerprint, deliveries)
+		SELECT org, %[2]s, base + %[1]d, r, CASE WHEN n %% 5 = 3 THEN 2 ELSE 1 END
+		FROM %[3]s WHERE n = e ORDER BY n`
+
+	insertGeneratedLog = `INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at,
+		response_bytes, duration, first_byte, body, type, trigger, state, attempts, number, outcome, status, reused,
+		remote, headers, response)
+		SELECT (ms + later) * 4194304 + n %% 1000 * 4 + 2 + step, own + 1, org, webhook, version, base, item,
+			(ms + later) * 1000 + %[1]d, (ms + later) * 1000 + %[1]d - 1000 * took, 2, 1000 * took,
+			900 * took, 10 * took, type, 1, CASE WHEN step = 0 AND n %% 50 = 0 THEN 3 ELSE final END, 1 + step, 1 + step,
+			CASE WHEN step = 0 AND n %% 50 = 0 OR final = 6 THEN 2 WHEN final = 7 THEN 12 ELSE 1 END,
+			CASE WHEN step = 0 AND n %% 50 = 0 OR final = 6 THEN 503 ELSE 200 END, TRUE, '192.0.2.1:443',
+			'[{"n":"Content-Type","v":"text/plain"},{"n":"Date","v":"Mon, 05 Jan 2026 10:00:00 GMT"}]', 'ok'
+		FROM (SELECT g.*, s.step, r %% 200 + 5 AS took, r %% 200 + 5 + 30000 * s.step AS later,
+			CASE WHEN r / 7 %% 1000 < 965 THEN 5 WHEN r / 7 %% 1000 < 995 THEN 6 ELSE 7 END AS final FROM %[2]s
+			JOIN (SELECT 0 AS step UNION ALL SELECT 1) s ON s.step = 0 OR n %% 50 = 0) f ORDER BY n, step`
+
+	insertGeneratedQueue = `INSERT INTO queue (id, org, webhook, version, event, item, due_at, type, trigger,
+		attempts, held)
+		SELECT own + 3, org, webhook, version, base + 2, item, ms * 1000 + %[1]d, type, 1,
+			CASE WHEN n %% 10 = 0 THEN 1 ELSE 0 END, n %% 100 = 0 FROM %[2]s ORDER BY n`
+
+	countGenerated = `INSERT INTO tally (org, hour, webhook, slot, state, outcome, type, entries, attempts,
+		%[1]s)
+		SELECT org, at / 3600000000, webhook, 0, state, outcome, min(type), count(*), count(*), %[2]s FROM log
+		GROUP BY 1, 2, 3, 5, 6`
+)
+
+// insert makes the rows of deliveries from to to-1: of finished ones, or of
+// those that are due.
+func (g *generator) insert(ctx context.Context, due bool, from, to int) error {
+	if from >= to {
+		return nil
+	}
+	event, key, rows := 0, "a", insertGeneratedLog
+	if due {
+		event, key, rows = 2, "b", insertGeneratedQueue
+	}
+	source := g.source(due, from, to)
+	for _, statement := range []string{
+		fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source),
+		fmt.Sprintf(insertGeneratedKeys, event, g.keyOf(key), source),
+		fmt.Sprintf(rows, g.epoch(), source),
+	} {
+		if _, err := g.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *generator) source(due bool, from, to int) string {
+	series := fmt.Sprintf("generate_series(%d::bigint, %d) AS s(n)", from, to-1)
+	if g.sqlite {
+		series = fmt.Sprintf("(WITH RECURSIVE s(n) AS (SELECT %d UNION ALL SELECT n + 1 FROM s WHERE n < %d) "+
+			"SELECT n FROM s) s", from, to-1)
+	}
+	start, all := millis(g.start()), g.Deliveries
+	if due {
+		start, all = millis(g.now.Add(-dueFor)), g.Due
+	}
+	return fmt.Sprintf(generatedSource, series, g.Organizations*g.Webhooks, g.Webhooks,
+		start, millis(g.now)-start, all)
+}
+
+// epoch is the zero of the ids' clock, in microseconds.
+func (g *generator) epoch() int64 { return delivery.IDTime(int64(0)).UnixMicro() }
+
+// keyOf is an expression for a key of deduplication.
+func (g *generator) keyOf(prefix string) string {
+	if g.sqlite {
+		return "randomblob(16)"
+	}
+	return "decode(md5('" + prefix + "' || e), 'hex')"
+}
+
+// count fills the tallies.
+func (g *generator) count(ctx context.Context) error {
+	var columns, sums []string
+	lower := 0
+	for i := range len(delivery.Durations{}) {
+		columns = append(columns, fmt.Sprintf("d%d", i))
+		upper := 1000 << i
+		condition := fmt.Sprintf("duration >= %d AND duration < %d", lower, upper)
+		if i == len(delivery.Durations{})-1 {
+			condition = fmt.Sprintf("duration >= %d", lower)
+		}
+		sums, lower = append(sums, "sum(CASE WHEN "+condition+" THEN 1 ELSE 0 END)"), upper
+	}
+	_, err := g.db.ExecContext(ctx, fmt.Sprintf(countGenerated,
+		strings.Join(columns, ", "), strings.Join(sums, ", ")))
+	return err
+}
