@@ -40,14 +40,17 @@ const (
 		`"workspace_name":"WS-BCN-0001","last_user":"ACME\\somebody","reporting_group_name":"Barcelona Office"}'`
 
 	insertGeneratedEvents = `INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
-		item_name, group_id, source_id, workspace_id, workspace, variables)
+		item_name, group_id, source_id, workspace_id, workspace, variables%[4]s)
 		SELECT base + %[1]d, org, item, ms * 1000 + %[2]d, r * 2147483647 + e, r * 2147483629 - e, type, FALSE,
 			'Disk space is low', 'generated-' || e, 'generated-' || e, '66b1d0f47c5e2a91d3' || (r %% 900000 + 100000),
-			'WS-BCN-' || (r %% 900000 + 100000), ` + generatedVariables + `
+			'WS-BCN-' || (r %% 900000 + 100000), ` + generatedVariables + `%[5]s
 		FROM %[3]s WHERE n = e ORDER BY n`
 
-	insertGeneratedKeys = `INSERT INTO event_key (org, key, event, fingerprint, deliveries)
-		SELECT org, %[2]s, base + %[1]d, r, CASE WHEN n %% 5 = 3 THEN 2 ELSE 1 END
+	// PostgreSQL keeps what an event is told by in a table of its own, SQLite in
+	// the event.
+	generatedKey        = `%s, r, CASE WHEN n %% 5 = 3 THEN 2 ELSE 1 END`
+	insertGeneratedKeys = `INSERT INTO event_key (org, event, key, fingerprint, deliveries)
+		SELECT org, base + %[1]d, %[2]s
 		FROM %[3]s WHERE n = e ORDER BY n`
 
 	insertGeneratedLog = `INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at,
@@ -84,12 +87,17 @@ func (g *generator) insert(ctx context.Context, due bool, from, to int) error {
 	if due {
 		event, key, rows = 2, "b", insertGeneratedQueue
 	}
-	source := g.source(due, from, to)
-	for _, statement := range []string{
-		fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source),
-		fmt.Sprintf(insertGeneratedKeys, event, g.keyOf(key), source),
-		fmt.Sprintf(rows, g.epoch(), source),
-	} {
+	source, values := g.source(due, from, to), fmt.Sprintf(generatedKey, g.keyOf(key))
+	statements := []string{fmt.Sprintf(rows, g.epoch(), source)}
+	if g.sqlite {
+		statements = append(statements, fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source,
+			", key, fingerprint, deliveries", ", "+values))
+	} else {
+		statements = append(statements,
+			fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source, "", ""),
+			fmt.Sprintf(insertGeneratedKeys, event, values, source))
+	}
+	for _, statement := range statements {
 		if _, err := g.db.ExecContext(ctx, statement); err != nil {
 			return err
 		}

@@ -238,7 +238,7 @@ func (b *bench) backlog(ctx context.Context, w *world, seeds, n int) error {
 // drain measures how fast a backlog is delivered, from when a tenth of it is
 // until nine tenths are.
 func (b *bench) drain(ctx context.Context, s *stage) (taken sample, err error) {
-	n := b.o.size(500, 20_000, 50_000)
+	n := b.o.size(4_000, 20_000, 50_000)
 	if err := b.backlog(ctx, s.engine, backlogSeeds, n); err != nil {
 		return sample{}, err
 	}
