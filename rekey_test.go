@@ -14,7 +14,7 @@ import (
 // out all the while.
 func TestRekeyWhileServing(t *testing.T) {
 	t.Parallel()
-	onEveryKind(t, "/", func(t *testing.T, r *rig) {
+	onEveryKind(t, func(t *testing.T, r *rig) {
 		path := filepath.Join(r.dir, dataFolder, keyFileName)
 		was, err := os.ReadFile(path)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 // a benchmark too, for the race detector makes the server too slow for that.
 func TestThousandsOfDevicesInOneReport(t *testing.T) {
 	t.Parallel()
-	onEveryKind(t, "/", func(t *testing.T, r *rig) {
+	onEveryKind(t, func(t *testing.T, r *rig) {
 		r.listenToOperations(t)
 		for _, want := range []string{"ACCEPTED", "DUPLICATE"} {
 			r.restart(t, "big", 3000, want)

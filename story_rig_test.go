@@ -25,9 +25,9 @@ type rig struct {
 }
 
 // onEveryKind runs test with a rig on every kind of database.
-func onEveryKind(t *testing.T, receiver string, test func(t *testing.T, r *rig)) {
+func onEveryKind(t *testing.T, test func(t *testing.T, r *rig)) {
 	onEveryKindOfDatabase(t, func(t *testing.T, database string) {
-		test(t, newRig(t, database, receiver))
+		test(t, newRig(t, database, "/"))
 	})
 }
 

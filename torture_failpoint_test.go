@@ -112,7 +112,7 @@ func killAtEachStep(t *testing.T, program, database string) {
 			r.stop(t)
 			// Retries take a second, so there are some only where they matter.
 			r.witness.refusing.Store(at.passes == 1)
-			nth := 1 + rand.IntN(at.passes) //nolint:gosec // any will do
+			nth := 1 + rand.IntN(at.passes)
 			left, from := r.dieAt(t, l, at.point, nth, next)
 			next = from
 			r.witness.expect()

@@ -116,7 +116,8 @@ func (f *follower) watch(ctx context.Context, t *testing.T, url string) error {
 		variables["filter"] = map[string]any{"states": f.states}
 	}
 	query := `subscription($after: Cursor, $filter: DeliveryFilter) {
-		deliveryLog(after: $after, filter: $filter) { __typename ... on DeliveryLogEntry { cursor state delivery { id } attempt { number } }
+		deliveryLog(after: $after, filter: $filter) { __typename
+		... on DeliveryLogEntry { cursor state delivery { id } attempt { number } }
 		... on DeliveryLogGap { cursor } ... on DeliveryLogHeartbeat { cursor } } }`
 	err = errors.Join(socket.WriteJSON(map[string]any{"type": "connection_init"}), expectAck(socket),
 		socket.WriteJSON(map[string]any{

@@ -17,7 +17,7 @@ func TestTortureStoppedUnderLoad(t *testing.T) {
 	t.Parallel()
 	const each = 150
 	rounds := torture.Rounds(2, 100)
-	onEveryKind(t, "/", func(t *testing.T, r *rig) {
+	onEveryKind(t, func(t *testing.T, r *rig) {
 		l := newLedger()
 		r.watch(t)
 		result := torture.Result{Fault: "SIGTERM under load", Database: kindOf(r.database), Rounds: rounds}

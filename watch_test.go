@@ -16,7 +16,7 @@ import (
 func TestAWatcherThatIsCutOffMissesNothing(t *testing.T) {
 	t.Parallel()
 	const deliveries, cutAfter = 200, 7
-	onEveryKind(t, "/", func(t *testing.T, r *rig) {
+	onEveryKind(t, func(t *testing.T, r *rig) {
 		script, err := filepath.Abs(filepath.Join("testdata", "clients", "watch.mjs"))
 		if err != nil {
 			t.Fatal(err)

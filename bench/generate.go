@@ -73,7 +73,7 @@ func Generate(ctx context.Context, h History) (err error) {
 			return err
 		}
 	}
-	if g.db, g.sqlite, err = openForFilling(h.Database); err != nil {
+	if g.db, g.sqlite, err = openForFilling(ctx, h.Database); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.db.Close()) }()

@@ -19,7 +19,7 @@ import (
 
 // openForFilling opens one connection that writes fast. What it has written when
 // the machine fails is worth nothing, so it does not wait for the disk.
-func openForFilling(text string) (db *sql.DB, isSQLite bool, err error) {
+func openForFilling(ctx context.Context, text string) (db *sql.DB, isSQLite bool, err error) {
 	driver, source := "postgres", text
 	scheme, rest, _ := strings.Cut(text, ":")
 	switch strings.ToLower(scheme) {
@@ -38,7 +38,7 @@ func openForFilling(text string) (db *sql.DB, isSQLite bool, err error) {
 	}
 	db.SetMaxOpenConns(1)
 	if !isSQLite {
-		_, err = db.Exec("SET synchronous_commit = off; SET work_mem = '64MB'")
+		_, err = db.ExecContext(ctx, "SET synchronous_commit = off; SET work_mem = '64MB'")
 	}
 	if err != nil {
 		return nil, false, errors.Join(fmt.Errorf("reach PostgreSQL: %w", err), db.Close())

@@ -35,9 +35,10 @@ const (
 	) g`
 
 	generatedVariables = `'{"event_type":"Generated","alert_name":"Disk space is low",` +
-		`"alert_severity":"WARNING","alert_element":"C:","alert_category":"Storage","alert_information":"Less than a tenth` +
-		` of the disk is free. It will be full in about 3 days if it goes on like this.","workspace_id":"66b1d0f47c5e2a91d3000001",` +
-		`"workspace_name":"WS-BCN-0001","last_user":"ACME\\somebody","reporting_group_name":"Barcelona Office"}'`
+		`"alert_severity":"WARNING","alert_element":"C:","alert_category":"Storage",` +
+		`"alert_information":"Less than a tenth of the disk is free. It will be full in about 3 days if it goes ` +
+		`on like this.","workspace_id":"66b1d0f47c5e2a91d3000001","workspace_name":"WS-BCN-0001",` +
+		`"last_user":"ACME\\somebody","reporting_group_name":"Barcelona Office"}'`
 
 	insertGeneratedEvents = `INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
 		item_name, group_id, source_id, workspace_id, workspace, variables%[4]s)
@@ -58,7 +59,8 @@ const (
 		remote, headers, response)
 		SELECT (ms + later) * 4194304 + n %% 1000 * 4 + 2 + step, own + 1, org, webhook, version, base, item,
 			(ms + later) * 1000 + %[1]d, (ms + later) * 1000 + %[1]d - 1000 * took, 2, 1000 * took,
-			900 * took, 10 * took, type, 1, CASE WHEN step = 0 AND n %% 50 = 0 THEN 3 ELSE final END, 1 + step, 1 + step,
+			900 * took, 10 * took, type, 1, CASE WHEN step = 0 AND n %% 50 = 0 THEN 3 ELSE final END,
+			1 + step, 1 + step,
 			CASE WHEN step = 0 AND n %% 50 = 0 OR final = 6 THEN 2 WHEN final = 7 THEN 12 ELSE 1 END,
 			CASE WHEN step = 0 AND n %% 50 = 0 OR final = 6 THEN 503 ELSE 200 END, TRUE, '192.0.2.1:443',
 			'[{"n":"Content-Type","v":"text/plain"},{"n":"Date","v":"Mon, 05 Jan 2026 10:00:00 GMT"}]', 'ok'

@@ -165,7 +165,7 @@ func (b *bench) grow(ctx context.Context, n int) (_ *grown, err error) {
 	if g.Keyring, err = unknownKey(); err != nil {
 		return nil, err
 	}
-	if g.db, g.sqlite, err = openForFilling(o.url); err != nil {
+	if g.db, g.sqlite, err = openForFilling(ctx, o.url); err != nil {
 		return nil, err
 	}
 	o.filler = g

@@ -75,8 +75,8 @@ func (c Counts) SuccessShare() (float64, bool) {
 	return float64(c.Delivered) / float64(ended), true
 }
 
-// DeliveryStats are the counts of a window.
-type DeliveryStats struct {
+// Stats are the counts of a window.
+type Stats struct {
 	From, To time.Time // To is later than now: the last bucket is not over
 	Total    Counts
 	Outcomes []OutcomeCount // of attempts, the most frequent first
@@ -101,7 +101,7 @@ type StatsBucket struct {
 // the caller may not see org.
 func (s *Service) DeliveryStats(
 	ctx context.Context, c Caller, org OrgID, w StatsWindow, f DeliveryFilter,
-) (*DeliveryStats, error) {
+) (*Stats, error) {
 	if err := c.checkRead(org); err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (s *Service) DeliveryStats(
 	return newStats(from, to, step, tallies), nil
 }
 
-func newStats(from, to time.Time, step time.Duration, tallies []Tally) *DeliveryStats {
-	stats := &DeliveryStats{From: from, To: to}
+func newStats(from, to time.Time, step time.Duration, tallies []Tally) *Stats {
+	stats := &Stats{From: from, To: to}
 	for at := from; at.Before(to); at = at.Add(step) {
 		stats.Buckets = append(stats.Buckets, StatsBucket{From: at, To: at.Add(step)})
 	}

@@ -121,7 +121,8 @@ func (j clockJump) test(t *testing.T) {
 	if got := max(most(m.to(okURL, time.Time{})), most(m.to(badURL, time.Time{}))); got > r.opts.PerHook {
 		t.Errorf("%s: %d calls in flight to one target, want at most %d", j.by, got, r.opts.PerHook)
 	}
-	peak, _ := busiest(slices.DeleteFunc(slices.Clone(m.calls), func(c metered) bool { return c.at.Before(before) }))
+	earlier := func(c metered) bool { return c.at.Before(before) }
+	peak, _ := busiest(slices.DeleteFunc(slices.Clone(m.calls), earlier))
 	torture.Result{
 		Fault: "the database's clock jumps by " + j.by.String(), Rounds: 2*n + len(later),
 		Duplicated: twice,

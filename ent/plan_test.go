@@ -138,7 +138,7 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 			if f.Event != 0 {
 				one.sorts = 2 // an event's deliveries are few
 			}
-			one.query = s.hot.listing(&one.args, org, f, q)
+			one.query = s.listing(&one.args, org, f, q)
 			all["deliveries, "+name+", "+where] = one
 		}
 	}

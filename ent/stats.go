@@ -15,10 +15,10 @@ import (
 // The columns of a tally's durations, as a list, as sums, and as they are added
 // to those of the row that is there.
 var (
-	durationColumns = eachDuration("d%d", ", ")
-	durationSums    = eachDuration("sum(d%d)", ", ")
+	durationColumns = eachDuration("d%d")
+	durationSums    = eachDuration("sum(d%d)")
 	countTallied    = "entries = t.entries + excluded.entries, attempts = t.attempts + excluded.attempts, " +
-		eachDuration("d%[1]d = t.d%[1]d + excluded.d%[1]d", ", ")
+		eachDuration("d%[1]d = t.d%[1]d + excluded.d%[1]d")
 )
 
 const tallyKey = "org, hour, webhook, slot, state, outcome"
@@ -28,7 +28,7 @@ const tallyKey = "org, hour, webhook, slot, state, outcome"
 var countPostgres = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts,
 	` + durationColumns + `)
 	SELECT org, at / 3600000000, webhook, (id >> 12) & 1023, state, COALESCE(outcome, 0), min(type), count(*),
-		count(number), ` + eachDuration("count(*) FILTER (WHERE place = %d)", ", ") + `
+		count(number), ` + eachDuration("count(*) FILTER (WHERE place = %d)") + `
 	FROM (SELECT *, CASE WHEN number IS NOT NULL THEN width_bucket(COALESCE(duration, 0), ARRAY[` +
 	placeBounds() + `]) END AS place FROM logged WHERE trigger <> 3) l
 	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
@@ -42,12 +42,12 @@ var countSQLite = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, atte
 const discardTallies = `DELETE FROM tally WHERE (` + tallyKey + `) IN (
 	SELECT ` + tallyKey + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
 
-func eachDuration(form, between string) string {
+func eachDuration(form string) string {
 	all := make([]string, len(delivery.Durations{}))
 	for i := range all {
 		all[i] = fmt.Sprintf(form, i)
 	}
-	return strings.Join(all, between)
+	return strings.Join(all, ", ")
 }
 
 // placeBounds lists where the places of durations after the first begin, in
@@ -109,10 +109,10 @@ func (t tallied) store(ctx context.Context, s *session) error {
 	for _, k := range keys {
 		one := t[k]
 		args := []any{
-			k.org, k.hour, k.webhook, k.slot, k.state, k.outcome, k.kind, int64(one.Entries), int64(one.Attempts),
+			k.org, k.hour, k.webhook, k.slot, k.state, k.outcome, k.kind, one.Entries, one.Attempts,
 		}
 		for _, n := range one.Durations {
-			args = append(args, int64(n))
+			args = append(args, n)
 		}
 		if _, err := s.exec(ctx, countSQLite, args...); err != nil {
 			return err

@@ -74,7 +74,7 @@ type wireConn struct {
 
 // Read implements [net.Conn].
 func (c *wireConn) Read(b []byte) (int, error) {
-	if err := c.Conn.SetReadDeadline(c.deadline()); err != nil {
+	if err := c.SetReadDeadline(c.deadline()); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(b)
@@ -82,7 +82,7 @@ func (c *wireConn) Read(b []byte) (int, error) {
 
 // Write implements [net.Conn].
 func (c *wireConn) Write(b []byte) (int, error) {
-	if err := c.Conn.SetWriteDeadline(c.deadline()); err != nil {
+	if err := c.SetWriteDeadline(c.deadline()); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)

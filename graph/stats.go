@@ -8,7 +8,7 @@ import (
 	"portalhooks/graph/gen"
 )
 
-func deliveryStats(s *delivery.DeliveryStats) *gen.DeliveryStats {
+func deliveryStats(s *delivery.Stats) *gen.DeliveryStats {
 	shown := &gen.DeliveryStats{
 		From: s.From, To: s.To, Total: deliveryCounts(s.Total),
 		Outcomes: make([]*gen.OutcomeCount, len(s.Outcomes)), Buckets: make([]*gen.StatsBucket, len(s.Buckets)),

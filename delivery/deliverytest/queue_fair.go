@@ -120,7 +120,8 @@ func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) 
 		ID: id, Org: s.org.ID, Name: "In order " + id.String(), Status: delivery.Enabled,
 		CreatedAt: at, UpdatedAt: at,
 		Version: delivery.WebhookVersion{
-			ID: delivery.VersionID(s.ids.Next()), Org: s.org.ID, Webhook: id, Number: 1, Name: "In order " + id.String(),
+			ID: delivery.VersionID(s.ids.Next()), Org: s.org.ID, Webhook: id, Number: 1,
+			Name: "In order " + id.String(),
 			Type: delivery.OperationInWorkspace, Target: "https://example.com/" + id.String(), Template: "{}",
 			Selection: delivery.Selection{All: true}, Policy: delivery.Policy{Ordered: true},
 			Listening: true, Fingerprint: id.String(), CreatedAt: at,
