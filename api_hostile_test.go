@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,7 +28,10 @@ type hostile struct {
 
 // query is the body for a document and variables.
 func query(document string, variables map[string]any) string {
-	text, _ := json.Marshal(map[string]any{"query": document, "variables": variables}) // text always has a JSON form
+	text, err := json.Marshal(map[string]any{"query": document, "variables": variables})
+	if err != nil {
+		panic(err) // texts and numbers always have a JSON form
+	}
 	return string(text)
 }
 
@@ -40,9 +44,7 @@ func folded(n int, open, middle, closing string) string {
 func hostileRequests() map[string]hostile {
 	all := map[string]hostile{}
 	for _, some := range []map[string]hostile{hostileHTTP(), hostileDocuments(), hostileInputs()} {
-		for name, h := range some {
-			all[name] = h
-		}
+		maps.Copy(all, some)
 	}
 	return all
 }
@@ -151,9 +153,7 @@ func hostileInputs() map[string]hostile {
 			"organizationId": "hostile", "name": "W", "eventType": "ACTIVE_ALERT",
 			"targetUrl": "https://example.com/", "selection": map[string]any{"all": true},
 		}
-		for key, value := range change {
-			in[key] = value
-		}
+		maps.Copy(in, change)
 		return admin(create, map[string]any{"in": in})
 	}
 	return map[string]hostile{
@@ -233,6 +233,19 @@ func checkRefused(t *testing.T, name string, status int, answer []byte) {
 	}
 }
 
+// text is the whole request.
+func (h hostile) text(host, admin string) string {
+	if h.raw != "" {
+		return strings.NewReplacer("%s", host, "%[1]s", host, "%%", "%").Replace(h.raw)
+	}
+	authorization := ""
+	if h.signed {
+		authorization = "Authorization: Bearer " + admin + "\r\n"
+	}
+	return fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%s"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s", host, authorization, len(h.body), h.body)
+}
+
 // throw sends a hostile request over a connection of its own.
 func (s *apiServer) throw(t *testing.T, h hostile, admin string) (status int, answer []byte) {
 	t.Helper()
@@ -245,17 +258,7 @@ func (s *apiServer) throw(t *testing.T, h hostile, admin string) (status int, an
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	text := h.body
-	if h.raw == "" {
-		authorization := ""
-		if h.signed {
-			authorization = "Authorization: Bearer " + admin + "\r\n"
-		}
-		text = fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n"+
-			"Connection: close\r\n\r\n%s", u.Host, authorization, len(h.body), h.body)
-	} else if text = h.raw; strings.Contains(text, "%s") || strings.Contains(text, "%[1]s") {
-		text = strings.NewReplacer("%s", u.Host, "%[1]s", u.Host, "%%", "%").Replace(text)
-	}
+	text := h.text(u.Host, admin)
 	// The server may answer and hang up before it has read everything.
 	written := make(chan struct{})
 	go func() {

@@ -146,7 +146,9 @@ func explore(t *testing.T) {
 			return client.Do(ctx, Request{URL: url, Body: []byte("{}"), Timeout: 5 * time.Second})
 		}
 		// The island works: what is public is reached.
-		for _, url := range []string{"http://93.184.216.34/", "http://[2606:4700::1]:8080/", "http://public.example/"} {
+		for _, url := range []string{
+			"http://93.184.216.34/", "http://[2606:4700::1]:8080/", "http://public.example/",
+		} {
 			if got := call(url); got.Outcome != Success {
 				t.Errorf("%s: %s %s, want it reached", url, got.Outcome, got.Err)
 			}
@@ -240,13 +242,12 @@ func islandURLs(names map[string][]netip.Addr) []string {
 		}
 	}
 	add("localhost", "LocalHost.", "a.localhost", "ip6-localhost", "metadata.google.internal", "metadata", "")
-	for _, rest := range []string{"public.example:22", "public.example:6379", "93.184.216.34:0", "93.184.216.34:65536"} {
-		urls = append(urls, "http://"+rest+"/")
-	}
-	for _, scheme := range []string{"file:///etc/passwd", "gopher://127.0.0.1:6379/_INFO", "ftp://127.0.0.1/", "//127.0.0.1/",
-		"unix:///var/run/docker.sock", "http+unix://%2fvar%2frun%2fdocker.sock/", "dict://127.0.0.1:6379/", "javascript:1"} {
-		urls = append(urls, scheme)
-	}
+	urls = append(urls,
+		"http://public.example:22/", "http://public.example:6379/", "http://93.184.216.34:0/",
+		"http://93.184.216.34:65536/", "file:///etc/passwd", "gopher://127.0.0.1:6379/_INFO", "ftp://127.0.0.1/",
+		"//127.0.0.1/", "unix:///var/run/docker.sock", "http+unix://%2fvar%2frun%2fdocker.sock/",
+		"dict://127.0.0.1:6379/", "javascript:1",
+	)
 	slices.Sort(urls)
 	return slices.Compact(urls)
 }
