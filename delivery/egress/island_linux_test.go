@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -122,12 +123,12 @@ func explore(t *testing.T) {
 		c.listen(t, port)
 	}
 	names := hostileNames()
-	lookups := 0
+	var lookups atomic.Int32
 	policy := Policy{AllowHTTP: true, Resolver: zone(func(name string) ([]netip.Addr, byte, bool) {
 		name = strings.TrimSuffix(name, ".")
 		if name == "rebinding.example" {
 			// First what is allowed, then what is not.
-			if lookups++; lookups%4 < 2 {
+			if lookups.Add(1)%4 < 2 {
 				return []netip.Addr{netip.MustParseAddr("198.51.99.1")}, rcodeOK, true
 			}
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, rcodeOK, true
