@@ -74,6 +74,9 @@ func (c knownCaller) Authorization(context.Context, string, string) (delivery.Ca
 	return c.Caller, time.Time{}, nil
 }
 
+// Watch implements [graph.Authenticator].
+func (c knownCaller) Watch(context.Context, *http.Request) <-chan struct{} { return nil }
+
 // countStatements returns the statements of one query for a page.
 func countStatements(t *testing.T, w *world, url string, size int, connection string) []string {
 	t.Helper()

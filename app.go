@@ -36,6 +36,7 @@ type app struct {
 	auth     *auth.Authenticator
 	api      *transport.Handler
 	metrics  *prometheus.Registry
+	signIn   *auth.SignIn // nil where nobody signs in with an identity provider
 	dev      *development // nil in production
 
 	certificate *front.Certificate // nil where something in front speaks TLS
@@ -105,11 +106,15 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	a.service = delivery.New(a.store, a.serviceOptions(keyring))
 	pace := newPace(c)
 	a.auth = &auth.Authenticator{Keys: auth.NewKeys(a.store), Strangers: pace.stranger}
+	if c.OIDCIssuer != "" {
+		if err := a.useProvider(keyring); err != nil {
+			return nil, err
+		}
+	}
 	if c.development() {
 		if a.dev, err = newDevelopment(ctx, a, addr); err != nil {
 			return nil, err
 		}
-		a.auth.Sessions = a.dev.sessions
 	} else if err := a.requireKey(ctx); err != nil {
 		return nil, err
 	}
@@ -150,6 +155,9 @@ func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
 
 // requireKey refuses to serve in production when nobody could call.
 func (a *app) requireKey(ctx context.Context) error {
+	if a.auth.Tokens != nil {
+		return nil
+	}
 	keys, err := a.store.Keys(ctx, 0)
 	if err != nil {
 		return err
@@ -160,7 +168,7 @@ func (a *app) requireKey(ctx context.Context) error {
 		}
 	}
 	return errors.New("nobody could sign in: make an API key first, with the same --database, such as " +
-		"\"portalhooks key create --role portal --name portal\"")
+		"\"portalhooks key create --role portal --name portal\", or name an identity provider with --oidc-issuer")
 }
 
 // run serves on listener until ctx ends or a part fails. The API stops first,
@@ -177,6 +185,9 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { return a.serveMetrics(groupCtx) })
 	if a.certificate != nil {
 		group.Go(func() error { return a.certificate.Run(groupCtx) })
+	}
+	if a.signIn != nil {
+		group.Go(func() error { return a.signIn.Run(groupCtx) })
 	}
 	group.Go(func() error { return a.service.Run(serving) })
 	return group.Wait()

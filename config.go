@@ -52,10 +52,11 @@ type databaseFlag struct {
 // serveCmd holds the server's settings.
 type serveCmd struct {
 	databaseFlag
+	oidcFlags
 	DatabaseDirect    string            `help:"Where PostgreSQL is without the transaction pooler that --database leads through: for the one connection that must not be pooled." placeholder:"URL"`
 	Listen            string            `help:"Address to listen on. Anything but loopback turns development mode off." default:"127.0.0.1:8080"`
 	Production        bool              `help:"Turn development mode off on loopback too."`
-	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server; http://LISTEN if left out." placeholder:"URL"`
+	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server, such as https://hooks.example.com; people who sign in come back there." placeholder:"URL"`
 	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and those that lead to its root. Read again when it changes." placeholder:"FILE"`
 	TLSKey            string            `name:"tls-key" help:"PEM file with the certificate's private key." placeholder:"FILE"`
 	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
@@ -147,7 +148,7 @@ func (f settingsFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		for i, one := range v {
 			texts[i] = fmt.Sprint(one)
 		}
-		return strings.Join(texts, ","), nil
+		return kong.JoinEscaped(texts, ','), nil
 	case map[string]any:
 		pairs := make([]string, 0, len(v))
 		for key, one := range v {
@@ -204,7 +205,7 @@ func (c *serveCmd) check() error {
 			return fmt.Errorf("--encryption-key-file: %w", err)
 		}
 	}
-	return nil
+	return c.oidcFlags.check(c.PublicURL)
 }
 
 // isLoopback reports whether addr can be reached from this machine only.

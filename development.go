@@ -33,7 +33,7 @@ var loopbackNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), neti
 // set up: demo data, simulated receivers, a sign-in URL, and credentials that
 // the program's own commands find by themselves.
 type development struct {
-	sessions *auth.Sessions
+	sessions *auth.Sessions // nil where people sign in with an identity provider
 	token    string
 	receiver http.Handler
 }
@@ -55,18 +55,20 @@ func newDevelopment(ctx context.Context, a *app, addr string) (*development, err
 	if err := writeCredentials(ctx, a, base); err != nil {
 		return nil, err
 	}
-	sessions, token, err := auth.NewSessions(
+	d := &development{receiver: receiver.New(receiver.Options{Verify: a.service.VerifyCall})}
+	if a.signIn != nil {
+		return d, nil
+	}
+	var err error
+	d.sessions, d.token, err = auth.NewSessions(
 		func(ctx context.Context) (map[delivery.OrgID]delivery.Role, error) {
 			return adminEverywhere(ctx, a.store)
 		})
 	if err != nil {
 		return nil, err
 	}
-	return &development{
-		sessions: sessions,
-		token:    token,
-		receiver: receiver.New(receiver.Options{Verify: a.service.VerifyCall}),
-	}, nil
+	a.auth.People = d.sessions
+	return d, nil
 }
 
 // adminEverywhere grants the first hundred organizations: development mode has
@@ -168,8 +170,12 @@ func (a *app) greet(t terminal, addr string) {
 		return
 	}
 	program := programName()
-	fmt.Fprintf(t.out, "Portalhooks is ready. Sign in once:  http://%s/dev/sign-in?token=%s\n",
-		addr, a.dev.token)
+	if a.signIn != nil {
+		fmt.Fprintf(t.out, "Portalhooks is ready. Sign in:       %s\n", a.settings.PublicURL)
+	} else {
+		fmt.Fprintf(t.out, "Portalhooks is ready. Sign in once:  http://%s/dev/sign-in?token=%s\n",
+			addr, a.dev.token)
+	}
 	fmt.Fprintf(t.out, "Watch every delivery live:           %s tail\n", program)
 	fmt.Fprintf(t.out, "Send an event, in another terminal:  %s ingest examples/restart.jsonl\n", program)
 }

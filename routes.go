@@ -24,8 +24,13 @@ func (a *app) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", a.serveReady)
 	mux.Handle("/", console.Handler(a.describePage))
+	if a.signIn != nil {
+		mux.Handle("/auth/", a.signIn)
+	}
 	if a.dev != nil {
-		mux.Handle("/dev/sign-in", a.dev.sessions)
+		if a.dev.sessions != nil {
+			mux.Handle("/dev/sign-in", a.dev.sessions)
+		}
 		mux.Handle("/dev/receiver/", http.StripPrefix("/dev/receiver", a.dev.receiver))
 		if a.settings.MetricsListen == "" {
 			mux.Handle("GET /metrics", a.metricsPage())
@@ -76,5 +81,5 @@ func (a *app) describePage(r *http.Request) console.Page {
 	if err != nil {
 		a.log.DebugContext(r.Context(), "find out who opens the page", "err", err)
 	}
-	return console.Page{Version: version(), Caller: caller.Name, Development: a.dev != nil}
+	return console.Page{Version: version(), Caller: caller.Name, SignIn: a.signIn != nil, Development: a.dev != nil}
 }

@@ -167,7 +167,7 @@ func TestSignInWorksOnce(t *testing.T) {
 	}
 	now := start
 	sessions.now = func() time.Time { return now }
-	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: sessions}
+	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), People: sessions}
 
 	visit := func(token string) (int, []*http.Cookie) {
 		w := httptest.NewRecorder()

@@ -17,10 +17,15 @@ var dist embed.FS
 
 var page = template.Must(template.ParseFS(dist, "dist/index.html"))
 
+// contentPolicy lets the page load its own style sheet, and sign out.
+const contentPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; " +
+	"frame-ancestors 'none'"
+
 // A Page says what the page shows.
 type Page struct {
 	Version     string // of the server
 	Caller      string // who is signed in; empty for nobody
+	SignIn      bool   // whether people sign in, and out, below /auth/
 	Development bool   // whether the server is in development mode
 }
 
@@ -36,6 +41,8 @@ func Handler(describe func(r *http.Request) Page) http.Handler {
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Security-Policy", contentPolicy)
+		w.Header().Set("Referrer-Policy", "same-origin") // with less, a form does not say where it comes from
 		_, _ = w.Write(text.Bytes())
 	})
 	mux.HandleFunc("GET /index.css", func(w http.ResponseWriter, r *http.Request) {

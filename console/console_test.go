@@ -27,6 +27,13 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 			[]string{"signed in as <strong>developer", "/dev/receiver/requests", "/metrics"},
 			"not signed in",
 		},
+		"with an identity provider": {
+			Page{SignIn: true}, []string{"not signed in", `<a href="/auth/sign-in">Sign in</a>`}, "sign-out",
+		},
+		"with somebody who signed in": {
+			Page{SignIn: true, Caller: "ada"},
+			[]string{"signed in as <strong>ada", `<form method="post" action="/auth/sign-out">`}, "/auth/sign-in",
+		},
 		"with a hostile name": {Page{Caller: "<script>"}, []string{"&lt;script&gt;"}, "<script>"},
 	} {
 		w := get(t, tt.page, "/")
@@ -40,6 +47,9 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 		}
 		if got := w.Header().Get("Cache-Control"); got != "no-store" {
 			t.Errorf("%s: Cache-Control = %q", name, got)
+		}
+		if got := w.Header().Get("Content-Security-Policy"); !strings.Contains(got, "form-action 'self'") {
+			t.Errorf("%s: Content-Security-Policy = %q", name, got)
 		}
 	}
 }

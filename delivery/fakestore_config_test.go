@@ -265,3 +265,13 @@ func selected[T any](list []T, wanted func(T) bool) []T {
 func within(text, search string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower(search))
 }
+
+func (f *fakeStore) DiscardSessions(ctx context.Context, t time.Time) (bool, error) {
+	leave, err := f.enter(ctx, "DiscardSessions")
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	f.sessions = slices.DeleteFunc(f.sessions, func(s Session) bool { return s.SeenAt.Before(t) })
+	return false, nil
+}

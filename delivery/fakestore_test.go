@@ -14,6 +14,8 @@ import (
 // A fakeStore is a Store in memory that keeps the laws of the interface. It is
 // in several files: this one has the queue, the log and what keeps them fit.
 type fakeStore struct {
+	SessionStore // but for what the upkeep calls, nothing here needs it
+
 	mu       sync.Mutex
 	orgs     []Organization
 	items    []Item
@@ -25,6 +27,7 @@ type fakeStore struct {
 	queue    map[DeliveryID]*fakeRow
 	log      []LogEntry
 	apiKeys  map[KeyID]APIKey
+	sessions []Session
 	members  map[int]*fakeMember
 	horizon  time.Time
 	wake     chan struct{}

@@ -21,6 +21,10 @@ const (
 	discardPause = 10 * time.Minute
 	failingPause = 10 * time.Minute
 	secretsPause = time.Hour
+	sessionPause = 10 * time.Minute
+
+	// discardRest lets others write between two portions of what is discarded.
+	discardRest = 10 * time.Millisecond
 )
 
 // errSlotLost ends Run: another process may hold the slot now.
@@ -112,6 +116,7 @@ func (s *Service) maintain(ctx context.Context) error {
 		s.led(chore{name: "discard", pause: discardPause, do: s.discard}),
 		s.led(chore{name: "failing", pause: failingPause, do: s.disableFailing}),
 		s.led(chore{name: "secrets", pause: secretsPause, do: s.dropSecrets}),
+		s.led(chore{name: "sessions", pause: sessionPause, do: s.dropSessions}),
 	}
 	return runChores(ctx, chores, func(name string, err error) {
 		s.metrics.failed(name)
@@ -169,7 +174,7 @@ func inPortions(
 		if err != nil || !more {
 			return err
 		}
-		if !sleep(ctx, 10*time.Millisecond) { // let others write in between
+		if !sleep(ctx, discardRest) {
 			return nil
 		}
 	}

@@ -18,6 +18,7 @@ type Store interface {
 	DeliveryStore
 	TallyStore
 	KeyStore
+	SessionStore
 	Queue
 	Log
 	Membership

@@ -122,6 +122,17 @@ func toKey(r *gen.APIKey) delivery.APIKey {
 	}
 }
 
+func toSession(r *gen.Session) (delivery.Session, error) {
+	claims := map[string][]string{}
+	if err := json.Unmarshal([]byte(r.Claims), &claims); err != nil {
+		return delivery.Session{}, fmt.Errorf("claims of a session: %w", err)
+	}
+	return delivery.Session{
+		ID: r.ID, Person: r.Person, Name: r.Name, Claims: claims,
+		CreatedAt: timeOf(r.CreatedAt), EndsAt: timeOf(r.EndsAt), SeenAt: timeOf(r.SeenAt),
+	}, nil
+}
+
 // allItems is the selection of everything. Other selections are ids between
 // commas, so that one item's webhooks can be found by a pattern.
 const allItems = "*"

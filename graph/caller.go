@@ -12,6 +12,17 @@ type identity struct {
 	caller delivery.Caller
 	end    time.Time // zero: without end
 	remote string    // the address that the request came from
+
+	// watch returns a channel that is closed when it ends early; nil if it can't.
+	watch func(ctx context.Context) <-chan struct{}
+}
+
+// ended returns a channel that is closed when the identity in ctx ends early.
+func ended(ctx context.Context) <-chan struct{} {
+	if i := identityOf(ctx); i.watch != nil {
+		return i.watch(ctx)
+	}
+	return nil
 }
 
 type identityKey struct{}
@@ -53,7 +64,7 @@ func initConnection(
 		if err != nil {
 			return ctx, time.Time{}, coded(err)
 		}
-		return withIdentity(ctx, identity{caller, end, i.remote}), end, nil
+		return withIdentity(ctx, identity{caller: caller, end: end, remote: i.remote}), end, nil
 	}
 	return ctx, i.end, nil
 }

@@ -57,6 +57,8 @@ func (f fixedCaller) Authorization(context.Context, string, string) (delivery.Ca
 	return f.caller, time.Time{}, f.err
 }
 
+func (f fixedCaller) Watch(context.Context, *http.Request) <-chan struct{} { return nil }
+
 // safeBuffer is a log that may be written while the test reads.
 type safeBuffer struct {
 	mu  sync.Mutex

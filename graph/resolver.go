@@ -31,6 +31,9 @@ type Authenticator interface {
 	// Authorization looks at the value of an Authorization header that came
 	// from a remote address.
 	Authorization(ctx context.Context, remote, value string) (delivery.Caller, time.Time, error)
+	// Watch returns a channel that is closed when what Request found for r has
+	// ended early; nil when that can't be. It is let go when ctx ends.
+	Watch(ctx context.Context, r *http.Request) <-chan struct{}
 }
 
 // A Pace bounds how often a caller may call. It is told of each operation, with
@@ -70,13 +73,16 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 		transport.Options{
 			Authenticate: func(ctx context.Context, r *http.Request) (context.Context, error) {
 				caller, end, err := o.Authenticate.Request(r)
-				return withIdentity(ctx, identity{caller, end, r.RemoteAddr}), coded(err)
+				i := identity{caller: caller, end: end, remote: r.RemoteAddr}
+				i.watch = func(ctx context.Context) <-chan struct{} { return o.Authenticate.Watch(ctx, r) }
+				return withIdentity(ctx, i), coded(err)
 			},
 			Admit: func(ctx context.Context) error { return tooFast(o.Pace(callerOf(ctx), 0)) },
 			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
 				return initConnection(ctx, o.Authenticate, payload)
 			},
 			Expires:       func(ctx context.Context) time.Time { return identityOf(ctx).end },
+			Ended:         ended,
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
 			BodyLimit:     limitBody,
 			Readers:       map[string]func(string) (any, bool){reportsType: readReports},

@@ -55,6 +55,9 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 		"health is merged":                           testHealth,
 		"failing webhooks are found":                 testFailingWebhooks,
 		"keys":                                       testKeys,
+		"sessions":                                   testSessions,
+		"sessions of a person are bounded":           testSessionsOfAPerson,
+		"sessions that are over are discarded":       testDiscardSessions,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"portalhooks/ent/gen/apikey"
 	"portalhooks/ent/gen/item"
 	"portalhooks/ent/gen/organization"
+	"portalhooks/ent/gen/session"
 	"portalhooks/ent/gen/webhook"
 	"portalhooks/ent/gen/webhookhealth"
 	"portalhooks/ent/gen/webhookversion"
@@ -81,6 +82,7 @@ func checkColumn(t, c string) error {
 			apikey.Table:         apikey.ValidColumn,
 			item.Table:           item.ValidColumn,
 			organization.Table:   organization.ValidColumn,
+			session.Table:        session.ValidColumn,
 			webhook.Table:        webhook.ValidColumn,
 			webhookhealth.Table:  webhookhealth.ValidColumn,
 			webhookversion.Table: webhookversion.ValidColumn,

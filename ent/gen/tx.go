@@ -20,6 +20,8 @@ type Tx struct {
 	Item *ItemClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// Session is the client for interacting with the Session builders.
+	Session *SessionClient
 	// Webhook is the client for interacting with the Webhook builders.
 	Webhook *WebhookClient
 	// WebhookHealth is the client for interacting with the WebhookHealth builders.
@@ -160,6 +162,7 @@ func (tx *Tx) init() {
 	tx.APIKey = NewAPIKeyClient(tx.config)
 	tx.Item = NewItemClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
+	tx.Session = NewSessionClient(tx.config)
 	tx.Webhook = NewWebhookClient(tx.config)
 	tx.WebhookHealth = NewWebhookHealthClient(tx.config)
 	tx.WebhookVersion = NewWebhookVersionClient(tx.config)

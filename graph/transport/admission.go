@@ -32,9 +32,7 @@ func (c *connection) initialise(m message) {
 		c.close(closeTryAgainLater, "Too many connections")
 		return
 	}
-	if !expires.IsZero() {
-		c.expires <- expires
-	}
+	c.terms <- terms{expires, c.h.opts.Ended(caller)}
 	c.admit(caller, leave)
 }
 

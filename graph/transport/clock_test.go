@@ -69,6 +69,35 @@ func TestASocketExpiresWithTheIdentityOfItsRequest(t *testing.T) {
 	})
 }
 
+func TestASocketEndsWithTheIdentityOfItsRequest(t *testing.T) {
+	opts, ended := options(), make(chan struct{})
+	opts.Ended = func(context.Context) <-chan struct{} { return ended }
+	inVirtualTime(t, opts, func(t *testing.T, w *world) {
+		s := w.socket().initialise()
+		s.subscribe("a", "subscription {forever {n}}")
+		s.expect("next")
+		close(ended)
+		s.expectClose(4401)
+		<-w.schema.ended
+	})
+}
+
+func TestAnEventStreamEndsWithItsCallersIdentity(t *testing.T) {
+	opts, ended := options(), make(chan struct{})
+	opts.Ended = func(context.Context) <-chan struct{} { return ended }
+	close(ended)
+	inVirtualTime(t, opts, func(t *testing.T, w *world) {
+		var events strings.Builder
+		for lines := w.stream(t.Context(), "subscription {forever {n}}"); lines.Scan(); {
+			events.WriteString(lines.Text() + "\n")
+		}
+		if got := events.String(); !strings.Contains(got, "UNAUTHENTICATED") ||
+			!strings.HasSuffix(got, "event: complete\ndata: \n\n") {
+			t.Errorf("events:\n%s", got)
+		}
+	})
+}
+
 func TestCredentialsThatHaveExpiredAreNotAccepted(t *testing.T) {
 	opts := options()
 	opts.ConnectionInit = func(ctx context.Context, _ map[string]any) (context.Context, time.Time, error) {

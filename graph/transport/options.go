@@ -33,6 +33,12 @@ type Options struct {
 	// gave it a time of its own. Nothing expires if nil.
 	Expires func(ctx context.Context) time.Time
 
+	// Ended returns a channel that is closed when the identity in ctx ends
+	// before it expires, such as by signing out, and nil when it can't. It is
+	// asked once for a stream of events or a WebSocket, and need not close the
+	// channel after ctx has ended. Nothing ends early if nil.
+	Ended func(ctx context.Context) <-chan struct{}
+
 	// Admit is asked before each operation whether the caller may make one more
 	// now. An error refuses it, over HTTP before the body is read: with a
 	// number of seconds as extensions.retryAfter, the status is 429 and the
@@ -102,6 +108,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Expires == nil {
 		o.Expires = func(context.Context) time.Time { return time.Time{} }
+	}
+	if o.Ended == nil {
+		o.Ended = func(context.Context) <-chan struct{} { return nil }
 	}
 	if o.Admit == nil {
 		o.Admit = func(context.Context) error { return nil }

@@ -100,6 +100,7 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 	defer heartbeat.Stop()
 	expired, stopTimer := expiry(s.h.opts.Expires(ctx))
 	defer stopTimer()
+	signedOut := s.h.opts.Ended(ctx)
 	for alive := true; alive; {
 		select {
 		case resp := <-responses:
@@ -112,8 +113,10 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 		case <-heartbeat.C:
 			alive = s.write([]byte(":\n\n"))
 		case <-expired:
-			late := coded(CodeUnauthenticated, "Your credentials have expired.")
-			_ = s.next(&graphql.Response{Errors: gqlerror.List{late}}) && s.complete()
+			s.refuse("Your credentials have expired.")
+			return
+		case <-signedOut:
+			s.refuse("Your session is over.")
 			return
 		case <-s.h.stop:
 			return
@@ -121,6 +124,12 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 			return
 		}
 	}
+}
+
+// refuse ends the stream because its caller is not known any more.
+func (s *eventStream) refuse(why string) {
+	last := &graphql.Response{Errors: gqlerror.List{coded(CodeUnauthenticated, why)}}
+	_ = s.next(last) && s.complete()
 }
 
 // open sends the header and a first comment, so that the client knows at once

@@ -39,13 +39,13 @@ func (t webSocketTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	c := &connection{
-		h:       t.h,
-		ws:      ws,
-		remote:  r.RemoteAddr,
-		ctx:     ctx,
-		cancel:  cancel,
-		expires: make(chan time.Time, 1),
-		active:  map[string]*operation{},
+		h:      t.h,
+		ws:     ws,
+		remote: r.RemoteAddr,
+		ctx:    ctx,
+		cancel: cancel,
+		terms:  make(chan terms, 1),
+		active: map[string]*operation{},
 	}
 	c.serve()
 }
@@ -62,13 +62,13 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // reads, one watches the clock, and each operation has one more; serve
 // outlives them all.
 type connection struct {
-	h       *Handler
-	ws      *websocket.Conn
-	remote  string
-	ctx     context.Context // ends with the connection; carries what Authenticate found
-	cancel  context.CancelFunc
-	expires chan time.Time // receives the expiry of the credentials once they are accepted
-	work    sync.WaitGroup
+	h      *Handler
+	ws     *websocket.Conn
+	remote string
+	ctx    context.Context // ends with the connection; carries what Authenticate found
+	cancel context.CancelFunc
+	terms  chan terms // receives those of the credentials once they are accepted
+	work   sync.WaitGroup
 
 	initialised bool // connection_init was received; only the reader knows
 
@@ -81,6 +81,12 @@ type connection struct {
 	active  map[string]*operation
 	running int    // operations that have not returned yet, active or not
 	leave   func() // gives the caller's seat back
+}
+
+// terms say when credentials that were accepted are good no longer.
+type terms struct {
+	expires time.Time // zero for never
+	ended   <-chan struct{}
 }
 
 func (c *connection) serve() {
@@ -152,6 +158,7 @@ func (c *connection) watch() {
 	late := time.NewTimer(c.h.opts.InitTimeout)
 	defer late.Stop()
 	var expired <-chan time.Time
+	var ended <-chan struct{}
 	for {
 		select {
 		case <-c.ctx.Done():
@@ -163,10 +170,13 @@ func (c *connection) watch() {
 			if !c.isAcked() {
 				c.close(closeInitTimeout, "Connection initialisation timeout")
 			}
-		case at := <-c.expires:
+		case t := <-c.terms:
 			var stop func()
-			expired, stop = expiry(at)
+			expired, stop = expiry(t.expires)
 			defer stop()
+			ended = t.ended
+		case <-ended:
+			c.close(closeUnauthorized, "Session over")
 		case <-expired:
 			c.close(closeUnauthorized, "Credentials expired")
 		case <-ping.C:

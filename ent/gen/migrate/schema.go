@@ -100,6 +100,34 @@ var (
 			},
 		},
 	}
+	// SessionColumns holds the columns for the "session" table.
+	SessionColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 2147483647},
+		{Name: "person", Type: field.TypeString, Size: 2147483647},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "claims", Type: field.TypeString, Size: 2147483647},
+		{Name: "created_at", Type: field.TypeInt64},
+		{Name: "ends_at", Type: field.TypeInt64},
+		{Name: "seen_at", Type: field.TypeInt64},
+	}
+	// SessionTable holds the schema information for the "session" table.
+	SessionTable = &schema.Table{
+		Name:       "session",
+		Columns:    SessionColumns,
+		PrimaryKey: []*schema.Column{SessionColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "session_person_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{SessionColumns[1], SessionColumns[4]},
+			},
+			{
+				Name:    "session_seen_at",
+				Unique:  false,
+				Columns: []*schema.Column{SessionColumns[6]},
+			},
+		},
+	}
 	// WebhookColumns holds the columns for the "webhook" table.
 	WebhookColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64},
@@ -217,6 +245,7 @@ var (
 		APIKeyTable,
 		ItemTable,
 		OrganizationTable,
+		SessionTable,
 		WebhookTable,
 		WebhookHealthTable,
 		WebhookVersionTable,
@@ -233,6 +262,9 @@ func init() {
 	}
 	OrganizationTable.Annotation = &entsql.Annotation{
 		Table: "organization",
+	}
+	SessionTable.Annotation = &entsql.Annotation{
+		Table: "session",
 	}
 	WebhookTable.ForeignKeys[0].RefTable = OrganizationTable
 	WebhookTable.Annotation = &entsql.Annotation{

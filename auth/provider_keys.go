@@ -1,0 +1,70 @@
+package auth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"net/http"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The algorithms that tokens may be signed with. None of them can be checked
+// with a key that was meant for another one.
+const (
+	algRSA     = string(jose.RS256)
+	algECDSA   = string(jose.ES256)
+	algEdwards = string(jose.EdDSA)
+)
+
+const (
+	maxKeys = 64 // of one provider
+	minRSA  = 2048
+)
+
+// fetchKeys reads the provider's keys. Those of kinds that nobody here knows
+// are left out: a provider may have them for others.
+func (p *Provider) fetchKeys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := p.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readAll(resp)
+	if err != nil {
+		return nil, err
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, err
+	}
+	keys := make([]jose.JSONWebKey, 0, min(len(set.Keys), maxKeys))
+	for _, text := range set.Keys {
+		var k jose.JSONWebKey
+		if len(keys) < maxKeys && k.UnmarshalJSON(text) == nil && (k.Use == "" || k.Use == "sig") {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// signs reports whether k is a public key for alg, and strong enough.
+func signs(k jose.JSONWebKey, alg string) bool {
+	switch key := k.Key.(type) {
+	case *rsa.PublicKey:
+		return alg == algRSA && key.N.BitLen() >= minRSA
+	case *ecdsa.PublicKey:
+		return alg == algECDSA && key.Curve == elliptic.P256()
+	case ed25519.PublicKey:
+		return alg == algEdwards
+	}
+	return false
+}
