@@ -36,7 +36,8 @@ var rooms = map[string]room{
 			"auth", "bench", "console", "ent", "ent/migrate", "front", "graph", "graph/transport", "schema",
 		},
 		tests: []string{
-			"delivery/deliverytest", "delivery/failpoint", "ent/enttest", "graph/limits", "graph/model", "torture",
+			"auth/authtest", "delivery/deliverytest", "delivery/failpoint", "ent/enttest", "graph/limits",
+			"graph/model", "torture",
 		},
 	},
 
@@ -82,7 +83,11 @@ var rooms = map[string]room{
 	"ent/migrate": {imports: []string{"ent/gen/..."}, tests: []string{"ent/enttest"}},
 	"ent/schema":  {imports: []string{"delivery"}},
 
-	"auth": {imports: []string{"delivery"}, tests: []string{"delivery/deliverytest"}},
+	"auth": {
+		imports: []string{"delivery"},
+		tests:   []string{"auth/authtest", "delivery/deliverytest", "delivery/seal"},
+	},
+	"auth/authtest": {},
 	"bench": {imports: []string{
 		"delivery", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
 	}},

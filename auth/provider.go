@@ -54,7 +54,7 @@ type metadata struct {
 // NewProvider returns the provider that issues tokens as issuer.
 func NewProvider(issuer string, log *slog.Logger) *Provider {
 	return &Provider{
-		issuer: issuer, client: newProviderClient(http.DefaultTransport), log: log, now: time.Now,
+		issuer: issuer, client: newProviderClient(), log: log, now: time.Now,
 		turn: make(chan struct{}, 1),
 	}
 }

@@ -11,14 +11,23 @@ import (
 const (
 	providerTimeout   = 5 * time.Second
 	providerBody      = 1 << 20
+	providerHeaders   = 64 << 10
 	providerRedirects = 3
 )
 
 // newProviderClient returns a client for calls to the provider: with a deadline,
-// bounded bodies, and no redirects to another host.
-func newProviderClient(transport http.RoundTripper) *http.Client {
+// bounded bodies, and no redirects to another host. It goes through the proxy
+// that the environment names, if any: the provider is often outside.
+func newProviderClient() *http.Client {
 	return &http.Client{
-		Transport: bounded{transport},
+		Transport: bounded{&http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:      true,
+			TLSHandshakeTimeout:    providerTimeout,
+			MaxResponseHeaderBytes: providerHeaders,
+			MaxIdleConns:           2,
+			IdleConnTimeout:        time.Minute,
+		}},
 		Timeout:   providerTimeout,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			first := via[0].URL
@@ -31,11 +40,11 @@ func newProviderClient(transport http.RoundTripper) *http.Client {
 }
 
 // bounded gives every answer's body an end.
-type bounded struct{ next http.RoundTripper }
+type bounded struct{ *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := b.next.RoundTrip(r)
+	resp, err := b.Transport.RoundTrip(r)
 	if err == nil {
 		resp.Body = http.MaxBytesReader(nil, resp.Body, providerBody)
 	}

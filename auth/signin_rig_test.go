@@ -1,0 +1,231 @@
+package auth
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"portalhooks/auth/authtest"
+	"portalhooks/delivery"
+	"portalhooks/delivery/seal"
+)
+
+// fakeSessions is a SessionStore in memory.
+type fakeSessions struct {
+	mu   sync.Mutex
+	all  map[string]delivery.Session
+	read int
+}
+
+func (f *fakeSessions) CreateSession(_ context.Context, s delivery.Session, _ int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all[s.ID] = s
+	return nil
+}
+
+func (f *fakeSessions) SessionsByID(_ context.Context, ids []string) (found []delivery.Session, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read++
+	for _, id := range ids {
+		if s, ok := f.all[id]; ok {
+			found = append(found, s)
+		}
+	}
+	return found, nil
+}
+
+func (f *fakeSessions) TouchSessions(_ context.Context, ids []string, at time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		if s, ok := f.all[id]; ok {
+			s.SeenAt = at
+			f.all[id] = s
+		}
+	}
+	return nil
+}
+
+func (f *fakeSessions) EndSession(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.all, id)
+	return nil
+}
+
+func (f *fakeSessions) DiscardSessions(context.Context, time.Time) (bool, error) { return false, nil }
+
+// A site is a server where people sign in, with its provider.
+type site struct {
+	*authtest.Issuer
+	url      string
+	server   *httptest.Server
+	signIn   *SignIn
+	people   *Authenticator
+	sessions *fakeSessions
+	now      time.Time
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{Issuer: authtest.New(t), now: time.Now(), sessions: &fakeSessions{all: map[string]delivery.Session{}}}
+	s.Issuer.Now = func() time.Time { return s.now }
+	s.Claims = map[string]any{"groups": []string{"acme"}}
+	key, err := seal.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyring, err := seal.NewKeyring(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider := NewProvider(s.URL, slog.New(slog.DiscardHandler))
+	provider.now = s.Issuer.Now
+	t.Cleanup(provider.client.CloseIdleConnections)
+	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/auth/") {
+			s.signIn.ServeHTTP(w, r)
+			return
+		}
+		caller, _, err := s.people.Request(r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, r.URL.RequestURI()+" "+caller.Name)
+	}))
+	t.Cleanup(s.server.Close)
+	s.url = s.server.URL
+	s.Redirect = s.url + "/auth/callback"
+	base, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.signIn = NewSignIn(SignInOptions{
+		Provider: provider, Grants: NewGrants(rulesOf(t, "acme=admin@a"), fakeOrgs{"a": 7}),
+		Store: s.sessions, Sealer: keyring, PublicURL: base,
+		ClientID: authtest.ClientID, ClientSecret: authtest.ClientSecret, Scopes: []string{"email"},
+	})
+	s.people = &Authenticator{Keys: NewKeys(&fakeKeys{}), People: s.signIn}
+	return s
+}
+
+// A browser keeps cookies as browsers do.
+type browser struct {
+	*testing.T
+	site   *site
+	client *http.Client
+	seen   []*url.URL // where redirects led
+	stopAt string     // a path that is not gone to any more
+}
+
+func (s *site) browser(t *testing.T) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{T: t, site: s, client: &http.Client{Jar: jar, Transport: s.server.Client().Transport}}
+	b.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		b.seen = append(b.seen, r.URL)
+		if b.stopAt != "" && strings.HasSuffix(r.URL.Path, b.stopAt) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	return b
+}
+
+// get opens a page, by its path on the site or its URL.
+func (b *browser) get(page string) (status int, body string) {
+	b.Helper()
+	return b.do(http.MethodGet, page, nil)
+}
+
+func (b *browser) do(method, page string, header map[string]string) (status int, body string) {
+	b.Helper()
+	if strings.HasPrefix(page, "/") {
+		page = b.site.url + page
+	}
+	r, err := http.NewRequestWithContext(b.Context(), method, page, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	resp, err := b.client.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// cookie returns the value of a cookie that the browser has, or "".
+func (b *browser) cookie(name string) string {
+	b.Helper()
+	base, err := url.Parse(b.site.url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	all := b.client.Jar.Cookies(base)
+	if i := slices.IndexFunc(all, func(c *http.Cookie) bool { return c.Name == name }); i >= 0 {
+		return all[i].Value
+	}
+	return ""
+}
+
+// setCookie puts a cookie into the browser.
+func (b *browser) setCookie(name, value string) {
+	b.Helper()
+	base, err := url.Parse(b.site.url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.client.Jar.SetCookies(base, []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: true}})
+}
+
+// signOut presses the button.
+func (b *browser) signOut() (status int, body string) {
+	b.Helper()
+	return b.do(http.MethodPost, "/auth/sign-out", map[string]string{
+		"Origin": b.site.url, "Sec-Fetch-Site": "same-origin",
+	})
+}
+
+// isIn reports whether the site knows who asks.
+func (b *browser) isIn() bool {
+	b.Helper()
+	status, body := b.get("/page")
+	return status == http.StatusOK && strings.HasSuffix(body, " ada (248289761001)")
+}
+
+// begun lets the browser begin to sign in and stops it on its way back: it
+// returns the provider's answer.
+func (b *browser) begun() *url.URL {
+	b.Helper()
+	b.stopAt = "/auth/callback"
+	b.get("/auth/sign-in")
+	b.stopAt = ""
+	back := b.seen[len(b.seen)-1]
+	if back.Path != "/auth/callback" {
+		b.Fatalf("the browser was led to %s", back)
+	}
+	return back
+}

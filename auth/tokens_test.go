@@ -1,0 +1,257 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"portalhooks/auth/authtest"
+	"portalhooks/delivery"
+)
+
+// fakeOrgs are organizations by Portal's ids.
+type fakeOrgs map[string]delivery.OrgID
+
+func (f fakeOrgs) OrganizationByExternalID(_ context.Context, id string) (delivery.Organization, error) {
+	if f[id] == 0 {
+		return delivery.Organization{}, delivery.Errorf(delivery.NotFound, "", "none")
+	}
+	return delivery.Organization{ID: f[id], ExternalID: id}, nil
+}
+
+// rulesOf reads rules about the claim groups.
+func rulesOf(t *testing.T, texts ...string) Rules {
+	t.Helper()
+	rules := Rules{Claim: "groups"}
+	for _, text := range texts {
+		rule, err := ParseRule(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules.Rules = append(rules.Rules, rule)
+	}
+	return rules
+}
+
+// A desk is an identity provider and what believes it.
+type desk struct {
+	*authtest.Issuer
+	tokens *Tokens
+	now    time.Time
+	nextID int
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{Issuer: authtest.New(t), now: time.Now().Truncate(time.Second)}
+	clock := func() time.Time { return d.now }
+	d.Now = clock
+	provider := NewProvider(d.URL, slog.New(slog.DiscardHandler))
+	provider.now = clock
+	grants := NewGrants(rulesOf(t, "acme:{org}=admin"), fakeOrgs{"a": 7})
+	d.tokens = NewTokens(provider, authtest.ClientID, grants)
+	t.Cleanup(provider.client.CloseIdleConnections)
+	return d
+}
+
+// claims returns those of a good token, changed.
+func (d *desk) claims(change map[string]any) map[string]any {
+	all := d.Usual()
+	all["groups"] = []string{"acme:a", "other"}
+	maps.Copy(all, change)
+	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
+	return all
+}
+
+func (d *desk) header(change map[string]any) map[string]any {
+	all := map[string]any{"alg": "RS256", "typ": "JWT", "kid": d.KeyID()}
+	maps.Copy(all, change)
+	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
+	return all
+}
+
+func payload(t *testing.T, claims map[string]any) []byte {
+	t.Helper()
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestTokensThatAreGood(t *testing.T) {
+	d := newDesk(t)
+	now := d.now.Unix()
+	elliptic, edwards := authtest.NewOtherKey(t, "e", "ES256", 0), authtest.NewOtherKey(t, "d", "EdDSA", 0)
+	d.Publish(elliptic.Public)
+	d.Publish(edwards.Public)
+	d.Publish(map[string]any{"kty": "of the future"})
+	plain := payload(t, d.claims(nil))
+	for name, token := range map[string]string{
+		"plain":                    d.Sign(d.claims(nil)),
+		"an access token":          d.Forge(d.header(map[string]any{"typ": "at+jwt"}), plain),
+		"a media type":             d.Forge(d.header(map[string]any{"typ": "application/AT+JWT"}), plain),
+		"no type":                  d.Forge(d.header(map[string]any{"typ": nil}), plain),
+		"no key id":                d.Forge(d.header(map[string]any{"kid": nil}), plain),
+		"another algorithm":        elliptic.Sign(t, d.claims(nil)),
+		"another one":              edwards.Sign(t, d.claims(nil)),
+		"of Keycloak":              d.Sign(d.claims(map[string]any{"typ": "Bearer", "jti": "x"})),
+		"for several, of one":      d.Sign(d.claims(map[string]any{"aud": []string{"account", "portalhooks"}, "azp": "it"})),
+		"clock slow by a minute":   d.Sign(d.claims(map[string]any{"iat": now + 60, "exp": now + 360})),
+		"expired within leeway":    d.Sign(d.claims(map[string]any{"iat": now - 300, "exp": now - 29})),
+		"not before within leeway": d.Sign(d.claims(map[string]any{"nbf": now + 30})),
+		"a whole day":              d.Sign(d.claims(map[string]any{"exp": now + 86400})),
+		"fractions":                d.Sign(d.claims(map[string]any{"exp": float64(now) + 300.5})),
+	} {
+		caller, end, err := d.tokens.Authenticate(t.Context(), token)
+		if err != nil || caller.Grants[7] != delivery.Admin || caller.Operator || caller.Portal || end.IsZero() {
+			t.Errorf("%s: caller = %+v, %s, %v", name, caller, end, err)
+		}
+		if want := "ada (248289761001)"; caller.Name != want {
+			t.Errorf("%s: name = %q, want %q", name, caller.Name, want)
+		}
+	}
+}
+
+// What attackers send, or get from the provider for something else.
+func TestTokensThatAreRefused(t *testing.T) {
+	d := newDesk(t)
+	now := d.now.Unix()
+	other, weak := authtest.NewOtherKey(t, d.KeyID(), "RS256", 2048), authtest.NewOtherKey(t, "weak", "RS256", 1024)
+	symmetric := authtest.NewOtherKey(t, "sym", "ES256", 0)
+	d.Publish(weak.Public)
+	d.Publish(map[string]any{"kty": "oct", "kid": "sym", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"})
+	d.Publish(map[string]any{"kty": "RSA", "kid": "enc", "use": "enc", "n": "AQAB", "e": "AQAB"})
+	plain := payload(t, d.claims(nil))
+	with := func(change map[string]any) string { return d.Sign(d.claims(change)) }
+	headed := func(change map[string]any) string { return d.Forge(d.header(change), plain) }
+	raw := func(old, text string) string {
+		return d.Forge(d.header(nil), []byte(strings.Replace(string(plain), old, text, 1)))
+	}
+	good := with(nil)
+	for name, token := range map[string]string{
+		"nothing":              "",
+		"no token":             "a.b",
+		"a token of one part":  good + ".x",
+		"a whole JWS":          `{"payload":"e30","signatures":[]}`,
+		"padding":              strings.Replace(good, ".", "=.", 1),
+		"alg none":             authtest.Unsigned(d.header(map[string]any{"alg": "none"}), plain),
+		"alg None":             authtest.Unsigned(d.header(map[string]any{"alg": "None"}), plain),
+		"no signature":         good[:strings.LastIndex(good, ".")+1],
+		"no alg":               headed(map[string]any{"alg": nil}),
+		"HS256, public key":    d.Confused(d.header(map[string]any{"alg": "HS256"}), plain),
+		"RS256, HMAC":          d.Confused(d.header(nil), plain),
+		"HS256, published":     headed(map[string]any{"alg": "HS256", "kid": "sym"}),
+		"key of another kind":  symmetric.Sign(t, d.claims(nil)),
+		"RS384":                headed(map[string]any{"alg": "RS384"}),
+		"PS256":                headed(map[string]any{"alg": "PS256"}),
+		"somebody else's key":  other.Sign(t, d.claims(nil)),
+		"a weak key":           weak.Sign(t, d.claims(nil)),
+		"a key to encrypt":     headed(map[string]any{"kid": "enc"}),
+		"an unknown key":       headed(map[string]any{"kid": "none"}),
+		"kid is a path":        headed(map[string]any{"kid": "../../../dev/null"}),
+		"kid is a query":       headed(map[string]any{"kid": "' OR 1=1 --"}),
+		"kid is a number":      headed(map[string]any{"kid": 1}),
+		"crit":                 headed(map[string]any{"crit": []string{"b64"}, "b64": false}),
+		"crit, empty":          headed(map[string]any{"crit": []string{}}),
+		"another typ":          headed(map[string]any{"typ": "logout+jwt"}),
+		"typ is a number":      headed(map[string]any{"typ": 1}),
+		"another payload":      good[:strings.Index(good, ".")] + "." + strings.Split(with(map[string]any{"sub": "root"}), ".")[1] + good[strings.LastIndex(good, "."):],
+		"another issuer":       with(map[string]any{"iss": "https://evil.example"}),
+		"issuer and a slash":   with(map[string]any{"iss": d.URL + "/"}),
+		"no issuer":            with(map[string]any{"iss": nil}),
+		"another audience":     with(map[string]any{"aud": "another"}),
+		"audience in a text":   with(map[string]any{"aud": "another portalhooks"}),
+		"no audience":          with(map[string]any{"aud": nil}),
+		"empty audience":       with(map[string]any{"aud": []string{}}),
+		"for several, of none": with(map[string]any{"aud": []string{"portalhooks", "another"}}),
+		"azp is no text":       with(map[string]any{"azp": 1}),
+		"no subject":           with(map[string]any{"sub": nil}),
+		"empty subject":        with(map[string]any{"sub": ""}),
+		"expired":              with(map[string]any{"iat": now - 400, "exp": now - 30}),
+		"no exp":               with(map[string]any{"exp": nil}),
+		"exp is a text":        with(map[string]any{"exp": strconv.FormatInt(now+300, 10)}),
+		"exp is huge":          with(map[string]any{"exp": 1e300}),
+		"exp is negative":      with(map[string]any{"exp": -1}),
+		"ten years":            with(map[string]any{"exp": now + 10*365*86400}),
+		"a day and a second":   with(map[string]any{"exp": now + 86401}),
+		"no iat":               with(map[string]any{"iat": nil}),
+		"iat is a text":        with(map[string]any{"iat": strconv.FormatInt(now, 10)}),
+		"iat in the future":    with(map[string]any{"iat": now + 61}),
+		"not yet":              with(map[string]any{"nbf": now + 31}),
+		"nbf is a text":        with(map[string]any{"nbf": "0"}),
+		"iss twice":            raw(`"iss"`, `"iss":"https://evil.example","iss"`),
+		"groups twice":         raw(`"groups"`, `"groups":["acme:a"],"groups"`),
+		"exp in another case":  raw(`"exp"`, `"EXP"`),
+		"aud in another case":  raw(`"aud"`, `"AUD"`),
+		"a list":               d.Forge(d.header(nil), []byte("[]")),
+		"null":                 d.Forge(d.header(nil), []byte("null")),
+		"no JSON":              d.Forge(d.header(nil), append(plain, '}')),
+		"huge":                 with(map[string]any{"filler": strings.Repeat("x", maxToken)}),
+		"an ID token":          with(map[string]any{"nonce": "n"}),
+		"an ID token's hash":   with(map[string]any{"at_hash": "n"}),
+		"an ID token's typ":    with(map[string]any{"typ": "ID"}),
+		"a refresh token":      with(map[string]any{"typ": "Refresh"}),
+		"a logout notice":      with(map[string]any{"events": map[string]any{}}),
+	} {
+		caller, _, err := d.tokens.Authenticate(t.Context(), token)
+		if delivery.CodeOf(err) != delivery.Unauthenticated || caller.Known() {
+			t.Errorf("%s: caller = %+v, err = %v", name, caller, err)
+		}
+		if d.tokens.knows(token) {
+			t.Errorf("%s: it is remembered as good", name)
+		}
+	}
+}
+
+// Keys that a token brings along, or says where to find, are never looked at.
+func TestTokensBringNoKeys(t *testing.T) {
+	d, evil := newDesk(t), authtest.New(t)
+	plain := payload(t, d.claims(nil))
+	for name, header := range map[string]map[string]any{
+		"jwk":            {"jwk": evil.PublicKey(), "kid": evil.KeyID()},
+		"jwk, known kid": {"jwk": evil.PublicKey()},
+		"jwk, no kid":    {"jwk": evil.PublicKey(), "kid": nil},
+		"jku":            {"jku": evil.URL + "/keys", "kid": evil.KeyID()},
+		"x5u":            {"x5u": evil.URL + "/keys", "kid": nil},
+	} {
+		_, _, err := d.tokens.Authenticate(t.Context(), evil.Forge(d.header(header), plain))
+		if delivery.CodeOf(err) != delivery.Unauthenticated {
+			t.Errorf("%s: err = %v", name, err)
+		}
+	}
+	if n := evil.Calls("/keys"); n != 0 {
+		t.Errorf("the token's own address was asked %d times", n)
+	}
+}
+
+func TestTokenThatGrantsNothingIsForbidden(t *testing.T) {
+	d := newDesk(t)
+	for name, groups := range map[string]any{
+		"none": nil, "another": []string{"x"}, "no text": 7, "unknown organization": "acme:b",
+		"a text no database takes": "acme:\x00",
+	} {
+		_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"groups": groups})))
+		if delivery.CodeOf(err) != delivery.Forbidden {
+			t.Errorf("%s: err = %v, want Forbidden", name, err)
+		}
+	}
+}
+
+func TestTokenIsRememberedUntilItExpires(t *testing.T) {
+	d := newDesk(t)
+	token := d.Sign(d.claims(map[string]any{"exp": d.now.Unix() + 5}))
+	if _, end, err := d.tokens.Authenticate(t.Context(), token); err != nil || !d.tokens.knows(token) ||
+		!end.Equal(d.now.Add(5*time.Second+leeway)) {
+		t.Fatalf("end = %s, err = %v", end, err)
+	}
+	d.now = d.now.Add(5*time.Second + leeway)
+	if _, _, err := d.tokens.Authenticate(t.Context(), token); delivery.CodeOf(err) != delivery.Unauthenticated {
+		t.Errorf("after its end: %v", err)
+	}
+}
