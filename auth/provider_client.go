@@ -28,7 +28,7 @@ func newProviderClient() *http.Client {
 			MaxIdleConns:           2,
 			IdleConnTimeout:        time.Minute,
 		}},
-		Timeout:   providerTimeout,
+		Timeout: providerTimeout,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			first := via[0].URL
 			if len(via) > providerRedirects || r.URL.Host != first.Host || r.URL.Scheme != first.Scheme {

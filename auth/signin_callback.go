@@ -75,7 +75,7 @@ func (s *SignIn) exchange(ctx context.Context, code string, begun attempt) (clai
 		return claims{}, errProviderAway
 	}
 	text, _ := token.Extra("id_token").(string)
-	c, err := s.o.Provider.verify(ctx, text, s.o.ClientID, idTypes)
+	c, err := s.o.Provider.verify(ctx, text, s.o.ClientID, idToken)
 	switch {
 	case err != nil:
 		return claims{}, err

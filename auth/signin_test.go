@@ -101,6 +101,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"for another client":   func(b *browser, _ url.Values) { b.site.Claims["aud"] = "another" },
 		"issued to another":    func(b *browser, _ url.Values) { b.site.Claims["azp"] = "another" },
 		"expired":              func(b *browser, _ url.Values) { b.site.Claims["exp"] = 1 },
+		"an endless token":     func(b *browser, _ url.Values) { b.site.Claims["x"] = strings.Repeat("x", idToken.length) },
 		"no grant":             func(b *browser, _ url.Values) { b.site.Claims["groups"] = "another" },
 		"another browser":      func(b *browser, _ url.Values) { b.client.Jar = b.site.browser(b.T).client.Jar },
 		"no cookie":            func(b *browser, _ url.Values) { b.setCookie(stateCookie, "") },

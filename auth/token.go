@@ -15,24 +15,29 @@ import (
 	"portalhooks/delivery"
 )
 
-// maxToken is how long a token may be: requests with longer headers are refused
-// by much of what stands in front of servers.
-const maxToken = 8 << 10
+// A kind of token has a bound, and types that its header may name. One that
+// names none is a JWT.
+type kind struct {
+	length int
+	types  []string
+}
 
-// What a token's header may say that it is. One that says nothing is a JWT.
 var (
-	bearerTypes = []string{"", "jwt", "at+jwt", "application/at+jwt"}
-	idTypes     = []string{"", "jwt"}
+	// Programs send these in a header. Much of what stands in front of servers
+	// refuses longer ones.
+	bearerToken = kind{8 << 10, []string{"", "jwt", "at+jwt", "application/at+jwt"}}
+	// The provider itself gives these to us. People are in many groups.
+	idToken = kind{32 << 10, []string{"", "jwt"}}
 )
 
 // verify returns what a token says that the provider has signed for audience.
 // Any fault is Unauthenticated, and says which; Unavailable means that the
 // provider could not be asked.
-func (p *Provider) verify(ctx context.Context, text, audience string, types []string) (claims, error) {
-	if len(text) > maxToken {
-		return claims{}, badToken(fmt.Errorf("it is longer than %d bytes", maxToken))
+func (p *Provider) verify(ctx context.Context, text, audience string, k kind) (claims, error) {
+	if len(text) > k.length {
+		return claims{}, badToken(fmt.Errorf("it is longer than %d bytes", k.length))
 	}
-	alg, kid, err := parseHeader(text, types)
+	alg, kid, err := parseHeader(text, k.types)
 	if err != nil {
 		return claims{}, badToken(err)
 	}

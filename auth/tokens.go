@@ -50,7 +50,7 @@ func (t *Tokens) Authenticate(ctx context.Context, text string) (delivery.Caller
 	if ok && now.Sub(known.checked) < tokenTrust && now.Before(known.expires) {
 		return known.caller, known.expires, nil
 	}
-	c, err := t.provider.verify(ctx, text, t.audience, bearerTypes)
+	c, err := t.provider.verify(ctx, text, t.audience, bearerToken)
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}

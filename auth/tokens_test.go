@@ -192,7 +192,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"a list":               d.Forge(d.header(nil), []byte("[]")),
 		"null":                 d.Forge(d.header(nil), []byte("null")),
 		"no JSON":              d.Forge(d.header(nil), append(plain, '}')),
-		"huge":                 with(map[string]any{"filler": strings.Repeat("x", maxToken)}),
+		"huge":                 with(map[string]any{"filler": strings.Repeat("x", bearerToken.length)}),
 		"an ID token":          with(map[string]any{"nonce": "n"}),
 		"an ID token's hash":   with(map[string]any{"at_hash": "n"}),
 		"an ID token's typ":    with(map[string]any{"typ": "ID"}),
