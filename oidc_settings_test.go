@@ -70,7 +70,7 @@ func TestClientSecretIsInAFile(t *testing.T) {
 // A rule may hold commas, which part the values of a list elsewhere.
 func TestRulesFromTheSettingsFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "portalhooks.yaml")
-	text := "oidc-grant:\n  - CN=hooks,OU=it=admin@acme\n  - ops=operator\noidc-grants-claim: realm_access.roles\n"
+	text := "oidc-grant:\n  - CN=hooks,OU=it=admin@acme\n  - ops=operator\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,15 @@ func oidcSettings(t *testing.T, issuer *authtest.Issuer, database string) *serve
 	return settings
 }
 
-// visit requests a page of the server's with cookies, and returns the answer.
-func (s *apiServer) visit(t *testing.T, method, page string, cookies ...*http.Cookie) *http.Response {
+// A visit is what a page answered to a browser.
+type visit struct {
+	status   int
+	location string
+	cookies  []*http.Cookie
+}
+
+// visit requests a page of the server's with cookies.
+func (s *apiServer) visit(t *testing.T, method, page string, cookies ...*http.Cookie) visit {
 	t.Helper()
 	if strings.HasPrefix(page, "/") {
 		page = strings.TrimSuffix(s.url, "/graphql") + page
@@ -66,27 +73,26 @@ func (s *apiServer) visit(t *testing.T, method, page string, cookies ...*http.Co
 	if err := resp.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	return visit{resp.StatusCode, resp.Header.Get("Location"), resp.Cookies()}
 }
 
 // signsIn returns the cookie of somebody who has signed in at s.
 func (s *apiServer) signsIn(t *testing.T) *http.Cookie {
 	t.Helper()
 	begin := s.visit(t, http.MethodGet, "/auth/sign-in")
-	if begin.StatusCode != http.StatusFound || len(begin.Cookies()) != 1 {
-		t.Fatalf("begin to sign in: %s", begin.Status)
+	if begin.status != http.StatusFound || len(begin.cookies) != 1 {
+		t.Fatalf("begin to sign in: %+v", begin)
 	}
-	back := s.visit(t, http.MethodGet, begin.Header.Get("Location"))
-	path, ours := strings.CutPrefix(back.Header.Get("Location"), publicURL)
+	back := s.visit(t, http.MethodGet, begin.location)
+	path, ours := strings.CutPrefix(back.location, publicURL)
 	if !ours {
-		t.Fatalf("the provider: %s, %v", back.Status, back.Header)
+		t.Fatalf("the provider: %+v", back)
 	}
-	end := s.visit(t, http.MethodGet, path, begin.Cookies()[0])
-	all := end.Cookies()
-	if end.StatusCode != http.StatusSeeOther || len(all) != 2 {
-		t.Fatalf("end of signing in: %s, %v", end.Status, all)
+	end := s.visit(t, http.MethodGet, path, begin.cookies[0])
+	if end.status != http.StatusSeeOther || len(end.cookies) != 2 {
+		t.Fatalf("end of signing in: %+v", end)
 	}
-	return all[1]
+	return end.cookies[1]
 }
 
 // socket opens a WebSocket with these headers.
@@ -144,8 +150,8 @@ func TestSignedInEverywhereUntilSignedOut(t *testing.T) {
 				t.Errorf("at the other server: %s", a.body)
 			}
 			sockets := []*websocket.Conn{here.socket(t, withCookie(cookie)), there.socket(t, withCookie(cookie))}
-			if out := there.visit(t, http.MethodPost, "/auth/sign-out", cookie); out.StatusCode != http.StatusOK {
-				t.Fatalf("sign out: %s", out.Status)
+			if out := there.visit(t, http.MethodPost, "/auth/sign-out", cookie); out.status != http.StatusOK {
+				t.Fatalf("sign out: %+v", out)
 			}
 			for _, socket := range sockets {
 				wantClose(t, socket, 4401)
@@ -200,7 +206,8 @@ func TestTokensAndKeys(t *testing.T) {
 		claims["groups"] = groups
 		return issuer.Sign(claims)
 	}
-	if a := s.ask(t, token("ops"), whoAmI, nil); a.status != http.StatusServiceUnavailable || a.code() != "UNAVAILABLE" {
+	a := s.ask(t, token("ops"), whoAmI, nil)
+	if a.status != http.StatusServiceUnavailable || a.code() != "UNAVAILABLE" {
 		t.Errorf("while the provider is down: %d %s", a.status, a.body)
 	}
 	s.must(t, key, whoAmI, nil)
@@ -221,7 +228,7 @@ func TestTokensAndKeys(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", name, a.status, a.body, tt.want)
 		}
 	}
-	a := s.ask(t, token("it"), `mutation { ingestEvents(input: []) { __typename } }`, nil)
+	a = s.ask(t, token("it"), `mutation { ingestEvents(input: []) { __typename } }`, nil)
 	if a.code() == "FORBIDDEN" || a.code() == "UNAUTHENTICATED" {
 		t.Errorf("Portal: %s", a.body)
 	}

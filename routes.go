@@ -81,5 +81,7 @@ func (a *app) describePage(r *http.Request) console.Page {
 	if err != nil {
 		a.log.DebugContext(r.Context(), "find out who opens the page", "err", err)
 	}
-	return console.Page{Version: version(), Caller: caller.Name, SignIn: a.signIn != nil, Development: a.dev != nil}
+	return console.Page{
+		Version: version(), Caller: caller.Name, SignIn: a.signIn != nil, Development: a.dev != nil,
+	}
 }

@@ -105,16 +105,24 @@ func (c claims) checkBearer() error {
 	if _, ok := c.all["events"]; ok {
 		return errors.New("it is a notice to a server, not an access token")
 	}
-	if kind, ok := c.all["typ"].(string); ok && !strings.EqualFold(kind, "bearer") { // Keycloak tells them apart so
+	// Keycloak tells them apart so.
+	if kind, ok := c.all["typ"].(string); ok && !strings.EqualFold(kind, "bearer") {
 		return errors.New("it is no access token")
 	}
 	return nil
 }
 
-// name returns how the subject appears: with a name for people, and the id that
-// nobody else has.
-func (c claims) name() string {
-	for _, claim := range []string{"preferred_username", "email", "name", "client_id", "azp"} {
+// Claims that hold the name of a person, and of a program. An ID token's azp is
+// this server.
+var (
+	personNames  = []string{"preferred_username", "email", "name"}
+	programNames = []string{"preferred_username", "email", "name", "client_id", "azp"}
+)
+
+// name returns how the subject appears: by the first of these claims that there
+// is, and the id that nobody else has.
+func (c claims) name(by []string) string {
+	for _, claim := range by {
 		text, _ := c.all[claim].(string)
 		text = strings.TrimSpace(strings.Map(printable, text))
 		if text == "" || text == c.subject {

@@ -34,7 +34,8 @@ func showNote(w http.ResponseWriter, status int, n note) {
 
 // refuse tells a person why signing in, or out, did not work.
 func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	n, status := note{Title: "You are not signed in", Link: "/auth/sign-in", Label: "Sign in"}, http.StatusForbidden
+	n := note{Title: "You are not signed in", Link: "/auth/sign-in", Label: "Sign in"}
+	status := http.StatusForbidden
 	switch delivery.CodeOf(err) {
 	case "":
 		s.o.Provider.log.ErrorContext(r.Context(), "sign somebody in or out", "err", err)

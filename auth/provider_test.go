@@ -48,7 +48,8 @@ func TestUnknownKeysAreLookedForOnceAMinute(t *testing.T) {
 		t.Helper()
 		for i := range 100 {
 			forged := d.Forge(d.header(map[string]any{"kid": "made up " + strconv.Itoa(i)}), plain)
-			if _, _, err := d.tokens.Authenticate(t.Context(), forged); delivery.CodeOf(err) != delivery.Unauthenticated {
+			_, _, err := d.tokens.Authenticate(t.Context(), forged)
+			if delivery.CodeOf(err) != delivery.Unauthenticated {
 				t.Fatal(err)
 			}
 		}

@@ -51,18 +51,21 @@ func TestRulesGrant(t *testing.T) {
 		},
 		"roles of a client whose name has a dot": {
 			[]string{"resource_access.portal.hooks.roles~admin:{org}=admin"},
-			keycloak, delivery.Caller{Grants: grants{8: delivery.Admin}},
+			keycloak,
+			delivery.Caller{Grants: grants{8: delivery.Admin}},
 		},
 		"a claim whose name has dots": {
 			[]string{"https://x/roles~acme-admins=viewer@acme"},
-			keycloak, delivery.Caller{Grants: grants{7: delivery.ViewerRole}},
+			keycloak,
+			delivery.Caller{Grants: grants{7: delivery.ViewerRole}},
 		},
 		"Portal of all": {
 			[]string{"p=portal"}, map[string]any{"groups": "p"}, delivery.Caller{Portal: true},
 		},
 		"Portal of one": {
 			[]string{"p=portal@acme", "q=portal@b"},
-			map[string]any{"groups": "p"}, delivery.Caller{Portal: true, Scope: 7},
+			map[string]any{"groups": "p"},
+			delivery.Caller{Portal: true, Scope: 7},
 		},
 		"Portal of several":                    {[]string{"p=portal@acme", "p=portal@b"}, map[string]any{"groups": "p"}, delivery.Caller{}},
 		"Portal of an organization to come":    {[]string{"p=portal@zzz"}, map[string]any{"groups": "p"}, delivery.Caller{}},

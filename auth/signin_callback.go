@@ -40,7 +40,7 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	code := q.Get("code")
 	if code == "" || q.Get("error") != "" {
-		s.o.Provider.log.InfoContext(r.Context(), "the identity provider refuses a sign-in", "error", q.Get("error"))
+		s.o.Provider.log.InfoContext(r.Context(), "the identity provider lets nobody in", "error", q.Get("error"))
 		s.refuse(w, r, delivery.Errorf(delivery.Forbidden, "",
 			"The identity provider did not let you sign in. Begin again, or ask whoever runs it."))
 		return
@@ -54,7 +54,7 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	http.Redirect(w, r, begun.Return, http.StatusSeeOther) //nolint:gosec // returnPath made it, and it came back sealed
+	http.Redirect(w, r, begun.Return, http.StatusSeeOther)
 }
 
 // exchange trades the provider's code for what it says of the person.
@@ -91,7 +91,7 @@ func (s *SignIn) exchange(ctx context.Context, code string, begun attempt) (clai
 // ends the one that the browser had.
 func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error {
 	picked := s.o.Grants.rules.pick(c)
-	if _, err := s.o.Grants.caller(r.Context(), c.name(), picked); err != nil {
+	if _, err := s.o.Grants.caller(r.Context(), c.name(personNames), picked); err != nil {
 		return err
 	}
 	secret, err := randomText(secretLength)
@@ -105,7 +105,7 @@ func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error
 	}
 	now := s.now()
 	err = s.o.Store.CreateSession(r.Context(), delivery.Session{
-		ID: hashOf(secret), Person: c.issuer + " " + c.subject, Name: c.name(), Claims: picked,
+		ID: hashOf(secret), Person: c.issuer + " " + c.subject, Name: c.name(personNames), Claims: picked,
 		CreatedAt: now, SeenAt: now, EndsAt: now.Add(sessionAtMost),
 	}, sessionsPerPerson)
 	if err != nil {

@@ -79,8 +79,10 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{Issuer: authtest.New(t), now: time.Now(), sessions: &fakeSessions{all: map[string]delivery.Session{}}}
-	s.Issuer.Now = func() time.Time { return s.now }
+	s := &site{
+		Issuer: authtest.New(t), now: time.Now(), sessions: &fakeSessions{all: map[string]delivery.Session{}},
+	}
+	s.Now = func() time.Time { return s.now }
 	s.Claims = map[string]any{"groups": []string{"acme"}}
 	key, err := seal.GenerateKey()
 	if err != nil {
@@ -91,7 +93,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	provider := NewProvider(s.URL, slog.New(slog.DiscardHandler))
-	provider.now = s.Issuer.Now
+	provider.now = s.Now
 	t.Cleanup(provider.client.CloseIdleConnections)
 	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/auth/") {

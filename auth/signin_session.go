@@ -75,7 +75,8 @@ func (s *SignIn) signOut(w http.ResponseWriter, r *http.Request) {
 			q.Set("client_id", s.o.ClientID)
 			q.Set("post_logout_redirect_uri", s.baseURL)
 			u.RawQuery = q.Encode()
-			n.Text, n.Link, n.Label = "You may still be signed in at the identity provider.", u.String(), "Sign out there too"
+			n.Text = "You may still be signed in at the identity provider."
+			n.Link, n.Label = u.String(), "Sign out there too"
 			// Not a redirect: browsers hold those of a form against form-action.
 			w.Header().Set("Refresh", "0; url="+n.Link)
 		}

@@ -46,10 +46,12 @@ func TestPersonSignsInAndOut(t *testing.T) {
 	}
 
 	status, body := b.signOut()
-	if status != http.StatusOK || !strings.Contains(body, "signed out") || b.isIn() || b.cookie(secureCookie) != "" {
+	if status != http.StatusOK || !strings.Contains(body, "signed out") || b.isIn() ||
+		b.cookie(secureCookie) != "" {
 		t.Errorf("after signing out: %d %s", status, body)
 	}
-	if want := s.URL + "/logout?client_id=portalhooks&amp;post_logout_redirect_uri="; !strings.Contains(body, want) {
+	want := s.URL + "/logout?client_id=portalhooks&amp;post_logout_redirect_uri="
+	if !strings.Contains(body, want) {
 		t.Errorf("the page does not lead to the provider's own sign-out %s:\n%s", want, body)
 	}
 	b.setCookie(secureCookie, secret)
@@ -222,7 +224,8 @@ func TestSignOutNeedsOurOwnPage(t *testing.T) {
 		"another scheme":   {"Origin": strings.Replace(s.url, "https", "http", 1)},
 		"from another one": {"Origin": s.url, "Sec-Fetch-Site": "same-site"},
 	} {
-		if status, _ := b.do(http.MethodPost, "/auth/sign-out", header); status != http.StatusForbidden || !b.isIn() {
+		status, _ := b.do(http.MethodPost, "/auth/sign-out", header)
+		if status != http.StatusForbidden || !b.isIn() {
 			t.Errorf("%s: %d", name, status)
 		}
 	}

@@ -57,7 +57,7 @@ func (t *Tokens) Authenticate(ctx context.Context, text string) (delivery.Caller
 	if err := c.checkBearer(); err != nil {
 		return delivery.Caller{}, time.Time{}, badToken(err)
 	}
-	caller, err := t.grants.caller(ctx, c.name(), t.grants.rules.pick(c))
+	caller, err := t.grants.caller(ctx, c.name(programNames), t.grants.rules.pick(c))
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}

@@ -122,7 +122,8 @@ func TestTokensThatAreGood(t *testing.T) {
 func TestTokensThatAreRefused(t *testing.T) {
 	d := newDesk(t)
 	now := d.now.Unix()
-	other, weak := authtest.NewOtherKey(t, d.KeyID(), "RS256", 2048), authtest.NewOtherKey(t, "weak", "RS256", 1024)
+	other := authtest.NewOtherKey(t, d.KeyID(), "RS256", 2048)
+	weak := authtest.NewOtherKey(t, "weak", "RS256", 1024)
 	symmetric := authtest.NewOtherKey(t, "sym", "ES256", 0)
 	d.Publish(weak.Public)
 	d.Publish(map[string]any{"kty": "oct", "kid": "sym", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"})
@@ -239,6 +240,30 @@ func TestTokenThatGrantsNothingIsForbidden(t *testing.T) {
 		_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"groups": groups})))
 		if delivery.CodeOf(err) != delivery.Forbidden {
 			t.Errorf("%s: err = %v, want Forbidden", name, err)
+		}
+	}
+}
+
+func TestNameSaysWhoItIs(t *testing.T) {
+	long := strings.Repeat("é", maxName+1)
+	for name, tt := range map[string]struct {
+		said            map[string]any
+		person, program string
+	}{
+		"a person":            {map[string]any{"email": "a@b", "name": "Ada", "azp": "x"}, "a@b (7)", "a@b (7)"},
+		"a program":           {map[string]any{"azp": "robot"}, "7", "robot (7)"},
+		"nothing":             {map[string]any{}, "7", "7"},
+		"the same again":      {map[string]any{"preferred_username": "7"}, "7", "7"},
+		"a name that is long": {map[string]any{"name": long}, long[:2*maxName] + " (7)", long[:2*maxName] + " (7)"},
+		"lines":               {map[string]any{"name": "a\r\nb\u202e"}, "ab (7)", "ab (7)"},
+		"no text":             {map[string]any{"name": 7}, "7", "7"},
+	} {
+		c := claims{all: tt.said, subject: "7"}
+		if got := c.name(personNames); got != tt.person {
+			t.Errorf("%s: the person is %q, want %q", name, got, tt.person)
+		}
+		if got := c.name(programNames); got != tt.program {
+			t.Errorf("%s: the program is %q, want %q", name, got, tt.program)
 		}
 	}
 }

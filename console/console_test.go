@@ -32,7 +32,8 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 		},
 		"with somebody who signed in": {
 			Page{SignIn: true, Caller: "ada"},
-			[]string{"signed in as <strong>ada", `<form method="post" action="/auth/sign-out">`}, "/auth/sign-in",
+			[]string{"signed in as <strong>ada", `<form method="post" action="/auth/sign-out">`},
+			"/auth/sign-in",
 		},
 		"with a hostile name": {Page{Caller: "<script>"}, []string{"&lt;script&gt;"}, "<script>"},
 	} {

@@ -41,7 +41,8 @@ func testSessions(d *desk) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	s := d.session("one", now, 9)
 	d.session("two", now, 9)
-	same(d, "a session", must(d.store.SessionsByID(d.Context(), []string{s.ID, "none"}))(d), []delivery.Session{s})
+	read := must(d.store.SessionsByID(d.Context(), []string{s.ID, "none"}))(d)
+	same(d, "a session", read, []delivery.Session{s})
 	same(d, "no sessions", len(must(d.store.SessionsByID(d.Context(), nil))(d)), 0)
 
 	seen := now.Add(time.Minute)

@@ -88,7 +88,7 @@ func TestAnEventStreamEndsWithItsCallersIdentity(t *testing.T) {
 	close(ended)
 	inVirtualTime(t, opts, func(t *testing.T, w *world) {
 		var events strings.Builder
-		for lines := w.stream(t.Context(), "subscription {forever {n}}"); lines.Scan(); {
+		for lines := w.stream(t.Context()); lines.Scan(); {
 			events.WriteString(lines.Text() + "\n")
 		}
 		if got := events.String(); !strings.Contains(got, "UNAUTHENTICATED") ||
@@ -192,10 +192,10 @@ func TestOperationsOnASocketAreTimedButSubscriptionsAreNot(t *testing.T) {
 	})
 }
 
-// stream opens a stream of events in virtual time.
-func (w *world) stream(ctx context.Context, query string) *bufio.Scanner {
+// stream opens a stream of events that does not end, in virtual time.
+func (w *world) stream(ctx context.Context) *bufio.Scanner {
 	w.t.Helper()
-	request := strings.NewReader(body(w.t, query, nil))
+	request := strings.NewReader(body(w.t, "subscription {forever {n}}", nil))
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, worldURL, request)
 	if err != nil {
 		w.t.Fatal(err)
@@ -225,7 +225,7 @@ func TestAQuietEventStreamHasACommentEveryFifteenSeconds(t *testing.T) {
 	inVirtualTime(t, options(), func(t *testing.T, w *world) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		at := comments(w.stream(ctx, "subscription {forever {n}}"), 9)
+		at := comments(w.stream(ctx), 9)
 		if len(at) != 9 || at[0] != 0 || at[8] != 120*time.Second {
 			t.Errorf("comments after %v, want one at once and one every 15s", at)
 		}
@@ -241,7 +241,7 @@ func TestAnEventStreamEndsWhenItsCallersIdentityExpires(t *testing.T) {
 	inVirtualTime(t, opts, func(t *testing.T, w *world) {
 		start := time.Now()
 		var events strings.Builder
-		for lines := w.stream(t.Context(), "subscription {forever {n}}"); lines.Scan(); {
+		for lines := w.stream(t.Context()); lines.Scan(); {
 			events.WriteString(lines.Text() + "\n")
 		}
 		took(t, start, time.Minute)
@@ -257,7 +257,7 @@ func TestShutdownClosesSocketsThenStreamsThenWaits(t *testing.T) {
 		s := w.socket().initialise()
 		s.subscribe("a", "subscription {forever {n}}")
 		s.expect("next")
-		events := w.stream(t.Context(), "subscription {forever {n}}")
+		events := w.stream(t.Context())
 		comments(events, 1)
 		slow := make(chan answer)
 		go func() { slow <- w.ask("{wait}") }()
