@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +64,24 @@ func TestUnknownKeysAreLookedForOnceAMinute(t *testing.T) {
 	}
 	if n := d.Calls("/.well-known/openid-configuration"); n != 1 {
 		t.Errorf("the settings were read %d times, want once", n)
+	}
+}
+
+// Those who come together at the start ask the provider once, and all get in.
+func TestManyCallersAskOnce(t *testing.T) {
+	d := newDesk(t)
+	var together sync.WaitGroup
+	for i := range 20 {
+		token := d.Sign(d.claims(map[string]any{"jti": i}))
+		together.Go(func() {
+			if _, _, err := d.tokens.Authenticate(t.Context(), token); err != nil {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+	}
+	together.Wait()
+	if n := d.Calls("/keys"); n != 1 {
+		t.Errorf("the keys were fetched %d times, want once", n)
 	}
 }
 

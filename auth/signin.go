@@ -59,15 +59,27 @@ type SignIn struct {
 
 // NewSignIn returns a SignIn. Serve it below /auth/, and run it.
 func NewSignIn(o SignInOptions) *SignIn {
-	origin := strings.ToLower(o.PublicURL.Scheme + "://" + o.PublicURL.Host)
+	base := strings.ToLower(o.PublicURL.Scheme + "://" + o.PublicURL.Host)
 	s := &SignIn{
-		o: o, routes: http.NewServeMux(), origin: origin, baseURL: origin + "/",
+		o: o, routes: http.NewServeMux(), origin: originOf(base), baseURL: base + "/",
 		live: newLiveSessions(o.Store, o.Provider.log, o.Provider.now),
 	}
 	s.routes.HandleFunc("GET /auth/sign-in", s.begin)
 	s.routes.HandleFunc("GET /auth/callback", s.callback)
 	s.routes.HandleFunc("POST /auth/sign-out", s.signOut)
 	return s
+}
+
+// originOf returns what browsers send as Origin for pages of base: they leave
+// the usual port out.
+func originOf(base string) string {
+	if rest, ok := strings.CutSuffix(base, ":443"); ok && strings.HasPrefix(base, "https:") {
+		return rest
+	}
+	if rest, ok := strings.CutSuffix(base, ":80"); ok && strings.HasPrefix(base, "http:") {
+		return rest
+	}
+	return base
 }
 
 // ServeHTTP serves /auth/sign-in, /auth/callback and /auth/sign-out.
@@ -130,9 +142,12 @@ func (s *SignIn) setCookie(w http.ResponseWriter, name, value string, age int) {
 func returnPath(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(path) > 1024 ||
-		!strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) ||
-		strings.HasPrefix(path, "/auth/") {
+		!strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
 		return "/"
 	}
-	return u.RequestURI()
+	// Writing a path anew may make a slash of what stood for one.
+	if path = u.RequestURI(); strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/auth/") {
+		return "/"
+	}
+	return path
 }

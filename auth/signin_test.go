@@ -201,6 +201,7 @@ func TestReturnPathStaysHere(t *testing.T) {
 		"javascript:alert(1)":           "/",
 		"/auth/sign-in":                 "/",
 		"/%zz":                          "/",
+		"/%2fevil.example/ x":           "/",
 		"http:/evil.example":            "/",
 		"/%2f/evil.example":             "/%2f/evil.example", // a path here, for every browser
 		"/x?u=//evil.example":           "/x?u=//evil.example",
@@ -208,6 +209,39 @@ func TestReturnPathStaysHere(t *testing.T) {
 	} {
 		if got := returnPath(path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
+
+// Whatever is asked for, a browser that goes to the return path stays here.
+func FuzzReturnPath(f *testing.F) {
+	for _, seed := range []string{"/a?b#c", "//evil.example", `/\evil.example`, "/\t/evil.example", "/%2f ", "/..//x"} {
+		f.Add(seed)
+	}
+	here, err := url.Parse("https://hooks.example/auth/callback")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		got := returnPath(path)
+		// As browsers read it.
+		read := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(strings.TrimSpace(got))
+		if !strings.HasPrefix(read, "/") || strings.HasPrefix(read, "//") {
+			t.Fatalf("%q: %q", path, got)
+		}
+		if u, err := here.Parse(read); err != nil || u.Host != here.Host || u.Scheme != here.Scheme {
+			t.Fatalf("%q: %q leads to %s, %v", path, got, u, err)
+		}
+	})
+}
+
+func TestOriginIsWhatBrowsersSend(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://h": "https://h", "https://h:443": "https://h", "https://h:80": "https://h:80",
+		"http://h:80": "http://h", "http://h:8443": "http://h:8443", "https://[::1]:443": "https://[::1]",
+	} {
+		if got := originOf(base); got != want {
+			t.Errorf("%s: %s, want %s", base, got, want)
 		}
 	}
 }

@@ -244,6 +244,41 @@ func TestTokenThatGrantsNothingIsForbidden(t *testing.T) {
 	}
 }
 
+// Whatever a token says: nothing panics, and what is accepted means the same to
+// a reader that is less strict.
+func FuzzClaims(f *testing.F) {
+	for _, seed := range []string{
+		`{"iss":"i","aud":"a","sub":"s","iat":1,"exp":2}`, `{"iss":"i","ISS":"x"}`, `{"exp":1e400}`, `[]`,
+		`{"iss":"i","aud":["a","b"],"azp":"x","sub":"s","iat":1,"exp":2,"nbf":1}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		c, err := parseClaims(payload)
+		if err != nil || c.check("i", "a", time.Unix(1, 0)) != nil {
+			return
+		}
+		_, _ = c.name(programNames), c.checkBearer()
+		var loose map[string]any
+		if err := json.Unmarshal(payload, &loose); err != nil {
+			t.Fatalf("%s: %v", payload, err)
+		}
+		if loose["iss"] != "i" || loose["sub"] != c.subject || loose["exp"] == nil {
+			t.Errorf("%s is read in two ways", payload)
+		}
+	})
+}
+
+func FuzzHeader(f *testing.F) {
+	f.Add("eyJhbGciOiJSUzI1NiJ9.e30.x")
+	f.Fuzz(func(t *testing.T, text string) {
+		alg, _, err := parseHeader(text, bearerToken.types)
+		if err == nil && alg != algRSA && alg != algECDSA && alg != algEdwards {
+			t.Errorf("%q: alg = %q", text, alg)
+		}
+	})
+}
+
 func TestNameSaysWhoItIs(t *testing.T) {
 	long := strings.Repeat("é", maxName+1)
 	for name, tt := range map[string]struct {

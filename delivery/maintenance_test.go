@@ -142,6 +142,32 @@ func TestExpiredSecretsAreRemoved(t *testing.T) {
 	})
 }
 
+func TestSessionsThatAreOverAreRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{Poll: time.Minute}, nil)
+		r.store.sessions = []Session{
+			{ID: "over", SeenAt: now().Add(-SessionIdle - time.Second)}, {ID: "lasts", SeenAt: now()},
+		}
+		left := func() (ids []string) {
+			r.store.change(func() {
+				for _, s := range r.store.sessions {
+					ids = append(ids, s.ID)
+				}
+			})
+			return ids
+		}
+		r.start()
+		synctest.Wait()
+		if got := left(); !slices.Equal(got, []string{"lasts"}) {
+			t.Errorf("sessions %v, want the one that lasts", got)
+		}
+		time.Sleep(SessionIdle + 2*sessionPause)
+		if got := left(); len(got) != 0 {
+			t.Errorf("sessions %v after an hour, want none", got)
+		}
+	})
+}
+
 // A rotation between reading and writing is not undone.
 func TestRemovingSecretsUndoesNoRotation(t *testing.T) {
 	bubble(t, func(t *testing.T) {

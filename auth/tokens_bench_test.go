@@ -1,0 +1,34 @@
+package auth
+
+import (
+	"log/slog"
+	"testing"
+
+	"portalhooks/auth/authtest"
+)
+
+func BenchmarkToken(b *testing.B) {
+	issuer := authtest.New(b)
+	provider := NewProvider(issuer.URL, slog.New(slog.DiscardHandler))
+	b.Cleanup(provider.client.CloseIdleConnections)
+	rule, err := ParseRule("a=operator")
+	if err != nil {
+		b.Fatal(err)
+	}
+	tokens := NewTokens(provider, authtest.ClientID, NewGrants(Rules{"groups", []Rule{rule}}, fakeOrgs{}))
+	claims := issuer.Usual()
+	claims["groups"] = []string{"a"}
+	text := issuer.Sign(claims)
+	for name, forget := range map[string]bool{"known": false, "unknown": true} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if forget {
+					clear(tokens.known)
+				}
+				if _, _, err := tokens.Authenticate(b.Context(), text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
