@@ -215,7 +215,9 @@ func TestReturnPathStaysHere(t *testing.T) {
 
 // Whatever is asked for, a browser that goes to the return path stays here.
 func FuzzReturnPath(f *testing.F) {
-	for _, seed := range []string{"/a?b#c", "//evil.example", `/\evil.example`, "/\t/evil.example", "/%2f ", "/..//x"} {
+	for _, seed := range []string{
+		"/a?b#c", "//evil.example", `/\evil.example`, "/\t/evil.example", "/%2f ", "/..//x",
+	} {
 		f.Add(seed)
 	}
 	here, err := url.Parse("https://hooks.example/auth/callback")
