@@ -305,13 +305,31 @@ func TestNameSaysWhoItIs(t *testing.T) {
 
 func TestTokenIsRememberedUntilItExpires(t *testing.T) {
 	d := newDesk(t)
-	token := d.Sign(d.claims(map[string]any{"exp": d.now.Unix() + 5}))
+	const left = 5 * time.Second // less than a token is trusted for
+	token := d.Sign(d.claims(map[string]any{
+		"iat": d.now.Add(-time.Hour).Unix(), "exp": d.now.Add(left - leeway).Unix(),
+	}))
 	if _, end, err := d.tokens.Authenticate(t.Context(), token); err != nil || !d.tokens.knows(token) ||
-		!end.Equal(d.now.Add(5*time.Second+leeway)) {
+		!end.Equal(d.now.Add(left)) {
 		t.Fatalf("end = %s, err = %v", end, err)
 	}
-	d.now = d.now.Add(5*time.Second + leeway)
+	d.now = d.now.Add(left)
 	if _, _, err := d.tokens.Authenticate(t.Context(), token); delivery.CodeOf(err) != delivery.Unauthenticated {
 		t.Errorf("after its end: %v", err)
+	}
+}
+
+// Where go-oidc makes an exception for Google, there is none here.
+func TestIssuerIsComparedToTheLetter(t *testing.T) {
+	now := time.Unix(1000, 0)
+	const google = "accounts.google.com"
+	for issuer, good := range map[string]bool{"https://" + google: true, google: false} {
+		c, err := parseClaims([]byte(`{"iss":"` + issuer + `","aud":"a","sub":"s","iat":1000,"exp":1060}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.check("https://"+google, "a", now); (err == nil) != good {
+			t.Errorf("%s: %v", issuer, err)
+		}
 	}
 }
