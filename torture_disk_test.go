@@ -15,8 +15,9 @@ import (
 	"portalhooks/torture"
 )
 
-// smallDisk is how large the disk of a test is.
-const smallDisk = "8m"
+// smallDisk is how large the disk of a test is: the log of writes alone takes
+// 32 MB before it is written back.
+const smallDisk = "64m"
 
 // On a full disk the server refuses events and says why, keeps its database
 // whole, and goes on by itself when there is space again: also when it is killed

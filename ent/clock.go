@@ -21,22 +21,28 @@ const moveDue = `UPDATE queue SET due_at = due_at - $1 WHERE due_at > @now
 // A clock compares the database's clock with this process's steady one, which
 // nobody sets.
 type clock struct {
-	mu       sync.Mutex
-	database int64 // in microseconds, as it was read last; 0 before that
-	steady   time.Time
-	ahead    time.Time // when it was found to have jumped ahead last; zero for never
+	mu    sync.Mutex
+	last  reading   // zero before the first one
+	ahead time.Time // when it was found to have jumped ahead last; zero for never
+}
+
+// A reading is what the database's clock said, in microseconds, at some moment
+// while it was asked: a database that is slow to answer has a clock that goes
+// right.
+type reading struct {
+	database     int64
+	began, ended time.Time
 }
 
 // behind returns by how much the database's clock was set back since it was
-// read last; 0 for not at all.
-func (c *clock) behind(database int64, steady time.Time) time.Duration {
+// read last, at the least; 0 for not at all.
+func (c *clock) behind(now reading) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.database == 0 {
+	if c.last.database == 0 {
 		return 0
 	}
-	passed := steady.Sub(c.steady)
-	by := passed - time.Duration(database-c.database)*time.Microsecond
+	by := now.began.Sub(c.last.ended) - time.Duration(now.database-c.last.database)*time.Microsecond
 	if by < minJump {
 		return 0
 	}
@@ -44,33 +50,33 @@ func (c *clock) behind(database int64, steady time.Time) time.Duration {
 }
 
 // read takes note of what the database's clock says.
-func (c *clock) read(database int64, steady time.Time) {
+func (c *clock) read(now reading) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leapt(database, steady) {
-		c.ahead = steady
+	if c.leapt(now) {
+		c.ahead = now.ended
 	}
-	c.database, c.steady = database, steady
+	c.last = now
 }
 
 // leapt reports whether the clock has jumped ahead since it was read last. It
 // needs the lock.
-func (c *clock) leapt(database int64, steady time.Time) bool {
-	passed := steady.Sub(c.steady)
-	return c.database > 0 && time.Duration(database-c.database)*time.Microsecond-passed >= minJump
+func (c *clock) leapt(now reading) bool {
+	passed := now.ended.Sub(c.last.began)
+	return c.last.database > 0 && time.Duration(now.database-c.last.database)*time.Microsecond-passed >= minJump
 }
 
 // astray reports whether the clock has jumped ahead so lately that not every
 // process can have prolonged its lease since.
-func (c *clock) astray(database int64, steady time.Time) bool {
+func (c *clock) astray(now reading) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.leapt(database, steady) || !c.ahead.IsZero() && steady.Sub(c.ahead) < delivery.SlotTTL
+	return c.leapt(now) || !c.ahead.IsZero() && now.ended.Sub(c.ahead) < delivery.SlotTTL
 }
 
 // follow moves what waits for the database's clock when that was set back.
-func (h *hot) follow(ctx context.Context, owner delivery.Owner, database int64, steady time.Time) error {
-	if by := h.clock.behind(database, steady); by > 0 {
+func (h *hot) follow(ctx context.Context, owner delivery.Owner, now reading) error {
+	if by := h.clock.behind(now); by > 0 {
 		moved := 0
 		err := h.change(ctx, func(ctx context.Context, q querier) (err error) {
 			moved, err = affected(q.ExecContext(ctx, h.dialect.sql(moveDue), by.Microseconds(), owner.Slot))
@@ -82,6 +88,6 @@ func (h *hot) follow(ctx context.Context, owner delivery.Owner, database int64, 
 		h.low.admit(0)
 		h.logger.WarnContext(ctx, "the database's clock was set back", "by", by, "deliveries", moved)
 	}
-	h.clock.read(database, steady)
+	h.clock.read(now)
 	return nil
 }

@@ -84,13 +84,21 @@ func (h *hot) change(ctx context.Context, fn func(ctx context.Context, q querier
 		if err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		if err := fn(ctx, tx); err != nil {
+		if _, err = tx.ExecContext(ctx, abandon); err == nil {
+			err = fn(ctx, tx)
+		}
+		if err != nil {
 			_ = tx.Rollback() // what made the transaction fail is the error to tell
 			return err
 		}
 		return tx.Commit()
 	})
 }
+
+// abandon lets PostgreSQL end a transaction in which nothing happens any more:
+// the rows that a frozen process has changed must not stay locked to those who
+// take over from it. It lasts as long as the transaction, as a pooler wants it.
+const abandon = "SET LOCAL idle_in_transaction_session_timeout = '5s'"
 
 // sqliteClock is an expression for SQLite's clock in microseconds.
 const sqliteClock = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"

@@ -109,7 +109,7 @@ func (h *hot) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Dura
 		return delivery.Errorf(delivery.NotFound, "",
 			"The lease of this process has ended. Another one may have taken its place.")
 	}
-	return h.follow(ctx, owner, database[0], began)
+	return h.follow(ctx, owner, reading{database[0], began, time.Now()})
 }
 
 // Leave implements [delivery.Membership]. Leaving twice is fine.
@@ -142,8 +142,9 @@ func (h *hot) buryEnded(ctx context.Context, self delivery.Owner) (released int,
 		return 0, err
 	}
 	// All leases end at once when the clock jumps ahead: nobody is dead for that.
+	began := time.Now()
 	now, err := h.numbers(ctx, "SELECT @now")
-	if err != nil || h.clock.astray(now[0], time.Now()) {
+	if err != nil || h.clock.astray(reading{now[0], began, time.Now()}) {
 		return 0, err
 	}
 	err = h.change(ctx, func(ctx context.Context, q querier) error {

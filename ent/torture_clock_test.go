@@ -37,8 +37,8 @@ func jump(t *testing.T, s *Store, by time.Duration) {
 func remember(s *Store, by time.Duration) {
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
-	if s.clock.database != 0 {
-		s.clock.database -= by.Microseconds()
+	if s.clock.last.database != 0 {
+		s.clock.last.database -= by.Microseconds()
 	}
 }
 
@@ -101,7 +101,7 @@ func TestTortureClockSetAhead(t *testing.T) {
 				if n, err := s.Bury(t.Context(), self); n > 0 || err != nil {
 					t.Errorf("%s: Bury released %d, %v: nobody is dead", by, n, err)
 				}
-				s.clock.read(time.Now().UnixMicro(), time.Now())
+				s.clock.read(reading{time.Now().UnixMicro(), time.Now(), time.Now()})
 			}
 			beat(t, s, owner)
 			if members, err := s.Members(t.Context()); err != nil || len(members) != 1 {
@@ -217,6 +217,37 @@ func empty(t *testing.T, s *Store, owners ...delivery.Owner) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// A database that takes long to answer has not been set: nothing is moved, and
+// the dead are buried.
+func TestASlowDatabaseHasTheRightTime(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	at := func(began, ended, database time.Duration) reading {
+		return reading{start.Add(database).UnixMicro(), start.Add(began), start.Add(ended)}
+	}
+	for name, c := range map[string]struct {
+		last, now reading
+		behind    bool
+		leapt     bool
+	}{
+		"as ever":               {at(0, 0, 0), at(2*time.Second, 2*time.Second, 2*time.Second), false, false},
+		"slow the first time":   {at(0, 20*time.Second, 19*time.Second), at(21*time.Second, 21*time.Second, 21*time.Second), false, false},
+		"slow the second time":  {at(0, 0, 0), at(time.Second, 20*time.Second, 19*time.Second), false, false},
+		"slow to come back":     {at(0, 0, 0), at(time.Second, 20*time.Second, time.Second), false, false},
+		"set back by a minute":  {at(0, 0, 0), at(2*time.Second, 3*time.Second, -58*time.Second), true, false},
+		"set ahead by a minute": {at(0, 0, 0), at(2*time.Second, 3*time.Second, 62*time.Second), false, true},
+	} {
+		k := clock{}
+		k.read(c.last)
+		if got := k.behind(c.now) > 0; got != c.behind {
+			t.Errorf("%s: set back: %t, want %t", name, got, c.behind)
+		}
+		if got := k.astray(c.now); got != c.leapt {
+			t.Errorf("%s: set ahead: %t, want %t", name, got, c.leapt)
 		}
 	}
 }
