@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -96,14 +95,10 @@ func (p *presenter) hide(ctx context.Context, err error) *gqlerror.Error {
 			Extensions: map[string]any{"code": transport.CodeUnavailable},
 		}
 	}
-	id := rand.Text()
 	if !errors.Is(err, context.Canceled) {
-		p.log.ErrorContext(ctx, "answer a GraphQL operation", "err", err, "request", id)
+		p.log.ErrorContext(ctx, "answer a GraphQL operation", "err", err, "request", transport.RequestID(ctx))
 	}
-	return &gqlerror.Error{
-		Message:    "Something went wrong on the server. Its log has more under this request id.",
-		Extensions: map[string]any{"code": transport.CodeInternal, "requestId": id},
-	}
+	return transport.Internal(ctx)
 }
 
 // userErrors splits err into what the caller can put right in the input and

@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"portalhooks/delivery"
+	"portalhooks/graph/transport"
 )
 
 var errPrivate = errors.New("dial 10.1.2.3:5432: password hunter2 refused")
@@ -25,7 +26,7 @@ func presented(err error) (shown *gqlerror.Error, logged string) {
 	p := &presenter{slog.New(slog.NewTextHandler(&log, nil))}
 	wrapped := gqlerror.WrapPath(ast.Path{ast.PathName("organization")}, err)
 	wrapped.Locations = []gqlerror.Location{{Line: 1, Column: 3}}
-	return p.present(context.Background(), wrapped), log.String()
+	return p.present(transport.WithRequestID(context.Background()), wrapped), log.String()
 }
 
 func TestExpectedFailuresAreShown(t *testing.T) {

@@ -46,9 +46,9 @@ func presenter(logger *slog.Logger) graphql.ErrorPresenterFunc {
 			return e
 		}
 		if !errors.Is(err, context.Canceled) {
-			logger.ErrorContext(ctx, "answer a GraphQL operation", "err", err)
+			logger.ErrorContext(ctx, "answer a GraphQL operation", "err", err, "request", RequestID(ctx))
 		}
-		shown := coded(CodeInternal, "Something went wrong on the server.")
+		shown := Internal(ctx)
 		if shown.Path = graphql.GetPath(ctx); ok && e.Path != nil {
 			shown.Path = e.Path
 		}
@@ -58,9 +58,18 @@ func presenter(logger *slog.Logger) graphql.ErrorPresenterFunc {
 
 func logPanic(logger *slog.Logger) graphql.RecoverFunc {
 	return func(ctx context.Context, v any) error {
-		logger.ErrorContext(ctx, "panic in a GraphQL operation", "panic", v, "stack", string(debug.Stack()))
-		return coded(CodeInternal, "Something went wrong on the server.")
+		logger.ErrorContext(ctx, "panic in a GraphQL operation", "panic", v, "request", RequestID(ctx),
+			"stack", string(debug.Stack()))
+		return Internal(ctx)
 	}
+}
+
+// Internal is what a client sees of a fault that is the server's own: where to
+// find it in the log.
+func Internal(ctx context.Context) *gqlerror.Error {
+	shown := coded(CodeInternal, "Something went wrong on the server. Its log has more under this request id.")
+	shown.Extensions["requestId"] = RequestID(ctx)
+	return shown
 }
 
 func coded(code, message string) *gqlerror.Error {

@@ -72,6 +72,7 @@ func newExecutor(schema graphql.ExecutableSchema, guard *limits.Guard, opts Opti
 // ServeHTTP answers one request, which may be the upgrade to a WebSocket. It
 // returns when everything the request started has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = identified(w, r)
 	if !h.enter() {
 		h.refuse(w, r, http.StatusServiceUnavailable,
 			later(coded(CodeUnavailable, "The server is stopping. Try again.")))

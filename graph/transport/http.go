@@ -218,7 +218,7 @@ func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
 	if shown := h.opts.ErrorPresenter(ctx, err); shown != nil {
 		return fit(gqlerror.List{shown}, true)[0]
 	}
-	return coded(CodeInternal, "Something went wrong on the server.")
+	return Internal(ctx)
 }
 
 func (h *Handler) answer(w http.ResponseWriter, status int, mediaType string, resp *graphql.Response) {

@@ -101,6 +101,8 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 	expired, stopTimer := expiry(s.h.opts.Expires(ctx))
 	defer stopTimer()
 	signedOut := s.h.opts.Ended(ctx)
+	recheck := time.NewTicker(s.h.opts.RecheckInterval)
+	defer recheck.Stop()
 	for alive := true; alive; {
 		select {
 		case resp := <-responses:
@@ -118,6 +120,11 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 		case <-signedOut:
 			s.refuse("Your session is over.")
 			return
+		case <-recheck.C:
+			if !s.h.stillHolds(ctx) {
+				s.refuse("Your credentials are no longer valid.")
+				return
+			}
 		case <-s.h.stop:
 			return
 		case <-ctx.Done():

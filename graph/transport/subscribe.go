@@ -54,7 +54,7 @@ func (c *connection) begin(id string) (ctx context.Context, op *operation, full 
 	if len(c.active) >= c.h.opts.Subscriptions || c.running >= 2*c.h.opts.Subscriptions {
 		return nil, nil, true
 	}
-	ctx, cancel := context.WithCancel(c.caller)
+	ctx, cancel := context.WithCancel(WithRequestID(c.caller))
 	op = &operation{id: id, cancel: cancel}
 	c.active[id] = op
 	c.running++

@@ -33,7 +33,7 @@ func (t webSocketTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql
 		Subprotocols:     []string{subprotocol},
 		CheckOrigin:      func(*http.Request) bool { return true }, // ServeHTTP did
 	}
-	ws, err := upgrader.Upgrade(hijacker{w}, r, nil)
+	ws, err := upgrader.Upgrade(hijacker{w}, r, http.Header{requestIDHeader: {RequestID(r.Context())}})
 	if err != nil {
 		return // Upgrade has answered
 	}
@@ -157,6 +157,8 @@ func (c *connection) watch() {
 	defer ping.Stop()
 	late := time.NewTimer(c.h.opts.InitTimeout)
 	defer late.Stop()
+	recheck := time.NewTicker(c.h.opts.RecheckInterval)
+	defer recheck.Stop()
 	var expired <-chan time.Time
 	var ended <-chan struct{}
 	for {
@@ -179,6 +181,10 @@ func (c *connection) watch() {
 			c.close(closeUnauthorized, "Session over")
 		case <-expired:
 			c.close(closeUnauthorized, "Credentials expired")
+		case <-recheck.C:
+			if caller, ok := c.admitted(); ok && !c.h.stillHolds(caller) {
+				c.close(closeUnauthorized, "Credentials no longer valid")
+			}
 		case <-ping.C:
 			deadline := time.Now().Add(c.h.opts.WriteTimeout)
 			c.check(c.ws.WriteControl(websocket.PingMessage, nil, deadline))
@@ -247,9 +253,15 @@ func (c *connection) isClosing() bool {
 }
 
 func (c *connection) isAcked() bool {
+	_, ok := c.admitted()
+	return ok
+}
+
+// admitted returns who was admitted, if anybody was.
+func (c *connection) admitted() (caller context.Context, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.acked
+	return c.caller, c.acked
 }
 
 func (c *connection) standUp() {
