@@ -148,7 +148,7 @@ func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
 	}
 	return delivery.Options{
 		Owner: a.owner, Keyring: keyring, Registry: a.metrics, Egress: policy, ViewURLs: pages,
-		Workers: c.Workers, PerHook: c.WebhookWorkers, Retention: c.Retention,
+		Workers: c.Workers, PerHook: c.WebhookWorkers, Retention: c.Retention, AuditRetention: c.AuditRetention,
 		Version: version(), Logger: a.log,
 	}
 }
@@ -158,12 +158,12 @@ func (a *app) requireKey(ctx context.Context) error {
 	if a.auth.Tokens != nil {
 		return nil
 	}
-	keys, err := a.store.Keys(ctx, 0)
+	keys, err := a.store.Keys(ctx, 0, time.Now())
 	if err != nil {
 		return err
 	}
 	for _, k := range keys {
-		if k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(time.Now())) {
+		if k.Works(time.Now()) {
 			return nil
 		}
 	}

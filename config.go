@@ -75,6 +75,7 @@ type serveCmd struct {
 	Workers           int               `help:"Attempts in flight at once." default:"64"`
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook." default:"8"`
 	Retention         time.Duration     `help:"How long events and finished deliveries are kept." default:"720h"`
+	AuditRetention    time.Duration     `help:"How long the audit log is kept, 720h at least." default:"8760h"`
 	LogFormat         string            `help:"Format of the log: text or json." enum:"text,json" default:"text"`
 	LogLevel          string            `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 }
@@ -184,6 +185,9 @@ func (c *serveCmd) check() error {
 	}
 	if c.Retention < time.Hour {
 		return errors.New("--retention is at least 1h")
+	}
+	if c.AuditRetention < delivery.MinAuditRetention {
+		return fmt.Errorf("--audit-retention is at least %s", delivery.MinAuditRetention)
 	}
 	for kind, pattern := range c.ViewURL {
 		u, err := url.Parse(pattern)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"portalhooks/auth"
 	"portalhooks/delivery"
@@ -92,7 +93,7 @@ func adminEverywhere(
 func writeCredentials(ctx context.Context, a *app, base string) error {
 	path := filepath.Join(dataFolder, credentialFile)
 	had, _ := readCredentials(path)
-	have, ids := localCredentials{URL: base}, delivery.NewIDs(a.owner.Slot)
+	have := localCredentials{URL: base}
 	for _, want := range []struct {
 		role delivery.KeyRole
 		old  string
@@ -105,18 +106,45 @@ func writeCredentials(ctx context.Context, a *app, base string) error {
 			*want.text = want.old
 			continue
 		}
-		request := auth.KeyRequest{Role: want.role, Name: "local " + string(want.role), By: "development mode"}
-		text, err := issueKey(ctx, a.store, ids, request)
+		made, err := replaceKeys(ctx, a.service.Keys, want.role)
 		if err != nil {
 			return err
 		}
-		*want.text = text
+		*want.text = made
 	}
 	content, err := json.MarshalIndent(have, "", "  ")
 	if err != nil {
 		return err
 	}
 	return writePrivate(path, append(content, '\n'))
+}
+
+// replaceKeys makes a key for the commands on this machine. Of the earlier ones
+// the texts are lost, but for that of a server beside this one: the newest
+// stays.
+func replaceKeys(ctx context.Context, keys *delivery.Keys, role delivery.KeyRole) (string, error) {
+	by, name := delivery.AtTerminalOf("development mode"), "local "+string(role)
+	old, err := keys.List(ctx, by, 0)
+	if err != nil {
+		return "", err
+	}
+	newest := true
+	for _, k := range old {
+		if k.Org != 0 || k.Name != name || !k.Works(time.Now()) {
+			continue
+		}
+		if !newest {
+			if _, err := keys.Revoke(ctx, by, k.ID); err != nil {
+				return "", err
+			}
+		}
+		newest = false
+	}
+	made, err := keys.Create(ctx, by, delivery.KeyInput{Role: role, Name: name})
+	if err != nil {
+		return "", err
+	}
+	return made.Text, nil
 }
 
 func readCredentials(path string) (localCredentials, error) {

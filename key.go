@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"portalhooks/auth"
 	"portalhooks/delivery"
 	"portalhooks/ent"
 )
@@ -27,8 +27,8 @@ type keyCreateCmd struct {
 	Role             string        `help:"What the key may do: portal, admin, viewer or operator." enum:"portal,admin,viewer,operator" required:""`
 	Organization     string        `help:"The organization that the key is for, by its id or Portal's own; required for admin and viewer. One that is not known yet is registered." placeholder:"ID"`
 	OrganizationName string        `help:"Name of an organization that is registered by this." placeholder:"NAME"`
-	Name             string        `help:"Name of the key, for people; its role if left out." placeholder:"NAME"`
-	ExpiresIn        time.Duration `help:"After how long the key stops working; never if left out." placeholder:"DURATION"`
+	Name             string        `help:"Name of the client that will use the key; its role if left out. Two keys of one client work at a time." placeholder:"NAME"`
+	ExpiresIn        time.Duration `help:"After how long the key stops working, 5 years at most; never if left out." placeholder:"DURATION"`
 }
 
 // Run makes the key and prints it.
@@ -47,28 +47,39 @@ func (c *keyCreateCmd) Run(ctx context.Context, t terminal) error {
 }
 
 func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text string, err error) {
-	if _, err := store.Migrate(ctx); err != nil {
-		return "", err
+	in := delivery.KeyInput{Role: delivery.KeyRole(c.Role), Name: cmp.Or(c.Name, c.Role)}
+	if c.ExpiresIn > 0 {
+		in.ExpiresAt = time.Now().Add(c.ExpiresIn)
 	}
-	owner, err := store.Join(ctx, "portalhooks key create", delivery.SlotTTL)
+	err = withIDs(ctx, store, "key create", func(ids *delivery.IDs) error {
+		if c.Organization != "" {
+			if in.Org, err = c.organization(ctx, store, ids); err != nil {
+				return err
+			}
+		}
+		made, err := delivery.NewKeys(store, ids).Create(ctx, atTerminal(), in)
+		if err == nil {
+			text = made.Text
+		}
+		return err
+	})
+	return text, err
+}
+
+// withIDs brings the tables up to date and takes a slot among the servers of
+// the database, so that do can make ids, for as long as do needs it.
+func withIDs(
+	ctx context.Context, store *ent.Store, command string, do func(ids *delivery.IDs) error,
+) (err error) {
+	if _, err := store.Migrate(ctx); err != nil {
+		return err
+	}
+	owner, err := store.Join(ctx, "portalhooks "+command, delivery.SlotTTL)
 	if err != nil {
-		return "", fmt.Errorf("take a slot among the servers of this database: %w", err)
+		return fmt.Errorf("take a slot among the servers of this database: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Leave(ctx, owner)) }()
-	ids := delivery.NewIDs(owner.Slot)
-	request := auth.KeyRequest{Role: delivery.KeyRole(c.Role), Name: c.Name, By: operatingUser()}
-	if request.Name == "" {
-		request.Name = c.Role
-	}
-	if c.ExpiresIn > 0 {
-		request.ExpiresAt = time.Now().Add(c.ExpiresIn)
-	}
-	if c.Organization != "" {
-		if request.Org, err = c.organization(ctx, store, ids); err != nil {
-			return "", err
-		}
-	}
-	return issueKey(ctx, store, ids, request)
+	return do(delivery.NewIDs(owner.Slot))
 }
 
 // organization finds the organization, or registers it.
@@ -92,23 +103,12 @@ func (c *keyCreateCmd) organization(
 	return learnt[0].ID, nil
 }
 
-// issueKey makes and stores an API key and returns its text.
-func issueKey(
-	ctx context.Context, store delivery.KeyStore, ids *delivery.IDs, r auth.KeyRequest,
-) (string, error) {
-	key, text, err := auth.NewKey(delivery.KeyID(ids.Next()), r, time.Now())
-	if err != nil {
-		return "", err
-	}
-	return text, store.CreateKey(ctx, key)
-}
-
-// operatingUser names the person at the terminal.
-func operatingUser() string {
+// atTerminal is the person at the terminal.
+func atTerminal() delivery.Caller {
 	if u, err := user.Current(); err == nil {
-		return u.Username
+		return delivery.AtTerminalOf(u.Username)
 	}
-	return fmt.Sprintf("uid %d", os.Getuid())
+	return delivery.AtTerminalOf(fmt.Sprintf("uid %d", os.Getuid()))
 }
 
 type keyListCmd struct{ databaseFlag }
@@ -116,7 +116,7 @@ type keyListCmd struct{ databaseFlag }
 // Run lists the keys.
 func (c *keyListCmd) Run(ctx context.Context, t terminal) error {
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
-		keys, err := store.Keys(ctx, 0)
+		keys, err := delivery.NewKeys(store, nil).List(ctx, atTerminal(), 0)
 		if err != nil {
 			return err
 		}
@@ -166,10 +166,14 @@ func (c *keyRevokeCmd) Run(ctx context.Context, t terminal) error {
 		return fmt.Errorf("%q is not the id of a key: \"portalhooks key list\" shows them", c.ID)
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
-		if err := store.RevokeKey(ctx, id, time.Now()); err != nil {
+		err := withIDs(ctx, store, "key revoke", func(ids *delivery.IDs) error {
+			_, err := delivery.NewKeys(store, ids).Revoke(ctx, atTerminal(), id)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(t.out, "%s no longer works.\n", id)
+		_, err = fmt.Fprintf(t.out, "%s no longer works.\n", id)
 		return err
 	})
 }

@@ -24,10 +24,11 @@ func (c *rekeyCmd) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
-		if _, err := store.Migrate(ctx); err != nil {
+		var done delivery.Resealed
+		err := withIDs(ctx, store, "rekey", func(ids *delivery.IDs) (err error) {
+			done, err = delivery.Rekey(ctx, atTerminal(), store, keys, ids)
 			return err
-		}
-		done, err := delivery.Rekey(ctx, store, keys)
+		})
 		if err != nil {
 			return fmt.Errorf("after %d secrets: %w", done.Secrets, err)
 		}

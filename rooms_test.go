@@ -58,11 +58,12 @@ var rooms = map[string]room{
 	// The domain. It knows neither the API nor the storage.
 	"delivery": {
 		imports: []string{
-			"delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/receiver", "delivery/seal",
-			"delivery/signature", "delivery/template",
+			"delivery/credential", "delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/receiver",
+			"delivery/seal", "delivery/signature", "delivery/template",
 		},
 		tests: []string{"delivery/deliverytest", "torture"},
 	},
+	"delivery/credential":   {},
 	"delivery/egress":       {imports: []string{"delivery/failpoint"}, tests: []string{"torture"}},
 	"delivery/failpoint":    {},
 	"delivery/feed":         {imports: []string{"delivery/failpoint"}},
@@ -84,7 +85,7 @@ var rooms = map[string]room{
 	"ent/schema":  {imports: []string{"delivery"}},
 
 	"auth": {
-		imports: []string{"delivery"},
+		imports: []string{"delivery", "delivery/credential"},
 		tests:   []string{"auth/authtest", "delivery/deliverytest", "delivery/seal"},
 	},
 	"auth/authtest": {},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/credential"
 )
 
 // An Authenticator finds out who makes a request.
@@ -81,7 +82,7 @@ func (a *Authenticator) Authorization(
 		Authenticate(ctx context.Context, text string) (delivery.Caller, time.Time, error)
 	} = a.Keys
 	token = strings.TrimSpace(token)
-	if a.Tokens != nil && !strings.HasPrefix(token, keyStart) {
+	if a.Tokens != nil && !strings.HasPrefix(token, credential.Start) {
 		credentials = a.Tokens
 	}
 	if !credentials.knows(token) {

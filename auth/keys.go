@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/credential"
 )
 
 // How long a key that was found valid is trusted without another look, and how
@@ -39,7 +40,7 @@ func NewKeys(store delivery.KeyStore) *Keys {
 // Authenticate returns whose key text is, and when it expires (zero: never).
 // Anything but a working key is Unauthenticated, always with the same message.
 func (k *Keys) Authenticate(ctx context.Context, text string) (delivery.Caller, time.Time, error) {
-	prefix, ok := prefixOf(text)
+	prefix, ok := credential.Prefix(text)
 	if !ok {
 		return delivery.Caller{}, time.Time{}, errBadKey
 	}
@@ -55,7 +56,7 @@ func (k *Keys) Authenticate(ctx context.Context, text string) (delivery.Caller, 
 			return delivery.Caller{}, time.Time{}, err
 		}
 	}
-	if !opens(key, text, now) {
+	if !key.Opens(text, now) {
 		return delivery.Caller{}, time.Time{}, errBadKey
 	}
 	if now.Sub(key.LastUsedAt) >= touchEvery {
@@ -68,7 +69,7 @@ func (k *Keys) Authenticate(ctx context.Context, text string) (delivery.Caller, 
 	if !fresh {
 		k.remember(text, key, now)
 	}
-	return callerOf(key), key.ExpiresAt, nil
+	return key.Caller(), key.ExpiresAt, nil
 }
 
 var errBadKey = delivery.Errorf(delivery.Unauthenticated, "",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/credential"
 )
 
 const (
@@ -34,7 +35,7 @@ type Sessions struct {
 func NewSessions(
 	grants func(context.Context) (map[delivery.OrgID]delivery.Role, error),
 ) (*Sessions, string, error) {
-	token, err := randomText(secretLength)
+	token, err := credential.Random(credential.SecretLength)
 	if err != nil {
 		return nil, "", err
 	}
@@ -74,7 +75,7 @@ func (s *Sessions) signIn(token string) (id string, ok bool, err error) {
 	if s.token == "" || subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) != 1 {
 		return "", false, nil
 	}
-	if id, err = randomText(secretLength); err != nil {
+	if id, err = credential.Random(credential.SecretLength); err != nil {
 		return "", false, err
 	}
 	s.token = ""

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/credential"
 )
 
 // The cookies of people who sign in with a provider. Browsers take a name with
@@ -102,7 +103,7 @@ func (s *SignIn) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	a := attempt{Return: returnPath(r.URL.Query().Get("return")), Until: s.now().Add(signInTime)}
 	for _, secret := range []*string{&a.State, &a.Nonce, &a.Verifier} {
-		if *secret, err = randomText(secretLength); err != nil {
+		if *secret, err = credential.Random(credential.SecretLength); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

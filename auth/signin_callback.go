@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/credential"
 )
 
 // sessionAtMost is when a session ends, however much it is used.
@@ -94,7 +95,7 @@ func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error
 	if _, err := s.o.Grants.caller(r.Context(), c.name(personNames), picked); err != nil {
 		return err
 	}
-	secret, err := randomText(secretLength)
+	secret, err := credential.Random(credential.SecretLength)
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error
 // sessionID returns the id of the session whose secret r carries.
 func sessionID(r *http.Request) (id string, ok bool) {
 	cookies := r.CookiesNamed(secureCookie)
-	if len(cookies) != 1 || len(cookies[0].Value) != secretLength {
+	if len(cookies) != 1 || len(cookies[0].Value) != credential.SecretLength {
 		return "", false
 	}
 	return hashOf(cookies[0].Value), true

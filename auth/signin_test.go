@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"portalhooks/delivery/credential"
 )
 
 func TestPersonSignsInAndOut(t *testing.T) {
@@ -40,7 +42,7 @@ func TestPersonSignsInAndOut(t *testing.T) {
 	}
 	secret := b.cookie(secureCookie)
 	for id := range s.sessions.all {
-		if strings.Contains(id, secret) || len(secret) != secretLength {
+		if strings.Contains(id, secret) || len(secret) != credential.SecretLength {
 			t.Errorf("the store has %q of the secret %q", id, secret)
 		}
 	}
@@ -164,7 +166,7 @@ func TestAnswerCountsOnce(t *testing.T) {
 func TestSigningInMakesANewSession(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
-	planted := strings.Repeat("A", secretLength)
+	planted := strings.Repeat("A", credential.SecretLength)
 	b.setCookie(secureCookie, planted)
 	b.get("/auth/sign-in")
 	first := b.cookie(secureCookie)

@@ -1,5 +1,7 @@
 package delivery
 
+import "time"
+
 // A Role is what a person may do in one organization.
 type Role string
 
@@ -22,6 +24,46 @@ type Caller struct {
 	Portal   bool           // may ingest events and sync items, nothing else
 	Scope    OrgID          // the only organization of a Portal key; 0 for all
 	Grants   map[OrgID]Role // what a person holds in each organization
+
+	Key     KeyID     // the API key that was shown; 0 for none
+	Until   time.Time // when that expires; zero for never
+	Address string    // where the request comes from, for the audit log
+	Request string    // its id, for the same
+
+	kind ActorKind // AtTerminal or BySystem; empty for callers of the API
+}
+
+// AtTerminalOf returns the caller that the program's own commands act for: a
+// person who has the database itself, and may do to keys whatever he likes.
+func AtTerminalOf(user string) Caller { return Caller{Name: user, kind: AtTerminal} }
+
+// system is Portalhooks itself.
+var system = Caller{Name: bySystem, kind: BySystem}
+
+// actor returns how the audit log names the caller.
+func (c Caller) actor() Actor {
+	a := Actor{Kind: c.kind, Name: c.Name, Key: c.Key}
+	switch {
+	case c.kind != "":
+	case c.Key != 0:
+		a.Kind = ByKey
+	default:
+		a.Kind = ByPerson
+	}
+	return a
+}
+
+// Covers reports whether c may do at least all that other may.
+func (c Caller) Covers(other Caller) bool {
+	if other.Operator && !c.Operator || other.Portal && (!c.Portal || c.Scope != 0 && c.Scope != other.Scope) {
+		return false
+	}
+	for org, role := range other.Grants {
+		if have := c.Grants[org]; have != role && have != Admin {
+			return false
+		}
+	}
+	return true
 }
 
 // Known reports whether the caller is anybody.
@@ -56,6 +98,18 @@ func (c Caller) checkConfigure(org OrgID) error {
 // checkRedeliver refuses a caller who may not send deliveries of org again.
 func (c Caller) checkRedeliver(org OrgID) error {
 	if c.Operator {
+		return nil
+	}
+	return c.checkConfigure(org)
+}
+
+// checkAudit refuses a caller who may not read what was done in org; 0 is
+// everywhere.
+func (c Caller) checkAudit(org OrgID) error {
+	switch {
+	case org == 0:
+		return c.checkOperator()
+	case c.Operator:
 		return nil
 	}
 	return c.checkConfigure(org)

@@ -69,11 +69,11 @@ func (s *Service) CreateWebhook(
 	if err := c.checkConfigure(org.ID); err != nil {
 		return nil, err
 	}
-	return s.create(ctx, *org, in, c.Name)
+	return s.create(ctx, c, *org, in)
 }
 
 func (s *Service) create(
-	ctx context.Context, org Organization, in CreateWebhookInput, by string,
+	ctx context.Context, c Caller, org Organization, in CreateWebhookInput,
 ) (*CreatedWebhook, error) {
 	config, err := s.configs.get(ctx, org.ID)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Service) create(
 	at := now()
 	w := Webhook{
 		ID: WebhookID(s.ids.Next()), Org: org.ID, Name: d.Version.Name, Status: Enabled,
-		CreatedAt: at, CreatedBy: by, UpdatedAt: at, UpdatedBy: by,
+		CreatedAt: at, CreatedBy: c.Name, UpdatedAt: at, UpdatedBy: c.Name,
 	}
 	if in.Status == Disabled {
 		w.Status, w.DisabledReason, w.DisabledAt = Disabled, DisabledByAdmin, at
@@ -100,8 +100,8 @@ func (s *Service) create(
 		return nil, err
 	}
 	w.Secrets = []SealedSecret{secret}
-	s.version(&w, d, by)
-	if err := s.store.CreateWebhook(ctx, w); err != nil {
+	s.version(&w, d, c.Name)
+	if err := s.store.CreateWebhook(ctx, w, s.record(c, WebhookCreated, nil, &w)); err != nil {
 		return nil, s.twin(ctx, org.ID, err)
 	}
 	s.configs.drop(org.ID)
@@ -186,7 +186,7 @@ func (s *Service) UpdateWebhook(
 	if sameConfiguration(&w.Version, &updated.Version) {
 		return &UpdatedWebhook{Webhook: w, Warnings: append(d.Warnings, s.overlapWarnings(ctx, w)...)}, nil
 	}
-	if err := s.update(ctx, updated, in.ExpectedVersion); err != nil {
+	if err := s.update(ctx, updated, in.ExpectedVersion, s.record(c, WebhookUpdated, w, &updated)); err != nil {
 		return nil, err
 	}
 	if s.dispatcher.router.revise(w.ID); w.Version.Policy.Ordered != updated.Version.Policy.Ordered {
@@ -197,8 +197,8 @@ func (s *Service) UpdateWebhook(
 }
 
 // update stores a new version of w over the expected one.
-func (s *Service) update(ctx context.Context, w Webhook, expected int) error {
-	err := s.store.UpdateWebhook(ctx, w, expected)
+func (s *Service) update(ctx context.Context, w Webhook, expected int, record AuditEntry) error {
+	err := s.store.UpdateWebhook(ctx, w, expected, record)
 	s.configs.drop(w.Org)
 	if CodeOf(err) != Conflict {
 		return s.twin(ctx, w.Org, err)
@@ -234,7 +234,8 @@ func (s *Service) DeleteWebhook(ctx context.Context, c Caller, id WebhookID) err
 	if err != nil {
 		return err
 	}
-	if err := s.store.DeleteWebhook(ctx, w.Org, id, now(), c.Name); err != nil {
+	record := s.record(c, WebhookDeleted, w, nil)
+	if err := s.store.DeleteWebhook(ctx, w.Org, id, now(), c.Name, record); err != nil {
 		return err
 	}
 	s.configs.drop(w.Org)

@@ -151,9 +151,9 @@ func (s *Service) seedWebhook(
 	if !w.AllItems {
 		selection.ExternalIDs = w.Items
 	}
-	_, err := s.create(ctx, org, CreateWebhookInput{
+	_, err := s.create(ctx, Caller{Name: demoAuthor, kind: BySystem}, org, CreateWebhookInput{
 		Name: w.Name, Type: w.Type, TargetURL: receiverBase + "/echo/" + w.Slug, Selection: selection,
 		Status: status,
-	}, demoAuthor)
+	})
 	return err
 }

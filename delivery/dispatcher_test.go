@@ -134,7 +134,7 @@ func TestUnwantedDeliveriesAreSettledWithoutACall(t *testing.T) {
 		"disabled": {change: disabled, want: Canceled},
 		"holding":  {change: holding, want: Held},
 		"deleted": {change: func(*Webhook) {}, want: Canceled, before: func(r *rig, w Webhook) {
-			if err := r.store.DeleteWebhook(r.t.Context(), w.Org, w.ID, now(), "admin"); err != nil {
+			if err := r.store.DeleteWebhook(r.t.Context(), w.Org, w.ID, now(), "admin", AuditEntry{}); err != nil {
 				r.t.Fatal(err)
 			}
 		}},

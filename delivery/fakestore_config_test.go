@@ -189,69 +189,6 @@ func (f *fakeStore) Items(
 	return paged(found, p, true), nil
 }
 
-func (f *fakeStore) CreateKey(ctx context.Context, k APIKey) error {
-	leave, err := f.enter(ctx, "CreateKey")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	f.apiKeys[k.ID] = k
-	return nil
-}
-
-func (f *fakeStore) KeyByPrefix(ctx context.Context, prefix string) (APIKey, error) {
-	leave, err := f.enter(ctx, "KeyByPrefix")
-	if err != nil {
-		return APIKey{}, err
-	}
-	defer leave()
-	for _, k := range f.apiKeys {
-		if k.Prefix == prefix {
-			return k, nil
-		}
-	}
-	return APIKey{}, errNotFound
-}
-
-func (f *fakeStore) Keys(ctx context.Context, org OrgID) ([]APIKey, error) {
-	leave, err := f.enter(ctx, "Keys")
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	var found []APIKey
-	for _, k := range f.apiKeys {
-		if org == 0 || k.Org == org {
-			found = append(found, k)
-		}
-	}
-	slices.SortFunc(found, func(a, b APIKey) int { return cmp.Compare(b.ID, a.ID) })
-	return found, nil
-}
-
-func (f *fakeStore) RevokeKey(ctx context.Context, id KeyID, at time.Time) error {
-	return f.changeKey(ctx, id, func(k *APIKey) { k.RevokedAt = at })
-}
-
-func (f *fakeStore) TouchKey(ctx context.Context, id KeyID, at time.Time) error {
-	return f.changeKey(ctx, id, func(k *APIKey) { k.LastUsedAt = at })
-}
-
-func (f *fakeStore) changeKey(ctx context.Context, id KeyID, do func(*APIKey)) error {
-	leave, err := f.enter(ctx, "Key")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	k, ok := f.apiKeys[id]
-	if !ok {
-		return errNotFound
-	}
-	do(&k)
-	f.apiKeys[id] = k
-	return nil
-}
-
 func selected[T any](list []T, wanted func(T) bool) []T {
 	var found []T
 	for _, one := range list {

@@ -28,6 +28,7 @@ type fakeStore struct {
 	log      []LogEntry
 	apiKeys  map[KeyID]APIKey
 	sessions []Session
+	audit    []AuditEntry
 	members  map[int]*fakeMember
 	horizon  time.Time
 	wake     chan struct{}
@@ -326,7 +327,7 @@ func (f *fakeStore) Release(
 	return n, nil
 }
 
-func (f *fakeStore) Requeue(ctx context.Context, deliveries []Delivery) error {
+func (f *fakeStore) Requeue(ctx context.Context, deliveries []Delivery, records []AuditEntry) error {
 	leave, err := f.enter(ctx, "Requeue")
 	if err != nil {
 		return err
@@ -335,6 +336,7 @@ func (f *fakeStore) Requeue(ctx context.Context, deliveries []Delivery) error {
 	for _, d := range deliveries {
 		f.put(d.ID, &fakeRow{delivery: d, due: f.now()})
 	}
+	f.audit = append(f.audit, records...)
 	return nil
 }
 

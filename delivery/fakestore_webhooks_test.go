@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func (f *fakeStore) CreateWebhook(ctx context.Context, w Webhook) error {
+func (f *fakeStore) CreateWebhook(ctx context.Context, w Webhook, record AuditEntry) error {
 	leave, err := f.enter(ctx, "CreateWebhook")
 	if err != nil {
 		return err
@@ -20,6 +20,7 @@ func (f *fakeStore) CreateWebhook(ctx context.Context, w Webhook) error {
 	f.webhooks[w.ID] = &w
 	f.versions = append(f.versions, w.Version)
 	f.org(w.Org).ConfigVersion++
+	f.audit = append(f.audit, record)
 	return nil
 }
 
@@ -43,7 +44,7 @@ func (f *fakeStore) current(org OrgID, id WebhookID) (*Webhook, error) {
 	return w, nil
 }
 
-func (f *fakeStore) UpdateWebhook(ctx context.Context, w Webhook, expected int) error {
+func (f *fakeStore) UpdateWebhook(ctx context.Context, w Webhook, expected int, record AuditEntry) error {
 	leave, err := f.enter(ctx, "UpdateWebhook")
 	if err != nil {
 		return err
@@ -64,6 +65,7 @@ func (f *fakeStore) UpdateWebhook(ctx context.Context, w Webhook, expected int) 
 	f.webhooks[w.ID] = &w
 	f.versions = append(f.versions, w.Version)
 	f.org(w.Org).ConfigVersion++
+	f.audit = append(f.audit, record)
 	return nil
 }
 
@@ -76,7 +78,7 @@ func (f *fakeStore) endVersion(id VersionID, at time.Time) {
 }
 
 func (f *fakeStore) DeleteWebhook(
-	ctx context.Context, org OrgID, id WebhookID, at time.Time, by string,
+	ctx context.Context, org OrgID, id WebhookID, at time.Time, by string, record AuditEntry,
 ) error {
 	leave, err := f.enter(ctx, "DeleteWebhook")
 	if err != nil {
@@ -99,11 +101,13 @@ func (f *fakeStore) DeleteWebhook(
 		}
 	}
 	f.org(org).ConfigVersion++
+	f.audit = append(f.audit, record)
 	return nil
 }
 
 func (f *fakeStore) SetSecrets(
 	ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
+	record AuditEntry,
 ) error {
 	leave, err := f.enter(ctx, "SetSecrets")
 	if err != nil {
@@ -119,6 +123,7 @@ func (f *fakeStore) SetSecrets(
 	}
 	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, by
 	f.org(org).ConfigVersion++
+	f.audit = append(f.audit, record)
 	return nil
 }
 

@@ -184,9 +184,9 @@ func (s *Service) disable(
 		if w.Status == Disabled || w.Version.Deleted || target != "" && w.Version.Target != target {
 			return nil
 		}
-		expected := w.Version.Number
+		was := w
 		s.markDisabled(&w, reason)
-		err = s.store.UpdateWebhook(ctx, w, expected)
+		err = s.store.UpdateWebhook(ctx, w, was.Version.Number, s.record(system, WebhookDisabled, &was, &w))
 		if CodeOf(err) == Conflict && try < tries {
 			continue // somebody has just changed it: look again
 		}

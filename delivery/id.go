@@ -26,6 +26,8 @@ type (
 	LogID int64
 	// A KeyID identifies an API key.
 	KeyID int64
+	// An AuditID identifies an entry of the audit log.
+	AuditID int64
 )
 
 // The prefixes of the identifiers' text forms.
@@ -38,6 +40,7 @@ const (
 	deliveryPrefix = "dlv_"
 	logPrefix      = "att_" // an entry's text form names the attempt that it records
 	keyPrefix      = "key_"
+	auditPrefix    = "aud_"
 )
 
 // String returns the opaque text form, such as org_01h2….
@@ -64,6 +67,9 @@ func (id LogID) String() string { return formatID(logPrefix, int64(id)) }
 
 // String returns the opaque text form, such as key_01h2….
 func (id KeyID) String() string { return formatID(keyPrefix, int64(id)) }
+
+// String returns the opaque text form, such as aud_01h2….
+func (id AuditID) String() string { return formatID(auditPrefix, int64(id)) }
 
 // ParseOrgID reads the text form; ok is false for anything else.
 func ParseOrgID(s string) (id OrgID, ok bool) { return parseID[OrgID](orgPrefix, s) }

@@ -59,10 +59,10 @@ func listen(t testing.TB, s *Service, et EventType, status WebhookStatus) *Webho
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := s.create(t.Context(), orgs["acme"], CreateWebhookInput{
+	made, err := s.create(t.Context(), system, orgs["acme"], CreateWebhookInput{
 		Name: string(et), Type: et, TargetURL: "https://receiver.example/" + string(et),
 		Selection: SelectionInput{All: true}, Status: status,
-	}, "test")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,6 +114,7 @@ func (s *Service) maintain(ctx context.Context) error {
 		{name: "depth", pause: depthPause, do: s.measure},
 		s.led(chore{name: "prepare", pause: preparePause, do: s.prepare}),
 		s.led(chore{name: "discard", pause: discardPause, do: s.discard}),
+		s.led(chore{name: "discard audit", pause: discardPause, do: s.discardAudit}),
 		s.led(chore{name: "failing", pause: failingPause, do: s.disableFailing}),
 		s.led(chore{name: "secrets", pause: secretsPause, do: s.dropSecrets}),
 		s.led(chore{name: "sessions", pause: sessionPause, do: s.dropSessions}),
@@ -164,6 +165,11 @@ func (s *Service) discard(ctx context.Context) error {
 		inPortions(ctx, now.Add(-s.opts.Retention), s.store.Discard),
 		inPortions(ctx, now.Add(-tallyKept), s.store.DiscardTallies),
 	)
+}
+
+// discardAudit does the same with the audit log.
+func (s *Service) discardAudit(ctx context.Context) error {
+	return inPortions(ctx, time.Now().UTC().Add(-s.opts.AuditRetention), s.store.DiscardAudit)
 }
 
 func inPortions(

@@ -53,7 +53,7 @@ func (s *Service) Redeliver(
 		made[i] = s.again(d, webhooks[d.Webhook], m)
 		result[i] = &made[i]
 	}
-	if err := s.store.Requeue(ctx, made); err != nil {
+	if err := s.store.Requeue(ctx, made, s.recordRedeliveries(c, m, made, webhooks)); err != nil {
 		return nil, fmt.Errorf("queue deliveries again: %w", err)
 	}
 	s.dispatcher.Wake()
@@ -105,4 +105,26 @@ func (s *Service) again(d *Delivery, w *Webhook, m RedeliverMode) Delivery {
 	}
 	made.NextAttemptAt = made.CreatedAt()
 	return made
+}
+
+// recordRedeliveries makes one record for each webhook.
+func (s *Service) recordRedeliveries(
+	c Caller, m RedeliverMode, made []Delivery, webhooks map[WebhookID]*Webhook,
+) []AuditEntry {
+	repeated := make(map[WebhookID][]string)
+	var order []WebhookID
+	for i := range made {
+		id := made[i].Webhook
+		if repeated[id] == nil {
+			order = append(order, id)
+		}
+		repeated[id] = append(repeated[id], made[i].RedeliveryOf.String())
+	}
+	records := make([]AuditEntry, len(order))
+	for i, id := range order {
+		w := webhooks[id]
+		changes := differences(nil, traits{{field: "deliveries", value: repeated[id]}, {field: "message", value: m}})
+		records[i] = entry(s.ids, c, w.Org, DeliveriesRepeated, webhookObject(w), changes)
+	}
+	return records
 }

@@ -22,7 +22,7 @@ func TestRedeliverSendsANewDelivery(t *testing.T) {
 				changed := r.current(w.ID)
 				changed.Version.ID, changed.Version.Number = VersionID(r.ids.Next()), 2
 				changed.Version.Template = `{"text":"new"}`
-				if err := r.store.UpdateWebhook(t.Context(), changed, 1); err != nil {
+				if err := r.store.UpdateWebhook(t.Context(), changed, 1, AuditEntry{}); err != nil {
 					t.Fatal(err)
 				}
 
@@ -173,7 +173,7 @@ func TestAttemptHeadersAreThoseOfTheTime(t *testing.T) {
 		changed := r.current(w.ID)
 		changed.Version.ID, changed.Version.Number = VersionID(r.ids.Next()), 2
 		changed.Version.Headers, changed.Version.CreatedAt = []StoredHeader{{Name: "X-Tier", Value: "two"}}, now()
-		if err := r.store.UpdateWebhook(t.Context(), changed, 1); err != nil {
+		if err := r.store.UpdateWebhook(t.Context(), changed, 1, AuditEntry{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.sent()[0].header.Get("Authorization"); got != "hush" {

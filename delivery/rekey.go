@@ -20,9 +20,13 @@ type Resealed struct {
 // Rekey seals everything with the first key of keys that was sealed with another
 // one, and what was not sealed at all. Servers may run meanwhile, if they have
 // the same keys. An envelope that none of the keys opens ends it with an error
-// that names its place; what was done until then stays done.
-func Rekey(ctx context.Context, store Vault, keys *seal.Keyring) (Resealed, error) {
+// that names its place; what was done until then stays done. That it began is
+// recorded for c before anything is changed.
+func Rekey(ctx context.Context, c Caller, store Vault, keys *seal.Keyring, ids *IDs) (Resealed, error) {
 	r := rekeying{store: store, keys: keys}
+	if err := store.Record(ctx, entry(ids, c, 0, EncryptionKeyChanged, AuditObject{}, nil)); err != nil {
+		return r.done, err
+	}
 	if err := r.webhooks(ctx); err != nil {
 		return r.done, err
 	}

@@ -214,7 +214,7 @@ func (r *rig) webhook(url string, change ...func(*Webhook)) Webhook {
 	for _, c := range change {
 		c(&w)
 	}
-	if err := r.store.CreateWebhook(context.Background(), w); err != nil {
+	if err := r.store.CreateWebhook(context.Background(), w, AuditEntry{}); err != nil {
 		r.t.Fatal(err)
 	}
 	return w

@@ -19,15 +19,15 @@ type sealing struct {
 const targetField = "target"
 
 // CreateWebhook implements [WebhookStore].
-func (s sealing) CreateWebhook(ctx context.Context, w Webhook) error {
+func (s sealing) CreateWebhook(ctx context.Context, w Webhook, record AuditEntry) error {
 	s.seal(&w.Version, w.Org, w.ID)
-	return s.Store.CreateWebhook(ctx, w)
+	return s.Store.CreateWebhook(ctx, w, record)
 }
 
 // UpdateWebhook implements [WebhookStore].
-func (s sealing) UpdateWebhook(ctx context.Context, w Webhook, expected int) error {
+func (s sealing) UpdateWebhook(ctx context.Context, w Webhook, expected int, record AuditEntry) error {
 	s.seal(&w.Version, w.Org, w.ID)
-	return s.Store.UpdateWebhook(ctx, w, expected)
+	return s.Store.UpdateWebhook(ctx, w, expected, record)
 }
 
 // WebhooksByID implements [WebhookStore].

@@ -40,7 +40,8 @@ func (s *Service) dropSecretsOf(ctx context.Context, org OrgID) error {
 		if len(kept) == len(w.Secrets) || len(kept) == 0 {
 			continue
 		}
-		err := s.store.SetSecrets(ctx, org, w.ID, kept, now, bySystem)
+		record := s.recordSecrets(system, SecretExpired, &w, w.Secrets, kept)
+		err := s.store.SetSecrets(ctx, org, w.ID, kept, now, bySystem, record)
 		// A secret rotated or a webhook deleted meanwhile is seen the next time.
 		if code := CodeOf(err); code != Conflict && code != NotFound {
 			failed = errors.Join(failed, err)

@@ -35,9 +35,10 @@ func (s *Service) RotateWebhookSecret(
 	if err != nil {
 		return nil, err
 	}
-	w.Secrets = append([]SealedSecret{sealed}, oldSecrets(w.Secrets, at, keepOld)...)
-	w.UpdatedAt, w.UpdatedBy = at, c.Name
-	if err := s.store.SetSecrets(ctx, w.Org, w.ID, w.Secrets, at, c.Name); err != nil {
+	secrets := append([]SealedSecret{sealed}, oldSecrets(w.Secrets, at, keepOld)...)
+	record := s.recordSecrets(c, SecretRotated, w, w.Secrets, secrets)
+	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, c.Name
+	if err := s.store.SetSecrets(ctx, w.Org, w.ID, secrets, at, c.Name, record); err != nil {
 		if CodeOf(err) == Conflict {
 			return nil, Errorf(Conflict, "",
 				"Somebody else has just made a new secret. Look at it before you make another.")

@@ -31,6 +31,9 @@ type Options struct {
 	// Retention is how long events and finished deliveries are kept; 30 days if
 	// zero.
 	Retention time.Duration
+	// AuditRetention is how long the audit log is kept; a year if zero, at least
+	// MinAuditRetention.
+	AuditRetention time.Duration
 	// FailingLimit is how long a webhook may do nothing but fail before it is
 	// disabled; 5 days if zero.
 	FailingLimit time.Duration
@@ -47,6 +50,7 @@ func (o Options) withDefaults() Options {
 	o.Memory = cmp.Or(o.Memory, 4096)
 	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.Retention = cmp.Or(o.Retention, 30*24*time.Hour)
+	o.AuditRetention = max(MinAuditRetention, cmp.Or(o.AuditRetention, 365*24*time.Hour))
 	o.FailingLimit = cmp.Or(o.FailingLimit, 5*24*time.Hour)
 	o.Drain = cmp.Or(o.Drain, MaxTimeout+2*time.Second)
 	o.Version = cmp.Or(o.Version, "dev")
@@ -69,6 +73,7 @@ type Service struct {
 	beat    atomic.Int64  // when the slot was prolonged last, by sinceStart; 0 before
 	missed  atomic.Int64  // when that was last tried in vain, by sinceStart; 0 for never
 
+	Keys       *Keys // the API keys
 	configs    *configCache
 	learner    *learner
 	templates  *templateCache
@@ -94,6 +99,7 @@ func New(store Store, o Options) *Service {
 	}
 	s.post = s.client.Do
 	s.metrics = newMetrics(o.Registry)
+	s.Keys = NewKeys(store, s.ids)
 	s.configs = newConfigCache(store)
 	s.learner = newLearner(store, s.ids)
 	s.templates = newTemplateCache(store)

@@ -19,6 +19,7 @@ type Store interface {
 	TallyStore
 	KeyStore
 	SessionStore
+	AuditStore
 	Queue
 	Log
 	Membership
@@ -70,22 +71,25 @@ type WebhookStore interface {
 	// CreateWebhook stores w with its first version. It returns Duplicate, with
 	// Twin, when another webhook of the organization has the same fingerprint;
 	// of two concurrent twins exactly one is stored.
-	CreateWebhook(ctx context.Context, w Webhook) error
+	CreateWebhook(ctx context.Context, w Webhook, record AuditEntry) error
 	// UpdateWebhook stores w, whose Version is a new one, over the webhook
 	// whose current version number is expected, and ends the older version at
 	// the new one's CreatedAt. It returns NotFound, Conflict when the number is
 	// another, or Duplicate as CreateWebhook does. It leaves the secrets to
 	// SetSecrets.
-	UpdateWebhook(ctx context.Context, w Webhook, expected int) error
+	UpdateWebhook(ctx context.Context, w Webhook, expected int, record AuditEntry) error
 	// DeleteWebhook ends the current version at the given time, marks the
 	// webhook deleted and asks the dispatchers to cancel what is pending. Its
 	// versions, log and name stay readable. NotFound as usual.
-	DeleteWebhook(ctx context.Context, org OrgID, id WebhookID, at time.Time, by string) error
+	DeleteWebhook(
+		ctx context.Context, org OrgID, id WebhookID, at time.Time, by string, record AuditEntry,
+	) error
 	// SetSecrets replaces the signing secrets. It does not make a version. It
 	// returns Conflict when the stored first secret was made later than the
 	// first of secrets: nobody undoes a rotation that he has not seen.
 	SetSecrets(
 		ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
+		record AuditEntry,
 	) error
 	// WebhooksByID returns those that exist in org (0 for any), also deleted
 	// ones (Version.Deleted), in no order.
@@ -144,6 +148,8 @@ type DeliveryStore interface {
 
 // A Vault gives access to all that is sealed, of every organization, for Rekey.
 type Vault interface {
+	// Record stores an entry of the audit log.
+	Record(ctx context.Context, entries ...AuditEntry) error
 	// SealedWebhooks returns at most limit webhooks, deleted ones too, in the
 	// order of their ids, from the first after the given one on.
 	SealedWebhooks(ctx context.Context, after WebhookID, limit int) ([]Webhook, error)
@@ -171,15 +177,38 @@ type TallyStore interface {
 
 // A KeyStore keeps API keys.
 type KeyStore interface {
-	CreateKey(ctx context.Context, k APIKey) error
+	// CreateKey stores k. It returns Conflict when KeysPerName keys of the same
+	// name and organization work at k's CreatedAt, naming the oldest of them, or
+	// when another key has the prefix, and LimitExceeded when MaxKeys of the
+	// organization work; also among several at once.
+	CreateKey(ctx context.Context, k APIKey, record AuditEntry) error
 	// KeyByPrefix returns NotFound when there is none. Revoked and expired keys
 	// are returned: the caller judges.
 	KeyByPrefix(ctx context.Context, prefix string) (APIKey, error)
-	// Keys lists all keys, newest first; org 0 for every organization's.
-	Keys(ctx context.Context, org OrgID) ([]APIKey, error)
-	// RevokeKey returns NotFound when there is none. Revoking twice is fine.
-	RevokeKey(ctx context.Context, id KeyID, at time.Time) error
+	// KeyByID does the same by the key's id.
+	KeyByID(ctx context.Context, id KeyID) (APIKey, error)
+	// Keys lists the keys of org, 0 for every organization's: those that work at
+	// the given time, and the latest MaxKeys of those that don't; newest first.
+	Keys(ctx context.Context, org OrgID, at time.Time) ([]APIKey, error)
+	// RevokeKey returns NotFound when there is none. Revoking twice is fine; only
+	// the first time is recorded.
+	RevokeKey(ctx context.Context, id KeyID, at time.Time, record AuditEntry) error
 	TouchKey(ctx context.Context, id KeyID, at time.Time) error
+}
+
+// An AuditStore keeps the audit log, to which is only ever added. Where another
+// method takes a record, it stores that in its own transaction: there is no
+// change without its record, and no record of a change that was not made.
+type AuditStore interface {
+	// Record stores entries of what changes nothing in the store, or of what is
+	// about to be changed in more than one transaction.
+	Record(ctx context.Context, entries ...AuditEntry) error
+	// AuditLog lists the entries of org, 0 for all, newest first.
+	AuditLog(ctx context.Context, org OrgID, f AuditFilter, p Page) (Slice[AuditEntry], error)
+	// DiscardAudit removes entries from before t, at most one bounded portion of
+	// them, and reports whether more is left. None is removed that is younger
+	// than MinAuditRetention.
+	DiscardAudit(ctx context.Context, t time.Time) (more bool, err error)
 }
 
 // An Owner is one run of one process. A process that starts again in the same
@@ -268,7 +297,7 @@ type Queue interface {
 	// holds. It uses up no attempt.
 	Release(ctx context.Context, owner Owner, ids []DeliveryID, pause time.Duration) (int, error)
 	// Requeue adds deliveries for events that are stored, due at once.
-	Requeue(ctx context.Context, deliveries []Delivery) error
+	Requeue(ctx context.Context, deliveries []Delivery, records []AuditEntry) error
 	// Recall makes a webhook's pending deliveries due at once, for the
 	// dispatcher to look at them again. With cancel set it asks for their
 	// cancellation; held says whether to release the held ones too.

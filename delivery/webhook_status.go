@@ -48,7 +48,7 @@ func (s *Service) SetWebhookStatus(
 		if in.ExpectedVersion != 0 && in.ExpectedVersion != w.Version.Number {
 			return nil, changed(w.Version.Number)
 		}
-		updated, err := s.setStatus(ctx, w, in, c.Name)
+		updated, err := s.setStatus(ctx, c, w, in)
 		if CodeOf(err) == Conflict && in.ExpectedVersion == 0 && try < tries {
 			continue
 		}
@@ -61,6 +61,19 @@ func (s *Service) SetWebhookStatus(
 		}
 		return u, nil
 	}
+}
+
+// action is what the change is called that gives w this status.
+func (in SetStatusInput) action(w *Webhook) Action {
+	switch {
+	case in.Hold:
+		return WebhookHeld
+	case in.Status == Disabled:
+		return WebhookDisabled
+	case w.Holding && !in.DropHeld:
+		return WebhookReleased
+	}
+	return WebhookEnabled
 }
 
 func checkStatus(in SetStatusInput) error {
@@ -80,7 +93,7 @@ func checkStatus(in SetStatusInput) error {
 }
 
 // setStatus gives w its new status and sees to its pending deliveries.
-func (s *Service) setStatus(ctx context.Context, w *Webhook, in SetStatusInput, by string) (*Webhook, error) {
+func (s *Service) setStatus(ctx context.Context, c Caller, w *Webhook, in SetStatusInput) (*Webhook, error) {
 	waiting, err := s.store.Pending(ctx, []WebhookID{w.ID}, 1)
 	if err != nil {
 		return nil, err
@@ -88,6 +101,10 @@ func (s *Service) setStatus(ctx context.Context, w *Webhook, in SetStatusInput, 
 	held := waiting[w.ID].Held
 	if in.Status == Enabled && in.DropHeld && held > 0 && w.Status == Disabled {
 		// Before the webhook sends again, so that no new event is canceled.
+		dropped := entry(s.ids, c, w.Org, DeliveriesCanceled, webhookObject(w), nil)
+		if err := s.store.Record(ctx, dropped); err != nil {
+			return nil, err
+		}
 		s.recall(ctx, w.ID, true, true)
 	}
 	if w.Status == in.Status && w.Holding == in.Hold {
@@ -98,15 +115,15 @@ func (s *Service) setStatus(ctx context.Context, w *Webhook, in SetStatusInput, 
 	}
 	updated := *w
 	updated.Status, updated.Holding = in.Status, in.Hold
-	updated.UpdatedAt, updated.UpdatedBy = now(), by
+	updated.UpdatedAt, updated.UpdatedBy = now(), c.Name
 	switch {
 	case in.Status == Enabled:
 		updated.DisabledReason, updated.DisabledAt = "", time.Time{}
 	case w.Status == Enabled:
 		updated.DisabledReason, updated.DisabledAt = DisabledByAdmin, updated.UpdatedAt
 	}
-	s.version(&updated, &draft{Version: w.Version, Headers: storedHeaders(w.Version.Headers)}, by)
-	if err := s.update(ctx, updated, w.Version.Number); err != nil {
+	s.version(&updated, &draft{Version: w.Version, Headers: storedHeaders(w.Version.Headers)}, c.Name)
+	if err := s.update(ctx, updated, w.Version.Number, s.record(c, in.action(w), w, &updated)); err != nil {
 		return nil, err
 	}
 	switch {

@@ -1,20 +1,25 @@
 package ent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/apikey"
+	"portalhooks/ent/gen/predicate"
 )
 
-// CreateKey implements [delivery.KeyStore]. It returns Conflict when another
-// key has the prefix.
-func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey) error {
-	err := s.inTx(ctx, func(tx *gen.Tx) error {
-		return tx.APIKey.Create().
+// CreateKey implements [delivery.KeyStore].
+func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery.AuditEntry) error {
+	err := s.inTurn(ctx, func(tx *gen.Tx) error {
+		if err := mayHaveOneMore(ctx, tx, k); err != nil {
+			return err
+		}
+		err := tx.APIKey.Create().
 			SetID(k.ID).
 			SetPrefix(k.Prefix).
 			SetHash(k.Hash).
@@ -27,6 +32,10 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey) error {
 			SetRevokedAt(micros(k.RevokedAt)).
 			SetLastUsedAt(micros(k.LastUsedAt)).
 			Exec(ctx)
+		if err != nil {
+			return err
+		}
+		return record(ctx, tx.AuditEntry, entry)
 	})
 	switch {
 	case isTwin(err):
@@ -35,6 +44,38 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey) error {
 		return fmt.Errorf("create an API key: %w", unavailable(err))
 	}
 	return nil
+}
+
+// mayHaveOneMore refuses k where the client or the organization has as many
+// keys that work as it may.
+func mayHaveOneMore(ctx context.Context, tx *gen.Tx, k delivery.APIKey) error {
+	others, err := tx.APIKey.Query().
+		Where(apikey.OrganizationID(k.Org), works(k.CreatedAt)).
+		Order(gen.Asc(apikey.FieldID)).
+		All(ctx)
+	if err != nil {
+		return err
+	}
+	var same []*gen.APIKey
+	for _, other := range others {
+		if other.Name == k.Name {
+			same = append(same, other)
+		}
+	}
+	switch {
+	case len(same) >= delivery.KeysPerName:
+		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q work already. Revoke one that is not used "+
+			"any more first: %s (%s…) is the oldest.", len(same), k.Name, same[0].ID, same[0].Prefix)
+	case k.Org != 0 && len(others) >= delivery.MaxKeys:
+		return delivery.Errorf(delivery.LimitExceeded, "", "At most %d API keys of an organization work at a time. "+
+			"Revoke those that are not used any more.", delivery.MaxKeys)
+	}
+	return nil
+}
+
+// works keeps the keys that work at t.
+func works(t time.Time) predicate.APIKey {
+	return apikey.And(apikey.RevokedAt(0), apikey.Or(apikey.ExpiresAt(0), apikey.ExpiresAtGT(micros(t))))
 }
 
 // KeyByPrefix implements [delivery.KeyStore].
@@ -49,28 +90,54 @@ func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey
 	return toKey(row), nil
 }
 
-// Keys implements [delivery.KeyStore].
-func (s *Store) Keys(ctx context.Context, org delivery.OrgID) ([]delivery.APIKey, error) {
-	q := s.reader.APIKey.Query().Order(gen.Desc(apikey.FieldID))
-	if org != 0 {
-		q.Where(apikey.OrganizationID(org))
+// KeyByID implements [delivery.KeyStore].
+func (s *Store) KeyByID(ctx context.Context, id delivery.KeyID) (delivery.APIKey, error) {
+	row, err := s.reader.APIKey.Query().Where(apikey.ID(id)).Only(ctx)
+	switch {
+	case gen.IsNotFound(err):
+		return delivery.APIKey{}, errNoKey
+	case err != nil:
+		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", unavailable(err))
 	}
-	rows, err := q.All(ctx)
+	return toKey(row), nil
+}
+
+// Keys implements [delivery.KeyStore].
+func (s *Store) Keys(ctx context.Context, org delivery.OrgID, at time.Time) ([]delivery.APIKey, error) {
+	of := func(state predicate.APIKey) *gen.APIKeyQuery {
+		q := s.reader.APIKey.Query().Where(state).Order(gen.Desc(apikey.FieldID))
+		if org != 0 {
+			q.Where(apikey.OrganizationID(org))
+		}
+		return q
+	}
+	good, err := of(works(at)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list API keys: %w", unavailable(err))
 	}
-	return convertAll(rows, toKey), nil
+	ended, err := of(apikey.Not(works(at))).Limit(delivery.MaxKeys).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list API keys: %w", unavailable(err))
+	}
+	all := append(good, ended...)
+	slices.SortFunc(all, func(a, b *gen.APIKey) int { return cmp.Compare(b.ID, a.ID) })
+	return convertAll(all, toKey), nil
 }
 
 // RevokeKey implements [delivery.KeyStore]. The first time counts.
-func (s *Store) RevokeKey(ctx context.Context, id delivery.KeyID, at time.Time) error {
+func (s *Store) RevokeKey(
+	ctx context.Context, id delivery.KeyID, at time.Time, entry delivery.AuditEntry,
+) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		n, err := tx.APIKey.Update().
 			Where(apikey.ID(id), apikey.RevokedAt(0)).
 			SetRevokedAt(micros(at)).
 			Save(ctx)
-		if err != nil || n > 0 {
+		switch {
+		case err != nil:
 			return err
+		case n > 0:
+			return record(ctx, tx.AuditEntry, entry)
 		}
 		found, err := tx.APIKey.Query().Where(apikey.ID(id)).Exist(ctx)
 		if err == nil && !found {

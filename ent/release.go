@@ -74,7 +74,9 @@ func (h *hot) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bo
 
 // Requeue implements [delivery.Queue]. It returns NotFound when an event is not
 // there, and then adds nothing. Adding a delivery twice is adding it once.
-func (h *hot) Requeue(ctx context.Context, deliveries []delivery.Delivery) error {
+func (h *hot) Requeue(
+	ctx context.Context, deliveries []delivery.Delivery, records []delivery.AuditEntry,
+) error {
 	if len(deliveries) == 0 {
 		return nil
 	}
@@ -91,7 +93,7 @@ func (h *hot) Requeue(ctx context.Context, deliveries []delivery.Delivery) error
 				return err
 			}
 		}
-		return nil
+		return record(ctx, h.dialect.auditIn(q), records...)
 	})
 	if err != nil {
 		return fmt.Errorf("queue deliveries: %w", err)

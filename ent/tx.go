@@ -15,6 +15,16 @@ func (s *Store) inTx(ctx context.Context, change func(tx *gen.Tx) error) error {
 	return retry(ctx, func() error { return s.once(ctx, s.client, nil, change) })
 }
 
+// inTurn is inTx for a change that depends on which rows there are: of several
+// at once each sees what the others have done, as if they followed each other.
+func (s *Store) inTurn(ctx context.Context, change func(tx *gen.Tx) error) error {
+	var opts *sql.TxOptions
+	if s.dialect == postgresDialect { // SQLite has one writer
+		opts = &sql.TxOptions{Isolation: sql.LevelSerializable}
+	}
+	return retry(ctx, func() error { return s.once(ctx, s.client, opts, change) })
+}
+
 // inSnapshot runs reads that see one state of the database.
 func (s *Store) inSnapshot(ctx context.Context, reads func(tx *gen.Tx) error) error {
 	opts := &sql.TxOptions{ReadOnly: true}

@@ -25,7 +25,7 @@ func touchConfig(ctx context.Context, tx *gen.Tx, org delivery.OrgID) error {
 }
 
 // CreateWebhook implements [delivery.WebhookStore].
-func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook) error {
+func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry delivery.AuditEntry) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		if err := touchConfig(ctx, tx, w.Org); err != nil {
 			return err
@@ -54,7 +54,10 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook) error {
 		if err != nil {
 			return err
 		}
-		return addVersion(ctx, tx, w)
+		if err := addVersion(ctx, tx, w); err != nil {
+			return err
+		}
+		return record(ctx, tx.AuditEntry, entry)
 	})
 	if isTwin(err) {
 		err = s.twin(ctx, w, err)
@@ -120,7 +123,9 @@ func (s *Store) twin(ctx context.Context, w delivery.Webhook, refusal error) err
 }
 
 // UpdateWebhook implements [delivery.WebhookStore].
-func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected int) error {
+func (s *Store) UpdateWebhook(
+	ctx context.Context, w delivery.Webhook, expected int, entry delivery.AuditEntry,
+) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		if err := touchConfig(ctx, tx, w.Org); err != nil {
 			return err
@@ -157,7 +162,10 @@ func (s *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected 
 		if err := reorder(ctx, tx, w.ID, w.Version.Policy.Ordered); err != nil {
 			return err
 		}
-		return addVersion(ctx, tx, w)
+		if err := addVersion(ctx, tx, w); err != nil {
+			return err
+		}
+		return record(ctx, tx.AuditEntry, entry)
 	})
 	if isTwin(err) {
 		err = s.twin(ctx, w, err)
@@ -200,6 +208,7 @@ func otherVersion(ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delive
 // still cancel each when it falls due, because its webhook is deleted.
 func (s *Store) DeleteWebhook(
 	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, at time.Time, by string,
+	entry delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		if err := touchConfig(ctx, tx, org); err != nil {
@@ -217,7 +226,10 @@ func (s *Store) DeleteWebhook(
 		case n == 0:
 			return errNoWebhook
 		}
-		return endVersions(ctx, tx, id, at, true)
+		if err := endVersions(ctx, tx, id, at, true); err != nil {
+			return err
+		}
+		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
 		return fmt.Errorf("delete a webhook: %w", unavailable(err))
@@ -231,7 +243,7 @@ func (s *Store) DeleteWebhook(
 // SetSecrets implements [delivery.WebhookStore].
 func (s *Store) SetSecrets(
 	ctx context.Context, org delivery.OrgID, id delivery.WebhookID,
-	secrets []delivery.SealedSecret, at time.Time, by string,
+	secrets []delivery.SealedSecret, at time.Time, by string, entry delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		if err := touchConfig(ctx, tx, org); err != nil {
@@ -240,11 +252,15 @@ func (s *Store) SetSecrets(
 		if err := refuseOlder(ctx, tx, org, id, secrets); err != nil {
 			return err
 		}
-		return tx.Webhook.UpdateOneID(id).
+		err := tx.Webhook.UpdateOneID(id).
 			SetSecrets(secretsText(secrets)).
 			SetUpdatedAt(micros(at)).
 			SetUpdatedBy(by).
 			Exec(ctx)
+		if err != nil {
+			return err
+		}
+		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
 		return fmt.Errorf("replace a webhook's secrets: %w", unavailable(err))

@@ -58,6 +58,12 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 		"sessions":                                   testSessions,
 		"sessions of a person are bounded":           testSessionsOfAPerson,
 		"sessions that are over are discarded":       testDiscardSessions,
+		"two keys of a client work at a time":        testKeysOfAClient,
+		"of concurrent keys two are stored":          testKeysTogether,
+		"a key comes with its record":                testKeyRecords,
+		"changes come with their records":            testRecords,
+		"the audit log is read newest first":         testAuditLog,
+		"the audit log is filtered":                  testAuditFilter,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,8 +158,24 @@ func (d *desk) webhook(name string) delivery.Webhook {
 func (d *desk) create(name string) delivery.Webhook {
 	d.Helper()
 	w := d.webhook(name)
-	d.ok(d.store.CreateWebhook(d.Context(), w))
+	d.ok(d.store.CreateWebhook(d.Context(), w, d.entry()))
 	return w
+}
+
+// entry makes a record of a change in the organization that has not been
+// stored.
+func (d *desk) entry() delivery.AuditEntry { return newEntry(d.ids, d.org.ID) }
+
+func newEntry(ids *delivery.IDs, org delivery.OrgID) delivery.AuditEntry {
+	return delivery.AuditEntry{
+		ID: delivery.AuditID(ids.Next()), Org: org, At: at, Action: delivery.WebhookUpdated,
+		Actor:  delivery.Actor{Kind: delivery.ByKey, Name: "ada", Key: 7},
+		Object: delivery.AuditObject{Type: delivery.WebhookObject, ID: "wh_1", Name: "A webhook"},
+		Changes: []delivery.Change{
+			{Field: "name", Before: []byte(`"a"`), After: []byte(`"b"`)}, {Field: "hold", After: []byte(`true`)},
+		},
+		Request: "request-1", Address: "192.0.2.1",
+	}
 }
 
 // next returns w with a new version that began at the given time.

@@ -60,8 +60,8 @@ func testFailingWebhooks(d *desk) {
 	failing, healthy, recent := d.create("failing"), d.create("healthy"), d.create("recent")
 	deleted, disabled := d.create("deleted"), d.webhook("disabled")
 	disabled.Status = delivery.Disabled
-	d.ok(d.store.CreateWebhook(d.Context(), disabled))
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, deleted.ID, at, "ada"))
+	d.ok(d.store.CreateWebhook(d.Context(), disabled, d.entry()))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, deleted.ID, at, "ada", d.entry()))
 	limit := at.Add(-24 * time.Hour)
 	long := limit.Add(-time.Second)
 	d.ok(d.store.RecordHealth(d.Context(), []delivery.WebhookHealth{

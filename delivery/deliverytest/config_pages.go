@@ -18,7 +18,7 @@ func testWebhookPages(d *desk) {
 			w.Name = fmt.Sprintf("Page %d", n/2)
 			w.CreatedAt = at.Add(time.Duration(n/3) * time.Second)
 			w.UpdatedAt = at
-			d.ok(d.store.CreateWebhook(d.Context(), w))
+			d.ok(d.store.CreateWebhook(d.Context(), w, d.entry()))
 		}
 		for _, order := range []delivery.WebhookOrder{"", delivery.ByName, delivery.ByCreated, delivery.ByUpdated} {
 			for _, descending := range []bool{false, true} {
@@ -35,7 +35,7 @@ func testWebhookPages(d *desk) {
 		return must(d.store.Webhooks(d.Context(), d.org.ID, all, delivery.ByUpdated, false, p))(d)
 	}
 	whole := list(delivery.Page{First: most})
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, whole.Items[0].ID, at, "ada"))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, whole.Items[0].ID, at, "ada", d.entry()))
 	rest := list(delivery.Page{First: most, After: whole.Cursors[0]})
 	if len(rest.Items) != most-1 || rest.HasPrev || rest.HasNext {
 		d.Errorf("after the deleted first: %d items, HasPrev %t, HasNext %t; want %d and no neighbours",

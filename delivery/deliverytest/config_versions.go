@@ -1,7 +1,6 @@
 package deliverytest
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -22,13 +21,13 @@ func testConfigVersion(d *desk) {
 	}
 	w := d.create("counted")
 	raised("create")
-	d.ok(d.store.UpdateWebhook(d.Context(), d.next(w, at.Add(time.Second)), 1))
+	d.ok(d.store.UpdateWebhook(d.Context(), d.next(w, at.Add(time.Second)), 1, d.entry()))
 	raised("update")
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, at, "ada"))
+	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, at, "ada", d.entry()))
 	raised("new secrets")
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, at.Add(time.Minute), "ada"))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, at.Add(time.Minute), "ada", d.entry()))
 	raised("delete")
-	d.refused(d.store.UpdateWebhook(d.Context(), w, 2), delivery.NotFound)
+	d.refused(d.store.UpdateWebhook(d.Context(), w, 2, d.entry()), delivery.NotFound)
 	if now := d.configVersion(); now != last {
 		d.Errorf("a refused update moved the ConfigVersion from %d to %d", last, now)
 	}
@@ -59,7 +58,7 @@ func testConfigTogether(d *desk) {
 	var last delivery.Webhook
 	for i := range changes {
 		last = d.webhook("together" + string(rune('a'+i)))
-		if err := d.store.CreateWebhook(d.Context(), last); err != nil {
+		if err := d.store.CreateWebhook(d.Context(), last, d.entry()); err != nil {
 			d.Error(err)
 		}
 	}
@@ -82,12 +81,12 @@ func testConfigTogether(d *desk) {
 func testVersionsAt(d *desk) {
 	early := d.create("early")
 	changedAt := at.Add(time.Hour)
-	d.ok(d.store.UpdateWebhook(d.Context(), d.next(early, changedAt), 1))
+	d.ok(d.store.UpdateWebhook(d.Context(), d.next(early, changedAt), 1, d.entry()))
 	late := d.webhook("late")
 	late.Version.CreatedAt = at.Add(2 * time.Hour)
-	d.ok(d.store.CreateWebhook(d.Context(), late))
+	d.ok(d.store.CreateWebhook(d.Context(), late, d.entry()))
 	gone := d.create("gone")
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, gone.ID, at.Add(30*time.Minute), "ada"))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, gone.ID, at.Add(30*time.Minute), "ada", d.entry()))
 
 	before := map[delivery.WebhookID]int{early.ID: 1, late.ID: 1, gone.ID: 1}
 	after := map[delivery.WebhookID]int{early.ID: 2, late.ID: 1, gone.ID: 1}
@@ -119,7 +118,7 @@ func testVersions(d *desk) {
 	w := d.create("versioned")
 	for n := 1; n < 5; n++ {
 		next := d.next(w, at.Add(time.Duration(n)*time.Minute))
-		d.ok(d.store.UpdateWebhook(d.Context(), next, n))
+		d.ok(d.store.UpdateWebhook(d.Context(), next, n, d.entry()))
 		w = next
 	}
 	numbers := func(p delivery.Page) ([]int, delivery.Slice[delivery.WebhookVersion]) {
@@ -140,41 +139,4 @@ func testVersions(d *desk) {
 	if !first.HasNext || first.HasPrev || last.HasNext || !last.HasPrev || first.Total != -1 {
 		d.Errorf("neighbours of %+v and %+v", first, last)
 	}
-}
-
-func testKeys(d *desk) {
-	add := func(org delivery.OrgID, prefix string) delivery.APIKey {
-		k := delivery.APIKey{
-			ID: delivery.KeyID(d.ids.Next()), Prefix: d.org.ExternalID + prefix, Hash: []byte{0, 1, 255}, Name: "Key",
-			Role: delivery.PortalKey, Org: org, CreatedAt: at, CreatedBy: "ada", ExpiresAt: at.AddDate(1, 0, 0),
-		}
-		d.ok(d.store.CreateKey(d.Context(), k))
-		return k
-	}
-	a, b, anywhere := add(d.org.ID, "a"), add(d.org.ID, "b"), add(0, "c")
-	same(d, "a key", must(d.store.KeyByPrefix(d.Context(), a.Prefix))(d), a)
-	_, err := d.store.KeyByPrefix(d.Context(), "none")
-	d.refused(err, delivery.NotFound)
-	clash := a
-	clash.ID = delivery.KeyID(d.ids.Next())
-	d.refused(d.store.CreateKey(d.Context(), clash), delivery.Conflict)
-
-	same(d, "keys, newest first", must(d.store.Keys(d.Context(), d.org.ID))(d), []delivery.APIKey{b, a})
-	all := must(d.store.Keys(d.Context(), 0))(d)
-	if !slices.ContainsFunc(all, func(k delivery.APIKey) bool { return k.ID == anywhere.ID }) || len(all) < 3 {
-		d.Errorf("all keys are %v, want also the one for every organization", all)
-	}
-	if !slices.IsSortedFunc(all, func(x, y delivery.APIKey) int { return cmp.Compare(y.ID, x.ID) }) {
-		d.Errorf("all keys are %v, want the newest first", all)
-	}
-
-	revoked := at.Add(time.Hour)
-	d.ok(d.store.RevokeKey(d.Context(), a.ID, revoked))
-	d.ok(d.store.RevokeKey(d.Context(), a.ID, revoked.Add(time.Hour)))
-	d.refused(d.store.RevokeKey(d.Context(), 1, revoked), delivery.NotFound)
-	d.ok(d.store.TouchKey(d.Context(), a.ID, revoked))
-	d.ok(d.store.TouchKey(d.Context(), a.ID, revoked.Add(-time.Hour)))
-	d.ok(d.store.TouchKey(d.Context(), 1, revoked))
-	a.RevokedAt, a.LastUsedAt = revoked, revoked.Truncate(time.Minute)
-	same(d, "a used and revoked key", must(d.store.KeyByPrefix(d.Context(), a.Prefix))(d), a)
 }

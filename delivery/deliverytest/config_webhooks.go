@@ -24,7 +24,7 @@ func testWebhookRoundTrip(d *desk) {
 		Timeout: 1500 * time.Millisecond, Retry: delivery.Schedule{time.Second, time.Hour}, Stop4xx: true,
 		TimeZone: "Europe/Madrid",
 	}
-	d.ok(d.store.CreateWebhook(d.Context(), w))
+	d.ok(d.store.CreateWebhook(d.Context(), w, d.entry()))
 	same(d, "a webhook", d.stored(w.ID), w)
 	versions := must(d.store.VersionsByID(d.Context(), []delivery.VersionID{w.Version.ID, 1}))(d)
 	same(d, "its version", versions, []delivery.WebhookVersion{w.Version})
@@ -33,19 +33,19 @@ func testWebhookRoundTrip(d *desk) {
 	plain.Secrets = nil
 	plain.Version.Selection = delivery.Selection{}
 	plain.Version.Policy.Retry = delivery.Schedule{} // none, which is not the default
-	d.ok(d.store.CreateWebhook(d.Context(), plain))
+	d.ok(d.store.CreateWebhook(d.Context(), plain, d.entry()))
 	same(d, "a webhook with empty parts", d.stored(plain.ID), plain)
 
 	lost := d.webhook("lost")
 	lost.Org = 1
-	d.refused(d.store.CreateWebhook(d.Context(), lost), delivery.NotFound)
+	d.refused(d.store.CreateWebhook(d.Context(), lost, d.entry()), delivery.NotFound)
 }
 
 func testWebhooks(d *desk) {
 	add := func(name string, change func(w *delivery.Webhook)) delivery.Webhook {
 		w := d.webhook(name)
 		change(&w)
-		d.ok(d.store.CreateWebhook(d.Context(), w))
+		d.ok(d.store.CreateWebhook(d.Context(), w, d.entry()))
 		return w
 	}
 	add("beta", func(w *delivery.Webhook) {
@@ -63,7 +63,7 @@ func testWebhooks(d *desk) {
 		w.Version.Selection = delivery.Selection{Items: []delivery.ItemID{2}}
 	})
 	gone := add("gone", func(*delivery.Webhook) {})
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, gone.ID, at, "ada"))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, gone.ID, at, "ada", d.entry()))
 
 	type filter = delivery.WebhookFilter
 	for what, c := range map[string]struct {
@@ -124,9 +124,9 @@ func testOtherOrganization(d *desk) {
 	}
 	stolen := d.next(w, at.Add(time.Second))
 	stolen.Org = other
-	d.refused(d.store.UpdateWebhook(d.Context(), stolen, 1), delivery.NotFound)
-	d.refused(d.store.DeleteWebhook(d.Context(), other, w.ID, at, "eve"), delivery.NotFound)
-	d.refused(d.store.SetSecrets(d.Context(), other, w.ID, w.Secrets, at, "eve"), delivery.NotFound)
+	d.refused(d.store.UpdateWebhook(d.Context(), stolen, 1, d.entry()), delivery.NotFound)
+	d.refused(d.store.DeleteWebhook(d.Context(), other, w.ID, at, "eve", d.entry()), delivery.NotFound)
+	d.refused(d.store.SetSecrets(d.Context(), other, w.ID, w.Secrets, at, "eve", d.entry()), delivery.NotFound)
 	same(d, "the webhook afterwards", d.stored(w.ID), w)
 }
 
@@ -136,11 +136,11 @@ func testTwins(d *desk) {
 	twin.Version.Fingerprint = first.Version.Fingerprint
 	before := d.configVersion()
 	refusal := &delivery.Error{Code: delivery.Duplicate, Twin: first.ID}
-	d.refusal(d.store.CreateWebhook(d.Context(), twin), refusal)
+	d.refusal(d.store.CreateWebhook(d.Context(), twin, d.entry()), refusal)
 	second := d.create("second")
 	changed := d.next(second, at.Add(time.Second))
 	changed.Version.Fingerprint = first.Version.Fingerprint
-	d.refusal(d.store.UpdateWebhook(d.Context(), changed, 1), refusal)
+	d.refusal(d.store.UpdateWebhook(d.Context(), changed, 1, d.entry()), refusal)
 	same(d, "a webhook whose update was refused", d.stored(second.ID), second)
 	if got := d.configVersion(); got != before+1 {
 		d.Errorf("the ConfigVersion is %d, want %d: refusals don't count", got, before+1)
@@ -149,8 +149,8 @@ func testTwins(d *desk) {
 	elsewhere := *d
 	elsewhere.org = d.learn(d.org.ExternalID+"-other", "Other")
 	elsewhere.create("first")
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, first.ID, at, "ada"))
-	d.ok(d.store.CreateWebhook(d.Context(), twin))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, first.ID, at, "ada", d.entry()))
+	d.ok(d.store.CreateWebhook(d.Context(), twin, d.entry()))
 }
 
 func testConcurrentTwins(d *desk) {
@@ -160,7 +160,7 @@ func testConcurrentTwins(d *desk) {
 	var together sync.WaitGroup
 	for c := range callers {
 		twins[c] = d.webhook("twin")
-		together.Go(func() { errs[c] = d.store.CreateWebhook(d.Context(), twins[c]) })
+		together.Go(func() { errs[c] = d.store.CreateWebhook(d.Context(), twins[c], d.entry()) })
 	}
 	together.Wait()
 	stored := slices.Index(errs, nil)
@@ -182,8 +182,8 @@ func testUpdate(d *desk) {
 	changed.Version.Target = "https://example.com/new"
 	changed.Version.Fingerprint = "another"
 	changed.Secrets = nil // those are SetSecrets' business
-	d.refused(d.store.UpdateWebhook(d.Context(), changed, 7), delivery.Conflict)
-	d.ok(d.store.UpdateWebhook(d.Context(), changed, 1))
+	d.refused(d.store.UpdateWebhook(d.Context(), changed, 7, d.entry()), delivery.Conflict)
+	d.ok(d.store.UpdateWebhook(d.Context(), changed, 1, d.entry()))
 	changed.Secrets = w.Secrets
 	same(d, "an updated webhook", d.stored(w.ID), changed)
 
@@ -194,9 +194,9 @@ func testUpdate(d *desk) {
 	slices.SortFunc(versions, func(a, b delivery.WebhookVersion) int { return a.Number - b.Number })
 	same(d, "both versions", versions, []delivery.WebhookVersion{old, changed.Version})
 
-	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, began), 1), delivery.Conflict)
+	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, began), 1, d.entry()), delivery.Conflict)
 	missing := d.webhook("missing")
-	d.refused(d.store.UpdateWebhook(d.Context(), missing, 1), delivery.NotFound)
+	d.refused(d.store.UpdateWebhook(d.Context(), missing, 1, d.entry()), delivery.NotFound)
 	found := must(d.store.Webhooks(d.Context(), d.org.ID, delivery.WebhookFilter{Search: "COM/NEW"},
 		delivery.ByName, false, delivery.Page{First: 1}))(d)
 	if len(found.Items) != 1 {
@@ -211,7 +211,7 @@ func testConcurrentUpdates(d *desk) {
 	var together sync.WaitGroup
 	for c := range callers {
 		changed := d.next(w, at.Add(time.Minute))
-		together.Go(func() { errs[c] = d.store.UpdateWebhook(d.Context(), changed, 1) })
+		together.Go(func() { errs[c] = d.store.UpdateWebhook(d.Context(), changed, 1, d.entry()) })
 	}
 	together.Wait()
 	stored := 0
@@ -234,16 +234,16 @@ func testConcurrentUpdates(d *desk) {
 func testDelete(d *desk) {
 	w := d.create("doomed")
 	when := at.Add(time.Hour)
-	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, when, "bob"))
+	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, when, "bob", d.entry()))
 	w.UpdatedAt, w.UpdatedBy = when, "bob"
 	w.Version.EndedAt, w.Version.Deleted = when, true
 	same(d, "a deleted webhook", d.stored(w.ID), w)
 	versions := must(d.store.VersionsByID(d.Context(), []delivery.VersionID{w.Version.ID}))(d)
 	same(d, "its version", versions, []delivery.WebhookVersion{w.Version})
 
-	d.refused(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, when, "bob"), delivery.NotFound)
-	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, when), 1), delivery.NotFound)
-	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, when, "bob"), delivery.NotFound)
+	d.refused(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, when, "bob", d.entry()), delivery.NotFound)
+	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, when), 1, d.entry()), delivery.NotFound)
+	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, when, "bob", d.entry()), delivery.NotFound)
 	_, left, err := d.store.Config(d.Context(), d.org.ID)
 	if err != nil || len(left) != 0 {
 		d.Errorf("the configuration still has %v, %v", left, err)
@@ -257,13 +257,13 @@ func testSecrets(d *desk) {
 		{Sealed: []byte{9}, Hint: "new1", CreatedAt: when},
 		{Sealed: []byte{1, 2, 3}, Hint: "abcd", CreatedAt: at, ExpiresAt: when.Add(time.Hour)},
 	}
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, rotated, when, "bob"))
+	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, rotated, when, "bob", d.entry()))
 	resealed := slices.Clone(rotated)
 	resealed[0].Sealed = []byte{8, 8}
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, resealed, when, "bob"))
+	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, resealed, when, "bob", d.entry()))
 	older := slices.Clone(w.Secrets)
 	older[0].CreatedAt = when.Add(-time.Second)
-	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, older, when, "eve"), delivery.Conflict)
+	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, older, when, "eve", d.entry()), delivery.Conflict)
 	w.Secrets, w.UpdatedAt, w.UpdatedBy = resealed, when, "bob"
 	same(d, "a webhook with new secrets, in the same version", d.stored(w.ID), w)
 }

@@ -23,7 +23,7 @@ func (w *world) create(t *rapid.T, org *customer, kind delivery.EventType, order
 			Listening: true, Fingerprint: id.String(), CreatedAt: at,
 		},
 	}}
-	ensure(t, "CreateWebhook", w.store.CreateWebhook(w.ctx, h.Webhook))
+	ensure(t, "CreateWebhook", w.store.CreateWebhook(w.ctx, h.Webhook, newEntry(w.ids, org.ID)))
 	w.hooks = append(w.hooks, h)
 	w.configured(t, org)
 }
@@ -67,10 +67,12 @@ func (w *world) change(t *rapid.T) {
 	case 1:
 		now.Status, now.Holding = delivery.Disabled, true
 	}
-	if err := w.store.UpdateWebhook(w.ctx, now, h.Version.Number-1); delivery.CodeOf(err) != delivery.Conflict {
+	record := newEntry(w.ids, h.Org)
+	err := w.store.UpdateWebhook(w.ctx, now, h.Version.Number-1, record)
+	if delivery.CodeOf(err) != delivery.Conflict {
 		t.Fatalf("UpdateWebhook over an older version: %v, want %s", err, delivery.Conflict)
 	}
-	ensure(t, "UpdateWebhook", w.store.UpdateWebhook(w.ctx, now, h.Version.Number))
+	ensure(t, "UpdateWebhook", w.store.UpdateWebhook(w.ctx, now, h.Version.Number, record))
 	h.Webhook = now
 	w.configured(t, w.owner(h))
 }
@@ -85,7 +87,8 @@ func (w *world) remove(t *rapid.T) {
 	if h.deleted {
 		t.Skip("it is deleted")
 	}
-	ensure(t, "DeleteWebhook", w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now().UTC(), "model"))
+	record := newEntry(w.ids, h.Org)
+	ensure(t, "DeleteWebhook", w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now().UTC(), "model", record))
 	h.deleted, h.Version.Listening = true, false
 	w.recalled(h, true, true)
 	w.configured(t, w.owner(h))

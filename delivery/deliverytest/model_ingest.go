@@ -206,7 +206,7 @@ func (w *world) redeliver(t *rapid.T) {
 		}
 		made = append(made, d)
 	}
-	err := w.store.Requeue(w.ctx, made)
+	err := w.store.Requeue(w.ctx, made, nil)
 	if missing {
 		if delivery.CodeOf(err) != delivery.NotFound {
 			t.Fatalf("Requeue for an event that is gone: %v, want %s", err, delivery.NotFound)

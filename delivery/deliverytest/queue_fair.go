@@ -127,7 +127,7 @@ func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) 
 			Listening: true, Fingerprint: id.String(), CreatedAt: at,
 		},
 	}
-	if err := s.store.CreateWebhook(s.t.Context(), w); err != nil {
+	if err := s.store.CreateWebhook(s.t.Context(), w, newEntry(s.ids, s.org.ID)); err != nil {
 		s.t.Fatalf("CreateWebhook: %v", err)
 	}
 	found, err := s.store.OrganizationsByID(s.t.Context(), []delivery.OrgID{s.org.ID})
@@ -194,7 +194,7 @@ func testOrderChanges(s *scene) {
 	for number, ordered := range []bool{false, true} {
 		w.Version.ID, w.Version.Number = delivery.VersionID(s.ids.Next()), number+2
 		w.Version.Policy.Ordered = ordered
-		if err := s.store.UpdateWebhook(s.t.Context(), w, number+1); err != nil {
+		if err := s.store.UpdateWebhook(s.t.Context(), w, number+1, newEntry(s.ids, s.org.ID)); err != nil {
 			s.t.Fatalf("UpdateWebhook: %v", err)
 		}
 		first := s.request(delivery.ClaimRequest{N: 1, PerWebhook: 1})

@@ -245,7 +245,7 @@ func testEmptyBatches(s *scene) {
 	if got, err := s.store.Settle(s.t.Context(), nil); len(got) > 0 || err != nil {
 		s.t.Errorf("Settle of nothing gave %v, %v", got, err)
 	}
-	if err := s.store.Requeue(s.t.Context(), nil); err != nil {
+	if err := s.store.Requeue(s.t.Context(), nil, nil); err != nil {
 		s.t.Errorf("Requeue of nothing: %v", err)
 	}
 }

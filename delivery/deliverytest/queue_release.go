@@ -16,6 +16,7 @@ var releaseTests = map[string]func(*scene){
 	"a recall can release what is held":                  testRecallHeld,
 	"a canceled delivery that retries does not wait":     testCancelWhileSent,
 	"a redelivery is due at once":                        testRequeue,
+	"what is queued again is recorded":                   testRequeueRecords,
 	"a redelivery of an event that is gone is not found": testRequeueGone,
 	"a redelivery to a holding webhook is held":          testRequeueHeld,
 	"the depth tells pending, lent and held rows apart":  testDepth,
@@ -146,7 +147,7 @@ func testRequeue(s *scene) {
 	d := s.delivery(e.Event, e.Deliveries[0].Webhook)
 	d.Trigger, d.RedeliveryOf = delivery.ByRedelivery, e.Deliveries[0].ID
 	for range 2 { // twice is once
-		if err := s.store.Requeue(s.t.Context(), []delivery.Delivery{d}); err != nil {
+		if err := s.store.Requeue(s.t.Context(), []delivery.Delivery{d}, nil); err != nil {
 			s.t.Fatalf("Requeue: %v", err)
 		}
 	}
@@ -161,7 +162,7 @@ func testRequeueGone(s *scene) {
 	s.ingest(kept)
 	err := s.store.Requeue(s.t.Context(), []delivery.Delivery{
 		s.delivery(kept.Event, s.webhook()), s.delivery(gone.Event, s.webhook()),
-	})
+	}, nil)
 	if delivery.CodeOf(err) != delivery.NotFound {
 		s.t.Errorf("Requeue gave %v, want NOT_FOUND", err)
 	}
@@ -175,7 +176,7 @@ func testRequeueHeld(s *scene) {
 	s.ingest(e)
 	d := s.delivery(e.Event, s.webhook())
 	d.State = delivery.Held
-	if err := s.store.Requeue(s.t.Context(), []delivery.Delivery{d}); err != nil {
+	if err := s.store.Requeue(s.t.Context(), []delivery.Delivery{d}, nil); err != nil {
 		s.t.Fatal(err)
 	}
 	if got := s.get(d.ID); got.State != delivery.Held {

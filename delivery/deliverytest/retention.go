@@ -12,6 +12,7 @@ var discardTests = map[string]func(*scene){
 	"what is pending stays":                        testDiscardPending,
 	"what is young stays":                          testDiscardYoung,
 	"a discarded key may be reported again":        testDiscardKeys,
+	"the audit log is discarded when it is old":    testDiscardAudit,
 }
 
 // old makes the ids of the scene ten days old.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"portalhooks/ent/gen/apikey"
+	"portalhooks/ent/gen/auditentry"
 	"portalhooks/ent/gen/item"
 	"portalhooks/ent/gen/organization"
 	"portalhooks/ent/gen/session"
@@ -80,6 +81,7 @@ func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			apikey.Table:         apikey.ValidColumn,
+			auditentry.Table:     auditentry.ValidColumn,
 			item.Table:           item.ValidColumn,
 			organization.Table:   organization.ValidColumn,
 			session.Table:        session.ValidColumn,

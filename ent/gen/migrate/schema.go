@@ -36,6 +36,40 @@ var (
 			},
 		},
 	}
+	// AuditColumns holds the columns for the "audit" table.
+	AuditColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt64},
+		{Name: "organization_id", Type: field.TypeInt64},
+		{Name: "at", Type: field.TypeInt64},
+		{Name: "action", Type: field.TypeString, Size: 2147483647},
+		{Name: "actor_kind", Type: field.TypeString, Size: 2147483647},
+		{Name: "actor", Type: field.TypeString, Size: 2147483647},
+		{Name: "key_id", Type: field.TypeInt64},
+		{Name: "object_type", Type: field.TypeString, Size: 2147483647},
+		{Name: "object_id", Type: field.TypeString, Size: 2147483647},
+		{Name: "object_name", Type: field.TypeString, Size: 2147483647},
+		{Name: "changes", Type: field.TypeString, Size: 2147483647},
+		{Name: "request_id", Type: field.TypeString, Size: 2147483647},
+		{Name: "address", Type: field.TypeString, Size: 2147483647},
+	}
+	// AuditTable holds the schema information for the "audit" table.
+	AuditTable = &schema.Table{
+		Name:       "audit",
+		Columns:    AuditColumns,
+		PrimaryKey: []*schema.Column{AuditColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "auditentry_organization_id_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditColumns[1], AuditColumns[2], AuditColumns[0]},
+			},
+			{
+				Name:    "auditentry_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditColumns[2], AuditColumns[0]},
+			},
+		},
+	}
 	// ItemColumns holds the columns for the "item" table.
 	ItemColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt64},
@@ -243,6 +277,7 @@ var (
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		APIKeyTable,
+		AuditTable,
 		ItemTable,
 		OrganizationTable,
 		SessionTable,
@@ -255,6 +290,9 @@ var (
 func init() {
 	APIKeyTable.Annotation = &entsql.Annotation{
 		Table: "api_key",
+	}
+	AuditTable.Annotation = &entsql.Annotation{
+		Table: "audit",
 	}
 	ItemTable.ForeignKeys[0].RefTable = OrganizationTable
 	ItemTable.Annotation = &entsql.Annotation{

@@ -1,0 +1,164 @@
+package delivery
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// An Action is something that the audit log records.
+type Action string
+
+// The actions. The list is closed: an action that is not here is not recorded.
+const (
+	WebhookCreated       Action = "WEBHOOK_CREATED"
+	WebhookUpdated       Action = "WEBHOOK_UPDATED"
+	WebhookDeleted       Action = "WEBHOOK_DELETED"
+	WebhookEnabled       Action = "WEBHOOK_ENABLED"
+	WebhookDisabled      Action = "WEBHOOK_DISABLED" // by a person, or for failing or being gone
+	WebhookHeld          Action = "WEBHOOK_HELD"     // disabled, keeping its events back
+	WebhookReleased      Action = "WEBHOOK_RELEASED" // enabled, sending what was kept back
+	SecretRotated        Action = "SECRET_ROTATED"
+	SecretExpired        Action = "SECRET_EXPIRED" // an old one signs no more
+	DeliveriesCanceled   Action = "DELIVERIES_CANCELED"
+	DeliveriesRepeated   Action = "DELIVERIES_REDELIVERED"
+	APIKeyCreated        Action = "API_KEY_CREATED"
+	APIKeyRevoked        Action = "API_KEY_REVOKED"
+	EncryptionKeyChanged Action = "ENCRYPTION_KEY_CHANGED" // recorded before anything is sealed anew
+	SignedIn             Action = "SIGNED_IN"
+	SignedOut            Action = "SIGNED_OUT"
+)
+
+// An ActorKind says what sort of caller has done something.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ByPerson   ActorKind = "PERSON"
+	ByKey      ActorKind = "API_KEY"
+	AtTerminal ActorKind = "TERMINAL" // whoever ran one of the program's commands beside the database
+	BySystem   ActorKind = "SYSTEM"   // Portalhooks itself
+)
+
+// An ObjectType says what an action was done to.
+type ObjectType string
+
+// The types of objects; the empty one goes with an action that has no object.
+const (
+	WebhookObject ObjectType = "WEBHOOK"
+	APIKeyObject  ObjectType = "API_KEY"
+)
+
+// An AuditEntry is one line of the audit log. It is written in the transaction
+// that makes the change, is never changed, and holds no secret: values are as a
+// viewer of the organization would see them.
+type AuditEntry struct {
+	ID      AuditID
+	Org     OrgID // 0 for what concerns the whole platform
+	At      time.Time
+	Action  Action
+	Actor   Actor
+	Object  AuditObject
+	Changes []Change
+	Request string // id of the request; "" where there was none
+	Address string // where it came from; "" where there was none
+}
+
+// An Actor is who has done something, as it was at the time.
+type Actor struct {
+	Kind ActorKind
+	Name string
+	Key  KeyID // with ByKey
+}
+
+// An AuditObject is what something was done to, as it was called at the time.
+type AuditObject struct {
+	Type ObjectType
+	ID   string
+	Name string
+}
+
+// A Change is one field before and after, as JSON; nil where there was nothing.
+// Both are the same where only a hidden part was changed.
+type Change struct {
+	Field         string          `json:"field"`
+	Before, After json.RawMessage `json:",omitempty"`
+}
+
+// An AuditFilter narrows the audit log. Zero fields don't narrow.
+type AuditFilter struct {
+	Actions       []Action
+	Object        string // an object's id
+	Key           KeyID  // what was done with this API key
+	After, Before time.Time
+}
+
+// MinAuditRetention is how long an entry of the audit log can't be removed.
+const MinAuditRetention = 30 * 24 * time.Hour
+
+// AuditLog lists what was done in an organization, or with org 0, which is for
+// operators, everywhere; the newest comes first. Only the organization's admins
+// and operators may read it.
+func (s *Service) AuditLog(
+	ctx context.Context, c Caller, org OrgID, f AuditFilter, p Page,
+) (Slice[AuditEntry], error) {
+	if err := c.checkAudit(org); err != nil {
+		return Slice[AuditEntry]{}, err
+	}
+	p, err := p.bounded()
+	if err != nil {
+		return Slice[AuditEntry]{}, err
+	}
+	return s.store.AuditLog(ctx, org, f, p)
+}
+
+// entry begins a record of what the caller does.
+func entry(ids *IDs, c Caller, org OrgID, a Action, o AuditObject, changes []Change) AuditEntry {
+	return AuditEntry{
+		ID: AuditID(ids.Next()), Org: org, At: now(), Action: a, Actor: c.actor(), Object: o, Changes: changes,
+		Request: c.Request, Address: c.Address,
+	}
+}
+
+// traits are the fields of a thing as the audit log shows them, in order.
+type traits []trait
+
+type trait struct {
+	field string
+	value any    // nil for nothing
+	exact string // tells values apart that are shown alike; never stored
+}
+
+// differences compares the traits of a thing before and after; nil stands for a
+// thing that is not there.
+func differences(before, after traits) []Change {
+	if before == nil {
+		before = make(traits, len(after))
+	}
+	if after == nil {
+		after = make(traits, len(before))
+	}
+	var changes []Change
+	for i, is := range after {
+		was := before[i]
+		c := Change{Field: cmp.Or(is.field, was.field), Before: was.text(), After: is.text()}
+		if was.exact != is.exact || !bytes.Equal(c.Before, c.After) {
+			changes = append(changes, c)
+		}
+	}
+	return changes
+}
+
+// text returns the value as JSON, nil for nothing.
+func (f trait) text() json.RawMessage {
+	if f.value == nil {
+		return nil
+	}
+	text, err := json.Marshal(f.value)
+	if err != nil {
+		return nil // traits are texts, numbers and structs of these
+	}
+	return text
+}

@@ -1,0 +1,177 @@
+package delivery
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"portalhooks/delivery/credential"
+)
+
+// Limits of API keys.
+const (
+	// KeysPerName is how many keys of one client work at a time: the old one,
+	// and the new one that replaces it.
+	KeysPerName = 2
+	MaxKeys     = 100 // of an organization, that work
+	MaxKeyName  = 200 // characters
+	MaxKeyLife  = 5 * 365 * 24 * time.Hour
+)
+
+// Keys makes, lists and revokes API keys. The API and the command line share
+// it, so that both keep the same rules and leave the same records.
+type Keys struct {
+	store KeyStore
+	ids   *IDs
+}
+
+// NewKeys returns Keys over store. New keys and records take their ids from
+// ids.
+func NewKeys(store KeyStore, ids *IDs) *Keys { return &Keys{store, ids} }
+
+// A KeyInput describes an API key to be made.
+type KeyInput struct {
+	Org       OrgID // 0 for all, which portal and operator keys may have
+	Name      string
+	Role      KeyRole
+	ExpiresAt time.Time // zero for never
+}
+
+// A CreatedKey is an API key with its text, which is told this once.
+type CreatedKey struct {
+	Key  APIKey
+	Text string
+}
+
+// Create makes an API key. Admins may make keys of their own organization; keys
+// that reach further are made at the terminal alone, so that nobody who gets
+// hold of a person's or a program's credentials can make himself lasting ones
+// for everything. A key that expires makes none that outlives it. It returns
+// Conflict when KeysPerName of the client's keys work already, and
+// LimitExceeded when MaxKeys of the organization do.
+func (k *Keys) Create(ctx context.Context, c Caller, in KeyInput) (*CreatedKey, error) {
+	if err := c.checkKeys(in.Org); err != nil {
+		return nil, err
+	}
+	at := now()
+	in.Name, in.ExpiresAt = strings.TrimSpace(in.Name), in.ExpiresAt.UTC().Truncate(time.Millisecond)
+	if err := in.check(c, at); err != nil {
+		return nil, err
+	}
+	text, prefix, hash, err := credential.New()
+	if err != nil {
+		return nil, err
+	}
+	key := APIKey{
+		ID: KeyID(k.ids.Next()), Prefix: prefix, Hash: hash, Name: in.Name, Role: in.Role, Org: in.Org,
+		CreatedAt: at, CreatedBy: c.Name, ExpiresAt: in.ExpiresAt,
+	}
+	record := entry(k.ids, c, key.Org, APIKeyCreated, keyObject(&key), differences(nil, keyTraits(&key)))
+	if err := k.store.CreateKey(ctx, key, record); err != nil {
+		return nil, err
+	}
+	return &CreatedKey{Key: key, Text: text}, nil
+}
+
+// checkKeys refuses a caller who may not make keys of org.
+func (c Caller) checkKeys(org OrgID) error {
+	switch {
+	case c.kind == AtTerminal:
+		return nil
+	case org == 0 && c.Known():
+		return Errorf(Forbidden, "", "A key for every organization is made with \"portalhooks key create\" only.")
+	}
+	return c.checkConfigure(org)
+}
+
+// check returns everything that is wrong with the input.
+func (in *KeyInput) check(c Caller, at time.Time) error {
+	var all checker
+	in.checkRole(&all)
+	switch n := utf8.RuneCountInString(in.Name); {
+	case n == 0:
+		all.fail(Required, "name", "Name the client that will use the key.")
+	case n > MaxKeyName || !storable(in.Name):
+		all.fail(Invalid, "name", "The client's name has at most %d characters.", MaxKeyName)
+	}
+	switch end := in.ExpiresAt; {
+	case end.IsZero() && !c.Until.IsZero(), !c.Until.IsZero() && end.After(c.Until):
+		all.fail(Invalid, "expiresAt", "The key that asks for this one expires at %s: so must this one.",
+			formatTime(c.Until))
+	case end.IsZero():
+	case !end.After(at):
+		all.fail(Invalid, "expiresAt", "The key would be expired already. Name a time to come.")
+	case end.After(at.Add(MaxKeyLife)):
+		all.fail(Invalid, "expiresAt", "A key that expires does so within 5 years.")
+	}
+	if len(all.errors) > 0 {
+		return all.errors
+	}
+	return nil
+}
+
+func (in *KeyInput) checkRole(all *checker) {
+	switch in.Role {
+	case AdminKey, ViewerKey:
+		if in.Org == 0 {
+			all.fail(Required, "organization",
+				"A key with the role %s belongs to one organization: say which.", in.Role)
+		}
+	case OperatorKey:
+		if in.Org != 0 {
+			all.fail(Invalid, "role", "A key with the role operator is for every organization: it can't belong to one.")
+		}
+	case PortalKey:
+	default:
+		all.fail(Invalid, "role", "The role is portal, admin, viewer or operator.")
+	}
+}
+
+// Revoke makes an API key stop working, on every server within seconds, and
+// returns it. Admins may revoke keys of their own organization, operators and
+// whoever is at the terminal any. Revoking one that is revoked changes nothing.
+// No key revokes itself, with Conflict: that its successor can is what shows
+// that the successor works.
+func (k *Keys) Revoke(ctx context.Context, c Caller, id KeyID) (*APIKey, error) {
+	if !c.Known() {
+		return nil, errUnauthenticated
+	}
+	key, err := k.store.KeyByID(ctx, id)
+	if CodeOf(err) == NotFound {
+		return nil, errNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !c.Operator && c.kind != AtTerminal {
+		if err := c.checkConfigure(key.Org); err != nil {
+			return nil, err
+		}
+	}
+	if c.Key == id {
+		return nil, Errorf(Conflict, "id",
+			"A key can't revoke itself. Make its successor, and revoke it with that: so you know that it works.")
+	}
+	was := key
+	key.RevokedAt = now()
+	record := entry(k.ids, c, key.Org, APIKeyRevoked, keyObject(&key), differences(keyTraits(&was), keyTraits(&key)))
+	if err := k.store.RevokeKey(ctx, id, key.RevokedAt, record); err != nil {
+		return nil, err
+	}
+	if !was.RevokedAt.IsZero() {
+		return &was, nil
+	}
+	return &key, nil
+}
+
+// List returns an organization's keys, or with org 0 all there are, the newest
+// first: those that work, and the latest of those that no longer do.
+func (k *Keys) List(ctx context.Context, c Caller, org OrgID) ([]APIKey, error) {
+	if c.kind != AtTerminal {
+		if err := c.checkAudit(org); err != nil {
+			return nil, err
+		}
+	}
+	return k.store.Keys(ctx, org, now())
+}
