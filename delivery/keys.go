@@ -175,3 +175,14 @@ func (k *Keys) List(ctx context.Context, c Caller, org OrgID) ([]APIKey, error) 
 	}
 	return k.store.Keys(ctx, org, now())
 }
+
+// CreateAPIKey makes an API key of the organization that ref names: our org_…
+// id or Portal's own. See [Keys.Create].
+func (s *Service) CreateAPIKey(ctx context.Context, c Caller, ref string, in KeyInput) (*CreatedKey, error) {
+	org, err := s.Organization(ctx, c, ref)
+	if err != nil {
+		return nil, err
+	}
+	in.Org = org.ID
+	return s.Keys.Create(ctx, c, in)
+}

@@ -114,6 +114,7 @@ func toAuditEntry(r *gen.AuditEntry) delivery.AuditEntry {
 		Object:  delivery.AuditObject{Type: r.ObjectType, ID: r.ObjectID, Name: r.ObjectName},
 		Request: r.RequestID,
 		Address: r.Address,
+		Changes: []delivery.Change{},
 	}
 	// What record wrote can be read. An entry whose changes somebody has
 	// spoilt by hand must not keep the others from being read.

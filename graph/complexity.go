@@ -41,12 +41,17 @@ func complexity() gen.ComplexityRoot {
 		return 50 + child
 	}
 	c.DeliveryStats.Buckets = func(child int) int { return 1 + longestWindow*child }
+	c.Query.AuditLog = func(child int, first *int32, _ *string, _ *gen.AuditFilter) int {
+		return list(child, first, nil)
+	}
+	c.Organization.AuditLog = c.Query.AuditLog
 	c.Webhook.Versions = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
 	c.Webhook.Deliveries = func(child int, first *int32, _ *string, _ *gen.DeliveryFilter) int {
 		return list(child, first, nil)
 	}
 	c.Event.Deliveries = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
 	// Lists without arguments: what they have as a rule.
+	c.Organization.APIKeys = func(child int) int { return 1 + delivery.DefaultPageSize*child }
 	c.Webhook.Overlaps = func(child int) int { return 1 + usual*child }
 	// Counting what waits may read ten thousand rows of the queue.
 	c.Webhook.Health = func(child int) int { return 20 + child }

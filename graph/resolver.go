@@ -72,15 +72,13 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 		}),
 		transport.Options{
 			Authenticate: func(ctx context.Context, r *http.Request) (context.Context, error) {
-				caller, end, err := o.Authenticate.Request(r)
-				i := identity{caller: caller, end: end, remote: r.RemoteAddr}
-				i.watch = func(ctx context.Context) <-chan struct{} { return o.Authenticate.Watch(ctx, r) }
-				return withIdentity(ctx, i), coded(err)
+				return identify(ctx, o.Authenticate, r)
 			},
 			Admit: func(ctx context.Context) error { return tooFast(o.Pace(callerOf(ctx), 0)) },
 			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
 				return initConnection(ctx, o.Authenticate, payload)
 			},
+			Recheck:       recheck,
 			Expires:       func(ctx context.Context) time.Time { return identityOf(ctx).end },
 			Ended:         ended,
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },

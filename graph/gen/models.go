@@ -45,6 +45,62 @@ type AlertInput struct {
 	ViewURL *string `json:"viewUrl,omitempty"`
 }
 
+// A slice of the audit log.
+type AuditConnection struct {
+	// The entries with their cursors.
+	Edges []*AuditEdge `json:"edges"`
+	// The entries alone.
+	Nodes []*model.AuditEntry `json:"nodes"`
+	// Where the slice stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An entry in a list.
+type AuditEdge struct {
+	// Its position.
+	Cursor string `json:"cursor"`
+	// The entry.
+	Node *model.AuditEntry `json:"node"`
+}
+
+// Which entries of the audit log to show. Conditions are combined: all must hold.
+type AuditFilter struct {
+	// Any of these actions.
+	Actions []delivery.Action `json:"actions,omitempty"`
+	// What was done to the thing with this id.
+	ObjectID *string `json:"objectId,omitempty"`
+	// What was done by the API key with this id.
+	APIKeyID *string `json:"apiKeyId,omitempty"`
+	// Since this time.
+	CreatedAfter *time.Time `json:"createdAfter,omitempty"`
+	// Before this time.
+	CreatedBefore *time.Time `json:"createdBefore,omitempty"`
+}
+
+// A new API key.
+type CreateAPIKeyInput struct {
+	// The organization's opaque id or Portal's own.
+	OrganizationID string `json:"organizationId"`
+	// The client that will use the key, 1 to 200 characters. CONFLICT when two keys of that name work already: it says which
+	// to revoke.
+	Name string `json:"name"`
+	// What it may do: ADMIN, VIEWER or PORTAL, in this organization alone.
+	Role delivery.KeyRole `json:"role"`
+	// When it stops working by itself, within 5 years; never if left out. A key that expires makes only keys that expire no
+	// later than itself.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// What came of making an API key.
+type CreateAPIKeyPayload struct {
+	// The key; null when there are errors.
+	APIKey *model.APIKey `json:"apiKey,omitempty"`
+	// The key's text, for the client; shown only this once. Null when there are errors.
+	Key *string `json:"key,omitempty"`
+	// What to put right; empty when the key was made.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A new webhook.
 type CreateWebhookInput struct {
 	// The organization's opaque id or Portal's own.
@@ -499,6 +555,20 @@ type Replica struct {
 	StartedAt time.Time `json:"startedAt"`
 	// When it was last heard of.
 	SeenAt time.Time `json:"seenAt"`
+}
+
+// Which API key to revoke.
+type RevokeAPIKeyInput struct {
+	// The key's id, not its text.
+	ID string `json:"id"`
+}
+
+// What came of revoking an API key.
+type RevokeAPIKeyPayload struct {
+	// The key; null when there are errors.
+	APIKey *model.APIKey `json:"apiKey,omitempty"`
+	// What to put right; empty when the key works no more.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Which webhook gets a new signing secret.
