@@ -8,6 +8,7 @@ func isolationCases() map[string]isolationCase {
 	maps.Copy(all, organizationCases())
 	maps.Copy(all, webhookCases())
 	maps.Copy(all, deliveryMutationCases())
+	maps.Copy(all, keyCases())
 	maps.Copy(all, portalCases())
 	maps.Copy(all, subscriptionCases())
 	return all

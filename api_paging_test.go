@@ -25,6 +25,8 @@ var pagedLists = map[string]pagedList{
 	"items found":             {`items(kind: OPERATION, search: "even", `, false, true, 9},
 	"events":                  {"events(", false, false, 12},
 	"deliveries":              {"deliveries(", true, false, 24},
+	"the audit log":           {"auditLog(", false, false, 19},
+	"the audit log of some":   {"auditLog(filter: {actions: [WEBHOOK_CREATED]}, ", false, false, 14},
 	"deliveries of some":      {"deliveries(filter: {states: [DELIVERED]}, ", true, false, 24},
 }
 
@@ -88,7 +90,7 @@ func readPage(t *testing.T, w *world, list pagedList, bounds string) page {
 	if list.counted {
 		count = "totalCount "
 	}
-	a := w.must(t, w.b.viewer, fmt.Sprintf(`{ organization(id: "tenant-b") { list: %s%s) {
+	a := w.must(t, w.b.admin, fmt.Sprintf(`{ organization(id: "tenant-b") { list: %s%s) {
 		%sedges { cursor node { id } } nodes { id }
 		pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`,
 		list.field, bounds, count), nil)

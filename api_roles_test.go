@@ -78,6 +78,22 @@ var operations = map[string]operation{
 		`mutation { setWebhookStatus(input: {id: @webhook, status: ENABLED}) { userErrors { code } } }`,
 		allowed, forbidden, forbidden, "NOT_FOUND",
 	},
+	"Query.auditLog": {`{ auditLog { nodes { id } } }`, forbidden, forbidden, allowed, forbidden},
+	"Mutation.createApiKey": {
+		`mutation { createApiKey(input: {organizationId: @externalId, name: "x", role: PORTAL}) {
+			key userErrors { code } } }`,
+		allowed, forbidden, forbidden, "NOT_FOUND",
+	},
+	"Mutation.revokeApiKey": {
+		`mutation { revokeApiKey(input: {id: @key}) { userErrors { code } } }`,
+		allowed, forbidden, allowed, "NOT_FOUND",
+	},
+	"Organization.apiKeys": {
+		`{ organization(id: @organization) { apiKeys { id } } }`, allowed, forbidden, allowed, hidden,
+	},
+	"Organization.auditLog": {
+		`{ organization(id: @organization) { auditLog { nodes { id } } } }`, allowed, forbidden, allowed, hidden,
+	},
 	"Mutation.deleteWebhook": {
 		`mutation { deleteWebhook(input: {id: @webhook}) { userErrors { code } } }`,
 		allowed, forbidden, forbidden, "NOT_FOUND",

@@ -114,6 +114,10 @@ func nodeCases(schema *ast.Schema) map[string]isolationCase {
 	return cases
 }
 
+// adminOnly are the fields that viewers may not ask for. What asks for all that
+// is below a thing leaves them out: their own cases ask for them.
+var adminOnly = []string{"apiKeys", "auditLog"}
+
 // selection asks for a field and for what is below it, to a depth.
 func selection(schema *ast.Schema, field *ast.FieldDefinition, depth int) string {
 	def := schema.Types[field.Type.Name()]
@@ -124,7 +128,8 @@ func selection(schema *ast.Schema, field *ast.FieldDefinition, depth int) string
 	inner := []string{"__typename"}
 	for _, f := range def.Fields {
 		leaf := schema.Types[f.Type.Name()].IsLeafType()
-		if !strings.HasPrefix(f.Name, "__") && (leaf || depth > 0) {
+		hidden := strings.HasPrefix(f.Name, "__") || slices.Contains(adminOnly, f.Name)
+		if !hidden && (leaf || depth > 0) {
 			inner = append(inner, selection(schema, f, depth-1))
 		}
 	}

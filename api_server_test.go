@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,7 +148,7 @@ func apiSettings(t *testing.T, database, receiver string) *serveCmd {
 func (s *apiServer) key(t *testing.T, role delivery.KeyRole, organization string) string {
 	t.Helper()
 	c := &keyCreateCmd{
-		Role: string(role), Name: string(role) + " " + organization, Organization: organization,
+		Role: string(role), Name: string(role) + " " + rand.Text(), Organization: organization,
 		OrganizationName: organization,
 	}
 	text, err := c.create(t.Context(), s.store)

@@ -49,13 +49,20 @@ func TestPagesTakeTheSameStatements(t *testing.T) {
 				"both": `nodes { %s } edges { node { webhook { name } attempts { outcome } } }`,
 			} {
 				for what, shown := range shownDeliveries {
-					few := countStatements(t, w, url, 5, replaceOnce(around, shown.fields))
-					many := countStatements(t, w, url, 25, replaceOnce(around, shown.fields))
+					few := countStatements(t, w, url, "deliveries", 5, replaceOnce(around, shown.fields))
+					many := countStatements(t, w, url, "deliveries", 25, replaceOnce(around, shown.fields))
 					if len(few) != len(many) || len(many) > shown.most || len(many) < 5 {
 						t.Errorf("%s, %s: 5 take %d statements, 25 take %d, want the same and at most %d:\n%.120q",
 							what, spelling, len(few), len(many), shown.most, many)
 					}
 				}
+			}
+			const log = `nodes { action organization { name } changes { field } object { name } }`
+			few := countStatements(t, w, url, "auditLog", 2, log)
+			many := countStatements(t, w, url, "auditLog", 7, log)
+			if len(few) != len(many) || len(many) > 3 {
+				t.Errorf("2 entries of the audit log take %d statements, 7 take %d, want the same and at most 3:\n%.120q",
+					len(few), len(many), many)
 			}
 		})
 	}
@@ -78,7 +85,7 @@ func (c knownCaller) Authorization(context.Context, string, string) (delivery.Ca
 func (c knownCaller) Watch(context.Context, *http.Request) <-chan struct{} { return nil }
 
 // countStatements returns the statements of one query for a page.
-func countStatements(t *testing.T, w *world, url string, size int, connection string) []string {
+func countStatements(t *testing.T, w *world, url, field string, size int, connection string) []string {
 	t.Helper()
 	kind := "sqlite"
 	if strings.HasPrefix(url, "postgres") {
@@ -111,8 +118,8 @@ func countStatements(t *testing.T, w *world, url string, size int, connection st
 	server := httptest.NewServer(api)
 	defer server.Close()
 	counted := &apiServer{app: w.app, url: server.URL, client: w.client}
-	query := fill(fmt.Sprintf(`{ organization(id: @organization) { deliveries(first: %d) { %s } } }`,
-		size, connection), w.a.names, nil)
+	query := fill(fmt.Sprintf(`{ organization(id: @organization) { %s(first: %d) { %s } } }`,
+		field, size, connection), w.a.names, nil)
 	counted.must(t, "", query, nil) // from now on the templates are in memory
 	log.take()
 	a := counted.must(t, "", query, nil)
@@ -120,8 +127,8 @@ func countStatements(t *testing.T, w *world, url string, size int, connection st
 	if strings.HasPrefix(connection, "edges") {
 		list = "edges"
 	}
-	if got := len(a.list(t, "organization.deliveries."+list)); got != size {
-		t.Fatalf("the page has %d deliveries, want %d", got, size)
+	if got := len(a.list(t, "organization."+field+"."+list)); got != size {
+		t.Fatalf("the page of %s has %d, want %d", field, got, size)
 	}
 	return log.take()
 }

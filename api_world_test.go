@@ -32,7 +32,8 @@ var ghosts = names{
 	"itemExternalId": "no-item", "webhook": delivery.WebhookID(1).String(), "version": delivery.VersionID(1).String(),
 	"event": delivery.EventID(1).String(), "delivery": delivery.DeliveryID(1).String(),
 	"attempt": delivery.LogID(1).String(), "group": "00000000000000000000000000000000", "workspaceId": "no-device",
-	"sourceEventId": "no-report", "text": "no such text",
+	"sourceEventId": "no-report", "key": delivery.KeyID(1).String(),
+	"adminKey": delivery.KeyID(1).String(), "text": "no such text",
 }
 
 func newWorld(t *testing.T, s *apiServer) *world {
@@ -57,6 +58,7 @@ func (w *world) settle(t *testing.T, id string) tenant {
 		admin: w.key(t, delivery.AdminKey, id), viewer: w.key(t, delivery.ViewerKey, id),
 		portal: w.key(t, delivery.PortalKey, id),
 	}
+	w.key(t, delivery.ViewerKey, id) // to spare
 	w.must(t, w.portal, `mutation ($o: ID!, $items: [SyncItemInput!]!) {
 		syncItems(input: {organizationId: $o, kind: ALERT, items: $items}) { created userErrors { message } } }`,
 		map[string]any{"o": id, "items": []any{
@@ -128,6 +130,7 @@ func (w *world) lookUp(t *testing.T, o *tenant) {
 			events(first: 1) { edges { cursor node { id group } } }
 			deliveries(first: 1) { edges { cursor node { id attempts { id } } } }
 		}
+		keys: organization(id: $o) { apiKeys { id } auditLog(first: 1) { edges { cursor node { id } } } }
 		organizations(first: 1) { edges { cursor } }
 		node(id: $w) { ... on Webhook { versions(first: 1) { edges { cursor node { id } } } } }
 	}`, map[string]any{"o": o.names["externalId"], "w": o.names["webhook"]})
@@ -142,6 +145,10 @@ func (w *world) lookUp(t *testing.T, o *tenant) {
 		"delivery":           "organization.deliveries.edges.0.node.id",
 		"deliveryCursor":     "organization.deliveries.edges.0.cursor",
 		"attempt":            "organization.deliveries.edges.0.node.attempts.0.id",
+		"key":                "keys.apiKeys.0.id",
+		"adminKey":           "keys.apiKeys.3.id",
+		"audit":              "keys.auditLog.edges.0.node.id",
+		"auditCursor":        "keys.auditLog.edges.0.cursor",
 		"organizationCursor": "organizations.edges.0.cursor",
 		"version":            "node.versions.edges.0.node.id",
 		"versionCursor":      "node.versions.edges.0.cursor",

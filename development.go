@@ -68,6 +68,7 @@ func newDevelopment(ctx context.Context, a *app, addr string) (*development, err
 	if err != nil {
 		return nil, err
 	}
+	d.sessions.SignedIn = a.service.SignedIn
 	a.auth.People = d.sessions
 	return d, nil
 }

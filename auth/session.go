@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -15,12 +16,17 @@ const (
 	sessionCookie   = "portalhooks_session"
 	sessionLifetime = 12 * time.Hour
 	sessionsKept    = 100
+	developer       = "developer" // who signs in is called
 )
 
 // Sessions are the signed-in people of development mode. They live in memory
 // and end with the process. Serve them on loopback only: whoever knows the
 // one-time token becomes an admin of every organization.
 type Sessions struct {
+	// SignedIn is told of whoever signs in, and may refuse. Nobody is told if
+	// nil.
+	SignedIn func(context.Context, delivery.Caller) error
+
 	// grants returns what the developer holds: asked at each request, so that
 	// organizations learnt later are included.
 	grants func(context.Context) (map[delivery.OrgID]delivery.Role, error)
@@ -62,11 +68,30 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"Restart the server to get a new one.", http.StatusForbidden)
 		return
 	}
+	if err := s.announce(r); err != nil {
+		http.Error(w, "The server could not record that you sign in. Restart it.", http.StatusInternalServerError)
+		return
+	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure: development mode has no TLS
 		Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		MaxAge: int(sessionLifetime.Seconds()),
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// announce tells who signs in with r.
+func (s *Sessions) announce(r *http.Request) error {
+	if s.SignedIn == nil {
+		return nil
+	}
+	grants, err := s.grants(r.Context())
+	if err != nil {
+		return err
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return s.SignedIn(r.Context(), delivery.Caller{
+		Name: developer, Operator: true, Grants: grants, Address: host,
+	})
 }
 
 func (s *Sessions) signIn(token string) (id string, ok bool, err error) {
@@ -119,5 +144,5 @@ func (s *Sessions) caller(r *http.Request) (delivery.Caller, time.Time, error) {
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}
-	return delivery.Caller{Name: "developer", Operator: true, Grants: grants}, end, nil
+	return delivery.Caller{Name: developer, Operator: true, Grants: grants}, end, nil
 }

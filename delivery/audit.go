@@ -83,8 +83,9 @@ type AuditObject struct {
 // A Change is one field before and after, as JSON; nil where there was nothing.
 // Both are the same where only a hidden part was changed.
 type Change struct {
-	Field         string          `json:"field"`
-	Before, After json.RawMessage `json:",omitempty"`
+	Field  string          `json:"field"`
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
 }
 
 // An AuditFilter narrows the audit log. Zero fields don't narrow.

@@ -116,3 +116,25 @@ func (f *fakeStore) DiscardAudit(ctx context.Context, t time.Time) (bool, error)
 	f.audit = selected(f.audit, func(e AuditEntry) bool { return !e.At.Before(t) })
 	return false, nil
 }
+
+func (f *fakeStore) SetSecrets(
+	ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
+	record AuditEntry,
+) error {
+	leave, err := f.enter(ctx, "SetSecrets")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	w, err := f.current(org, id)
+	if err != nil {
+		return err
+	}
+	if len(w.Secrets) > 0 && len(secrets) > 0 && w.Secrets[0].CreatedAt.After(secrets[0].CreatedAt) {
+		return Errorf(Conflict, "", "Somebody else has changed the secret.")
+	}
+	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, by
+	f.org(org).ConfigVersion++
+	f.audit = append(f.audit, record)
+	return nil
+}

@@ -105,28 +105,6 @@ func (f *fakeStore) DeleteWebhook(
 	return nil
 }
 
-func (f *fakeStore) SetSecrets(
-	ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
-	record AuditEntry,
-) error {
-	leave, err := f.enter(ctx, "SetSecrets")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	w, err := f.current(org, id)
-	if err != nil {
-		return err
-	}
-	if len(w.Secrets) > 0 && len(secrets) > 0 && w.Secrets[0].CreatedAt.After(secrets[0].CreatedAt) {
-		return Errorf(Conflict, "", "Somebody else has changed the secret.")
-	}
-	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, by
-	f.org(org).ConfigVersion++
-	f.audit = append(f.audit, record)
-	return nil
-}
-
 func (f *fakeStore) WebhooksByID(ctx context.Context, org OrgID, ids []WebhookID) ([]Webhook, error) {
 	leave, err := f.enter(ctx, "WebhooksByID")
 	if err != nil {
