@@ -117,11 +117,13 @@ func TestCanariesAreNowhere(t *testing.T) {
 				`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`, w.a.names, nil), nil)
 			secret := strings.TrimPrefix(rotated.at(t, "rotateWebhookSecret.secret"), "whsec_")
 			made := w.must(t, w.a.admin, fill(`mutation { createApiKey(input: {
-				organizationId: @organization, name: "x", role: ADMIN}) { key userErrors { code } } }`, w.a.names, nil), nil)
+				organizationId: @organization, name: "x", role: ADMIN}) {
+				key userErrors { code } } }`, w.a.names, nil), nil)
 			canaries = append(canaries, secret, made.at(t, "createApiKey.key")[len("phk_")+8:])
-			w.must(t, w.a.admin, fill(`mutation ($url: String!) { updateWebhook(input: {id: @webhook, expectedVersion: 2,
-				targetUrl: $url, headers: [{name: "X-Key", value: "canary-a-header-2"}]}) {
-				userErrors { message } } }`, w.a.names, nil), map[string]any{"url": w.receiver + "/?token=canary-b-token"})
+			w.must(t, w.a.admin, fill(`mutation ($url: String!) { updateWebhook(input: {
+				id: @webhook, expectedVersion: 2, targetUrl: $url,
+				headers: [{name: "X-Key", value: "canary-a-header-2"}]}) { userErrors { message } } }`, w.a.names, nil),
+				map[string]any{"url": w.receiver + "/?token=canary-b-token"})
 
 			// Nobody listens there: what goes wrong is logged and recorded.
 			w.must(t, w.a.admin, `mutation ($in: CreateWebhookInput!) {

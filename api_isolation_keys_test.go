@@ -16,8 +16,9 @@ func keyCases() map[string]isolationCase {
 	}
 	everywhere := func(arguments string) isolationCase {
 		return isolationCase{
-			queries: []string{`{ auditLog(` + arguments + `) { nodes { id organization { name } object { name } } } }`},
-			knows:   asOperator,
+			queries: []string{`{ auditLog(` + arguments + `) {
+				nodes { id organization { name } object { name } } } }`},
+			knows: asOperator,
 		}
 	}
 	log, all := own(`after: @auditCursor`), everywhere(`after: @auditCursor`)

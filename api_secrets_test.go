@@ -31,7 +31,8 @@ func TestSecretsStayInside(t *testing.T) {
 			`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`, w.a.names, nil), nil)
 		secret := strings.TrimPrefix(rotated.at(t, "rotateWebhookSecret.secret"), "whsec_")
 		made := w.must(t, w.a.admin, fill(`mutation { createApiKey(input: {
-			organizationId: @organization, name: "x", role: VIEWER}) { key userErrors { code } } }`, w.a.names, nil), nil)
+			organizationId: @organization, name: "x", role: VIEWER}) {
+			key userErrors { code } } }`, w.a.names, nil), nil)
 		seen := map[string]bool{}
 		for _, query := range everythingShown(w.a.names) {
 			for role, key := range map[string]string{

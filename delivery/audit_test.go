@@ -114,7 +114,8 @@ func TestRekeyIsRecordedBeforeItChangesAnything(t *testing.T) {
 	if CodeOf(err) != Unavailable {
 		t.Errorf("got %v, want the store's error", err)
 	}
-	if r := *vault.recorded; len(r) != 1 || r[0].Action != EncryptionKeyChanged || r[0].Actor.Kind != AtTerminal {
+	r := *vault.recorded
+	if len(r) != 1 || r[0].Action != EncryptionKeyChanged || r[0].Actor.Kind != AtTerminal {
 		t.Errorf("recorded %+v", r)
 	}
 }

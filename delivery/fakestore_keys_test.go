@@ -96,7 +96,9 @@ func (f *fakeStore) Record(ctx context.Context, entries ...AuditEntry) error {
 	return nil
 }
 
-func (f *fakeStore) AuditLog(ctx context.Context, org OrgID, _ AuditFilter, p Page) (Slice[AuditEntry], error) {
+func (f *fakeStore) AuditLog(
+	ctx context.Context, org OrgID, _ AuditFilter, p Page,
+) (Slice[AuditEntry], error) {
 	leave, err := f.enter(ctx, "AuditLog")
 	if err != nil {
 		return Slice[AuditEntry]{}, err

@@ -120,7 +120,8 @@ func (in *KeyInput) checkRole(all *checker) {
 		}
 	case OperatorKey:
 		if in.Org != 0 {
-			all.fail(Invalid, "role", "A key with the role operator is for every organization: it can't belong to one.")
+			all.fail(Invalid, "role",
+				"A key with the role operator is for every organization: it can't belong to one.")
 		}
 	case PortalKey:
 	default:
@@ -155,7 +156,8 @@ func (k *Keys) Revoke(ctx context.Context, c Caller, id KeyID) (*APIKey, error) 
 	}
 	was := key
 	key.RevokedAt = now()
-	record := entry(k.ids, c, key.Org, APIKeyRevoked, keyObject(&key), differences(keyTraits(&was), keyTraits(&key)))
+	changes := differences(keyTraits(&was), keyTraits(&key))
+	record := entry(k.ids, c, key.Org, APIKeyRevoked, keyObject(&key), changes)
 	if err := k.store.RevokeKey(ctx, id, key.RevokedAt, record); err != nil {
 		return nil, err
 	}

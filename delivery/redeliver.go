@@ -123,7 +123,9 @@ func (s *Service) recordRedeliveries(
 	records := make([]AuditEntry, len(order))
 	for i, id := range order {
 		w := webhooks[id]
-		changes := differences(nil, traits{{field: "deliveries", value: repeated[id]}, {field: "message", value: m}})
+		changes := differences(nil, traits{
+			{field: "deliveries", value: repeated[id]}, {field: "message", value: m},
+		})
 		records[i] = entry(s.ids, c, w.Org, DeliveriesRepeated, webhookObject(w), changes)
 	}
 	return records

@@ -11,7 +11,8 @@ import (
 // Organization is the resolver for the organization field.
 func (r *auditEntryResolver) Organization(ctx context.Context, obj *model.AuditEntry) (*model.Organization, error) {
 	return obj.With.Organization.At(obj.Index, func() ([]*model.Organization, error) {
-		return r.organizationsOf(ctx, ids(obj.With.All, func(e *delivery.AuditEntry) delivery.OrgID { return e.Org }))
+		org := func(e *delivery.AuditEntry) delivery.OrgID { return e.Org }
+		return r.organizationsOf(ctx, ids(obj.With.All, org))
 	})
 }
 

@@ -70,7 +70,8 @@ func recheck(ctx context.Context) error {
 	case delivery.CodeOf(err) == delivery.Unauthenticated:
 		return err
 	case err == nil && !c.Covers(i.caller):
-		return delivery.Errorf(delivery.Unauthenticated, "", "You may do less than when you connected. Connect again.")
+		return delivery.Errorf(delivery.Unauthenticated, "",
+			"You may do less than when you connected. Connect again.")
 	}
 	return nil
 }

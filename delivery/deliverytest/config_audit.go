@@ -91,7 +91,8 @@ func testAuditFilter(d *desk) {
 		got := must(d.store.AuditLog(d.Context(), d.org.ID, f, delivery.Page{First: 5}))(d)
 		same(d, "entries by "+name, got.Items, []delivery.AuditEntry{other})
 	}
-	got := must(d.store.AuditLog(d.Context(), d.org.ID, delivery.AuditFilter{Before: other.At}, delivery.Page{First: 5}))(d)
+	before := delivery.AuditFilter{Before: other.At}
+	got := must(d.store.AuditLog(d.Context(), d.org.ID, before, delivery.Page{First: 5}))(d)
 	same(d, "entries before", got.Items, []delivery.AuditEntry{plain})
 }
 

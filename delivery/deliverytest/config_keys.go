@@ -14,7 +14,8 @@ import (
 func testKeys(d *desk) {
 	add := func(org delivery.OrgID, prefix string) delivery.APIKey {
 		k := delivery.APIKey{
-			ID: delivery.KeyID(d.ids.Next()), Prefix: d.org.ExternalID + prefix, Hash: []byte{0, 1, 255}, Name: "Key of " + d.org.ExternalID,
+			ID: delivery.KeyID(d.ids.Next()), Prefix: d.org.ExternalID + prefix, Hash: []byte{0, 1, 255},
+			Name: "Key of " + d.org.ExternalID,
 			Role: delivery.PortalKey, Org: org, CreatedAt: at, CreatedBy: "ada", ExpiresAt: at.AddDate(1, 0, 0),
 		}
 		d.ok(d.store.CreateKey(d.Context(), k, d.entry()))

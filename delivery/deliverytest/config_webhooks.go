@@ -243,7 +243,8 @@ func testDelete(d *desk) {
 
 	d.refused(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, when, "bob", d.entry()), delivery.NotFound)
 	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, when), 1, d.entry()), delivery.NotFound)
-	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, when, "bob", d.entry()), delivery.NotFound)
+	err := d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, when, "bob", d.entry())
+	d.refused(err, delivery.NotFound)
 	_, left, err := d.store.Config(d.Context(), d.org.ID)
 	if err != nil || len(left) != 0 {
 		d.Errorf("the configuration still has %v, %v", left, err)
