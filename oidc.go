@@ -119,7 +119,7 @@ func (a *app) useProvider(keyring *seal.Keyring) error {
 	a.signIn = auth.NewSignIn(auth.SignInOptions{
 		Provider: provider, Grants: grants, Store: a.store, Sealer: keyring,
 		ClientID: c.OIDCClientID, ClientSecret: secret, Scopes: c.OIDCScopes, PublicURL: c.PublicURL,
-		Strangers: a.auth.Strangers,
+		SignedIn: a.service.SignedIn, SignedOut: a.service.SignedOut, Strangers: a.auth.Strangers,
 	})
 	a.auth.People = a.signIn
 	return nil

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -160,6 +161,14 @@ func TestSignedInEverywhereUntilSignedOut(t *testing.T) {
 			again.AddCookie(cookie)
 			if a := there.exchange(t, again); a.status != http.StatusUnauthorized || a.code() != "UNAUTHENTICATED" {
 				t.Errorf("after signing out: %d %s", a.status, a.body)
+			}
+			log := here.must(t, here.key(t, delivery.OperatorKey, ""), `{ organization(id: "acme") {
+				auditLog(first: 2) { nodes { action actor { name } remoteAddress } } } }`, nil)
+			for i, want := range []string{"SIGNED_OUT", "SIGNED_IN"} {
+				entry := fmt.Sprintf("organization.auditLog.nodes.%d.", i)
+				if got := log.at(t, entry+"action"); got != want || log.at(t, entry+"remoteAddress") != "127.0.0.1" {
+					t.Errorf("the audit log: %s, want %s from 127.0.0.1", log.body, want)
+				}
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -81,17 +80,11 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // announce tells who signs in with r.
 func (s *Sessions) announce(r *http.Request) error {
-	if s.SignedIn == nil {
-		return nil
-	}
 	grants, err := s.grants(r.Context())
 	if err != nil {
 		return err
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return s.SignedIn(r.Context(), delivery.Caller{
-		Name: developer, Operator: true, Grants: grants, Address: host,
-	})
+	return announce(r, delivery.Caller{Name: developer, Operator: true, Grants: grants}, s.SignedIn)
 }
 
 func (s *Sessions) signIn(token string) (id string, ok bool, err error) {

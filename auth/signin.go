@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,6 +43,10 @@ type SignInOptions struct {
 	ClientSecret string   // empty for a public client
 	Scopes       []string // besides openid
 	PublicURL    *url.URL // where browsers reach the server: a scheme and a host
+
+	// SignedIn is told of whoever signs in, and may refuse; SignedOut of
+	// whoever signs out. Nobody is told if nil.
+	SignedIn, SignedOut func(context.Context, delivery.Caller) error
 
 	// Strangers is as in Authenticator.
 	Strangers func(address string) (wait time.Duration)

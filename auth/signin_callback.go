@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -92,7 +93,11 @@ func (s *SignIn) exchange(ctx context.Context, code string, begun attempt) (clai
 // ends the one that the browser had.
 func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error {
 	picked := s.o.Grants.rules.pick(c)
-	if _, err := s.o.Grants.caller(r.Context(), c.name(personNames), picked); err != nil {
+	caller, err := s.o.Grants.caller(r.Context(), c.name(personNames), picked)
+	if err != nil {
+		return err
+	}
+	if err := announce(r, caller, s.o.SignedIn); err != nil {
 		return err
 	}
 	secret, err := credential.Random(credential.SecretLength)
@@ -114,6 +119,15 @@ func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error
 	}
 	s.setCookie(w, secureCookie, secret, 0)
 	return nil
+}
+
+// announce tells of a caller who comes or goes with r.
+func announce(r *http.Request, c delivery.Caller, told func(context.Context, delivery.Caller) error) error {
+	if told == nil {
+		return nil
+	}
+	c.Address, _, _ = net.SplitHostPort(r.RemoteAddr)
+	return told(r.Context(), c)
 }
 
 // sessionID returns the id of the session whose secret r carries.

@@ -62,6 +62,13 @@ func (s *SignIn) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if id, ok := sessionID(r); ok {
+		// Whose session is over already has gone before.
+		if c, _, err := s.caller(r); err == nil {
+			if err := announce(r, c, s.o.SignedOut); err != nil {
+				s.refuse(w, r, err)
+				return
+			}
+		}
 		if err := s.live.end(r.Context(), id); err != nil {
 			s.refuse(w, r, err)
 			return
