@@ -51,9 +51,22 @@ func (f serverFlags) connect(local func(localCredentials) string) (*client, erro
 // A graphQLError is one entry of an answer's errors.
 type graphQLError struct {
 	Message    string `json:"message"`
+	Path       []any  `json:"path"` // to the input at fault, or to the field that failed
 	Extensions struct {
 		Code string `json:"code"`
 	} `json:"extensions"`
+}
+
+// refusal tells what is wrong, and where.
+func (e graphQLError) refusal() error {
+	where := ""
+	if len(e.Path) > 0 {
+		where = " at"
+		for _, step := range e.Path {
+			where += fmt.Sprintf(" %v", step)
+		}
+	}
+	return fmt.Errorf("the server refused (%s)%s: %s", e.Extensions.Code, where, e.Message)
 }
 
 // answerLimit bounds what is read of an answer.
@@ -77,7 +90,7 @@ func (c *client) post(
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("reach the server: %w", err)
+		return nil, fmt.Errorf("reach the server (does it run?): %w", err)
 	}
 	return resp, nil
 }
@@ -127,7 +140,7 @@ func decodeAnswer(status string, body io.Reader, out any) error {
 		return fmt.Errorf("the server answered %s, which is not GraphQL: is the URL right?", status)
 	}
 	if len(answer.Errors) > 0 {
-		return fmt.Errorf("the server refused (%s): %s", answer.Errors[0].Extensions.Code, answer.Errors[0].Message)
+		return answer.Errors[0].refusal()
 	}
 	return json.Unmarshal(answer.Data, out)
 }

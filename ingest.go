@@ -135,7 +135,7 @@ func submitBatch(
 		} `json:"ingestEvents"`
 	}
 	if err := server.do(ctx, ingestMutation, map[string]any{"input": input}, &answer); err != nil {
-		return 0, fmt.Errorf("lines %d to %d: %w", batch[0].number, batch[len(batch)-1].number, err)
+		return 0, fmt.Errorf("%s: %w", linesOf(batch), err)
 	}
 	if problems := answer.IngestEvents.UserErrors; len(problems) > 0 {
 		return 0, errors.New(problems[0].Message)
@@ -147,6 +147,15 @@ func submitBatch(
 		done(batch[i], result)
 	}
 	return rejected, nil
+}
+
+// linesOf names the lines of a batch.
+func linesOf(batch []eventLine) string {
+	first, last := batch[0].number, batch[len(batch)-1].number
+	if first == last {
+		return fmt.Sprintf("line %d", first)
+	}
+	return fmt.Sprintf("lines %d to %d", first, last)
 }
 
 // printer returns a function that prints a line for each event.
