@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -55,7 +56,7 @@ func newOrgConfig(org Organization, webhooks []Webhook) *orgConfig {
 // by the store that what it matched against is stale.
 type configCache struct {
 	store   Store
-	entries *lru[OrgID, configEntry]
+	entries *lru.Cache[OrgID, configEntry]
 	flight  singleflight.Group
 	drops   atomic.Int64 // how often drop was called: a load that began before may be old
 }
@@ -72,7 +73,7 @@ func newConfigCache(store Store) *configCache {
 // get returns the configuration of org, at most configAge old where another
 // process changes it. It returns NotFound for an unknown organization.
 func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
-	entry, ok := k.entries.get(org)
+	entry, ok := k.entries.Get(org)
 	if ok && time.Since(entry.checked) < configAge {
 		return entry.config, nil
 	}
@@ -96,7 +97,7 @@ func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
 
 // latest returns the configuration of org as it was known last, however old.
 func (k *configCache) latest(ctx context.Context, org OrgID) (*orgConfig, error) {
-	if entry, ok := k.entries.get(org); ok {
+	if entry, ok := k.entries.Get(org); ok {
 		return entry.config, nil
 	}
 	return k.get(ctx, org)
@@ -131,12 +132,12 @@ func (k *configCache) load(
 
 func (k *configCache) keep(org OrgID, e configEntry, drops int64) {
 	if k.drops.Load() == drops {
-		k.entries.put(org, e)
+		k.entries.Add(org, e)
 	}
 }
 
 // drop forgets the configuration of org: it has changed.
 func (k *configCache) drop(org OrgID) {
 	k.drops.Add(1)
-	k.entries.drop(org)
+	k.entries.Remove(org)
 }

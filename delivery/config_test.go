@@ -98,29 +98,6 @@ func TestUnknownOrganizationHasNoConfig(t *testing.T) {
 	}
 }
 
-func TestLRUForgetsWhatWasNotUsedForLongest(t *testing.T) {
-	c := newLRU[int, string](2)
-	c.put(1, "a")
-	c.put(2, "b")
-	c.get(1)
-	c.put(3, "c")
-	if _, ok := c.get(2); ok {
-		t.Error("2 is still there")
-	}
-	if v, ok := c.get(1); !ok || v != "a" {
-		t.Error("1, used lately, is gone")
-	}
-	c.put(3, "d")
-	if v, _ := c.get(3); v != "d" || len(c.byKey) != 2 || c.order.Len() != 2 {
-		t.Errorf("3 = %q, %d entries", v, len(c.byKey))
-	}
-	c.dropIf(func(k int) bool { return k == 1 })
-	c.drop(3)
-	if len(c.byKey) != 0 || c.order.Len() != 0 {
-		t.Errorf("%d entries after all were dropped", len(c.byKey))
-	}
-}
-
 func TestLearnerTakesNewNames(t *testing.T) {
 	store := newFakeStore()
 	l := newLearner(store, NewIDs(1))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 const (
@@ -21,8 +23,8 @@ const (
 type learner struct {
 	store Store
 	ids   *IDs
-	orgs  *lru[string, learntOrg] // by external id
-	items *lru[itemRef, learntItem]
+	orgs  *lru.Cache[string, learntOrg] // by external id
+	items *lru.Cache[itemRef, learntItem]
 }
 
 type learntOrg struct {
@@ -64,7 +66,7 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 		if _, done := known[w.externalID]; done {
 			continue
 		}
-		if e, ok := l.orgs.get(w.externalID); ok && now.Before(e.until) && (w.name == "" || w.name == e.org.Name) {
+		if e, ok := l.orgs.Get(w.externalID); ok && now.Before(e.until) && (w.name == "" || w.name == e.org.Name) {
 			known[w.externalID] = e.org
 			continue
 		}
@@ -91,7 +93,7 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 	}
 	for _, org := range stored {
 		known[org.ExternalID] = org
-		l.orgs.put(org.ExternalID, learntOrg{org, now.Add(learntAge)})
+		l.orgs.Add(org.ExternalID, learntOrg{org, now.Add(learntAge)})
 	}
 	return known, nil
 }
@@ -109,7 +111,7 @@ func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) error {
 			continue
 		}
 		first = f
-		e, ok := l.items.get(itemRef{org, f.Kind, f.Item.ID})
+		e, ok := l.items.Get(itemRef{org, f.Kind, f.Item.ID})
 		if ok && now.Before(e.until) && (f.Item.Name == "" || cleaned(f.Item.Name) == e.name) &&
 			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {
 			f.ItemID = e.id
@@ -141,7 +143,7 @@ func (l *learner) learnMissing(ctx context.Context, org OrgID, missing []Item, f
 	for _, item := range stored {
 		ref := itemRef{org, item.Kind, item.ExternalID}
 		learnt[ref] = item.ID
-		l.items.put(ref, learntItem{item.ID, item.Name, item.ViewURL, until})
+		l.items.Add(ref, learntItem{item.ID, item.Name, item.ViewURL, until})
 	}
 	for i := range facts {
 		if f := &facts[i]; f.ItemID == 0 {
@@ -173,5 +175,9 @@ func (l *learner) nameless(ctx context.Context, org OrgID, items []Item) error {
 // forget drops what is known of an organization's items of one kind: their
 // list has been replaced.
 func (l *learner) forget(org OrgID, kind ItemKind) {
-	l.items.dropIf(func(ref itemRef) bool { return ref.org == org && ref.kind == kind })
+	for _, ref := range l.items.Keys() {
+		if ref.org == org && ref.kind == kind {
+			l.items.Remove(ref)
+		}
+	}
 }

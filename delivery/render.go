@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"portalhooks/delivery/template"
 )
 
@@ -30,7 +32,7 @@ func compile(t EventType, source, timeZone string) (*template.Template, []templa
 // A templateCache keeps compiled templates by version; versions are immutable.
 type templateCache struct {
 	store   Store
-	entries *lru[VersionID, *compiled]
+	entries *lru.Cache[VersionID, *compiled]
 }
 
 func newTemplateCache(store Store) *templateCache {
@@ -38,7 +40,7 @@ func newTemplateCache(store Store) *templateCache {
 }
 
 func (k *templateCache) get(ctx context.Context, id VersionID) (*compiled, error) {
-	if c, ok := k.entries.get(id); ok {
+	if c, ok := k.entries.Get(id); ok {
 		return c, nil
 	}
 	found, err := k.store.VersionsByID(ctx, []VersionID{id})
@@ -54,7 +56,7 @@ func (k *templateCache) get(ctx context.Context, id VersionID) (*compiled, error
 		return nil, Errorf(TemplateInvalid, "", "The template of %s can't be used: %s", id, problems[0])
 	}
 	c := &compiled{template: t, webhook: v.Webhook.String(), name: v.Name}
-	k.entries.put(id, c)
+	k.entries.Add(id, c)
 	return c, nil
 }
 

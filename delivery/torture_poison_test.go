@@ -104,7 +104,7 @@ func poisonings() map[string]poisoning {
 			panic: true, want: Failed, says: "error of its own",
 		},
 		"a panic in the renderer": {
-			spoil: func(r *rig, e *NewEvent) { r.templates.entries.put(e.Deliveries[0].Version, nil) },
+			spoil: func(r *rig, e *NewEvent) { r.templates.entries.Add(e.Deliveries[0].Version, nil) },
 			panic: true, want: Failed, says: "error of its own",
 		},
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Options tune a Client. The zero value is ready for production.
@@ -39,7 +41,7 @@ const (
 // goroutines at once.
 type Client struct {
 	guard     *guard
-	places    *memory[*place]
+	places    *lru.Cache[string, *place]
 	lean      *lean // nil if everything goes through a proxy
 	transport *http.Transport
 	userAgent []string
@@ -160,7 +162,7 @@ func (c *Client) roundTrip(ctx context.Context, p *place, r Request, result *Res
 	}
 	defer func() { _ = resp.Body.Close() }() // all that is wanted has been read
 	if c.lean != nil && p.secure && resp.ProtoMajor == 1 {
-		c.lean.old.put(p.key, true)
+		c.lean.old.Add(p.key, true)
 	}
 	return result.read(resp, resp.Body)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // maxLean is the longest message that goes the lean way, in bytes. It fits
@@ -23,8 +25,8 @@ type lean struct {
 	tls       *tls.Config
 	userAgent string
 	idle      *pool
-	old       *memory[bool] // places that spoke HTTP/1 over TLS; others may want HTTP/2
-	requests  sync.Pool     // of *[]byte
+	old       *lru.Cache[string, bool] // places that spoke HTTP/1 over TLS; others may want HTTP/2
+	requests  sync.Pool                // of *[]byte
 }
 
 // An opener is a dialer's open.
@@ -48,7 +50,7 @@ func (l *lean) covers(p *place, size int) bool {
 	if !p.secure {
 		return true
 	}
-	old, _ := l.old.get(p.key)
+	old, _ := l.old.Get(p.key)
 	return old
 }
 
@@ -125,7 +127,7 @@ func (l *lean) connect(ctx context.Context, a *attempt, p *place) (*conn, error)
 		secured = tls.Client(plain, config)
 		if err := shakeHands(ctx, a, secured); err != nil {
 			_ = plain.Close()
-			l.old.put(p.key, false) // it may want another protocol now
+			l.old.Add(p.key, false) // it may want another protocol now
 			return nil, err
 		}
 	}

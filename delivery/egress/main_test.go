@@ -61,6 +61,6 @@ func newPlainClient(t testing.TB, p Policy, o Options) *Client {
 func learnOld(t testing.TB, c *Client, raw string) {
 	t.Helper()
 	if c.lean != nil {
-		c.lean.old.put(must(c.place(raw)).key, true)
+		c.lean.old.Add(must(c.place(raw)).key, true)
 	}
 }

@@ -3,7 +3,8 @@ package egress
 import (
 	"net"
 	"net/url"
-	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // A place is where a URL leads, made ready for many calls.
@@ -31,7 +32,7 @@ func newPlace(u *url.URL) *place {
 // place returns where raw leads if the policy allows it. Neither changes, so
 // each URL is judged once, as long as it is remembered.
 func (c *Client) place(raw string) (*place, error) {
-	if p, ok := c.places.get(raw); ok {
+	if p, ok := c.places.Get(raw); ok {
 		return p, nil
 	}
 	u, err := c.guard.validate(raw)
@@ -39,36 +40,15 @@ func (c *Client) place(raw string) (*place, error) {
 		return nil, err
 	}
 	p := newPlace(u)
-	c.places.put(raw, p)
+	c.places.Add(raw, p)
 	return p, nil
 }
 
 // remembered is how many targets a memory holds.
 const remembered = 1024
 
-// A memory is a bounded map. It forgets any entry to make room for a new one.
-type memory[V any] struct {
-	mu      sync.RWMutex
-	entries map[string]V
-}
-
-func newMemory[V any]() *memory[V] { return &memory[V]{entries: map[string]V{}} }
-
-func (m *memory[V]) get(key string) (V, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	v, ok := m.entries[key]
-	return v, ok
-}
-
-func (m *memory[V]) put(key string, v V) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.entries) >= remembered {
-		for other := range m.entries {
-			delete(m.entries, other)
-			break
-		}
-	}
-	m.entries[key] = v
+// newMemory returns what is remembered of targets.
+func newMemory[V any]() *lru.Cache[string, V] {
+	memory, _ := lru.New[string, V](remembered) // fails for sizes below 1 only
+	return memory
 }

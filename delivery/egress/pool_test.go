@@ -125,16 +125,3 @@ func TestPoolClosesEverythingInTheEnd(t *testing.T) {
 		t.Error("a closed connection is given out")
 	}
 }
-
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory[int]()
-	for i := range remembered + 10 {
-		m.put(time.Duration(i).String(), i)
-		if got, ok := m.get(time.Duration(i).String()); !ok || got != i {
-			t.Fatalf("%d was forgotten at once", i)
-		}
-	}
-	if len(m.entries) != remembered {
-		t.Errorf("%d entries, want %d", len(m.entries), remembered)
-	}
-}
