@@ -71,6 +71,8 @@ type fullConn interface {
 	driver.ExecerContext
 	driver.QueryerContext
 	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
 }
 
 type logConn struct {

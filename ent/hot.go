@@ -3,7 +3,6 @@ package ent
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -56,7 +55,8 @@ func newHot(write, read *sql.DB, src source, direct string, logger *slog.Logger)
 // close waits for the changes that were begun.
 func (h *hot) close() error {
 	if h.writer != nil {
-		return errors.Join(h.writer.close(), h.presence.close())
+		h.writer.close()
+		return h.presence.close()
 	}
 	if h.link != nil {
 		h.link.close()

@@ -2,18 +2,32 @@ package ent
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// A session is the connection of SQLite's writer below database/sql, whose care
-// for each argument and row costs as much as SQLite's own work. It keeps the
-// statements that it has prepared.
+// A session is the connection of SQLite's writer. What is hot runs on it below
+// database/sql, whose care for each argument and row costs as much as SQLite's
+// own work. It keeps the statements that it has prepared for that.
 type session struct {
-	conn     driver.Conn
+	sqliteConn
+
 	prepared map[string]*statement
+}
+
+// A sqliteConn is what the driver's connections can do.
+type sqliteConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
 }
 
 // A statement is prepared, with room for its arguments.
@@ -22,25 +36,48 @@ type statement struct {
 	args []driver.NamedValue
 }
 
-// attach makes the session use a connection, which is nearly always the one
-// that it has.
-func (s *session) attach(conn driver.Conn) error {
-	if s.conn == conn {
-		return nil
-	}
-	err := s.close()
-	s.conn, s.prepared = conn, map[string]*statement{}
-	return err
+// A sessionOpener opens the connections of a pool as sessions. It implements
+// [driver.Connector].
+type sessionOpener struct {
+	driver driver.Driver
+	name   string
 }
 
-// close gives up the statements, without which the connection could not end.
-func (s *session) close() error {
+// openSessions opens a pool of sessions.
+func openSessions(driverName, name string) (*sql.DB, error) {
+	db, err := sql.Open(driverName, name)
+	if err != nil {
+		return nil, err
+	}
+	opener := sessionOpener{driver: db.Driver(), name: name}
+	return sql.OpenDB(opener), db.Close()
+}
+
+// Connect implements [driver.Connector].
+func (o sessionOpener) Connect(context.Context) (driver.Conn, error) {
+	conn, err := o.driver.Open(o.name)
+	if err != nil {
+		return nil, err
+	}
+	able, ok := conn.(sqliteConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("the driver's %T can't do all that is needed", conn), conn.Close())
+	}
+	return &session{sqliteConn: able, prepared: map[string]*statement{}}, nil
+}
+
+// Driver implements [driver.Connector].
+func (o sessionOpener) Driver() driver.Driver { return o.driver }
+
+// Close implements [driver.Conn]. The pool also closes connections on which a
+// caller has given up waiting, and statements must never outlive theirs.
+func (s *session) Close() error {
 	var errs []error
 	for _, p := range s.prepared {
 		errs = append(errs, p.Close())
 	}
-	s.conn, s.prepared = nil, nil
-	return errors.Join(errs...)
+	clear(s.prepared)
+	return errors.Join(append(errs, s.sqliteConn.Close())...)
 }
 
 // bind returns the prepared statement with its arguments, which are values of
@@ -48,11 +85,7 @@ func (s *session) close() error {
 func (s *session) bind(ctx context.Context, query string, values []any) (*statement, error) {
 	p := s.prepared[query]
 	if p == nil {
-		preparer, ok := s.conn.(driver.ConnPrepareContext)
-		if !ok {
-			return nil, fmt.Errorf("prepare: the driver's %T can't", s.conn)
-		}
-		stmt, err := preparer.PrepareContext(ctx, query)
+		stmt, err := s.PrepareContext(ctx, query)
 		if err != nil {
 			return nil, fmt.Errorf("prepare: %w", err)
 		}

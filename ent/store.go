@@ -90,8 +90,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // connect opens the pools. Connections are kept open: each costs PostgreSQL a
 // process, and SQLite its page cache.
 func (s *Store) connect(ctx context.Context, src source, connections int) error {
-	open := func(name string, n int) (*sql.DB, error) {
-		db, err := s.open(src.driver, name)
+	open := func(open func(driver, name string) (*sql.DB, error), name string, n int) (*sql.DB, error) {
+		db, err := open(src.driver, name)
 		if err != nil {
 			return nil, err
 		}
@@ -101,15 +101,15 @@ func (s *Store) connect(ctx context.Context, src source, connections int) error 
 	}
 	var err error
 	if src.dialect == postgresDialect {
-		s.write, err = open(src.write, connections)
+		s.write, err = open(s.open, src.write, connections)
 		s.read = s.write
 		return err
 	}
 	// The writer comes first: it is the one that may turn the file to WAL.
-	if s.write, err = open(src.write, 1); err != nil {
+	if s.write, err = open(openSessions, src.write, 1); err != nil {
 		return err
 	}
-	s.read, err = open(src.read, connections)
+	s.read, err = open(s.open, src.read, connections)
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,14 +22,12 @@ const maxTogether = 64
 // fails is undone alone.
 type writer struct {
 	db       *sql.DB
-	session  session   // of the loop
 	wal      walKeeper // of the loop
 	logger   *slog.Logger
 	waiting  chan *pendingChange
 	stop     chan struct{}
 	stopOnce sync.Once
 	stopped  chan struct{}
-	err      error                 // of closing, when stopped is closed
 	refusal  atomic.Pointer[error] // why the disk took nothing the last time; nil while it takes
 }
 
@@ -57,10 +54,9 @@ func newWriter(db *sql.DB, path string, logger *slog.Logger) *writer {
 }
 
 // close ends the writer after the transaction that it is at.
-func (w *writer) close() error {
+func (w *writer) close() {
 	w.stopOnce.Do(func() { close(w.stop) })
 	<-w.stopped
-	return w.err
 }
 
 // do runs change in a transaction and returns when that has been committed.
@@ -98,7 +94,6 @@ func (w *writer) loop() {
 	for {
 		select {
 		case <-w.stop:
-			w.err = w.release()
 			return
 		case p := <-w.waiting:
 			w.store(w.together(p))
@@ -134,20 +129,6 @@ func (w *writer) store(batch []*pendingChange) {
 	}
 }
 
-// release gives up what is prepared; the connection itself is the pool's.
-func (w *writer) release() error {
-	if w.session.conn == nil {
-		return nil
-	}
-	ctx := context.Background() // nobody waits for less than all of it
-	conn, err := w.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("close the writer: %w", err)
-	}
-	err = conn.Raw(func(any) error { return w.session.close() })
-	return errors.Join(err, conn.Close())
-}
-
 // noteDisk remembers whether the disk took the last batch. Each process writes
 // every few seconds, if only that it lives, so this is never old.
 func (w *writer) noteDisk(err error, batch []*pendingChange) {
@@ -180,7 +161,7 @@ func (w *writer) commit(ctx context.Context, batch []*pendingChange) (err error)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	t := &writing{Tx: tx, conn: conn, session: &w.session}
+	t := &writing{Tx: tx, conn: conn}
 	for _, p := range batch {
 		if err := p.in(ctx, t, len(batch) > 1); err != nil {
 			_ = tx.Rollback() // the reason is told already
@@ -224,18 +205,12 @@ func (p *pendingChange) in(ctx context.Context, t *writing, shared bool) error {
 // A writing is a transaction of the writer.
 type writing struct {
 	*sql.Tx
-	conn    *sql.Conn
-	session *session
+	conn *sql.Conn
 }
 
 // hot runs statements that many rows go through, below database/sql.
 func (t *writing) hot(run func(s *session) error) error {
-	return t.conn.Raw(func(conn any) error {
-		if err := t.session.attach(conn.(driver.Conn)); err != nil {
-			return err
-		}
-		return run(t.session)
-	})
+	return t.conn.Raw(func(conn any) error { return run(conn.(*session)) })
 }
 
 func (t *writing) exec(ctx context.Context, query string) error {
