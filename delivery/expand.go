@@ -113,7 +113,7 @@ func (x *expansion) alert(r *ActiveAlertReport) []fact {
 	v.origin(x, at)
 	f := fact{
 		Type: ActiveAlert, Kind: AlertItem, Item: item, Group: alertGroup(x.org, r), At: at,
-		Key: sourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
+		Key: SourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
 	}
 	if r.Workspace != nil {
 		v.workspace(r.Workspace)
@@ -146,7 +146,7 @@ func (x *expansion) object(r *ObjectReport) []fact {
 	v.text("user_name", r.User.Name)
 	return []fact{{
 		Type: action.raises, Kind: ObjectItem, Item: item, Group: sourceGroup(x.org, x.report.SourceEventID),
-		At: at, Key: sourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
+		At: at, Key: SourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
 		Variables: v.encode(),
 	}}
 }

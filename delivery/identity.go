@@ -52,7 +52,10 @@ func sourceGroup(org Organization, sourceEventID string) GroupID {
 
 // The keys of facts. They are short whatever Portal's ids are, and the letter
 // in front keeps the kinds apart.
-func sourceKey(sourceEventID string) string { return hashed("s", sourceEventID) }
+
+// SourceKey is the key of the one event of a report that is known by its
+// sender's id alone.
+func SourceKey(sourceEventID string) string { return hashed("s", sourceEventID) }
 
 func operationKey(operationID string) string { return hashed("o", operationID) }
 

@@ -119,6 +119,7 @@ func (s *Service) matchPiece(config *orgConfig, p piece, events []NewEvent) {
 		e.Event.ID = EventID(s.ids.Next())
 		e.Event.ReceivedAt = IDTime(e.Event.ID)
 		e.Key, e.Fingerprint = p.in.facts[p.from+i].Key, p.in.facts[p.from+i].Fingerprint
+		e.BySource = p.in.report.ActiveAlert != nil || p.in.report.ObjectChange != nil
 		e.Deliveries = s.deliveriesFor(config, &e.Event)
 	}
 }

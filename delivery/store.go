@@ -239,6 +239,7 @@ type Ingest struct {
 type NewEvent struct {
 	Event       Event
 	Key         string // unique within the organization; identifies the fact
+	BySource    bool   // Key is SourceKey of the event's SourceEventID: the one finds the other
 	Fingerprint uint64 // hash of the reported body, to tell a re-send from a clash
 	// Deliveries that are SENDING are lent to the process that stores them,
 	// those that are HELD are kept back, and all others are due at once for

@@ -89,13 +89,13 @@ func addEvent(a *arrays, group int64, org delivery.OrgID, n *delivery.NewEvent) 
 	a.ints(group, int64(e.ID), int64(org))
 	add(a, keyHash(org, n.Key))
 	a.ints(int64(n.Fingerprint), int64(len(n.Deliveries)))
-	addFacts(a, e)
+	addFacts(a, e, n.BySource)
 }
 
 // addFacts adds the columns of an event from item on.
-func addFacts(a *arrays, e *delivery.Event) {
+func addFacts(a *arrays, e *delivery.Event, bySource bool) {
 	a.ints(int64(e.Item), micros(e.OccurredAt), shortHash(e.Org, string(e.Group)),
-		shortHash(e.Org, e.SourceEventID), typeWords.code(e.Type))
+		sourceHash(e, bySource), typeWords.code(e.Type))
 	add(a, e.Test)
 	a.texts(e.ItemName, string(e.Group), e.SourceEventID, e.WorkspaceID, e.WorkspaceName, string(e.Variables))
 }

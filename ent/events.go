@@ -33,7 +33,16 @@ func (h *hot) Events(
 		return delivery.Slice[delivery.Event]{}, err
 	}
 	var args []any
-	w := &where{args: &args}
+	found, err := h.events(ctx, eventListing(h.dialect, &args, org, f, page), args...)
+	if err != nil {
+		return delivery.Slice[delivery.Event]{}, fmt.Errorf("list events: %w", err)
+	}
+	return idSlice(page, found, func(e *delivery.Event) int64 { return int64(e.ID) }), nil
+}
+
+// eventListing is the statement for a page.
+func eventListing(d dialect, args *[]any, org delivery.OrgID, f delivery.EventFilter, page idPage) string {
+	w := &where{args: args}
 	w.add("NOT e.test")
 	if org != 0 {
 		w.add(fmt.Sprintf("e.org = %d", org))
@@ -45,17 +54,13 @@ func (h *hot) Events(
 		w.add(fmt.Sprintf("e.item = %d", f.Item))
 	}
 	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
-	w.keyed(org, "e.source_key", "e.source_id", f.SourceEventID)
+	w.bySource(d, org, f.SourceEventID)
 	if f.WorkspaceID != "" {
 		w.text("e.workspace_id = ?", clean(f.WorkspaceID))
 	}
 	w.made("e.id", f.After, f.Before)
 	page.conditions(w, "e.id")
-	found, err := h.events(ctx, "SELECT "+eventColumns+" FROM event e"+w.String()+page.order("e.id"), args...)
-	if err != nil {
-		return delivery.Slice[delivery.Event]{}, fmt.Errorf("list events: %w", err)
-	}
-	return idSlice(page, found, func(e *delivery.Event) int64 { return int64(e.ID) }), nil
+	return "SELECT " + eventColumns + " FROM event e" + w.String() + page.order("e.id")
 }
 
 // keyed narrows to a text, through the index of its hash when the organization,
@@ -68,6 +73,23 @@ func (w *where) keyed(org delivery.OrgID, key, column, text string) {
 		w.add(fmt.Sprintf("%s = %d", key, shortHash(org, text)))
 	}
 	w.text(column+" = ?", clean(text))
+}
+
+// bySource narrows to the events of one source: those that are found by its
+// hash, and the one whose key it makes.
+func (w *where) bySource(d dialect, org delivery.OrgID, source string) {
+	if source == "" {
+		return
+	}
+	if org != 0 {
+		ofKey := "SELECT id FROM event WHERE key = x'%x'"
+		if d == postgresDialect {
+			ofKey = fmt.Sprintf("SELECT event FROM event_key WHERE org = %d AND key = ", org) + `'\x%x'`
+		}
+		w.add(fmt.Sprintf("e.id IN (SELECT id FROM event WHERE source_key = %d UNION ALL "+ofKey+")",
+			shortHash(org, source), keyHash(org, delivery.SourceKey(source))))
+	}
+	w.text("e.source_id = ?", clean(source))
 }
 
 // EventsOfGroup implements [delivery.EventStore].

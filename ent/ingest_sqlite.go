@@ -79,7 +79,7 @@ func (i *inserter) add(
 	ctx context.Context, org delivery.OrgID, e *delivery.NewEvent,
 ) (delivery.Stored, error) {
 	key := keyHash(org, e.Key)
-	fresh, err := i.insertEvent(ctx, &e.Event, key, e.Fingerprint, len(e.Deliveries))
+	fresh, err := i.insertEvent(ctx, e, key)
 	if err != nil {
 		return delivery.Stored{}, err
 	}
@@ -112,13 +112,14 @@ func (i *inserter) known(
 // insertEvent stores an event unless its key or id is there. Tests of a webhook
 // have no key.
 func (s *session) insertEvent(
-	ctx context.Context, e *delivery.Event, key []byte, fingerprint uint64, deliveries int,
+	ctx context.Context, n *delivery.NewEvent, key []byte,
 ) (int64, error) {
+	e := &n.Event
 	return s.exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), micros(e.OccurredAt),
-		shortHash(e.Org, string(e.Group)), shortHash(e.Org, e.SourceEventID), typeWords.code(e.Type), e.Test,
+		shortHash(e.Org, string(e.Group)), sourceHash(e, n.BySource), typeWords.code(e.Type), e.Test,
 		clean(e.ItemName), clean(string(e.Group)), clean(e.SourceEventID), textOrNull(clean(e.WorkspaceID)),
 		textOrNull(clean(e.WorkspaceName)), clean(string(e.Variables)), blobOrNull(key),
-		int64(fingerprint), int64(deliveries))
+		int64(n.Fingerprint), int64(len(n.Deliveries)))
 }
 
 // queue adds a delivery to the queue.

@@ -120,6 +120,9 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 	}
 	day := dayOf(now)
 	cursor := delivery.Page{After: deliveryList.cursor(delivery.IDAt[int64](day.Add(70 * time.Minute)))}
+	source := flatQuery{sorts: 1} // a source's events are few
+	source.query = eventListing(s.dialect, &source.args, org, delivery.EventFilter{SourceEventID: "17"}, idPage{})
+	all["events of a source"] = source
 	for name, f := range map[string]delivery.DeliveryFilter{
 		"all":         {},
 		"a webhook's": {Webhooks: []delivery.WebhookID{3}},

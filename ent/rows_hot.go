@@ -51,6 +51,15 @@ func shortHash(org delivery.OrgID, text string) int64 {
 	return int64(binary.BigEndian.Uint64(h[:8]))
 }
 
+// sourceHash is where an event is found by its source, 0 if its key serves that:
+// indexes of hashes are what costs most when events are stored.
+func sourceHash(e *delivery.Event, byKey bool) int64 {
+	if byKey {
+		return 0
+	}
+	return shortHash(e.Org, e.SourceEventID)
+}
+
 // keyHash is for deduplication: two keys never share one.
 func keyHash(org delivery.OrgID, key string) []byte {
 	h := hashOf(org, key)

@@ -86,7 +86,7 @@ func (h *hot) settlePostgres(ctx context.Context, batch []delivery.Settlement) (
 		if s.Unqueued && s.Event != nil {
 			events.next()
 			events.ints(int64(s.Event.ID), int64(s.Event.Org))
-			addFacts(&events, s.Event)
+			addFacts(&events, s.Event, false)
 			ids = append(ids, int64(s.Event.ID))
 		}
 	}

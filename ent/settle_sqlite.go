@@ -54,7 +54,7 @@ func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts t
 	row := attemptRowOf(one.Entry.Attempt)
 	if one.Unqueued {
 		if one.Event != nil {
-			if _, err := s.insertEvent(ctx, one.Event, nil, 0, 0); err != nil {
+			if _, err := s.insertEvent(ctx, &delivery.NewEvent{Event: *one.Event}, nil); err != nil {
 				return false, err
 			}
 		}

@@ -34,6 +34,9 @@ func (s *scene) report(n int) []delivery.Event {
 		news[i] = s.event(fmt.Sprint("k", i))
 		e := &news[i].Event
 		e.Type = []delivery.EventType{delivery.ObjectCreated, delivery.ObjectDeleted}[i%2]
+		if i%2 == 0 { // as of a report that is known by its id
+			news[i].Key, news[i].BySource = delivery.SourceKey(e.SourceEventID), true
+		}
 		e.Item, e.Group = delivery.ItemID(1+i%3), delivery.GroupID(fmt.Sprint("group ", i%4))
 		all[i] = *e
 	}
@@ -71,6 +74,10 @@ func testEventFilters(s *scene) {
 		"source": {
 			delivery.EventFilter{SourceEventID: "source of k9"},
 			func(i int, _ delivery.Event) bool { return i == 9 },
+		},
+		"source that makes the key": {
+			delivery.EventFilter{SourceEventID: "source of k8"},
+			func(i int, _ delivery.Event) bool { return i == 8 },
 		},
 		"after": {
 			delivery.EventFilter{After: middle.ReceivedAt},
