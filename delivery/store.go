@@ -283,7 +283,8 @@ type Queue interface {
 	// fresh is durable, or it returns an error and nothing is.
 	Ingest(ctx context.Context, owner Owner, lease time.Duration, batch []Ingest) ([]Ingested, error)
 	// Claim lends due deliveries to a process until the lease ends. No delivery
-	// is lent twice at a time. A delivery whose lease has ended is due again.
+	// is lent twice at a time. A delivery whose lease has ended is given back
+	// first, and is due.
 	// Held ones are never lent. Alerts come first, but leave an eighth of N to
 	// others. Ordered deliveries are lent only while none of their webhook's is
 	// lent, and then the oldest, up to the first that is not due yet.

@@ -3,6 +3,7 @@ package ent
 import (
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"time"
 
@@ -18,24 +19,30 @@ const lookAhead = 4
 // Type 1 is an alert. The numbers are written out because the indexes are made
 // for them.
 const (
-	// The last row is the clock's.
+	// Two rows more count nothing: 0 has the time of the database's clock, -1 the
+	// end of the first lease.
 	oldestDue = `SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
 			SELECT * FROM (SELECT webhook, TRUE AS urgent, ordered, due_at FROM queue
-				WHERE NOT held AND type = 1 AND due_at >= $3 AND due_at <= @now ORDER BY due_at LIMIT $1) a
+				WHERE owner_slot IS NULL AND NOT held AND type = 1 AND due_at >= $3 AND due_at <= @now
+				ORDER BY due_at LIMIT $1) a
 			UNION ALL SELECT * FROM (SELECT webhook, FALSE AS urgent, ordered, due_at FROM queue
-				WHERE NOT held AND type <> 1 AND due_at >= $4 AND due_at <= @now ORDER BY due_at LIMIT $2) o
+				WHERE owner_slot IS NULL AND NOT held AND type <> 1 AND due_at >= $4 AND due_at <= @now
+				ORDER BY due_at LIMIT $2) o
 		) d GROUP BY webhook, urgent, ordered
-		UNION ALL SELECT 0, FALSE, FALSE, 0, @now ORDER BY 5, 4 DESC`
+		UNION ALL SELECT 0, FALSE, FALSE, 0, @now
+		UNION ALL SELECT -1, FALSE, FALSE, 0, COALESCE((
+			SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at >= $5), 0)
+		ORDER BY 5, 4 DESC`
 
 	// Steps from webhook to webhook through the index, not over their rows. All
 	// events of a webhook have one type, so any of its rows tells it.
 	roundTrip = `WITH RECURSIVE step(webhook, n) AS (
-		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1), 1
+		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1 AND owner_slot IS NULL), 1
 		UNION ALL
-		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook), n + 1
+		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook AND q.owner_slot IS NULL), n + 1
 		FROM step WHERE webhook IS NOT NULL AND n < $2
 	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook
-			ORDER BY q.held, q.due_at LIMIT 1), 0) = 1,
+			AND q.owner_slot IS NULL ORDER BY q.held, q.due_at LIMIT 1), 0) = 1,
 		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered), 0, 0
 	FROM step WHERE webhook IS NOT NULL`
 )
@@ -71,20 +78,24 @@ func (h *hot) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candid
 }
 
 // oldest returns the webhooks of the oldest due rows, and whether there may be
-// more of them.
+// more of them. Rows whose lease has ended are given back first, which makes
+// them due.
 func (h *hot) oldest(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
 	low, mark := h.low.begin(time.Now())
 	if h.dialect == sqliteDialect {
-		low = [2]int64{}
+		low = [classes]int64{}
 	}
-	found, err = h.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others])
-	if err != nil || len(found) == 0 {
+	seen, err := h.lookForDue(ctx, look, low)
+	if err == nil && seen.leaseEnd <= seen.clock {
+		if err = h.giveBackEnded(ctx); err == nil {
+			seen, err = h.lookForDue(ctx, look, low)
+		}
+	}
+	if err != nil {
 		return nil, false, err
 	}
-	clock := found[len(found)-1].due
-	found = found[:len(found)-1]
-	first, rows := [2]int64{clock, clock}, [2]int{}
-	for _, one := range found {
+	first, rows := [classes]int64{seen.clock, seen.clock, seen.leaseEnd}, [classes]int{}
+	for _, one := range seen.found {
 		class := others
 		if one.urgent {
 			class = alerts
@@ -92,13 +103,38 @@ func (h *hot) oldest(ctx context.Context, look [2]int) (found []candidate, backl
 		first[class] = min(first[class], one.due)
 		rows[class] += one.rows
 	}
+	limit := seen.clock - lowMargin.Microseconds()
+	h.low.end(lent, mark, min(first[lent], limit))
 	for class, n := range look {
 		if n > 0 {
-			h.low.end(class, mark, min(first[class], clock-lowMargin.Microseconds()))
+			h.low.end(class, mark, min(first[class], limit))
 			backlog = backlog || rows[class] == n
 		}
 	}
-	return found, backlog, nil
+	return seen.found, backlog, nil
+}
+
+// A sight is what a look for due rows finds, with two times of the database's.
+type sight struct {
+	found    []candidate
+	clock    int64
+	leaseEnd int64 // the first one; far away when nothing is lent
+}
+
+func (h *hot) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (sight, error) {
+	all, err := h.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[lent])
+	s := sight{leaseEnd: math.MaxInt64}
+	for _, one := range all {
+		switch {
+		case one.rows > 0:
+			s.found = append(s.found, one)
+		case one.webhook == 0:
+			s.clock = one.due
+		case one.due > 0:
+			s.leaseEnd = one.due
+		}
+	}
+	return s, err
 }
 
 // round returns the webhooks whose turn it is of those that have rows at all.

@@ -21,7 +21,7 @@ const (
 		WHERE id = ANY(ARRAY(
 			SELECT due.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share), LATERAL (
 				SELECT q.id FROM queue q
-				WHERE q.webhook = w.webhook AND NOT q.held AND NOT q.ordered AND q.due_at <= @now
+				WHERE q.webhook = w.webhook AND NOT q.held AND NOT q.ordered AND q.owner_slot IS NULL AND q.due_at <= @now
 				ORDER BY q.due_at LIMIT w.share FOR UPDATE SKIP LOCKED
 			) due LIMIT $6
 		)) RETURNING ` + claimedColumns

@@ -21,8 +21,7 @@ const (
 					ORDER BY f.id LIMIT w.share
 				) q
 			) oldest WHERE oldest.due AND NOT EXISTS (
-				SELECT 1 FROM queue l WHERE l.webhook = w.webhook AND NOT l.held AND l.due_at > @now
-					AND l.owner_slot IS NOT NULL
+				SELECT 1 FROM queue l WHERE l.webhook = w.webhook AND l.ordered AND l.owner_slot IS NOT NULL
 			)
 		)) RETURNING ` + claimedColumns
 

@@ -16,10 +16,10 @@ func TestSQLiteClaimsByIndex(t *testing.T) {
 		args  []any
 		want  string
 	}{
-		"claim":   {sqliteClaim, []any{0, 1, 1, 1, 8}, "USING INDEX queue_webhook"},
-		"ordered": {sqliteClaimOrdered, []any{0, 1, 1, 1, 8}, "USING INDEX queue_ordered"},
-		"alerts":  {oldestDue, []any{800, 800, 0, 0}, "USING COVERING INDEX queue_alert"},
-		"others":  {oldestDue, []any{800, 800, 0, 0}, "USING COVERING INDEX queue_other"},
+		"claim":   {sqliteClaim, []any{0, 1, 8}, "USING INDEX queue_webhook"},
+		"ordered": {sqliteClaimOrdered, []any{0, 1, 8}, "USING INDEX queue_ordered"},
+		"alerts":  {oldestDue, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_alert"},
+		"others":  {oldestDue, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_other"},
 		"round":   {roundTrip, []any{0, 200}, "USING COVERING INDEX queue_webhook"},
 		"order":   {roundTrip, []any{0, 200}, "USING INDEX queue_ordered"},
 	} {

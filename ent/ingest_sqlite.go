@@ -41,11 +41,11 @@ func (h *hot) ingestSQLite(
 ) (results []delivery.Ingested, err error) {
 	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
 		return t.hot(func(s *session) error {
-			in := inserter{session: s, owner: owner, lease: lease}
-			now := func(row []int64) { in.now = row[0] }
-			if err := s.numbers(ctx, sqliteNow, now); err != nil {
+			now, err := s.now(ctx)
+			if err != nil {
 				return err
 			}
+			in := inserter{session: s, owner: owner, now: now, lease: lease}
 			results = make([]delivery.Ingested, len(batch))
 			for i := range batch {
 				if results[i], err = in.ingest(ctx, &batch[i]); err != nil {
@@ -57,6 +57,12 @@ func (h *hot) ingestSQLite(
 		})
 	})
 	return results, err
+}
+
+// now returns the time by the database's clock.
+func (s *session) now(ctx context.Context) (now int64, err error) {
+	err = s.numbers(ctx, sqliteNow, func(row []int64) { now = row[0] })
+	return now, err
 }
 
 func (i *inserter) ingest(ctx context.Context, in *delivery.Ingest) (out delivery.Ingested, err error) {

@@ -6,10 +6,14 @@ import (
 	"time"
 )
 
-// The two classes of rows, each with an index of its own by due time.
+// The classes of rows, each with an index of its own by due time: of those that
+// wait there are two.
 const (
 	alerts = iota
 	others
+	lent
+
+	classes = iota
 )
 
 const (
@@ -30,13 +34,13 @@ const (
 // it. The mark only saves work: whatever is below it is found a minute late.
 type lowMark struct {
 	mu      sync.Mutex
-	at      [2]int64
-	from    [2]time.Time // when the last look at everything ended
-	changed int          // counts the rows that came in below
+	at      [classes]int64
+	from    [classes]time.Time // when the last look at everything ended
+	changed int                // counts the rows that came in below
 }
 
 // begin returns where a look starts, and what end wants to know.
-func (l *lowMark) begin(now time.Time) (at [2]int64, mark lookMark) {
+func (l *lowMark) begin(now time.Time) (at [classes]int64, mark lookMark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at = l.at
@@ -51,7 +55,7 @@ func (l *lowMark) begin(now time.Time) (at [2]int64, mark lookMark) {
 // A lookMark is what was known when a look began.
 type lookMark struct {
 	began   time.Time
-	from    [2]int64
+	from    [classes]int64
 	changed int
 }
 

@@ -53,7 +53,7 @@ func TestTheLowMark(t *testing.T) {
 	var l lowMark
 	at, look := l.begin(now)
 	l.end(alerts, look, 100)
-	if at != [2]int64{} || l.at[alerts] != 100 {
+	if at != [classes]int64{} || l.at[alerts] != 100 {
 		t.Errorf("the first look starts at %v and leaves %v, want 0 and 100", at, l.at)
 	}
 	_, look = l.begin(now)

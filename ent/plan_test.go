@@ -105,7 +105,7 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 		"old counts":            {query: discardTallies, args: []any{hourOf(now) - 90, slice}},
 		"old events":            {query: discardEvents, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
 		"lent by slot":          {query: giveBack + "AND owner_epoch <= $3", args: []any{0, 1, 1}},
-		"due alerts and others": {query: oldestDue, args: []any{80, 80, 0, 0}, sorts: 1},
+		"due alerts and others": {query: oldestDue, args: []any{80, 80, 0, 0, 0}, sorts: 1},
 		"round":                 {query: roundTrip, args: []any{0, 200}},
 		"older log":             {query: discardLog, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
 	}
@@ -115,13 +115,14 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 		all["claim"] = flatQuery{query: postgresClaim, args: []any{0, 1, 1, "{1,2,3}", "{8,8,8}", 20}}
 		all["claim in order"] = flatQuery{query: postgresClaimOrdered, args: []any{0, 1, 1, "{1,2,3}", "{8,8,8}"}}
 	} else {
-		all["claim"] = flatQuery{query: sqliteClaim, args: []any{0, 1, 1, 3, 8}}
-		all["claim in order"] = flatQuery{query: sqliteClaimOrdered, args: []any{0, 1, 1, 3, 8}}
+		all["claim"] = flatQuery{query: sqliteClaim, args: []any{0, 3, 8}}
+		all["claim in order"] = flatQuery{query: sqliteClaimOrdered, args: []any{0, 3, 8}}
 	}
 	day := dayOf(now)
 	cursor := delivery.Page{After: deliveryList.cursor(delivery.IDAt[int64](day.Add(70 * time.Minute)))}
 	source := flatQuery{sorts: 1} // a source's events are few
-	source.query = eventListing(s.dialect, &source.args, org, delivery.EventFilter{SourceEventID: "17"}, idPage{})
+	ofSource := delivery.EventFilter{SourceEventID: "17"}
+	source.query = eventListing(s.dialect, &source.args, org, ofSource, idPage{})
 	all["events of a source"] = source
 	for name, f := range map[string]delivery.DeliveryFilter{
 		"all":         {},

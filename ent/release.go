@@ -15,9 +15,14 @@ const (
 	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2
 		WHERE owner_slot = $1 `
 
-	recallQueued = `UPDATE queue SET held = FALSE, cancel = cancel OR $2,
-		due_at = CASE WHEN owner_slot IS NULL OR due_at <= @now THEN @now ELSE due_at END
-		WHERE webhook = $1 AND (NOT held OR $3)`
+	giveBackEnded = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
+		WHERE owner_slot IS NOT NULL AND due_at <= @now`
+
+	recallWaiting = `UPDATE queue SET held = FALSE, cancel = cancel OR $2, due_at = @now
+		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NULL`
+
+	recallLent = `UPDATE queue SET held = FALSE, cancel = cancel OR $2
+		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NOT NULL`
 
 	insertRequeued = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
 		attempts, held, ordered, due_at)
@@ -59,12 +64,27 @@ func (h *hot) Release(
 	return n, nil
 }
 
+// giveBackEnded gives back what is lent although its lease has ended.
+func (h *hot) giveBackEnded(ctx context.Context) error {
+	return h.change(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, h.dialect.sql(giveBackEnded))
+		return err
+	})
+}
+
 // Recall implements [delivery.Queue]. Deliveries that are being sent keep their
 // lease; they hear of a cancellation when it ends or when they are settled.
 func (h *hot) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
 	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		n, err = affected(q.ExecContext(ctx, h.dialect.sql(recallQueued), int64(id), cancel, held))
-		return err
+		n = 0
+		for _, statement := range []string{recallLent, recallWaiting} {
+			recalled, err := affected(q.ExecContext(ctx, h.dialect.sql(statement), int64(id), cancel, held))
+			if err != nil {
+				return err
+			}
+			n += recalled
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("recall deliveries: %w", err)
@@ -132,8 +152,12 @@ func (h *hot) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 			COALESCE(sum(CASE WHEN NOT held AND lent THEN 1 ELSE 0 END), 0),
 			COALESCE(sum(CASE WHEN held THEN 1 ELSE 0 END), 0),
 			COALESCE((SELECT min(first) FROM (
-				SELECT min(due_at) AS first FROM queue WHERE NOT held AND type = 1 AND due_at <= @now UNION ALL
-				SELECT min(due_at) FROM queue WHERE NOT held AND type <> 1 AND due_at <= @now) m), 0)
+				SELECT min(due_at) AS first FROM queue
+					WHERE owner_slot IS NULL AND NOT held AND type = 1 AND due_at <= @now UNION ALL
+				SELECT min(due_at) FROM queue
+					WHERE owner_slot IS NULL AND NOT held AND type <> 1 AND due_at <= @now UNION ALL
+				SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now
+			) m), 0)
 			FROM (SELECT held, owner_slot IS NOT NULL AND due_at > @now AS lent FROM queue LIMIT $1) q`),
 			maxDepth).Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
 	})
@@ -153,10 +177,13 @@ func (h *hot) Pending(
 		return backlogs, nil
 	}
 	err := persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, `WITH w(id) AS (VALUES `+valueList(ids)+`)
-			SELECT w.id,
-			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = w.id AND NOT held LIMIT $1) p),
-			(SELECT count(*) FROM (SELECT 1 FROM queue WHERE webhook = w.id AND held LIMIT $1) h)
+		rows, err := h.read.QueryContext(ctx, `WITH w(id) AS (VALUES `+valueList(ids)+`), lent(id, rows) AS (
+				SELECT webhook, count(*) FROM queue WHERE owner_slot IS NOT NULL GROUP BY webhook
+			) SELECT w.id, COALESCE((SELECT rows FROM lent WHERE lent.id = w.id), 0) +
+			(SELECT count(*) FROM (SELECT 1 FROM queue
+				WHERE webhook = w.id AND NOT held AND owner_slot IS NULL LIMIT $1) p),
+			(SELECT count(*) FROM (SELECT 1 FROM queue
+				WHERE webhook = w.id AND held AND owner_slot IS NULL LIMIT $1) h)
 			FROM w`, limit)
 		counts, err := rowsOf(rows, err, scanCounts)
 		for _, c := range counts {

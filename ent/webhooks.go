@@ -179,12 +179,13 @@ func (s *Store) UpdateWebhook(
 // reorder makes what waits for a webhook ordered, or no longer so. What is
 // stored meanwhile was matched against the older version, and is refused.
 func reorder(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, ordered bool) error {
-	statement := "UPDATE queue SET ordered = FALSE WHERE webhook = $1 AND ordered"
-	if ordered {
-		statement = "UPDATE queue SET ordered = TRUE WHERE webhook = $1 AND NOT ordered"
+	const statement = "UPDATE queue SET ordered = $1 WHERE webhook = $2 AND ordered <> $1 AND "
+	for _, which := range []string{"owner_slot IS NULL", "owner_slot IS NOT NULL"} { // each has its index
+		if _, err := tx.ExecContext(ctx, statement+which, ordered, int64(id)); err != nil {
+			return err
+		}
 	}
-	_, err := tx.ExecContext(ctx, statement, int64(id))
-	return err
+	return nil
 }
 
 // otherVersion says why no webhook had the expected version.

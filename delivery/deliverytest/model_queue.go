@@ -44,6 +44,7 @@ func (w *world) claimAll(t *rapid.T) {
 func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []delivery.Job {
 	jobs, err := w.store.Claim(w.ctx, c)
 	ensure(t, "Claim", err)
+	w.released(func(r *row) bool { return !r.lent }, false) // whose lease has ended
 	due := w.claimable()
 	if len(jobs) > c.N || all && len(jobs) != len(due) {
 		t.Fatalf("claimed %d of %d that are due, at most %d", len(jobs), len(due), c.N)
