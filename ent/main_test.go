@@ -1,6 +1,7 @@
 package ent
 
 import (
+	"log/slog"
 	"os"
 	"testing"
 
@@ -29,7 +30,7 @@ func onBoth(t *testing.T, test func(t *testing.T, s *Store)) {
 // openStore opens and migrates the database, and closes it when t ends.
 func openStore(t testing.TB, url string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{URL: url})
+	s, err := Open(t.Context(), Options{URL: url, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
