@@ -101,7 +101,7 @@ func killAtEachStep(t *testing.T, program, database string) {
 		"policy": map[string]any{"retrySeconds": []int{1, 1, 1}},
 	})
 	r.watch(t)
-	l, next, rounds := newLedger(), 0, torture.Rounds(1, 10)
+	l, next, rounds := newLedger(), 0, torture.Rounds(1, 20)
 	for _, at := range killPoints {
 		if !at.on(kindOf(database)) {
 			continue
