@@ -1,7 +1,12 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/gorilla/websocket"
 
 	"portalhooks/delivery"
 )
@@ -55,6 +60,49 @@ func TestAKeyIsReplaced(t *testing.T) {
 			t.Errorf("it was revoked before: %s", a.body)
 		}
 	})
+}
+
+// A key that is revoked at one server closes its sockets and event streams at
+// all of them.
+func TestARevokedKeyClosesItsConnections(t *testing.T) {
+	t.Parallel()
+	for name, database := range apiDatabases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := apiSettings(t, database(t), "http://127.0.0.1:9")
+			makeFirstKey(t, settings)
+			here, there := startApp(t, settings), startApp(t, settings)
+			admin := here.key(t, delivery.AdminKey, "acme")
+			made := here.must(t, admin, makeKeyMutation, map[string]any{"o": "acme", "n": "view", "r": "VIEWER"})
+			view := made.at(t, "createApiKey.key")
+			header := http.Header{"Authorization": {"Bearer " + view}}
+			sockets := []*websocket.Conn{here.socket(t, header), there.socket(t, header), there.socket(t, header)}
+			stays := there.socket(t, http.Header{"Authorization": {"Bearer " + admin}})
+			stream := there.request(t, view, `subscription { deliveryLog { __typename } }`, nil)
+			stream.Header.Set("Accept", "text/event-stream")
+			events, err := there.client.Do(stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer events.Body.Close()
+
+			here.must(t, admin, `mutation ($id: ID!) { revokeApiKey(input: {id: $id}) { userErrors { code } } }`,
+				map[string]any{"id": made.at(t, "createApiKey.apiKey.id")})
+			for _, socket := range sockets {
+				wantUnauthorized(t, socket)
+			}
+			last, err := io.ReadAll(events.Body)
+			if err != nil || !strings.Contains(string(last), "UNAUTHENTICATED") {
+				t.Errorf("the event stream: %s (%v)", last, err)
+			}
+			if err := stays.WriteMessage(websocket.TextMessage, []byte(`{"type":"ping"}`)); err != nil {
+				t.Error(err)
+			}
+			if _, message, err := stays.ReadMessage(); err != nil || !strings.Contains(string(message), "pong") {
+				t.Errorf("the socket of another key: %s (%v)", message, err)
+			}
+		})
+	}
 }
 
 func TestEveryAnswerHasARequestID(t *testing.T) {

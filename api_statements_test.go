@@ -76,13 +76,10 @@ func (c knownCaller) Request(*http.Request) (delivery.Caller, time.Time, error) 
 	return c.Caller, time.Time{}, nil
 }
 
-// Authorization implements [graph.Authenticator].
-func (c knownCaller) Authorization(context.Context, string, string) (delivery.Caller, time.Time, error) {
-	return c.Caller, time.Time{}, nil
-}
-
 // Watch implements [graph.Authenticator].
-func (c knownCaller) Watch(context.Context, *http.Request) <-chan struct{} { return nil }
+func (c knownCaller) Watch(context.Context, *http.Request, delivery.Caller) <-chan struct{} {
+	return nil
+}
 
 // countStatements returns the statements of one query for a page.
 func countStatements(t *testing.T, w *world, url, field string, size int, connection string) []string {

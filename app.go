@@ -186,9 +186,7 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 	if a.certificate != nil {
 		group.Go(func() error { return a.certificate.Run(groupCtx) })
 	}
-	if a.signIn != nil {
-		group.Go(func() error { return a.signIn.Run(groupCtx) })
-	}
+	group.Go(func() error { return a.auth.Run(groupCtx, a.log) })
 	group.Go(func() error { return a.service.Run(serving) })
 	return group.Wait()
 }

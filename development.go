@@ -103,7 +103,7 @@ func writeCredentials(ctx context.Context, a *app, base string) error {
 		{delivery.PortalKey, had.Portal, &have.Portal},
 		{delivery.OperatorKey, had.Operator, &have.Operator},
 	} {
-		if _, _, err := a.auth.Keys.Authenticate(ctx, want.old); err == nil {
+		if _, _, err := a.auth.Keys.Authenticate(ctx, want.old, false); err == nil {
 			*want.text = want.old
 			continue
 		}

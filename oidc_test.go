@@ -115,16 +115,16 @@ func (s *apiServer) socket(t *testing.T, header http.Header) *websocket.Conn {
 	return socket
 }
 
-// wantClose reads until the server has closed the socket.
-func wantClose(t *testing.T, socket *websocket.Conn, code int) {
+// wantUnauthorized reads until the server has closed the socket with 4401.
+func wantUnauthorized(t *testing.T, socket *websocket.Conn) {
 	t.Helper()
 	for {
 		_, _, err := socket.ReadMessage()
-		if closed, ok := errors.AsType[*websocket.CloseError](err); ok && closed.Code == code {
+		if closed, ok := errors.AsType[*websocket.CloseError](err); ok && closed.Code == 4401 {
 			return
 		}
 		if err != nil {
-			t.Fatalf("the socket ended with %v, want %d", err, code)
+			t.Fatalf("the socket ended with %v, want 4401", err)
 		}
 	}
 }
@@ -155,7 +155,7 @@ func TestSignedInEverywhereUntilSignedOut(t *testing.T) {
 				t.Fatalf("sign out: %+v", out)
 			}
 			for _, socket := range sockets {
-				wantClose(t, socket, 4401)
+				wantUnauthorized(t, socket)
 			}
 			again := there.request(t, "", whoAmI, nil)
 			again.AddCookie(cookie)
@@ -197,8 +197,8 @@ func TestSocketsCloseWhenTheirCredentialsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	bySession := s.socket(t, withCookie(&http.Cookie{Name: "__Host-portalhooks", Value: secret}))
-	wantClose(t, byToken, 4401)
-	wantClose(t, bySession, 4401)
+	wantUnauthorized(t, byToken)
+	wantUnauthorized(t, bySession)
 }
 
 // Each sort of token may do what its rule says and nothing else; API keys work

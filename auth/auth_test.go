@@ -84,7 +84,7 @@ func TestKeyMakesItsCaller(t *testing.T) {
 		}},
 	} {
 		_, text := issue(t, store, delivery.KeyInput{Role: role, Org: tt.org, Name: "it"})
-		caller, _, err := keys.Authenticate(t.Context(), text)
+		caller, _, err := keys.Authenticate(t.Context(), text, false)
 		if err != nil || !tt.check(caller) || !strings.HasPrefix(caller.Name, "it (API key phk_") {
 			t.Errorf("%s: caller = %+v, %v", role, caller, err)
 		}
@@ -113,16 +113,18 @@ func TestKeyThatDoesNotWork(t *testing.T) {
 		"nothing but the prefix":  good.Prefix,
 		"a token of another sort": "eyJhbGciOiJub25lIn0.e30.",
 	} {
-		caller, _, err := keys.Authenticate(t.Context(), bad)
+		caller, _, err := keys.Authenticate(t.Context(), bad, false)
 		if delivery.CodeOf(err) != delivery.Unauthenticated || caller.Known() {
 			t.Errorf("%s: caller = %+v, err = %v", name, caller, err)
 		}
 	}
-	if _, end, err := keys.Authenticate(t.Context(), text); err != nil || !end.Equal(start.Add(time.Hour)) {
+	_, end, err := keys.Authenticate(t.Context(), text, false)
+	if err != nil || !end.Equal(start.Add(time.Hour)) {
 		t.Errorf("the good key: end = %v, err = %v", end, err)
 	}
 	*now = start.Add(time.Hour)
-	if _, _, err := keys.Authenticate(t.Context(), text); delivery.CodeOf(err) != delivery.Unauthenticated {
+	_, _, err = keys.Authenticate(t.Context(), text, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated {
 		t.Errorf("an expired key that is still remembered: err = %v", err)
 	}
 }
@@ -131,7 +133,7 @@ func TestKeyIsRememberedForAShortTime(t *testing.T) {
 	keys, store, now := newKeys()
 	k, text := issue(t, store, delivery.KeyInput{Role: delivery.PortalKey, Name: "it"})
 	for range 3 {
-		if _, _, err := keys.Authenticate(t.Context(), text); err != nil {
+		if _, _, err := keys.Authenticate(t.Context(), text, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +143,8 @@ func TestKeyIsRememberedForAShortTime(t *testing.T) {
 	k.RevokedAt = *now
 	store.keys[k.Prefix] = k
 	*now = now.Add(keyTrust)
-	if _, _, err := keys.Authenticate(t.Context(), text); delivery.CodeOf(err) != delivery.Unauthenticated {
+	_, _, err := keys.Authenticate(t.Context(), text, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated {
 		t.Errorf("a key revoked %s ago: err = %v", keyTrust, err)
 	}
 }

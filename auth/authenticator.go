@@ -21,6 +21,8 @@ type Authenticator struct {
 	// without any: to find out that they are wrong costs time. Nobody waits if
 	// nil.
 	Strangers func(address string) (wait time.Duration)
+
+	live live
 }
 
 // People are those who sign in with a browser: a [SignIn] with an identity
@@ -29,11 +31,9 @@ type People interface {
 	// knows reports whether r carries a cookie that was good not long ago.
 	knows(r *http.Request) bool
 	// caller returns whom r's cookie stands for, and until when: nobody without
-	// a cookie, Unauthenticated with one that is unknown or over.
-	caller(r *http.Request) (delivery.Caller, time.Time, error)
-	// watch returns a channel that is closed when what caller found for r has
-	// ended before its time; nil when it can't. It is let go when ctx ends.
-	watch(ctx context.Context, r *http.Request) <-chan struct{}
+	// a cookie, Unauthenticated with one that is unknown or over. What is
+	// remembered does not count if anew.
+	caller(r *http.Request, anew bool) (delivery.Caller, time.Time, error)
 }
 
 // Request returns the caller that r's Authorization header or session cookie
@@ -42,55 +42,48 @@ type People interface {
 // nothing is Unauthenticated; one too many of these from one address is
 // LimitExceeded.
 func (a *Authenticator) Request(r *http.Request) (delivery.Caller, time.Time, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		return a.Authorization(r.Context(), r.RemoteAddr, header)
+	return a.find(r, false)
+}
+
+// find does what Request promises. When it is asked anew, for a caller whom it
+// has found before, what is remembered does not count, and nobody waits.
+func (a *Authenticator) find(r *http.Request, anew bool) (delivery.Caller, time.Time, error) {
+	if r.Header.Get("Authorization") != "" {
+		return a.bearer(r, anew)
 	}
-	if a.People != nil && a.People.knows(r) {
-		return a.People.caller(r)
-	}
-	if err := a.admit(r.RemoteAddr); err != nil {
-		return delivery.Caller{}, time.Time{}, err
+	if !anew && (a.People == nil || !a.People.knows(r)) {
+		if err := a.admit(r.RemoteAddr); err != nil {
+			return delivery.Caller{}, time.Time{}, err
+		}
 	}
 	if a.People != nil {
-		return a.People.caller(r)
+		return a.People.caller(r, anew)
 	}
 	return delivery.Caller{}, time.Time{}, nil
 }
 
-// Watch returns a channel that is closed when what Request found for r has ended
-// before the time that it named, because the person has signed out; nil when that
-// can't be. It is let go when ctx ends.
-func (a *Authenticator) Watch(ctx context.Context, r *http.Request) <-chan struct{} {
-	if a.People == nil || r.Header.Get("Authorization") != "" {
-		return nil
-	}
-	return a.People.watch(ctx, r)
-}
-
-// Authorization returns the caller that an Authorization header's value
-// proves, "Bearer" and an API key or a token of the identity provider. It came from a remote address.
-func (a *Authenticator) Authorization(
-	ctx context.Context, remote, value string,
-) (delivery.Caller, time.Time, error) {
-	scheme, token, _ := strings.Cut(value, " ")
+// bearer returns the caller that r's Authorization header proves, "Bearer" and
+// an API key or a token of the identity provider.
+func (a *Authenticator) bearer(r *http.Request, anew bool) (delivery.Caller, time.Time, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return delivery.Caller{}, time.Time{}, delivery.Errorf(delivery.Unauthenticated, "",
 			"The Authorization header must be \"Bearer \" and an API key or a token.")
 	}
 	var credentials interface {
 		knows(text string) bool
-		Authenticate(ctx context.Context, text string) (delivery.Caller, time.Time, error)
+		Authenticate(ctx context.Context, text string, anew bool) (delivery.Caller, time.Time, error)
 	} = a.Keys
 	token = strings.TrimSpace(token)
 	if a.Tokens != nil && !strings.HasPrefix(token, credential.Start) {
 		credentials = a.Tokens
 	}
-	if !credentials.knows(token) {
-		if err := a.admit(remote); err != nil {
+	if !anew && !credentials.knows(token) {
+		if err := a.admit(r.RemoteAddr); err != nil {
 			return delivery.Caller{}, time.Time{}, err
 		}
 	}
-	return credentials.Authenticate(ctx, token)
+	return credentials.Authenticate(r.Context(), token, anew)
 }
 
 // admit refuses an address from which too many strangers have come.

@@ -5,5 +5,6 @@
 // then on; in development mode without one, he follows the one-time URL that the
 // server prints. What a provider says of somebody becomes grants by [Rules].
 // What a caller may do is not decided here: package delivery checks the Caller
-// that this package makes.
+// that this package makes. Live connections are told when the credentials that
+// they came with no longer hold, whichever these are.
 package auth

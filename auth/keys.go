@@ -39,14 +39,15 @@ func NewKeys(store delivery.KeyStore) *Keys {
 
 // Authenticate returns whose key text is, and when it expires (zero: never).
 // Anything but a working key is Unauthenticated, always with the same message.
-func (k *Keys) Authenticate(ctx context.Context, text string) (delivery.Caller, time.Time, error) {
+// What is remembered of it does not count if anew.
+func (k *Keys) Authenticate(ctx context.Context, text string, anew bool) (delivery.Caller, time.Time, error) {
 	prefix, ok := credential.Prefix(text)
 	if !ok {
 		return delivery.Caller{}, time.Time{}, errBadKey
 	}
 	now := k.now()
 	key, fresh := k.remembered(text, now)
-	if !fresh {
+	if fresh = fresh && !anew; !fresh {
 		var err error
 		key, err = k.store.KeyByPrefix(ctx, prefix)
 		switch {

@@ -18,7 +18,7 @@ import (
 func (d *desk) try(t *testing.T) error {
 	t.Helper()
 	d.nextID++
-	_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"jti": d.nextID})))
+	_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"jti": d.nextID})), false)
 	return err
 }
 
@@ -33,7 +33,8 @@ func TestKeysAreRotated(t *testing.T) {
 	if err := d.try(t); err != nil {
 		t.Errorf("a token of the new key: %v", err)
 	}
-	if _, _, err := d.tokens.Authenticate(t.Context(), old); delivery.CodeOf(err) != delivery.Unauthenticated {
+	_, _, err := d.tokens.Authenticate(t.Context(), old, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated {
 		t.Errorf("a token of the key that is gone: %v", err)
 	}
 }
@@ -49,7 +50,7 @@ func TestUnknownKeysAreLookedForOnceAMinute(t *testing.T) {
 		t.Helper()
 		for i := range 100 {
 			forged := d.Forge(d.header(map[string]any{"kid": "made up " + strconv.Itoa(i)}), plain)
-			_, _, err := d.tokens.Authenticate(t.Context(), forged)
+			_, _, err := d.tokens.Authenticate(t.Context(), forged, false)
 			if delivery.CodeOf(err) != delivery.Unauthenticated {
 				t.Fatal(err)
 			}
@@ -74,7 +75,7 @@ func TestManyCallersAskOnce(t *testing.T) {
 	for i := range 20 {
 		token := d.Sign(d.claims(map[string]any{"jti": i}))
 		together.Go(func() {
-			if _, _, err := d.tokens.Authenticate(t.Context(), token); err != nil {
+			if _, _, err := d.tokens.Authenticate(t.Context(), token, false); err != nil {
 				t.Errorf("caller %d: %v", i, err)
 			}
 		})

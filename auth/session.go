@@ -116,12 +116,9 @@ func (s *Sessions) knows(r *http.Request) bool {
 	return ok
 }
 
-// watch implements [People]: these sessions end at their time only.
-func (*Sessions) watch(context.Context, *http.Request) <-chan struct{} { return nil }
-
 // caller returns whom r's session cookie stands for: nobody without a cookie,
 // Unauthenticated with one that is unknown or over.
-func (s *Sessions) caller(r *http.Request) (delivery.Caller, time.Time, error) {
+func (s *Sessions) caller(r *http.Request, _ bool) (delivery.Caller, time.Time, error) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, nil //nolint:nilerr // no cookie means nobody, not a fault

@@ -58,17 +58,17 @@ type SignInOptions struct {
 type SignIn struct {
 	o       SignInOptions
 	routes  *http.ServeMux
-	live    *liveSessions
+	known   *knownSessions
 	origin  string // of the server's own pages
 	baseURL string
 }
 
-// NewSignIn returns a SignIn. Serve it below /auth/, and run it.
+// NewSignIn returns a SignIn. Serve it below /auth/.
 func NewSignIn(o SignInOptions) *SignIn {
 	base := strings.ToLower(o.PublicURL.Scheme + "://" + o.PublicURL.Host)
 	s := &SignIn{
 		o: o, routes: http.NewServeMux(), origin: originOf(base), baseURL: base + "/",
-		live: newLiveSessions(o.Store, o.Provider.log, o.Provider.now),
+		known: newKnownSessions(o.Store, o.Provider.now),
 	}
 	s.routes.HandleFunc("GET /auth/sign-in", s.begin)
 	s.routes.HandleFunc("GET /auth/callback", s.callback)

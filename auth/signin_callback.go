@@ -105,7 +105,7 @@ func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error
 		return err
 	}
 	if id, ok := sessionID(r); ok {
-		if err := s.live.end(r.Context(), id); err != nil {
+		if err := s.known.end(r.Context(), id); err != nil {
 			return err
 		}
 	}

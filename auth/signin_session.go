@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -16,12 +15,13 @@ var errSessionOver = delivery.Errorf(delivery.Unauthenticated, "",
 // ago.
 func (s *SignIn) knows(r *http.Request) bool {
 	id, ok := sessionID(r)
-	return ok && s.live.knows(id)
+	return ok && s.known.has(id)
 }
 
 // caller returns whom r's session cookie stands for, and when the session ends:
-// nobody without a cookie, Unauthenticated with one that is unknown or over.
-func (s *SignIn) caller(r *http.Request) (delivery.Caller, time.Time, error) {
+// nobody without a cookie, Unauthenticated with one that is unknown or over. What
+// is remembered does not count if anew.
+func (s *SignIn) caller(r *http.Request, anew bool) (delivery.Caller, time.Time, error) {
 	if len(r.CookiesNamed(secureCookie)) == 0 {
 		return delivery.Caller{}, time.Time{}, nil
 	}
@@ -29,27 +29,13 @@ func (s *SignIn) caller(r *http.Request) (delivery.Caller, time.Time, error) {
 	if !ok {
 		return delivery.Caller{}, time.Time{}, errSessionOver
 	}
-	session, err := s.live.find(r.Context(), id)
+	session, err := s.known.find(r.Context(), id, anew)
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}
 	caller, err := s.o.Grants.caller(r.Context(), session.Name, session.Claims)
 	return caller, session.EndsAt, err
 }
-
-// watch returns a channel that is closed when r's session has ended, by signing
-// out or otherwise; nil when r has none. It is let go when ctx ends.
-func (s *SignIn) watch(ctx context.Context, r *http.Request) <-chan struct{} {
-	id, ok := sessionID(r)
-	if !ok {
-		return nil
-	}
-	return s.live.watch(ctx, id)
-}
-
-// Run ends what runs on sessions that are over, wherever they were ended, until
-// ctx ends.
-func (s *SignIn) Run(ctx context.Context) error { return s.live.run(ctx) }
 
 // signOut ends the session of whoever asks from one of our own pages, and sends
 // the browser to sign out of the provider too.
@@ -63,13 +49,13 @@ func (s *SignIn) signOut(w http.ResponseWriter, r *http.Request) {
 	}
 	if id, ok := sessionID(r); ok {
 		// Whose session is over already has gone before.
-		if c, _, err := s.caller(r); err == nil {
+		if c, _, err := s.caller(r, false); err == nil {
 			if err := announce(r, c, s.o.SignedOut); err != nil {
 				s.refuse(w, r, err)
 				return
 			}
 		}
-		if err := s.live.end(r.Context(), id); err != nil {
+		if err := s.known.end(r.Context(), id); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

@@ -324,11 +324,15 @@ func TestEndOfASessionIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.AddCookie(&http.Cookie{Name: secureCookie, Value: b.cookie(secureCookie)})
-		return s.people.Watch(ctx, r)
+		c, _, err := s.people.Request(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.people.Watch(ctx, r, c)
 	}
 	look := func() {
 		t.Helper()
-		if err := s.signIn.live.look(t.Context()); err != nil {
+		if err := s.people.look(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -356,8 +360,9 @@ func TestEndOfASessionIsTold(t *testing.T) {
 	third := watch(t.Context())
 	cancel()
 	b.signOut() // here
+	look()
 	<-third
-	if n := len(s.signIn.live.watched); n != 0 {
+	if n := len(s.people.live.all); n != 0 {
 		t.Errorf("%d sessions are still watched", n)
 	}
 }

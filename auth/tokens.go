@@ -41,13 +41,16 @@ func NewTokens(p *Provider, audience string, g *Grants) *Tokens {
 
 // Authenticate returns whose token text is, and when it expires. It returns
 // Unauthenticated for a token that is not good, Forbidden for one that grants
-// nothing here, and Unavailable while the provider can't be asked.
-func (t *Tokens) Authenticate(ctx context.Context, text string) (delivery.Caller, time.Time, error) {
+// nothing here, and Unavailable while the provider can't be asked. What is
+// remembered of it does not count if anew.
+func (t *Tokens) Authenticate(
+	ctx context.Context, text string, anew bool,
+) (delivery.Caller, time.Time, error) {
 	hash, now := sha256.Sum256([]byte(text)), t.provider.now()
 	t.mu.Lock()
 	known, ok := t.known[hash]
 	t.mu.Unlock()
-	if ok && now.Sub(known.checked) < tokenTrust && now.Before(known.expires) {
+	if ok && !anew && now.Sub(known.checked) < tokenTrust && now.Before(known.expires) {
 		return known.caller, known.expires, nil
 	}
 	c, err := t.provider.verify(ctx, text, t.audience, bearerToken)

@@ -25,7 +25,7 @@ func BenchmarkToken(b *testing.B) {
 				if forget {
 					clear(tokens.known)
 				}
-				if _, _, err := tokens.Authenticate(b.Context(), text); err != nil {
+				if _, _, err := tokens.Authenticate(b.Context(), text, false); err != nil {
 					b.Fatal(err)
 				}
 			}

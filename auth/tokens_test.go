@@ -108,7 +108,7 @@ func TestTokensThatAreGood(t *testing.T) {
 		"a whole day":              d.Sign(d.claims(map[string]any{"exp": now + 86400})),
 		"fractions":                d.Sign(d.claims(map[string]any{"exp": float64(now) + 300.5})),
 	} {
-		caller, end, err := d.tokens.Authenticate(t.Context(), token)
+		caller, end, err := d.tokens.Authenticate(t.Context(), token, false)
 		if err != nil || caller.Grants[7] != delivery.Admin || caller.Operator || caller.Portal || end.IsZero() {
 			t.Errorf("%s: caller = %+v, %s, %v", name, caller, end, err)
 		}
@@ -200,7 +200,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"a refresh token":      with(map[string]any{"typ": "Refresh"}),
 		"a logout notice":      with(map[string]any{"events": map[string]any{}}),
 	} {
-		caller, _, err := d.tokens.Authenticate(t.Context(), token)
+		caller, _, err := d.tokens.Authenticate(t.Context(), token, false)
 		if delivery.CodeOf(err) != delivery.Unauthenticated || caller.Known() {
 			t.Errorf("%s: caller = %+v, err = %v", name, caller, err)
 		}
@@ -221,7 +221,7 @@ func TestTokensBringNoKeys(t *testing.T) {
 		"jku":            {"jku": evil.URL + "/keys", "kid": evil.KeyID()},
 		"x5u":            {"x5u": evil.URL + "/keys", "kid": nil},
 	} {
-		_, _, err := d.tokens.Authenticate(t.Context(), evil.Forge(d.header(header), plain))
+		_, _, err := d.tokens.Authenticate(t.Context(), evil.Forge(d.header(header), plain), false)
 		if delivery.CodeOf(err) != delivery.Unauthenticated {
 			t.Errorf("%s: err = %v", name, err)
 		}
@@ -237,7 +237,7 @@ func TestTokenThatGrantsNothingIsForbidden(t *testing.T) {
 		"none": nil, "another": []string{"x"}, "no text": 7, "unknown organization": "acme:b",
 		"a text no database takes": "acme:\x00",
 	} {
-		_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"groups": groups})))
+		_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"groups": groups})), false)
 		if delivery.CodeOf(err) != delivery.Forbidden {
 			t.Errorf("%s: err = %v, want Forbidden", name, err)
 		}
@@ -309,12 +309,13 @@ func TestTokenIsRememberedUntilItExpires(t *testing.T) {
 	token := d.Sign(d.claims(map[string]any{
 		"iat": d.now.Add(-time.Hour).Unix(), "exp": d.now.Add(left - leeway).Unix(),
 	}))
-	if _, end, err := d.tokens.Authenticate(t.Context(), token); err != nil || !d.tokens.knows(token) ||
+	if _, end, err := d.tokens.Authenticate(t.Context(), token, false); err != nil || !d.tokens.knows(token) ||
 		!end.Equal(d.now.Add(left)) {
 		t.Fatalf("end = %s, err = %v", end, err)
 	}
 	d.now = d.now.Add(left)
-	if _, _, err := d.tokens.Authenticate(t.Context(), token); delivery.CodeOf(err) != delivery.Unauthenticated {
+	_, _, err := d.tokens.Authenticate(t.Context(), token, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated {
 		t.Errorf("after its end: %v", err)
 	}
 }

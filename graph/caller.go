@@ -12,28 +12,15 @@ import (
 
 // An identity is who is calling and until when that holds.
 type identity struct {
-	caller delivery.Caller
-	end    time.Time // zero: without end
-	remote string    // the address that the request came from
-	// again finds out once more who shows the same credentials.
-	again func(ctx context.Context) (delivery.Caller, time.Time, error)
-
-	// watch returns a channel that is closed when it ends early; nil if it can't.
-	watch func(ctx context.Context) <-chan struct{}
-}
-
-// ended returns a channel that is closed when the identity in ctx ends early.
-func ended(ctx context.Context) <-chan struct{} {
-	if i := identityOf(ctx); i.watch != nil {
-		return i.watch(ctx)
-	}
-	return nil
+	caller  delivery.Caller
+	end     time.Time     // zero: without end
+	request *http.Request // what has proven it
 }
 
 type identityKey struct{}
 
 func withIdentity(ctx context.Context, i identity) context.Context {
-	i.caller.Address = hostOf(i.remote)
+	i.caller.Address = hostOf(i.request.RemoteAddr)
 	return context.WithValue(ctx, identityKey{}, i)
 }
 
@@ -58,24 +45,6 @@ func callerOf(ctx context.Context) delivery.Caller {
 	return c
 }
 
-// recheck refuses an identity that no longer holds, or that has lost a right.
-// While nobody can tell, it holds on.
-func recheck(ctx context.Context) error {
-	i := identityOf(ctx)
-	if i.again == nil {
-		return nil
-	}
-	c, _, err := i.again(ctx)
-	switch {
-	case delivery.CodeOf(err) == delivery.Unauthenticated:
-		return err
-	case err == nil && !c.Covers(i.caller):
-		return delivery.Errorf(delivery.Unauthenticated, "",
-			"You may do less than when you connected. Connect again.")
-	}
-	return nil
-}
-
 // signedIn refuses nobody. It is for what no call of the service guards.
 func signedIn(ctx context.Context) error {
 	if callerOf(ctx).Known() {
@@ -88,11 +57,17 @@ func signedIn(ctx context.Context) error {
 // identify finds out who sends r.
 func identify(ctx context.Context, authenticate Authenticator, r *http.Request) (context.Context, error) {
 	caller, end, err := authenticate.Request(r)
-	again := func(ctx context.Context) (delivery.Caller, time.Time, error) {
-		return authenticate.Request(r.WithContext(ctx))
+	return withIdentity(ctx, identity{caller, end, r}), coded(err)
+}
+
+// ended returns a channel that is closed when the identity in ctx no longer
+// holds; nil for nobody's.
+func ended(ctx context.Context, authenticate Authenticator) <-chan struct{} {
+	i := identityOf(ctx)
+	if !i.caller.Known() {
+		return nil
 	}
-	watch := func(ctx context.Context) <-chan struct{} { return authenticate.Watch(ctx, r) }
-	return withIdentity(ctx, identity{caller, end, r.RemoteAddr, again, watch}), coded(err)
+	return authenticate.Watch(ctx, i.request, i.caller)
 }
 
 // initConnection admits a WebSocket connection: by the Authorization in the
@@ -104,17 +79,12 @@ func initConnection(
 	i := identityOf(ctx)
 	for _, name := range []string{"Authorization", "authorization"} {
 		value, ok := payload[name].(string)
-		if !ok {
+		if !ok || value == "" {
 			continue
 		}
-		caller, end, err := authenticate.Authorization(ctx, i.remote, value)
-		if err != nil {
-			return ctx, time.Time{}, coded(err)
-		}
-		again := func(ctx context.Context) (delivery.Caller, time.Time, error) {
-			return authenticate.Authorization(ctx, i.remote, value)
-		}
-		return withIdentity(ctx, identity{caller: caller, end: end, remote: i.remote, again: again}), end, nil
+		r := &http.Request{Header: http.Header{"Authorization": {value}}, RemoteAddr: i.request.RemoteAddr}
+		ctx, err := identify(ctx, authenticate, r.WithContext(ctx))
+		return ctx, identityOf(ctx).end, err
 	}
 	return ctx, i.end, nil
 }

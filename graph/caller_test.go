@@ -2,64 +2,54 @@ package graph
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"portalhooks/delivery"
 )
 
-// changing is an Authenticator whose answer changes.
-type changing struct {
-	caller delivery.Caller
-	err    error
+// A watched Authenticator tells for whom it was asked to watch.
+type watched struct {
+	fixedCaller
+	shown string
+	told  chan struct{}
 }
 
-func (c *changing) Request(*http.Request) (delivery.Caller, time.Time, error) {
-	return c.caller, time.Time{}, c.err
+func (w *watched) Watch(_ context.Context, r *http.Request, _ delivery.Caller) <-chan struct{} {
+	w.shown = r.Header.Get("Authorization")
+	return w.told
 }
 
-func (c *changing) Authorization(context.Context, string, string) (delivery.Caller, time.Time, error) {
-	return c.caller, time.Time{}, c.err
-}
-
-func (*changing) Watch(context.Context, *http.Request) <-chan struct{} { return nil }
-
-func TestOpenConnectionsKeepOnlyRightsThatTheirCallerStillHas(t *testing.T) {
+func TestConnectionsHangOnTheCredentialsThatTheyCameWith(t *testing.T) {
 	t.Parallel()
-	admin := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.Admin}}
-	viewer := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.ViewerRole}}
-	more := delivery.Caller{Name: "a", Operator: true, Grants: admin.Grants}
-	for name, tt := range map[string]struct {
-		now  changing
-		ends bool
-	}{
-		"as before":            {changing{caller: admin}, false},
-		"with more":            {changing{caller: more}, false},
-		"with less":            {changing{caller: viewer}, true},
-		"revoked":              {changing{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}, true},
-		"the database is away": {changing{err: delivery.Errorf(delivery.Unavailable, "", "Later.")}, false},
-		"too many ask":         {changing{err: delivery.Errorf(delivery.LimitExceeded, "", "Later.")}, false},
-		"a fault":              {changing{err: errors.New("no")}, false},
-	} {
-		who := &changing{caller: admin}
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/graphql", nil)
-		request, err := identify(t.Context(), who, r)
-		if err != nil {
-			t.Fatal(err)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/graphql", nil)
+	r.Header.Set("Authorization", "Bearer a")
+	who := &watched{fixedCaller: fixedCaller{caller: delivery.Caller{Name: "a"}}, told: make(chan struct{})}
+	request, err := identify(t.Context(), who, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, _, err := initConnection(request, who, map[string]any{"Authorization": "Bearer b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, _, err := initConnection(request, who, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, ctx := range map[string]context.Context{"Bearer a": request, "Bearer b": socket} {
+		if ended(ctx, who) != who.told || who.shown != want {
+			t.Errorf("watched: %q, want %q", who.shown, want)
 		}
-		socket, _, err := initConnection(request, who, map[string]any{"Authorization": "Bearer x"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		*who = tt.now
-		for _, ctx := range []context.Context{request, socket} {
-			if got := recheck(ctx); (got != nil) != tt.ends {
-				t.Errorf("%s: got %v, want the connection to end: %t", name, got, tt.ends)
-			}
-		}
+	}
+	if ended(plain, who); who.shown != "Bearer a" {
+		t.Errorf("watched: %q, want what the upgrade brought", who.shown)
+	}
+	who.caller = delivery.Caller{}
+	nobody, err := identify(t.Context(), who, r)
+	if err != nil || ended(nobody, who) != nil {
+		t.Errorf("nobody's connection is watched (%v)", err)
 	}
 }
 
@@ -68,7 +58,7 @@ func TestCallersHaveAnAddressWithoutItsPort(t *testing.T) {
 	for remote, want := range map[string]string{
 		"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1", "elsewhere": "elsewhere",
 	} {
-		ctx := withIdentity(t.Context(), identity{remote: remote})
+		ctx := withIdentity(t.Context(), identity{request: &http.Request{RemoteAddr: remote}})
 		if got := callerOf(ctx).Address; got != want {
 			t.Errorf("%s: got %q, want %q", remote, got, want)
 		}

@@ -53,11 +53,9 @@ func (f fixedCaller) Request(r *http.Request) (delivery.Caller, time.Time, error
 	return f.caller, time.Time{}, f.err
 }
 
-func (f fixedCaller) Authorization(context.Context, string, string) (delivery.Caller, time.Time, error) {
-	return f.caller, time.Time{}, f.err
+func (f fixedCaller) Watch(context.Context, *http.Request, delivery.Caller) <-chan struct{} {
+	return nil
 }
-
-func (f fixedCaller) Watch(context.Context, *http.Request) <-chan struct{} { return nil }
 
 // safeBuffer is a log that may be written while the test reads.
 type safeBuffer struct {

@@ -28,12 +28,10 @@ type Resolver struct {
 type Authenticator interface {
 	// Request looks at r's headers and cookies.
 	Request(r *http.Request) (delivery.Caller, time.Time, error)
-	// Authorization looks at the value of an Authorization header that came
-	// from a remote address.
-	Authorization(ctx context.Context, remote, value string) (delivery.Caller, time.Time, error)
-	// Watch returns a channel that is closed when what Request found for r has
-	// ended early; nil when that can't be. It is let go when ctx ends.
-	Watch(ctx context.Context, r *http.Request) <-chan struct{}
+	// Watch returns a channel that is closed when r no longer proves that c
+	// calls, whom Request found for it, or c may do less; nil when that can't
+	// be. It is let go when ctx ends.
+	Watch(ctx context.Context, r *http.Request, c delivery.Caller) <-chan struct{}
 }
 
 // A Pace bounds how often a caller may call. It is told of each operation, with
@@ -78,9 +76,8 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
 				return initConnection(ctx, o.Authenticate, payload)
 			},
-			Recheck:       recheck,
 			Expires:       func(ctx context.Context) time.Time { return identityOf(ctx).end },
-			Ended:         ended,
+			Ended:         func(ctx context.Context) <-chan struct{} { return ended(ctx, o.Authenticate) },
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
 			BodyLimit:     limitBody,
 			Readers:       map[string]func(string) (any, bool){reportsType: readReports},

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,7 +93,7 @@ func TestCursorOf(t *testing.T) {
 func TestInitConnection(t *testing.T) {
 	t.Parallel()
 	known := fixedCaller{caller: delivery.Caller{Name: "by header"}}
-	byCookie := identity{caller: delivery.Caller{Name: "by cookie"}, end: noon.Add(time.Hour)}
+	byCookie := identity{delivery.Caller{Name: "by cookie"}, noon.Add(time.Hour), &http.Request{}}
 	before := withIdentity(t.Context(), byCookie)
 	for name, tt := range map[string]struct {
 		payload map[string]any
@@ -103,6 +104,7 @@ func TestInitConnection(t *testing.T) {
 		"not text":                {map[string]any{"Authorization": 7}, "by cookie"},
 		"a header":                {map[string]any{"Authorization": "Bearer x"}, "by header"},
 		"a header in another way": {map[string]any{"authorization": "Bearer x"}, "by header"},
+		"an empty header":         {map[string]any{"Authorization": ""}, "by cookie"},
 	} {
 		ctx, _, err := initConnection(before, known, tt.payload)
 		if err != nil || callerOf(ctx).Name != tt.want {
@@ -113,7 +115,7 @@ func TestInitConnection(t *testing.T) {
 		t.Errorf("the session ends at %v, want its own end", end)
 	}
 	refusal := fixedCaller{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}
-	ctx, _, err := initConnection(t.Context(), refusal, map[string]any{"Authorization": "x"})
+	ctx, _, err := initConnection(before, refusal, map[string]any{"Authorization": "x"})
 	if err == nil || callerOf(ctx).Known() {
 		t.Errorf("wrong credentials: %q calls, %v", callerOf(ctx).Name, err)
 	}

@@ -34,16 +34,11 @@ type Options struct {
 	Expires func(ctx context.Context) time.Time
 
 	// Ended returns a channel that is closed when the identity in ctx ends
-	// before it expires, such as by signing out, and nil when it can't. It is
-	// asked once for a stream of events or a WebSocket, and need not close the
-	// channel after ctx has ended. Nothing ends early if nil.
+	// before it expires, because its key was revoked or the person has signed
+	// out, and nil when it can't. It is asked once for a stream of events or a
+	// WebSocket, and need not close the channel after ctx has ended. Nothing
+	// ends early if nil.
 	Ended func(ctx context.Context) <-chan struct{}
-
-	// Recheck is asked every RecheckInterval, of sockets and streams of events
-	// that stay open, whether the identity in ctx still holds: a key may have
-	// been revoked meanwhile. An error ends them as if it had expired. Nobody is
-	// asked if nil.
-	Recheck func(ctx context.Context) error
 
 	// Admit is asked before each operation whether the caller may make one more
 	// now. An error refuses it, over HTTP before the body is read: with a
@@ -94,7 +89,6 @@ type Options struct {
 	InitTimeout      time.Duration // for connection_init and its check; 10s if zero
 	PingInterval     time.Duration // between pings on a socket; 20s if zero
 	Heartbeat        time.Duration // between comments in an event stream; 15s if zero
-	RecheckInterval  time.Duration // between calls of Recheck for one socket or stream; 30s if zero
 	WriteTimeout     time.Duration // for one message to be taken by the client; 10s if zero
 	MessageLimit     int64         // bytes of a WebSocket message; 64 KiB if zero
 	BodiesLimit      int64         // bytes of all bodies that are being answered; 256 MiB if zero
@@ -118,9 +112,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ended == nil {
 		o.Ended = func(context.Context) <-chan struct{} { return nil }
-	}
-	if o.Recheck == nil {
-		o.Recheck = func(context.Context) error { return nil }
 	}
 	if o.Admit == nil {
 		o.Admit = func(context.Context) error { return nil }
@@ -152,7 +143,6 @@ func (o Options) withDefaultFigures() Options {
 	o.InitTimeout = cmp.Or(o.InitTimeout, 10*time.Second)
 	o.PingInterval = cmp.Or(o.PingInterval, 20*time.Second)
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
-	o.RecheckInterval = cmp.Or(o.RecheckInterval, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
 	o.MessageLimit = cmp.Or(o.MessageLimit, 64<<10)
 	o.BodiesLimit = cmp.Or(o.BodiesLimit, 256<<20)

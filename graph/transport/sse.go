@@ -100,9 +100,7 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 	defer heartbeat.Stop()
 	expired, stopTimer := expiry(s.h.opts.Expires(ctx))
 	defer stopTimer()
-	signedOut := s.h.opts.Ended(ctx)
-	recheck := time.NewTicker(s.h.opts.RecheckInterval)
-	defer recheck.Stop()
+	revoked := s.h.opts.Ended(ctx)
 	for alive := true; alive; {
 		select {
 		case resp := <-responses:
@@ -117,14 +115,9 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 		case <-expired:
 			s.refuse("Your credentials have expired.")
 			return
-		case <-signedOut:
-			s.refuse("Your session is over.")
+		case <-revoked:
+			s.refuse("Your credentials are no longer valid.")
 			return
-		case <-recheck.C:
-			if !s.h.stillHolds(ctx) {
-				s.refuse("Your credentials are no longer valid.")
-				return
-			}
 		case <-s.h.stop:
 			return
 		case <-ctx.Done():

@@ -157,8 +157,6 @@ func (c *connection) watch() {
 	defer ping.Stop()
 	late := time.NewTimer(c.h.opts.InitTimeout)
 	defer late.Stop()
-	recheck := time.NewTicker(c.h.opts.RecheckInterval)
-	defer recheck.Stop()
 	var expired <-chan time.Time
 	var ended <-chan struct{}
 	for {
@@ -178,13 +176,9 @@ func (c *connection) watch() {
 			defer stop()
 			ended = t.ended
 		case <-ended:
-			c.close(closeUnauthorized, "Session over")
+			c.close(closeUnauthorized, "Credentials no longer valid")
 		case <-expired:
 			c.close(closeUnauthorized, "Credentials expired")
-		case <-recheck.C:
-			if caller, ok := c.admitted(); ok && !c.h.stillHolds(caller) {
-				c.close(closeUnauthorized, "Credentials no longer valid")
-			}
 		case <-ping.C:
 			deadline := time.Now().Add(c.h.opts.WriteTimeout)
 			c.check(c.ws.WriteControl(websocket.PingMessage, nil, deadline))
@@ -253,15 +247,9 @@ func (c *connection) isClosing() bool {
 }
 
 func (c *connection) isAcked() bool {
-	_, ok := c.admitted()
-	return ok
-}
-
-// admitted returns who was admitted, if anybody was.
-func (c *connection) admitted() (caller context.Context, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.caller, c.acked
+	return c.acked
 }
 
 func (c *connection) standUp() {
