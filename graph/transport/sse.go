@@ -172,7 +172,12 @@ func (s *eventStream) write(event []byte) bool {
 	if _, err := s.w.Write(event); err != nil {
 		return false
 	}
-	return s.ctrl.Flush() == nil
+	if err := s.ctrl.Flush(); err != nil {
+		return false
+	}
+	// HTTP/2 ends a stream at its deadline, even one that has nothing to write.
+	_ = s.ctrl.SetWriteDeadline(time.Time{})
+	return true
 }
 
 // expiry returns a channel that receives at the time at, never if it is zero.

@@ -98,18 +98,31 @@ func TestSubscriptionsChooseEventsWhenTheClientReadsBoth(t *testing.T) {
 	}
 }
 
-// The server's limits for one request must not end a stream: comments that are
-// still coming after several such limits are the proof.
+// The limits for one request, and for one message, must not end a stream that is
+// quiet for longer: comments that are still coming after several of them are the
+// proof.
 func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
-	opts := options()
-	opts.Heartbeat = 20 * time.Millisecond
-	handler := transport.New(newTestSchema(t), opts)
-	server := httptest.NewUnstartedServer(handler)
-	server.Config.ReadTimeout = 20 * time.Millisecond
-	server.Config.WriteTimeout = 20 * time.Millisecond
-	server.Start()
-	defer server.Close()
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts := options()
+			opts.Heartbeat, opts.WriteTimeout = 700*time.Millisecond, 500*time.Millisecond
+			handler := transport.New(newTestSchema(t), opts)
+			server := httptest.NewUnstartedServer(handler)
+			server.Config.ReadTimeout = 500 * time.Millisecond
+			server.Config.WriteTimeout = 500 * time.Millisecond
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			defer server.Close()
+			followQuietly(t, server, 4)
+		})
+	}
+}
+
+// followQuietly wants so many comments of a stream.
+func followQuietly(t *testing.T, server *httptest.Server, n int) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	target := server.URL + "?query=" + url.QueryEscape("subscription {forever {n}}")
@@ -123,7 +136,7 @@ func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if got := len(comments(bufio.NewScanner(resp.Body), 10)); got != 10 {
-		t.Errorf("%d comments before the stream ended, want 10", got)
+	if got := len(comments(bufio.NewScanner(resp.Body), n)); got != n {
+		t.Errorf("%d comments before the stream ended, want %d", got, n)
 	}
 }
