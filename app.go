@@ -125,6 +125,9 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 		Development:    c.development(),
 		Logger:         log,
 		Registry:       a.metrics,
+		InitTimeout:    c.timeouts.init,
+		PingInterval:   c.timeouts.ping,
+		WriteTimeout:   c.timeouts.write,
 	})
 	return a, nil
 }
@@ -196,14 +199,7 @@ const httpDrain = 15 * time.Second
 
 // serveHTTP serves the API until ctx ends.
 func (a *app) serveHTTP(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           a.routes(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	server := a.settings.timeouts.server(a.routes(), a.log)
 	serve := server.Serve
 	if a.certificate != nil {
 		server.TLSConfig = a.certificate.Config()
@@ -239,7 +235,7 @@ func (a *app) serveMetrics(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for metrics: %w", err)
 	}
-	server := &http.Server{Handler: a.metricsPage(), ReadHeaderTimeout: 5 * time.Second}
+	server := a.settings.timeouts.server(a.metricsPage(), a.log)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

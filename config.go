@@ -78,6 +78,8 @@ type serveCmd struct {
 	AuditRetention    time.Duration     `help:"How long the audit log is kept, 720h at least." default:"8760h"`
 	LogFormat         string            `help:"Format of the log: text or json." enum:"text,json" default:"text"`
 	LogLevel          string            `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+
+	timeouts timeouts `kong:"-"`
 }
 
 var errHelpShown = errors.New("help was shown")

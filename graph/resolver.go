@@ -47,6 +47,9 @@ type Options struct {
 	Development    bool     // show the schema to everybody
 	Registry       prometheus.Registerer
 	Logger         *slog.Logger
+
+	// As in [transport.Options].
+	InitTimeout, PingInterval, WriteTimeout time.Duration
 }
 
 // Limits of a request's body.
@@ -88,6 +91,8 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 			ErrorPresenter: presenter.present,
 			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}},
 			Logger:         o.Logger,
+
+			InitTimeout: o.InitTimeout, PingInterval: o.PingInterval, WriteTimeout: o.WriteTimeout,
 		})
 }
 
