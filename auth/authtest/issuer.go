@@ -29,6 +29,12 @@ type Issuer struct {
 	Redirect string         // the only redirect URI that it takes
 	Now      func() time.Time
 
+	// Programs have tokens of their own, by client credentials: the claims over
+	// the usual ones, by the client's id. Each one's secret is ClientSecret.
+	Programs map[string]map[string]any
+
+	paths paths
+
 	mu     sync.Mutex
 	key    *signingKey
 	extra  []any // more of the published keys
@@ -38,16 +44,25 @@ type Issuer struct {
 	down   bool
 }
 
+// paths are where a provider is asked for things, below its URL.
+type paths struct{ authorize, token, keys, logout string }
+
 // New starts a provider that ends with t.
 func New(t testing.TB) *Issuer {
 	t.Helper()
-	i := &Issuer{Now: time.Now, codes: map[string]url.Values{}, calls: map[string]int{}}
+	return start(t, "", paths{"/authorize", "/token", "/keys", "/logout?theme=plain"})
+}
+
+// start starts a provider whose URL ends in path.
+func start(t testing.TB, path string, p paths) *Issuer {
+	t.Helper()
+	i := &Issuer{Now: time.Now, codes: map[string]url.Values{}, calls: map[string]int{}, paths: p}
 	i.Rotate(t)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", i.discovery)
-	mux.HandleFunc("GET /keys", i.serveKeys)
-	mux.HandleFunc("GET /authorize", i.authorize)
-	mux.HandleFunc("POST /token", i.token)
+	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", i.discovery)
+	mux.HandleFunc("GET "+path+p.keys, i.serveKeys)
+	mux.HandleFunc("GET "+path+p.authorize, i.authorize)
+	mux.HandleFunc("POST "+path+p.token, i.token)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		i.calls[r.URL.Path]++
@@ -60,7 +75,7 @@ func New(t testing.TB) *Issuer {
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	i.URL = server.URL
+	i.URL = server.URL + path
 	return i
 }
 
@@ -80,8 +95,9 @@ func (i *Issuer) Calls(path string) int {
 
 func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
-		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token",
-		"jwks_uri": i.URL + "/keys", "end_session_endpoint": i.URL + "/logout?theme=plain",
+		"issuer": i.URL, "authorization_endpoint": i.URL + i.paths.authorize,
+		"token_endpoint": i.URL + i.paths.token, "jwks_uri": i.URL + i.paths.keys,
+		"end_session_endpoint":                  i.URL + i.paths.logout,
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 	})
 }
@@ -112,6 +128,10 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	id, secret, _ := r.BasicAuth()
 	id, _ = url.QueryUnescape(id)
 	secret, _ = url.QueryUnescape(secret)
+	if r.FormValue("grant_type") == "client_credentials" {
+		i.programToken(w, id, secret)
+		return
+	}
 	code := r.FormValue("code")
 	i.mu.Lock()
 	asked, ok := i.codes[code]
@@ -132,6 +152,20 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(claims, i.Claims)
 	answer(w, http.StatusOK, map[string]any{
 		"access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": i.Sign(claims),
+	})
+}
+
+// programToken answers a program that asks for a token of its own.
+func (i *Issuer) programToken(w http.ResponseWriter, id, secret string) {
+	own, ok := i.Programs[id]
+	if !ok || secret != ClientSecret {
+		answer(w, http.StatusUnauthorized, map[string]any{"error": "unauthorized_client"})
+		return
+	}
+	claims := i.Usual()
+	maps.Copy(claims, own)
+	answer(w, http.StatusOK, map[string]any{
+		"access_token": i.Sign(claims), "token_type": "Bearer", "expires_in": 300,
 	})
 }
 
