@@ -91,8 +91,8 @@ func column(t *testing.T, db *sql.DB, query string) (values []string) {
 }
 
 // The secrets of organizations and callers leave no trace: not in the log, not
-// in the metrics, and not in the database, from which backups are made. What
-// may be read through the API is TestSecretsStayInside's.
+// in the metrics, not in answers to errors and in the terminal, and not in the
+// database, from which backups are made. What may be read through the API is TestSecretsStayInside's.
 func TestCanariesAreNowhere(t *testing.T) {
 	t.Parallel()
 	for name, database := range apiDatabases {
@@ -137,11 +137,13 @@ func TestCanariesAreNowhere(t *testing.T) {
 			w.ask(t, "phk_canary"+strings.Repeat("0", 45), `{ viewer { name } }`, nil)
 			w.ask(t, w.a.admin, `mutation { createWebhook(input: {name: "canary-a-token"}) { x } }`, nil)
 
+			answers, terminal := w.errorAnswers(t), w.printed(t, settings.databaseFlag)
 			metrics := httptest.NewRecorder()
 			w.metricsPage().ServeHTTP(metrics,
 				httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 			for place, text := range map[string]string{
 				"the log": log.String(), "the metrics": metrics.Body.String(), "the database": dump(t, settings.Database),
+				"an answer to an error": answers, "the terminal": terminal,
 			} {
 				if text == "" && place != "the log" { // it may have nothing to say
 					t.Errorf("there is nothing in %s", place)

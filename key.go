@@ -163,7 +163,8 @@ type keyRevokeCmd struct {
 func (c *keyRevokeCmd) Run(ctx context.Context, t terminal) error {
 	id, ok := delivery.ParseKeyID(c.ID)
 	if !ok {
-		return fmt.Errorf("%q is not the id of a key: \"portalhooks key list\" shows them", c.ID)
+		// Maybe it is the key itself.
+		return errors.New("this is not the id of a key (key_…): \"portalhooks key list\" shows them")
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
 		err := withIDs(ctx, store, "key revoke", func(ids *delivery.IDs) error {

@@ -30,7 +30,7 @@ const tailSubscription = `subscription Tail($organizationId: ID, $after: Cursor,
       cursor at state replayed
       delivery {
         id trigger attemptCount nextAttemptAt
-        webhook { id name targetUrl }
+        webhook { id name }
         event { id type { name } item { name } workspaceName }
       }
       attempt { number outcome httpStatus durationMs error }
