@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -28,6 +30,7 @@ type ingester struct {
 // A handover is a part of a call: at most about partSize events.
 type handover struct {
 	units  []Ingest
+	origin trace.SpanContext // of the call
 	stored []Ingested
 	err    error
 	done   chan struct{} // closed when stored and err are set
@@ -44,7 +47,7 @@ var errUnknown = Errorf(Unavailable, "",
 // submit stores units and returns what became of them. It returns errUnknown
 // when ctx ends, or the ingester stops, before that is known.
 func (g *ingester) submit(ctx context.Context, units []Ingest) ([]Ingested, error) {
-	h := &handover{units: units, done: make(chan struct{})}
+	h := &handover{units: units, origin: g.s.tracer.origin(ctx), done: make(chan struct{})}
 	select {
 	case g.handed <- h:
 	case <-ctx.Done():
@@ -215,6 +218,7 @@ func (g *ingester) dispatch(ctx context.Context, batch []*handover, reserved int
 				}
 				e := &h.units[i].Events[j]
 				fresh[e.Event.Type]++
+				g.s.tracer.remember(h.origin, e.Deliveries)
 				jobs = g.appendLent(jobs, e)
 				unowned = unowned || g.leaves(e.Deliveries)
 			}

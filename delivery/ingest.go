@@ -36,6 +36,13 @@ const maxRounds = 8
 // than MaxReports, and Unavailable when it is not known whether the reports
 // were stored: they may be sent again, nothing is stored twice.
 func (s *Service) Ingest(ctx context.Context, c Caller, reports []Report) ([]IngestResult, error) {
+	ctx, span := s.tracer.ingest(ctx, len(reports))
+	results, err := s.ingest(ctx, c, reports)
+	s.tracer.ingested(span, results, err)
+	return results, err
+}
+
+func (s *Service) ingest(ctx context.Context, c Caller, reports []Report) ([]IngestResult, error) {
 	if err := c.checkPortal(); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"portalhooks/delivery/egress"
@@ -42,6 +43,7 @@ type Options struct {
 	Drain   time.Duration
 	Version string // of the program, for the User-Agent header
 	Logger  *slog.Logger
+	Tracer  trace.Tracer // makes spans; none if nil
 }
 
 func (o Options) withDefaults() Options {
@@ -66,6 +68,7 @@ type Service struct {
 	log     *slog.Logger
 	ids     *IDs
 	metrics *metrics
+	tracer  *tracer // nil without traces
 	client  *egress.Client
 	post    func(context.Context, egress.Request) egress.Result // client.Do
 	started time.Time
@@ -96,6 +99,7 @@ func New(store Store, o Options) *Service {
 		client:  egress.NewClient(o.Egress, egress.Options{UserAgent: "Portalhooks/" + o.Version}),
 		started: time.Now().UTC(),
 		trials:  make(chan struct{}, maxTrials),
+		tracer:  newTracer(o.Tracer),
 	}
 	s.post = s.client.Do
 	s.metrics = newMetrics(o.Registry)

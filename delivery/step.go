@@ -15,6 +15,7 @@ import (
 // whether the settler does that: what comes after an ordered delivery waits
 // until its result is stored.
 func (d *Dispatcher) deliver(ctx context.Context, t *task) (r report, later bool) {
+	ctx = d.s.tracer.resume(ctx, t.Delivery.ID)
 	step, err := d.guarded(ctx, t)
 	r = report{omen: omenOf(step.Attempt), rules: step.Rules, known: step.Known, blocked: t.Delivery.Ordered}
 	if step.Attempt != nil {
@@ -36,6 +37,7 @@ func (d *Dispatcher) deliver(ctx context.Context, t *task) (r report, later bool
 		d.giveBack(parcel{tasks: []task{*t}, reason: backStopped})
 	default:
 		item := d.settling(t, step)
+		d.s.tracer.attempted(ctx, &item.Entry.Delivery, step.Attempt, step.Target)
 		if later = t.Delivery.Ordered; later {
 			item.turn = &turnTaken{task: *t, report: r}
 		}

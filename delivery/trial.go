@@ -156,6 +156,7 @@ func (s *Service) try(ctx context.Context, c Caller, t *trial) (*TestResult, err
 	if a == nil {
 		a, _ = s.call(ctx, t.target, t.id, 1, t.message)
 	}
+	s.tracer.attempted(ctx, &Delivery{ID: t.id, Org: t.event.Org, Webhook: w.ID}, a, t.target.URL)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, Errorf(Unavailable, "", "The receiver did not answer within the time that a test may take.")
 	}
