@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
@@ -46,6 +47,7 @@ type Options struct {
 	AllowedOrigins []string // of web pages that may call besides the server's own
 	Development    bool     // show the schema to everybody
 	Registry       prometheus.Registerer
+	Tracer         trace.Tracer // makes spans; none if nil
 	Logger         *slog.Logger
 
 	// As in [transport.Options].
@@ -90,6 +92,7 @@ func New(service *delivery.Service, o Options) *transport.Handler {
 			EventID:        cursorOf,
 			ErrorPresenter: presenter.present,
 			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}},
+			Tracer:         o.Tracer,
 			Logger:         o.Logger,
 
 			InitTimeout: o.InitTimeout, PingInterval: o.PingInterval, WriteTimeout: o.WriteTimeout,

@@ -12,6 +12,7 @@
 //	message.go    the words spoken on a socket
 //	subscribe.go  the operations of one socket
 //	operation.go  running one operation: time limit, panics, what a client may see of errors
+//	trace.go      the spans of requests and operations, where somebody collects them
 //	errors.go     the codes and the size of errors
 //
 // The package knows neither who calls nor what is asked: identity, limits and

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -72,6 +73,7 @@ func newExecutor(schema graphql.ExecutableSchema, guard *limits.Guard, opts Opti
 // ServeHTTP answers one request, which may be the upgrade to a WebSocket. It
 // returns when everything the request started has ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
 	r = identified(w, r)
 	if !h.enter() {
 		h.refuse(w, r, http.StatusServiceUnavailable,
@@ -79,22 +81,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.leave()
-	if !h.originAllowed(r) {
-		h.refuse(w, r, http.StatusForbidden, coded(CodeForbidden, "Pages of this origin may not call."))
-		return
-	}
-	ctx, err := h.opts.Authenticate(r.Context(), r)
+	ctx, err := h.identify(r)
+	w, r, end := h.traced(w, r.WithContext(ctx), began)
+	defer end()
 	if err != nil {
 		h.refuseCaller(w, r, err)
 		return
 	}
-	r = r.WithContext(graphql.StartOperationTrace(ctx))
+	r = r.WithContext(graphql.StartOperationTrace(r.Context()))
 	for _, t := range h.transports {
 		if t.Supports(r) {
 			t.Do(w, r, h.exec)
 			return
 		}
 	}
+}
+
+// identify returns r's context with who sends it, or why it is refused.
+func (h *Handler) identify(r *http.Request) (context.Context, error) {
+	if !h.originAllowed(r) {
+		return r.Context(), coded(CodeForbidden, "Pages of this origin may not call.")
+	}
+	ctx, err := h.opts.Authenticate(r.Context(), r)
+	if err != nil {
+		return r.Context(), err
+	}
+	return ctx, nil
 }
 
 // Shutdown ends the handler's work. From now on requests are refused; sockets

@@ -24,6 +24,7 @@ func (h *Handler) prepare(
 	}()
 	op, errs := h.exec.CreateOperationContext(ctx, params)
 	if len(errs) == 0 {
+		describe(ctx, op)
 		return op, nil
 	}
 	list := make(gqlerror.List, 0, maxErrors)
@@ -127,6 +128,7 @@ func (h *Handler) panicked(ctx context.Context, v any) *graphql.Response {
 
 func (h *Handler) fitted(ctx context.Context, resp *graphql.Response) *graphql.Response {
 	if len(resp.Errors) > 0 {
+		noteErrors(ctx, resp.Errors)
 		resp.Errors = fit(resp.Errors, h.opts.Introspection(ctx))
 	}
 	return resp

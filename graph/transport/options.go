@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"go.opentelemetry.io/otel/trace"
 
 	"portalhooks/graph/limits"
 )
@@ -95,6 +96,7 @@ type Options struct {
 	Subscriptions    int           // operations at once on a socket; 100 if zero
 	Connections      int           // sockets and event streams of a caller; 20 if zero
 
+	Tracer trace.Tracer // makes a span of each request, and of each operation on a socket; none if nil
 	Logger *slog.Logger // slog.Default() if nil
 }
 

@@ -83,7 +83,12 @@ func (c *connection) end(op *operation) {
 
 // run executes an operation and sends its messages.
 func (c *connection) run(ctx context.Context, op *operation, params *graphql.RawParams) {
+	ctx, span := c.h.traceOperation(ctx)
+	defer span.End()
 	opCtx, last := c.prepare(ctx, params)
+	if last == nil {
+		span.SetName(string(opCtx.Operation.Operation))
+	}
 	if last == nil && opCtx.Operation.Operation == ast.Subscription {
 		last = c.h.stream(ctx, opCtx, func(resp *graphql.Response) bool {
 			return c.send(op, next(op.id, resp), false)
