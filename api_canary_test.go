@@ -91,8 +91,10 @@ func column(t *testing.T, db *sql.DB, query string) (values []string) {
 }
 
 // The secrets of organizations and callers leave no trace: not in the log, not
-// in the metrics, not in answers to errors and in the terminal, and not in the
-// database, from which backups are made. What may be read through the API is TestSecretsStayInside's.
+// in the metrics, not in answers to errors and in the terminal, not in what is
+// sent to a collector of traces, which has nothing of what events say either,
+// and not in the database, from which backups are made. What may be read through
+// the API is TestSecretsStayInside's.
 func TestCanariesAreNowhere(t *testing.T) {
 	t.Parallel()
 	for name, database := range apiDatabases {
@@ -104,9 +106,11 @@ func TestCanariesAreNowhere(t *testing.T) {
 			}))
 			t.Cleanup(receiver.Close)
 			settings := apiSettings(t, database(t), receiver.URL)
+			collector := newCollector(t)
+			settings.OTLPEndpoint = collector.url
 			makeFirstKey(t, settings)
 			everything := &slog.HandlerOptions{Level: slog.LevelDebug}
-			s := startLogging(t, settings, slog.New(slog.NewJSONHandler(log, everything)))
+			s := startLogging(t, settings, slog.New(settings.logHandler(slog.NewJSONHandler(log, everything))))
 			s.receiver = receiver.URL
 			w := newWorld(t, s)
 			canaries := []string{"canary-a-header", "canary-a-token", "canary-b-token", "phk_canary"}
@@ -138,12 +142,20 @@ func TestCanariesAreNowhere(t *testing.T) {
 			w.ask(t, w.a.admin, `mutation { createWebhook(input: {name: "canary-a-token"}) { x } }`, nil)
 
 			answers, terminal := w.errorAnswers(t), w.printed(t, settings.databaseFlag)
+			if err := w.traces.provider.ForceFlush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_, traces := collector.read()
+			if at := strings.Index(traces, "canary"); at >= 0 { // everything of a's has it
+				t.Errorf("the traces have something of an organization's: …%.300q", traces[max(at-100, 0):])
+			}
 			metrics := httptest.NewRecorder()
 			w.metricsPage().ServeHTTP(metrics,
 				httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 			for place, text := range map[string]string{
 				"the log": log.String(), "the metrics": metrics.Body.String(), "the database": dump(t, settings.Database),
 				"an answer to an error": answers, "the terminal": terminal,
+				"the traces": traces,
 			} {
 				if text == "" && place != "the log" { // it may have nothing to say
 					t.Errorf("there is nothing in %s", place)

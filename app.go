@@ -36,6 +36,7 @@ type app struct {
 	auth     *auth.Authenticator
 	api      *transport.Handler
 	metrics  *prometheus.Registry
+	traces   *tracing     // nil where nobody collects them
 	signIn   *auth.SignIn // nil where nobody signs in with an identity provider
 	dev      *development // nil in production
 
@@ -71,7 +72,8 @@ func paceCollector() {
 	}
 }
 
-// newApp opens the store and puts the server together. Nothing runs yet.
+// newApp opens the store and puts the server together. Nothing runs yet but
+// what sends traces.
 func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ *app, err error) {
 	a := &app{settings: c, log: log, metrics: prometheus.NewRegistry()}
 	a.metrics.MustRegister(
@@ -91,6 +93,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.store.Close())
+			a.traces.close(ctx)
 		}
 	}()
 	if _, err := a.store.Migrate(ctx); err != nil {
@@ -102,6 +105,9 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	host, _ := os.Hostname()
 	if a.owner, err = a.store.Join(ctx, fmt.Sprintf("%s:%d", host, os.Getpid()), delivery.SlotTTL); err != nil {
 		return nil, fmt.Errorf("take a slot among the servers of this database: %w", err)
+	}
+	if a.traces, err = openTracing(ctx, c, log); err != nil {
+		return nil, err
 	}
 	a.service = delivery.New(a.store, a.serviceOptions(keyring))
 	pace := newPace(c)
@@ -128,6 +134,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 		InitTimeout:    c.timeouts.init,
 		PingInterval:   c.timeouts.ping,
 		WriteTimeout:   c.timeouts.write,
+		Tracer:         a.traces.tracer("portalhooks/graph"),
 	})
 	return a, nil
 }
@@ -152,7 +159,7 @@ func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
 	return delivery.Options{
 		Owner: a.owner, Keyring: keyring, Registry: a.metrics, Egress: policy, ViewURLs: pages,
 		Workers: c.Workers, PerHook: c.WebhookWorkers, Retention: c.Retention, AuditRetention: c.AuditRetention,
-		Version: version(), Logger: a.log,
+		Version: version(), Logger: a.log, Tracer: a.traces.tracer("portalhooks/delivery"),
 	}
 }
 
@@ -191,7 +198,9 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 	}
 	group.Go(func() error { return a.auth.Run(groupCtx, a.log) })
 	group.Go(func() error { return a.service.Run(serving) })
-	return group.Wait()
+	err := group.Wait()
+	a.traces.close(ctx)
+	return err
 }
 
 // How long requests that are under way may take to end.
@@ -253,7 +262,7 @@ func newLogger(c *serveCmd, t terminal) *slog.Logger {
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(t.err, opts))
+		return slog.New(c.logHandler(slog.NewJSONHandler(t.err, opts)))
 	}
-	return slog.New(slog.NewTextHandler(t.err, opts))
+	return slog.New(c.logHandler(slog.NewTextHandler(t.err, opts)))
 }
