@@ -29,7 +29,7 @@ func readBody(body io.Reader, length int64, r *Result) error {
 		into := kept[len(kept):min(cap(kept), MaxBody)]
 		if len(into) == 0 {
 			if spill == nil {
-				spill = make([]byte, 4<<10)
+				spill = make([]byte, 1<<10) // reads of the connection itself are larger
 			}
 			into = spill
 		}

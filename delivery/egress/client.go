@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -164,18 +163,20 @@ func (c *Client) roundTrip(ctx context.Context, p *place, r Request, result *Res
 	if c.lean != nil && p.secure && resp.ProtoMajor == 1 {
 		c.lean.old.Add(p.key, true)
 	}
-	return result.read(resp, resp.Body)
+	result.head(resp)
+	return readBody(resp.Body, resp.ContentLength, result)
 }
 
-// read fills in what the receiver answered.
-func (r *Result) read(resp *http.Response, body io.Reader) error {
+// head fills in what the receiver answered, up to the body, and lets go of the
+// rest: it may be large, and the body may never end.
+func (r *Result) head(resp *http.Response) {
 	r.Status = resp.StatusCode
 	if after := resp.Header.Get("Retry-After"); after != "" {
 		r.RetryAfter, r.HasRetryAfter = ParseRetryAfter(after, time.Now())
 	}
 	r.Header = keepHeader(resp.Header)
 	r.Outcome, r.Err = ofStatus(resp.StatusCode)
-	return readBody(body, resp.ContentLength, r)
+	resp.Header, resp.Trailer = nil, nil
 }
 
 // header returns a copy of h, whose owner may be using it for another call,

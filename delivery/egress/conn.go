@@ -25,8 +25,11 @@ type conn struct {
 	key      string   // of the place where it leads
 	remote   string
 	reader   *bufio.Reader
-	budget   int64 // how much may still be read
-	ended    bool  // the receiver will send no more
+	heads    *heads // where long heads are kept
+	long     *[]byte
+	replay   []byte // what is read again, before anything else
+	budget   int64  // how much may still be read
+	failed   error  // of the last Read; there is no other after it
 
 	raw   syscall.RawConn // to look at what has come in; nil if there is no way
 	look  func(fd uintptr) bool
@@ -38,8 +41,8 @@ type conn struct {
 
 // newConn returns a conn over plain, the connection that was dialled, and
 // over secured, if what goes over it is encrypted.
-func newConn(key string, plain net.Conn, secured *tls.Conn) *conn {
-	c := &conn{Conn: plain, plain: plain, key: key}
+func newConn(key string, plain net.Conn, secured *tls.Conn, h *heads) *conn {
+	c := &conn{Conn: plain, plain: plain, key: key, heads: h}
 	if addr := plain.RemoteAddr(); addr != nil {
 		c.remote = addr.String()
 	}
@@ -60,11 +63,18 @@ func (c *conn) Close() error { return c.plain.Close() }
 
 // Read reads up to the budget.
 func (c *conn) Read(b []byte) (int, error) {
-	if c.budget <= 0 {
+	switch {
+	case len(c.replay) > 0:
+		n := copy(b, c.replay)
+		c.replay = c.replay[n:]
+		return n, nil
+	case c.failed != nil:
+		return 0, c.failed
+	case c.budget <= 0:
 		return 0, fmt.Errorf("the headers are longer than %d bytes", MaxHeaderBytes)
 	}
 	n, err := c.Conn.Read(b[:min(int64(len(b)), c.budget)])
-	c.ended = c.ended || errors.Is(err, io.EOF)
+	c.failed = err
 	c.budget -= int64(n)
 	return n, err
 }
@@ -83,7 +93,7 @@ func longAgo() time.Time { return time.Unix(1, 0) }
 // isDrained reports whether an answer that was read to its end was all that
 // had come.
 func (c *conn) isDrained() bool {
-	if c.ended || c.reader.Buffered() > 0 {
+	if c.failed != nil || c.reader.Buffered() > 0 || len(c.replay) > 0 {
 		return false
 	}
 	if _, ok := c.Conn.(*tls.Conn); !ok {
@@ -118,31 +128,17 @@ func (c *conn) exchange(
 		return false, false, err
 	}
 	a.firstByte()
-	resp, err := c.answer() //nolint:bodyclose // that would read the rest, however long
+	resp, err := c.answer(ctx, a.deadline, r) //nolint:bodyclose // that would read the rest, however long
 	if err != nil {
 		return true, false, err
 	}
 	c.budget = 1<<63 - 1 // readBody has its own
 	body := ending{Reader: resp.Body, ended: resp.ContentLength == 0}
-	if err := r.read(resp, &body); err != nil {
+	if err := readBody(&body, resp.ContentLength, r); err != nil {
 		return true, false, err
 	}
 	again = broken == nil && body.ended && !resp.Close && resp.StatusCode >= http.StatusOK && c.isDrained()
 	return true, again, nil
-}
-
-// answer reads up to the body of an answer. Those that announce another one
-// share its budget. The body can be left as it is: it holds nothing but c.
-func (c *conn) answer() (*http.Response, error) {
-	for {
-		resp, err := http.ReadResponse(c.reader, nil)
-		if err != nil {
-			return nil, err
-		}
-		if resp.StatusCode < 100 || resp.StatusCode > 199 || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp, nil
-		}
-	}
 }
 
 // An ending is a body that remembers whether it was read to its end.

@@ -73,12 +73,15 @@ func isFraming(name string) bool {
 
 func isToken(name string) bool {
 	for i := range len(name) {
-		c := name[i]
-		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !isTokenByte(name[i]) {
 			return false
 		}
 	}
 	return name != ""
+}
+
+func isTokenByte(c byte) bool {
+	return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // isBroken reports whether a header's value has control characters.

@@ -27,6 +27,7 @@ type lean struct {
 	idle      *pool
 	old       *lru.Cache[string, bool] // places that spoke HTTP/1 over TLS; others may want HTTP/2
 	requests  sync.Pool                // of *[]byte
+	heads     *heads
 }
 
 // An opener is a dialer's open.
@@ -37,7 +38,7 @@ func newLean(open opener, config *tls.Config, o Options) *lean {
 	config.NextProtos = []string{"http/1.1"}
 	return &lean{
 		open: open, tls: config, userAgent: o.UserAgent, idle: newPool(o), old: newMemory[bool](),
-		requests: sync.Pool{New: func() any { return new([]byte) }},
+		requests: sync.Pool{New: func() any { return new([]byte) }}, heads: newHeads(),
 	}
 }
 
@@ -131,7 +132,7 @@ func (l *lean) connect(ctx context.Context, a *attempt, p *place) (*conn, error)
 			return nil, err
 		}
 	}
-	c := newConn(p.key, plain, secured)
+	c := newConn(p.key, plain, secured, l.heads)
 	_ = c.SetDeadline(a.deadline) // fails if c is closed, as its use then will
 	return c, nil
 }

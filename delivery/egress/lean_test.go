@@ -109,7 +109,10 @@ func TestOnlyAFinishedAnswerLeavesAConnectionForTheNext(t *testing.T) {
 		answer string
 		reused bool
 	}{
-		"a length":               {hi, true},
+		"a length":    {hi, true},
+		"a long head": {ok + "A: " + strings.Repeat(k, 9) + hi[len(ok)-2:], true},
+		// The reader has been filled anew with exactly the rest of the head.
+		"more after a long head": {ok + strings.Repeat("A: b\r\n", 1357) + "A: bb\r\nContent-Length: 0\r\n\r\nevil!", false},
 		"chunks":                 {chunked + "2\r\nhi\r\n0\r\n\r\n", true},
 		"chunks with a trailer":  {chunked + "2\r\nhi\r\n0\r\nA: b\r\n\r\n", true},
 		"no content":             {"HTTP/1.1 204 No Content\r\n\r\n", true},
