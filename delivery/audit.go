@@ -18,6 +18,7 @@ const (
 	WebhookDeleted       Action = "WEBHOOK_DELETED"
 	WebhookEnabled       Action = "WEBHOOK_ENABLED"
 	WebhookDisabled      Action = "WEBHOOK_DISABLED" // by a person, or for failing or being gone
+	WebhookFailing       Action = "WEBHOOK_FAILING"  // for half of the time after which it is disabled
 	WebhookHeld          Action = "WEBHOOK_HELD"     // disabled, keeping its events back
 	WebhookReleased      Action = "WEBHOOK_RELEASED" // enabled, sending what was kept back
 	SecretRotated        Action = "SECRET_ROTATED"

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"reflect"
 	"testing"
 	"time"
 )
@@ -12,17 +13,147 @@ func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
 	c.store.change(func() {
 		c.store.health[w.ID] = WebhookHealth{Webhook: w.ID, FailingSince: time.Now().Add(-48 * time.Hour)}
 	})
-	if err := c.disableFailing(t.Context()); err != nil {
+	if err := c.checkFailing(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if c.store.webhooks[w.ID].Status != Enabled {
 		t.Error("disabled although its configuration is new")
 	}
 	c.store.change(func() { c.store.webhooks[w.ID].Version.CreatedAt = time.Now().Add(-2 * time.Hour) })
-	if err := c.disableFailing(t.Context()); err != nil {
+	if err := c.checkFailing(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.store.webhooks[w.ID]; got.Status != Disabled || got.DisabledReason != DisabledAsFailing {
 		t.Errorf("still %s after failing for the whole of the limit", got.Status)
+	}
+}
+
+// fail lets an attempt to a webhook fail now.
+func (r *rig) fail(id WebhookID) {
+	r.t.Helper()
+	h := WebhookHealth{Webhook: id, LastFailureAt: now()}
+	if err := r.store.RecordHealth(r.t.Context(), []WebhookHealth{h}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// notices returns what the audit log says of failing webhooks.
+func (r *rig) notices() (found []AuditEntry) {
+	r.store.change(func() {
+		found = selected(r.store.audit, func(e AuditEntry) bool { return e.Action == WebhookFailing })
+	})
+	return found
+}
+
+// wantNotices fails the test unless the audit log has so many.
+func (r *rig) wantNotices(when string, want int) {
+	r.t.Helper()
+	if got := r.notices(); len(got) != want {
+		r.t.Errorf("%s: %d notices, want %d: %+v", when, len(got), want, got)
+	}
+}
+
+// However many servers look, and however often they are started, a notice is
+// given once until the target works again or somebody changes the webhook.
+func TestNoticeIsGivenOnceInAPeriodOfFailures(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := Options{FailingLimit: 4 * time.Hour}
+		r := newRig(t, o, nil)
+		others := []*rig{rigOver(t, r.store, o, nil), rigOver(t, r.store, o, nil)}
+		w := r.webhook(badURL)
+		r.startPart(r.failingChore, others[0].failingChore)
+		time.Sleep(time.Minute)
+		r.fail(w.ID)
+		time.Sleep(110 * time.Minute)
+		r.wantNotices("before half time", 0)
+		time.Sleep(20 * time.Minute)
+		r.wantNotices("at half time", 1)
+		r.startPart(others[1].failingChore)
+		r.fail(w.ID)
+		time.Sleep(time.Hour)
+		r.wantNotices("after a restart", 1)
+
+		works := WebhookHealth{Webhook: w.ID, LastSuccessAt: now()}
+		if err := r.store.RecordHealth(t.Context(), []WebhookHealth{works}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour)
+		r.wantNotices("while it works", 1)
+		r.fail(w.ID)
+		time.Sleep(130 * time.Minute)
+		r.wantNotices("when it fails again", 2)
+		r.store.change(func() { r.store.webhooks[w.ID].Version.CreatedAt = now() })
+		time.Sleep(130 * time.Minute)
+		r.wantNotices("after a change that mends nothing", 3)
+		if got := r.counted("webhooks_failing_total") + others[0].counted("webhooks_failing_total") +
+			others[1].counted("webhooks_failing_total"); got != 3 {
+			t.Errorf("%g notices are counted, want 3", got)
+		}
+		if w := r.current(w.ID); w.Status != Enabled {
+			t.Error("disabled before its time")
+		}
+		time.Sleep(2 * time.Hour)
+		if w := r.current(w.ID); w.Status != Disabled {
+			t.Error("not disabled when it was due")
+		}
+		r.wantNotices("after it was disabled", 3)
+	})
+}
+
+func TestNoticeSaysSinceWhenAndUntilWhen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(badURL)
+		time.Sleep(time.Hour)
+		r.fail(w.ID)
+		since := now()
+		time.Sleep(60*time.Hour + time.Second)
+		if err := r.checkFailing(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all := r.notices()
+		if len(all) != 1 {
+			t.Fatalf("%d notices, want one", len(all))
+		}
+		e, due := all[0], since.Add(5*24*time.Hour)
+		if e.Org != w.Org || e.Actor.Kind != BySystem || e.Object.ID != w.ID.String() {
+			t.Errorf("the notice is about %s by %s in %s", e.Object.ID, e.Actor.Kind, e.Org)
+		}
+		want := []Change{
+			{Field: "failingSince", After: []byte(`"` + formatTime(since) + `"`)},
+			{Field: "disablesAt", After: []byte(`"` + formatTime(due) + `"`)},
+		}
+		if !reflect.DeepEqual(e.Changes, want) {
+			t.Errorf("changes %s, want %s", e.Changes, want)
+		}
+	})
+}
+
+func TestDisablesAt(t *testing.T) {
+	c := newConfiguring(t)
+	w := c.create(t, same).Webhook
+	c.opts.FailingLimit = time.Hour
+	failing, made := now().Add(-time.Minute), now()
+	for name, tt := range map[string]struct {
+		since  time.Time
+		change func(*Webhook)
+		want   time.Time
+	}{
+		"it works":                      {time.Time{}, func(*Webhook) {}, time.Time{}},
+		"it fails":                      {made, func(w *Webhook) { w.Version.CreatedAt = failing }, made.Add(time.Hour)},
+		"it was changed meanwhile":      {failing, func(w *Webhook) { w.Version.CreatedAt = made }, made.Add(time.Hour)},
+		"it is disabled":                {failing, func(w *Webhook) { w.Status = Disabled }, time.Time{}},
+		"it is disabled but holds back": {failing, func(w *Webhook) { w.Status, w.Holding = Disabled, true }, time.Time{}},
+		"it is deleted":                 {failing, func(w *Webhook) { w.Version.Deleted = true }, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.store.change(func() { c.store.health[w.ID] = WebhookHealth{Webhook: w.ID, FailingSince: tt.since} })
+			changed := *w
+			tt.change(&changed)
+			got, err := c.WebhookHealth(t.Context(), c.admin, []*Webhook{&changed})
+			if err != nil || !got[0].DisablesAt.Equal(tt.want) {
+				t.Errorf("%s, %v, want %s", got[0].DisablesAt, err, tt.want)
+			}
+		})
 	}
 }

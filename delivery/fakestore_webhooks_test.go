@@ -254,25 +254,6 @@ func (f *fakeStore) RecordHealth(ctx context.Context, list []WebhookHealth) erro
 	return nil
 }
 
-func (f *fakeStore) FailingWebhooks(ctx context.Context, t time.Time) ([]Webhook, error) {
-	leave, err := f.enter(ctx, "FailingWebhooks")
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	var found []Webhook
-	for id, h := range f.health {
-		w := f.webhooks[id]
-		if w == nil || w.Status != Enabled || w.Version.Deleted {
-			continue
-		}
-		if !h.FailingSince.IsZero() && h.FailingSince.Before(t) {
-			found = append(found, *w)
-		}
-	}
-	return found, nil
-}
-
 func (f *fakeStore) EventsByID(ctx context.Context, org OrgID, ids []EventID) ([]Event, error) {
 	leave, err := f.enter(ctx, "EventsByID")
 	if err != nil {

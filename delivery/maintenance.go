@@ -115,7 +115,7 @@ func (s *Service) maintain(ctx context.Context) error {
 		s.led(chore{name: "prepare", pause: preparePause, do: s.prepare}),
 		s.led(chore{name: "discard", pause: discardPause, do: s.discard}),
 		s.led(chore{name: "discard audit", pause: discardPause, do: s.discardAudit}),
-		s.led(chore{name: "failing", pause: failingPause, do: s.disableFailing}),
+		s.led(chore{name: "failing", pause: failingPause, do: s.checkFailing}),
 		s.led(chore{name: "secrets", pause: secretsPause, do: s.dropSecrets}),
 		s.led(chore{name: "sessions", pause: sessionPause, do: s.dropSessions}),
 	}
@@ -184,21 +184,4 @@ func inPortions(
 			return nil
 		}
 	}
-}
-
-// disableFailing disables webhooks that have failed for too long.
-func (s *Service) disableFailing(ctx context.Context) error {
-	since := time.Now().UTC().Add(-s.opts.FailingLimit)
-	failing, err := s.store.FailingWebhooks(ctx, since)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, w := range failing {
-		if w.Version.CreatedAt.After(since) {
-			continue // somebody has mended it or enabled it again: it gets as long anew
-		}
-		failed = errors.Join(failed, s.disable(ctx, w.Org, w.ID, DisabledAsFailing, ""))
-	}
-	return failed
 }

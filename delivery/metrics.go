@@ -33,6 +33,7 @@ type metrics struct {
 	breakers  *prometheus.GaugeVec
 	panics    prometheus.Counter
 	abandoned *prometheus.CounterVec
+	noticed   prometheus.Counter
 	disabled  *prometheus.CounterVec
 	errors    *prometheus.CounterVec
 
@@ -67,6 +68,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		panics: counter("worker_panics_total", "Deliveries that failed because of an error in this program."),
 		abandoned: counters("deliveries_put_back_total",
 			"Deliveries lent to this process and given back without an attempt, by reason.", "reason"),
+		noticed: counter("webhooks_failing_total",
+			"Webhooks found to have done nothing but fail for half of the time after which they are disabled."),
 		disabled: counters("webhooks_disabled_total", "Webhooks that the system disabled, by reason.", "reason"),
 		errors:   counters("loop_errors_total", "Errors of the loops in the background, by loop.", "loop"),
 		oldestTransaction: gauge("database_oldest_transaction_seconds",
@@ -75,7 +78,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
 			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.breakers,
-			m.panics, m.abandoned, m.disabled, m.errors, m.oldestTransaction)
+			m.panics, m.abandoned, m.noticed, m.disabled, m.errors, m.oldestTransaction)
 	}
 	return m
 }

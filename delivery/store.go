@@ -118,6 +118,13 @@ type WebhookStore interface {
 	// FailingWebhooks returns enabled webhooks that have failed without any
 	// success since before t.
 	FailingWebhooks(ctx context.Context, t time.Time) ([]Webhook, error)
+	// NoticeFailing sets NoticedAt to at and records it, once in the period of
+	// failures that began at since: it changes nothing and returns false when
+	// NoticedAt is not before since, or the webhook is no longer enabled or no
+	// longer fails since then.
+	NoticeFailing(
+		ctx context.Context, org OrgID, id WebhookID, since, at time.Time, entry AuditEntry,
+	) (noticed bool, err error)
 }
 
 // An EventStore reads events; the Queue writes them.

@@ -49,6 +49,14 @@ func TestTortureDownForDays(t *testing.T) {
 			t.Errorf("the webhook is %s, %q after %s, want it disabled as failing after 5 days",
 				disabled.Status, disabled.DisabledReason, after)
 		}
+		noticed := r.notices()
+		if len(noticed) != 1 {
+			t.Fatalf("%d notices that the webhook fails, want one", len(noticed))
+		}
+		half := noticed[0].At.Sub(began)
+		if half < 60*time.Hour || half > 60*time.Hour+failingPause+time.Minute {
+			t.Errorf("a notice after %s, want it after two and a half days", half)
+		}
 		// Several wait for a breaker that lets one of them through at a time.
 		ended := r.schedules(t, ids, 6*breakerWait)
 		if ended[Failed] < 3 || ended[Canceled] < 3 || ended[Failed]+ended[Canceled] != len(ids) {
@@ -62,15 +70,15 @@ func TestTortureDownForDays(t *testing.T) {
 		r.sentOnce(fine, r.sentTo(okURL))
 		torture.Result{
 			Fault: "a target is down for 7 days", Rounds: len(ids),
-			Note: fmt.Sprintf("%d calls; %d deliveries FAILED at their end, disabled after %.1f h, %d CANCELED",
-				len(r.sentTo(badURL)), ended[Failed], after.Hours(), ended[Canceled]),
+			Note: fmt.Sprintf("%d calls; %d deliveries FAILED at their end; notice after %.1f h, "+
+				"disabled after %.1f h, %d CANCELED", len(r.sentTo(badURL)), ended[Failed], half.Hours(), after.Hours(), ended[Canceled]),
 		}.Report(t)
 	})
 }
 
 // failingChore is the chore that disables webhooks, which needs no other.
 func (r *rig) failingChore(ctx context.Context) error {
-	chores := []chore{{name: "failing", pause: failingPause, do: r.disableFailing}}
+	chores := []chore{{name: "failing", pause: failingPause, do: r.checkFailing}}
 	return runChores(ctx, chores, func(_ string, err error) { r.t.Error(err) })
 }
 

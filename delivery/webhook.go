@@ -148,6 +148,10 @@ type WebhookHealth struct {
 	LastSuccessAt time.Time // zero when there was none
 	LastFailureAt time.Time
 	FailingSince  time.Time // the first failure since the last success; zero when the last attempt succeeded
+	NoticedAt     time.Time // when notice of its disabling was last given; zero if never
+	// DisablesAt is when the webhook will be disabled if nothing but failures
+	// follows; zero unless it is enabled and fails. It is not stored.
+	DisablesAt time.Time
 	// Breaker says whether this process makes calls, and OpenUntil when it will
 	// make the next if it is OPEN. Neither is stored.
 	Breaker   BreakerState

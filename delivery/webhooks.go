@@ -147,6 +147,7 @@ func (s *Service) WebhookHealth(
 		}
 		if h, ok := byID[w.ID]; ok {
 			h.Breaker, h.OpenUntil = s.dispatcher.router.breaker(w.ID)
+			h.DisablesAt = s.disablesAt(w, h)
 			health[i] = &h
 		}
 	}

@@ -132,6 +132,41 @@ func (s *Store) FailingWebhooks(ctx context.Context, t time.Time) ([]delivery.We
 	return withVersions(ctx, s.reader.WebhookVersion, rows)
 }
 
+// NoticeFailing implements [delivery.WebhookStore].
+func (s *Store) NoticeFailing(
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, since, at time.Time,
+	entry delivery.AuditEntry,
+) (noticed bool, err error) {
+	err = s.inTx(ctx, func(tx *gen.Tx) error {
+		noticed = false
+		enabled, err := tx.Webhook.Query().
+			Where(
+				webhook.ID(id), webhook.OrganizationID(org),
+				webhook.StatusEQ(delivery.Enabled), webhook.DeletedAt(0),
+			).
+			Exist(ctx)
+		if err != nil || !enabled {
+			return err
+		}
+		n, err := tx.WebhookHealth.Update().
+			Where(
+				webhookhealth.ID(id), webhookhealth.NoticedAtLT(micros(since)),
+				webhookhealth.FailingSinceGT(0), webhookhealth.FailingSinceLTE(micros(since)),
+			).
+			SetNoticedAt(micros(at)).
+			Save(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		noticed = true
+		return record(ctx, tx.AuditEntry, entry)
+	})
+	if err != nil {
+		return false, fmt.Errorf("notice a failing webhook: %w", unavailable(err))
+	}
+	return noticed, nil
+}
+
 func failingSinceBefore(t time.Time) func(*entsql.Selector) {
 	return func(s *entsql.Selector) {
 		health := entsql.Table(webhookhealth.Table)

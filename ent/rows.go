@@ -103,6 +103,7 @@ func toHealth(r *gen.WebhookHealth) delivery.WebhookHealth {
 		LastSuccessAt: timeOf(r.LastSuccessAt),
 		LastFailureAt: timeOf(r.LastFailureAt),
 		FailingSince:  timeOf(r.FailingSince),
+		NoticedAt:     timeOf(r.NoticedAt),
 	}
 }
 

@@ -83,7 +83,8 @@ func webhookHealth(
 ) *gen.WebhookHealth {
 	return &gen.WebhookHealth{
 		LastSuccessAt: &h.LastSuccessAt, LastFailureAt: &h.LastFailureAt, FailingSince: &h.FailingSince,
-		Breaker: h.Breaker, BreakerOpenUntil: &h.OpenUntil,
+		DisablesAt: &h.DisablesAt,
+		Breaker:    h.Breaker, BreakerOpenUntil: &h.OpenUntil,
 		Pending: int32(b.Pending), Held: int32(b.Held), Last24Hours: deliveryCounts(c),
 	}
 }

@@ -54,6 +54,8 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 		"versions are listed newest first":           testVersions,
 		"health is merged":                           testHealth,
 		"failing webhooks are found":                 testFailingWebhooks,
+		"a failing webhook is noticed once":          testNotices,
+		"a notice is given by one server":            testNoticesAtOnce,
 		"keys":                                       testKeys,
 		"sessions":                                   testSessions,
 		"sessions of a person are bounded":           testSessionsOfAPerson,

@@ -1,6 +1,8 @@
 package deliverytest
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"portalhooks/delivery"
@@ -78,4 +80,75 @@ func testFailingWebhooks(d *desk) {
 		}
 	}
 	same(d, "webhooks that fail for long", got, []delivery.Webhook{failing})
+}
+
+// A notice is given once in a period of failures, together with its record, or
+// not at all.
+func testNotices(d *desk) {
+	w, healthy, disabled := d.create("failing"), d.create("healthy"), d.webhook("disabled")
+	disabled.Status = delivery.Disabled
+	d.ok(d.store.CreateWebhook(d.Context(), disabled, d.entry()))
+	hour := func(n int) time.Time { return at.Add(time.Duration(n) * time.Hour) }
+	d.ok(d.store.RecordHealth(d.Context(), []delivery.WebhookHealth{
+		{Webhook: w.ID, LastFailureAt: hour(1)},
+		{Webhook: healthy.ID, LastFailureAt: hour(1), LastSuccessAt: hour(2)},
+		{Webhook: disabled.ID, LastFailureAt: hour(1)},
+	}))
+	page := delivery.Page{First: 9}
+	all := must(d.store.AuditLog(d.Context(), d.org.ID, delivery.AuditFilter{}, page))(d).Items
+	notice := func(what string, org delivery.OrgID, id delivery.WebhookID, since, now int, want bool) {
+		d.Helper()
+		e := d.entry()
+		e.Action, e.At = delivery.WebhookFailing, hour(now)
+		if got := must(d.store.NoticeFailing(d.Context(), org, id, hour(since), hour(now), e))(d); got != want {
+			d.Errorf("%s: noticed is %t, want %t", what, got, want)
+		}
+		if want {
+			all = append([]delivery.AuditEntry{e}, all...)
+		}
+		d.recorded(all...)
+	}
+	notice("in another organization", d.org.ID+1, w.ID, 1, 9, false)
+	notice("a webhook that works", d.org.ID, healthy.ID, 2, 9, false)
+	notice("a disabled one", d.org.ID, disabled.ID, 1, 9, false)
+	notice("one that has failed for less", d.org.ID, w.ID, 0, 9, false)
+	notice("the first", d.org.ID, w.ID, 1, 9, true)
+	notice("another server's", d.org.ID, w.ID, 1, 9, false)
+	d.ok(d.store.RecordHealth(d.Context(), []delivery.WebhookHealth{{Webhook: w.ID, LastFailureAt: hour(10)}}))
+	notice("after more failures", d.org.ID, w.ID, 1, 11, false)
+	notice("after a change", d.org.ID, w.ID, 12, 20, true)
+	d.ok(d.store.RecordHealth(d.Context(), []delivery.WebhookHealth{
+		{Webhook: w.ID, LastSuccessAt: hour(21), LastFailureAt: hour(22)},
+	}))
+	notice("in the period before", d.org.ID, w.ID, 12, 30, false)
+	notice("in the next period", d.org.ID, w.ID, 22, 30, true)
+	got := must(d.store.Health(d.Context(), []delivery.WebhookID{w.ID}))(d)
+	same(d, "the health after a notice", got, []delivery.WebhookHealth{{
+		Webhook: w.ID, LastSuccessAt: hour(21), LastFailureAt: hour(22),
+		FailingSince: hour(22), NoticedAt: hour(30),
+	}})
+}
+
+// Of many servers that notice the same at once, one does.
+func testNoticesAtOnce(d *desk) {
+	w := d.create("failing")
+	d.ok(d.store.RecordHealth(d.Context(), []delivery.WebhookHealth{{Webhook: w.ID, LastFailureAt: at}}))
+	var noticed atomic.Int32
+	var servers sync.WaitGroup
+	for range 8 {
+		e := d.entry()
+		servers.Go(func() {
+			ok, err := d.store.NoticeFailing(d.Context(), d.org.ID, w.ID, at, at.Add(time.Hour), e)
+			if err != nil {
+				d.Error(err)
+			}
+			if ok {
+				noticed.Add(1)
+			}
+		})
+	}
+	servers.Wait()
+	if n := noticed.Load(); n != 1 {
+		d.Errorf("%d of 8 have noticed, want one", n)
+	}
 }

@@ -6224,6 +6224,8 @@ type WebhookHealthMutation struct {
 	addlast_failure_at *int64
 	failing_since      *int64
 	addfailing_since   *int64
+	noticed_at         *int64
+	addnoticed_at      *int64
 	clearedFields      map[string]struct{}
 	done               bool
 	oldValue           func(context.Context) (*WebhookHealth, error)
@@ -6502,6 +6504,62 @@ func (m *WebhookHealthMutation) ResetFailingSince() {
 	m.addfailing_since = nil
 }
 
+// SetNoticedAt sets the "noticed_at" field.
+func (m *WebhookHealthMutation) SetNoticedAt(i int64) {
+	m.noticed_at = &i
+	m.addnoticed_at = nil
+}
+
+// NoticedAt returns the value of the "noticed_at" field in the mutation.
+func (m *WebhookHealthMutation) NoticedAt() (r int64, exists bool) {
+	v := m.noticed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNoticedAt returns the old "noticed_at" field's value of the WebhookHealth entity.
+// If the WebhookHealth object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WebhookHealthMutation) OldNoticedAt(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNoticedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNoticedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNoticedAt: %w", err)
+	}
+	return oldValue.NoticedAt, nil
+}
+
+// AddNoticedAt adds i to the "noticed_at" field.
+func (m *WebhookHealthMutation) AddNoticedAt(i int64) {
+	if m.addnoticed_at != nil {
+		*m.addnoticed_at += i
+	} else {
+		m.addnoticed_at = &i
+	}
+}
+
+// AddedNoticedAt returns the value that was added to the "noticed_at" field in this mutation.
+func (m *WebhookHealthMutation) AddedNoticedAt() (r int64, exists bool) {
+	v := m.addnoticed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNoticedAt resets all changes to the "noticed_at" field.
+func (m *WebhookHealthMutation) ResetNoticedAt() {
+	m.noticed_at = nil
+	m.addnoticed_at = nil
+}
+
 // Where appends a list predicates to the WebhookHealthMutation builder.
 func (m *WebhookHealthMutation) Where(ps ...predicate.WebhookHealth) {
 	m.predicates = append(m.predicates, ps...)
@@ -6536,7 +6594,7 @@ func (m *WebhookHealthMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *WebhookHealthMutation) Fields() []string {
-	fields := make([]string, 0, 3)
+	fields := make([]string, 0, 4)
 	if m.last_success_at != nil {
 		fields = append(fields, webhookhealth.FieldLastSuccessAt)
 	}
@@ -6545,6 +6603,9 @@ func (m *WebhookHealthMutation) Fields() []string {
 	}
 	if m.failing_since != nil {
 		fields = append(fields, webhookhealth.FieldFailingSince)
+	}
+	if m.noticed_at != nil {
+		fields = append(fields, webhookhealth.FieldNoticedAt)
 	}
 	return fields
 }
@@ -6560,6 +6621,8 @@ func (m *WebhookHealthMutation) Field(name string) (ent.Value, bool) {
 		return m.LastFailureAt()
 	case webhookhealth.FieldFailingSince:
 		return m.FailingSince()
+	case webhookhealth.FieldNoticedAt:
+		return m.NoticedAt()
 	}
 	return nil, false
 }
@@ -6575,6 +6638,8 @@ func (m *WebhookHealthMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldLastFailureAt(ctx)
 	case webhookhealth.FieldFailingSince:
 		return m.OldFailingSince(ctx)
+	case webhookhealth.FieldNoticedAt:
+		return m.OldNoticedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown WebhookHealth field %s", name)
 }
@@ -6605,6 +6670,13 @@ func (m *WebhookHealthMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetFailingSince(v)
 		return nil
+	case webhookhealth.FieldNoticedAt:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNoticedAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown WebhookHealth field %s", name)
 }
@@ -6622,6 +6694,9 @@ func (m *WebhookHealthMutation) AddedFields() []string {
 	if m.addfailing_since != nil {
 		fields = append(fields, webhookhealth.FieldFailingSince)
 	}
+	if m.addnoticed_at != nil {
+		fields = append(fields, webhookhealth.FieldNoticedAt)
+	}
 	return fields
 }
 
@@ -6636,6 +6711,8 @@ func (m *WebhookHealthMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedLastFailureAt()
 	case webhookhealth.FieldFailingSince:
 		return m.AddedFailingSince()
+	case webhookhealth.FieldNoticedAt:
+		return m.AddedNoticedAt()
 	}
 	return nil, false
 }
@@ -6665,6 +6742,13 @@ func (m *WebhookHealthMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddFailingSince(v)
+		return nil
+	case webhookhealth.FieldNoticedAt:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNoticedAt(v)
 		return nil
 	}
 	return fmt.Errorf("unknown WebhookHealth numeric field %s", name)
@@ -6701,6 +6785,9 @@ func (m *WebhookHealthMutation) ResetField(name string) error {
 		return nil
 	case webhookhealth.FieldFailingSince:
 		m.ResetFailingSince()
+		return nil
+	case webhookhealth.FieldNoticedAt:
+		m.ResetNoticedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown WebhookHealth field %s", name)

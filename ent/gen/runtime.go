@@ -7,6 +7,7 @@ import (
 	"portalhooks/ent/gen/item"
 	"portalhooks/ent/gen/organization"
 	"portalhooks/ent/gen/webhook"
+	"portalhooks/ent/gen/webhookhealth"
 	"portalhooks/ent/gen/webhookversion"
 	"portalhooks/ent/schema"
 )
@@ -43,6 +44,12 @@ func init() {
 	webhookDescDeletedAt := webhookFields[19].Descriptor()
 	// webhook.DefaultDeletedAt holds the default value on creation for the deleted_at field.
 	webhook.DefaultDeletedAt = webhookDescDeletedAt.Default.(int64)
+	webhookhealthFields := schema.WebhookHealth{}.Fields()
+	_ = webhookhealthFields
+	// webhookhealthDescNoticedAt is the schema descriptor for noticed_at field.
+	webhookhealthDescNoticedAt := webhookhealthFields[4].Descriptor()
+	// webhookhealth.DefaultNoticedAt holds the default value on creation for the noticed_at field.
+	webhookhealth.DefaultNoticedAt = webhookhealthDescNoticedAt.Default.(int64)
 	webhookversionFields := schema.WebhookVersion{}.Fields()
 	_ = webhookversionFields
 	// webhookversionDescEndedAt is the schema descriptor for ended_at field.

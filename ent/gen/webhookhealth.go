@@ -23,6 +23,8 @@ type WebhookHealth struct {
 	LastFailureAt int64 `json:"last_failure_at,omitempty"`
 	// FailingSince holds the value of the "failing_since" field.
 	FailingSince int64 `json:"failing_since,omitempty"`
+	// When notice of its disabling was last given.
+	NoticedAt    int64 `json:"noticed_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -31,7 +33,7 @@ func (*WebhookHealth) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case webhookhealth.FieldID, webhookhealth.FieldLastSuccessAt, webhookhealth.FieldLastFailureAt, webhookhealth.FieldFailingSince:
+		case webhookhealth.FieldID, webhookhealth.FieldLastSuccessAt, webhookhealth.FieldLastFailureAt, webhookhealth.FieldFailingSince, webhookhealth.FieldNoticedAt:
 			values[i] = new(sql.NullInt64)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -71,6 +73,12 @@ func (_m *WebhookHealth) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field failing_since", values[i])
 			} else if value.Valid {
 				_m.FailingSince = value.Int64
+			}
+		case webhookhealth.FieldNoticedAt:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field noticed_at", values[i])
+			} else if value.Valid {
+				_m.NoticedAt = value.Int64
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -116,6 +124,9 @@ func (_m *WebhookHealth) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("failing_since=")
 	builder.WriteString(fmt.Sprintf("%v", _m.FailingSince))
+	builder.WriteString(", ")
+	builder.WriteString("noticed_at=")
+	builder.WriteString(fmt.Sprintf("%v", _m.NoticedAt))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -40,6 +40,20 @@ func (_c *WebhookHealthCreate) SetFailingSince(v int64) *WebhookHealthCreate {
 	return _c
 }
 
+// SetNoticedAt sets the "noticed_at" field.
+func (_c *WebhookHealthCreate) SetNoticedAt(v int64) *WebhookHealthCreate {
+	_c.mutation.SetNoticedAt(v)
+	return _c
+}
+
+// SetNillableNoticedAt sets the "noticed_at" field if the given value is not nil.
+func (_c *WebhookHealthCreate) SetNillableNoticedAt(v *int64) *WebhookHealthCreate {
+	if v != nil {
+		_c.SetNoticedAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *WebhookHealthCreate) SetID(v delivery.WebhookID) *WebhookHealthCreate {
 	_c.mutation.SetID(v)
@@ -53,6 +67,7 @@ func (_c *WebhookHealthCreate) Mutation() *WebhookHealthMutation {
 
 // Save creates the WebhookHealth in the database.
 func (_c *WebhookHealthCreate) Save(ctx context.Context) (*WebhookHealth, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -78,6 +93,14 @@ func (_c *WebhookHealthCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *WebhookHealthCreate) defaults() {
+	if _, ok := _c.mutation.NoticedAt(); !ok {
+		v := webhookhealth.DefaultNoticedAt
+		_c.mutation.SetNoticedAt(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *WebhookHealthCreate) check() error {
 	if _, ok := _c.mutation.LastSuccessAt(); !ok {
@@ -88,6 +111,9 @@ func (_c *WebhookHealthCreate) check() error {
 	}
 	if _, ok := _c.mutation.FailingSince(); !ok {
 		return &ValidationError{Name: "failing_since", err: errors.New(`gen: missing required field "WebhookHealth.failing_since"`)}
+	}
+	if _, ok := _c.mutation.NoticedAt(); !ok {
+		return &ValidationError{Name: "noticed_at", err: errors.New(`gen: missing required field "WebhookHealth.noticed_at"`)}
 	}
 	return nil
 }
@@ -133,6 +159,10 @@ func (_c *WebhookHealthCreate) createSpec() (*WebhookHealth, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.FailingSince(); ok {
 		_spec.SetField(webhookhealth.FieldFailingSince, field.TypeInt64, value)
 		_node.FailingSince = value
+	}
+	if value, ok := _c.mutation.NoticedAt(); ok {
+		_spec.SetField(webhookhealth.FieldNoticedAt, field.TypeInt64, value)
+		_node.NoticedAt = value
 	}
 	return _node, _spec
 }
@@ -237,6 +267,24 @@ func (u *WebhookHealthUpsert) UpdateFailingSince() *WebhookHealthUpsert {
 // AddFailingSince adds v to the "failing_since" field.
 func (u *WebhookHealthUpsert) AddFailingSince(v int64) *WebhookHealthUpsert {
 	u.Add(webhookhealth.FieldFailingSince, v)
+	return u
+}
+
+// SetNoticedAt sets the "noticed_at" field.
+func (u *WebhookHealthUpsert) SetNoticedAt(v int64) *WebhookHealthUpsert {
+	u.Set(webhookhealth.FieldNoticedAt, v)
+	return u
+}
+
+// UpdateNoticedAt sets the "noticed_at" field to the value that was provided on create.
+func (u *WebhookHealthUpsert) UpdateNoticedAt() *WebhookHealthUpsert {
+	u.SetExcluded(webhookhealth.FieldNoticedAt)
+	return u
+}
+
+// AddNoticedAt adds v to the "noticed_at" field.
+func (u *WebhookHealthUpsert) AddNoticedAt(v int64) *WebhookHealthUpsert {
+	u.Add(webhookhealth.FieldNoticedAt, v)
 	return u
 }
 
@@ -351,6 +399,27 @@ func (u *WebhookHealthUpsertOne) UpdateFailingSince() *WebhookHealthUpsertOne {
 	})
 }
 
+// SetNoticedAt sets the "noticed_at" field.
+func (u *WebhookHealthUpsertOne) SetNoticedAt(v int64) *WebhookHealthUpsertOne {
+	return u.Update(func(s *WebhookHealthUpsert) {
+		s.SetNoticedAt(v)
+	})
+}
+
+// AddNoticedAt adds v to the "noticed_at" field.
+func (u *WebhookHealthUpsertOne) AddNoticedAt(v int64) *WebhookHealthUpsertOne {
+	return u.Update(func(s *WebhookHealthUpsert) {
+		s.AddNoticedAt(v)
+	})
+}
+
+// UpdateNoticedAt sets the "noticed_at" field to the value that was provided on create.
+func (u *WebhookHealthUpsertOne) UpdateNoticedAt() *WebhookHealthUpsertOne {
+	return u.Update(func(s *WebhookHealthUpsert) {
+		s.UpdateNoticedAt()
+	})
+}
+
 // Exec executes the query.
 func (u *WebhookHealthUpsertOne) Exec(ctx context.Context) error {
 	if len(u.create.conflict) == 0 {
@@ -403,6 +472,7 @@ func (_c *WebhookHealthCreateBulk) Save(ctx context.Context) ([]*WebhookHealth, 
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*WebhookHealthMutation)
 				if !ok {
@@ -624,6 +694,27 @@ func (u *WebhookHealthUpsertBulk) AddFailingSince(v int64) *WebhookHealthUpsertB
 func (u *WebhookHealthUpsertBulk) UpdateFailingSince() *WebhookHealthUpsertBulk {
 	return u.Update(func(s *WebhookHealthUpsert) {
 		s.UpdateFailingSince()
+	})
+}
+
+// SetNoticedAt sets the "noticed_at" field.
+func (u *WebhookHealthUpsertBulk) SetNoticedAt(v int64) *WebhookHealthUpsertBulk {
+	return u.Update(func(s *WebhookHealthUpsert) {
+		s.SetNoticedAt(v)
+	})
+}
+
+// AddNoticedAt adds v to the "noticed_at" field.
+func (u *WebhookHealthUpsertBulk) AddNoticedAt(v int64) *WebhookHealthUpsertBulk {
+	return u.Update(func(s *WebhookHealthUpsert) {
+		s.AddNoticedAt(v)
+	})
+}
+
+// UpdateNoticedAt sets the "noticed_at" field to the value that was provided on create.
+func (u *WebhookHealthUpsertBulk) UpdateNoticedAt() *WebhookHealthUpsertBulk {
+	return u.Update(func(s *WebhookHealthUpsert) {
+		s.UpdateNoticedAt()
 	})
 }
 

@@ -90,6 +90,27 @@ func (_u *WebhookHealthUpdate) AddFailingSince(v int64) *WebhookHealthUpdate {
 	return _u
 }
 
+// SetNoticedAt sets the "noticed_at" field.
+func (_u *WebhookHealthUpdate) SetNoticedAt(v int64) *WebhookHealthUpdate {
+	_u.mutation.ResetNoticedAt()
+	_u.mutation.SetNoticedAt(v)
+	return _u
+}
+
+// SetNillableNoticedAt sets the "noticed_at" field if the given value is not nil.
+func (_u *WebhookHealthUpdate) SetNillableNoticedAt(v *int64) *WebhookHealthUpdate {
+	if v != nil {
+		_u.SetNoticedAt(*v)
+	}
+	return _u
+}
+
+// AddNoticedAt adds value to the "noticed_at" field.
+func (_u *WebhookHealthUpdate) AddNoticedAt(v int64) *WebhookHealthUpdate {
+	_u.mutation.AddNoticedAt(v)
+	return _u
+}
+
 // Mutation returns the WebhookHealthMutation object of the builder.
 func (_u *WebhookHealthUpdate) Mutation() *WebhookHealthMutation {
 	return _u.mutation
@@ -148,6 +169,12 @@ func (_u *WebhookHealthUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	}
 	if value, ok := _u.mutation.AddedFailingSince(); ok {
 		_spec.AddField(webhookhealth.FieldFailingSince, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.NoticedAt(); ok {
+		_spec.SetField(webhookhealth.FieldNoticedAt, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedNoticedAt(); ok {
+		_spec.AddField(webhookhealth.FieldNoticedAt, field.TypeInt64, value)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -229,6 +256,27 @@ func (_u *WebhookHealthUpdateOne) SetNillableFailingSince(v *int64) *WebhookHeal
 // AddFailingSince adds value to the "failing_since" field.
 func (_u *WebhookHealthUpdateOne) AddFailingSince(v int64) *WebhookHealthUpdateOne {
 	_u.mutation.AddFailingSince(v)
+	return _u
+}
+
+// SetNoticedAt sets the "noticed_at" field.
+func (_u *WebhookHealthUpdateOne) SetNoticedAt(v int64) *WebhookHealthUpdateOne {
+	_u.mutation.ResetNoticedAt()
+	_u.mutation.SetNoticedAt(v)
+	return _u
+}
+
+// SetNillableNoticedAt sets the "noticed_at" field if the given value is not nil.
+func (_u *WebhookHealthUpdateOne) SetNillableNoticedAt(v *int64) *WebhookHealthUpdateOne {
+	if v != nil {
+		_u.SetNoticedAt(*v)
+	}
+	return _u
+}
+
+// AddNoticedAt adds value to the "noticed_at" field.
+func (_u *WebhookHealthUpdateOne) AddNoticedAt(v int64) *WebhookHealthUpdateOne {
+	_u.mutation.AddNoticedAt(v)
 	return _u
 }
 
@@ -320,6 +368,12 @@ func (_u *WebhookHealthUpdateOne) sqlSave(ctx context.Context) (_node *WebhookHe
 	}
 	if value, ok := _u.mutation.AddedFailingSince(); ok {
 		_spec.AddField(webhookhealth.FieldFailingSince, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.NoticedAt(); ok {
+		_spec.SetField(webhookhealth.FieldNoticedAt, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedNoticedAt(); ok {
+		_spec.AddField(webhookhealth.FieldNoticedAt, field.TypeInt64, value)
 	}
 	_node = &WebhookHealth{config: _u.config}
 	_spec.Assign = _node.assignValues

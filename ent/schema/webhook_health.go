@@ -25,5 +25,6 @@ func (WebhookHealth) Fields() []ent.Field {
 		field.Int64("last_success_at"),
 		field.Int64("last_failure_at"),
 		field.Int64("failing_since"),
+		field.Int64("noticed_at").Default(0).Comment("When notice of its disabling was last given."),
 	}
 }

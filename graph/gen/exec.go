@@ -538,6 +538,7 @@ type ComplexityRoot struct {
 	WebhookHealth struct {
 		Breaker          func(childComplexity int) int
 		BreakerOpenUntil func(childComplexity int) int
+		DisablesAt       func(childComplexity int) int
 		FailingSince     func(childComplexity int) int
 		Held             func(childComplexity int) int
 		Last24Hours      func(childComplexity int) int
@@ -2752,6 +2753,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.WebhookHealth.BreakerOpenUntil(childComplexity), true
+	case "WebhookHealth.disablesAt":
+		if e.ComplexityRoot.WebhookHealth.DisablesAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookHealth.DisablesAt(childComplexity), true
 	case "WebhookHealth.failingSince":
 		if e.ComplexityRoot.WebhookHealth.FailingSince == nil {
 			break
@@ -3278,6 +3285,8 @@ enum AuditAction {
   WEBHOOK_ENABLED
   "A webhook was disabled: by somebody, or by Portalhooks for failing too long or being gone."
   WEBHOOK_DISABLED
+  "Every attempt of a webhook has failed for half of the time after which it is disabled. Recorded once until an attempt succeeds or the webhook is changed; the changes say since when it fails (` + "`" + `failingSince` + "`" + `) and when it will be disabled (` + "`" + `disablesAt` + "`" + `)."
+  WEBHOOK_FAILING
   "A webhook was disabled so that it keeps its events back."
   WEBHOOK_HELD
   "A webhook that kept its events back was enabled, and they are sent."
@@ -4763,6 +4772,8 @@ type WebhookHealth {
   lastFailureAt: Time
   "The first failure since the last success; null while attempts succeed."
   failingSince: Time
+  "When the webhook will be disabled unless an attempt succeeds first: five days after it began to fail, or after its latest change if that came later. Null unless it is enabled and fails. At half time the audit log gets an entry WEBHOOK_FAILING."
+  disablesAt: Time
   "Whether calls are made, as seen by the server that answers: each keeps a breaker of its own."
   breaker: BreakerState!
   "Until when no call is made; null unless the breaker is OPEN."
@@ -5904,6 +5915,8 @@ func (ec *executionContext) childFields_WebhookHealth(ctx context.Context, field
 		return ec.fieldContext_WebhookHealth_lastFailureAt(ctx, field)
 	case "failingSince":
 		return ec.fieldContext_WebhookHealth_failingSince(ctx, field)
+	case "disablesAt":
+		return ec.fieldContext_WebhookHealth_disablesAt(ctx, field)
 	case "breaker":
 		return ec.fieldContext_WebhookHealth_breaker(ctx, field)
 	case "breakerOpenUntil":
@@ -15480,6 +15493,29 @@ func (ec *executionContext) fieldContext_WebhookHealth_failingSince(_ context.Co
 	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Time")
 }
 
+func (ec *executionContext) _WebhookHealth_disablesAt(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookHealth_disablesAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DisablesAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookHealth_disablesAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Time")
+}
+
 func (ec *executionContext) _WebhookHealth_breaker(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22969,6 +23005,11 @@ func (ec *executionContext) _WebhookHealth(ctx context.Context, sel ast.Selectio
 			}
 		case "failingSince":
 			out.Values[i] = ec._WebhookHealth_failingSince(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "disablesAt":
+			out.Values[i] = ec._WebhookHealth_disablesAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

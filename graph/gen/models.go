@@ -839,6 +839,8 @@ type WebhookHealth struct {
 	LastFailureAt *time.Time `json:"lastFailureAt,omitempty"`
 	// The first failure since the last success; null while attempts succeed.
 	FailingSince *time.Time `json:"failingSince,omitempty"`
+	// When the webhook will be disabled unless an attempt succeeds first: five days after it began to fail, or after its latest change if that came later. Null unless it is enabled and fails. At half time the audit log gets an entry WEBHOOK_FAILING.
+	DisablesAt *time.Time `json:"disablesAt,omitempty"`
 	// Whether calls are made, as seen by the server that answers: each keeps a breaker of its own.
 	Breaker delivery.BreakerState `json:"breaker"`
 	// Until when no call is made; null unless the breaker is OPEN.

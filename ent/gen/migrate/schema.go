@@ -220,6 +220,7 @@ var (
 		{Name: "last_success_at", Type: field.TypeInt64},
 		{Name: "last_failure_at", Type: field.TypeInt64},
 		{Name: "failing_since", Type: field.TypeInt64},
+		{Name: "noticed_at", Type: field.TypeInt64, Default: 0},
 	}
 	// WebhookHealthTable holds the schema information for the "webhook_health" table.
 	WebhookHealthTable = &schema.Table{

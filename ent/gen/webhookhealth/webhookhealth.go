@@ -17,6 +17,8 @@ const (
 	FieldLastFailureAt = "last_failure_at"
 	// FieldFailingSince holds the string denoting the failing_since field in the database.
 	FieldFailingSince = "failing_since"
+	// FieldNoticedAt holds the string denoting the noticed_at field in the database.
+	FieldNoticedAt = "noticed_at"
 	// Table holds the table name of the webhookhealth in the database.
 	Table = "webhook_health"
 )
@@ -27,6 +29,7 @@ var Columns = []string{
 	FieldLastSuccessAt,
 	FieldLastFailureAt,
 	FieldFailingSince,
+	FieldNoticedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -38,6 +41,11 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultNoticedAt holds the default value on creation for the "noticed_at" field.
+	DefaultNoticedAt int64
+)
 
 // OrderOption defines the ordering options for the WebhookHealth queries.
 type OrderOption func(*sql.Selector)
@@ -60,4 +68,9 @@ func ByLastFailureAt(opts ...sql.OrderTermOption) OrderOption {
 // ByFailingSince orders the results by the failing_since field.
 func ByFailingSince(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldFailingSince, opts...).ToFunc()
+}
+
+// ByNoticedAt orders the results by the noticed_at field.
+func ByNoticedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNoticedAt, opts...).ToFunc()
 }

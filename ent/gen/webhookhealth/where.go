@@ -69,6 +69,11 @@ func FailingSince(v int64) predicate.WebhookHealth {
 	return predicate.WebhookHealth(sql.FieldEQ(FieldFailingSince, v))
 }
 
+// NoticedAt applies equality check predicate on the "noticed_at" field. It's identical to NoticedAtEQ.
+func NoticedAt(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldEQ(FieldNoticedAt, v))
+}
+
 // LastSuccessAtEQ applies the EQ predicate on the "last_success_at" field.
 func LastSuccessAtEQ(v int64) predicate.WebhookHealth {
 	return predicate.WebhookHealth(sql.FieldEQ(FieldLastSuccessAt, v))
@@ -187,6 +192,46 @@ func FailingSinceLT(v int64) predicate.WebhookHealth {
 // FailingSinceLTE applies the LTE predicate on the "failing_since" field.
 func FailingSinceLTE(v int64) predicate.WebhookHealth {
 	return predicate.WebhookHealth(sql.FieldLTE(FieldFailingSince, v))
+}
+
+// NoticedAtEQ applies the EQ predicate on the "noticed_at" field.
+func NoticedAtEQ(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldEQ(FieldNoticedAt, v))
+}
+
+// NoticedAtNEQ applies the NEQ predicate on the "noticed_at" field.
+func NoticedAtNEQ(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldNEQ(FieldNoticedAt, v))
+}
+
+// NoticedAtIn applies the In predicate on the "noticed_at" field.
+func NoticedAtIn(vs ...int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldIn(FieldNoticedAt, vs...))
+}
+
+// NoticedAtNotIn applies the NotIn predicate on the "noticed_at" field.
+func NoticedAtNotIn(vs ...int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldNotIn(FieldNoticedAt, vs...))
+}
+
+// NoticedAtGT applies the GT predicate on the "noticed_at" field.
+func NoticedAtGT(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldGT(FieldNoticedAt, v))
+}
+
+// NoticedAtGTE applies the GTE predicate on the "noticed_at" field.
+func NoticedAtGTE(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldGTE(FieldNoticedAt, v))
+}
+
+// NoticedAtLT applies the LT predicate on the "noticed_at" field.
+func NoticedAtLT(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldLT(FieldNoticedAt, v))
+}
+
+// NoticedAtLTE applies the LTE predicate on the "noticed_at" field.
+func NoticedAtLTE(v int64) predicate.WebhookHealth {
+	return predicate.WebhookHealth(sql.FieldLTE(FieldNoticedAt, v))
 }
 
 // And groups predicates with the AND operator between them.
