@@ -75,19 +75,27 @@ func (w *where) keyed(org delivery.OrgID, key, column, text string) {
 	w.text(column+" = ?", clean(text))
 }
 
-// bySource narrows to the events of one source: those that are found by its
-// hash, and the one whose key it makes.
+// The events of one source: those that are found by its hash, and the one whose
+// key it makes.
+const (
+	sqliteOfSource = `SELECT id FROM event WHERE source_key = %d AND source_key <> 0 UNION ALL
+		SELECT id FROM event WHERE key = x'%x'`
+	postgresOfSource = `SELECT id FROM event WHERE source_key = %d UNION ALL
+		SELECT event FROM event_key WHERE key = '\x%x' AND org = %d`
+)
+
+// bySource narrows to the events of one source. Empty text does not narrow.
 func (w *where) bySource(d dialect, org delivery.OrgID, source string) {
 	if source == "" {
 		return
 	}
 	if org != 0 {
-		ofKey := "SELECT id FROM event WHERE key = x'%x'"
+		hash, key := shortHash(org, source), keyHash(org, delivery.SourceKey(source))
+		ids := fmt.Sprintf(sqliteOfSource, hash, key)
 		if d == postgresDialect {
-			ofKey = fmt.Sprintf("SELECT event FROM event_key WHERE org = %d AND key = ", org) + `'\x%x'`
+			ids = fmt.Sprintf(postgresOfSource, hash, key, org)
 		}
-		w.add(fmt.Sprintf("e.id IN (SELECT id FROM event WHERE source_key = %d UNION ALL "+ofKey+")",
-			shortHash(org, source), keyHash(org, delivery.SourceKey(source))))
+		w.add("e.id IN (" + ids + ")")
 	}
 	w.text("e.source_id = ?", clean(source))
 }

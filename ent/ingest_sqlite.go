@@ -31,9 +31,10 @@ const (
 type inserter struct {
 	*session
 
-	owner delivery.Owner
-	now   int64 // by the clock of the database
-	lease time.Duration
+	owner   delivery.Owner
+	now     int64 // by the clock of the database
+	lease   time.Duration
+	current map[delivery.OrgID]int64 // the organizations' configurations
 }
 
 func (h *hot) ingestSQLite(
@@ -45,7 +46,9 @@ func (h *hot) ingestSQLite(
 			if err != nil {
 				return err
 			}
-			in := inserter{session: s, owner: owner, now: now, lease: lease}
+			in := inserter{
+				session: s, owner: owner, now: now, lease: lease, current: map[delivery.OrgID]int64{},
+			}
 			results = make([]delivery.Ingested, len(batch))
 			for i := range batch {
 				if results[i], err = in.ingest(ctx, &batch[i]); err != nil {
@@ -66,9 +69,7 @@ func (s *session) now(ctx context.Context) (now int64, err error) {
 }
 
 func (i *inserter) ingest(ctx context.Context, in *delivery.Ingest) (out delivery.Ingested, err error) {
-	out.Stale = true
-	current := func(row []int64) { out.Stale = row[0] != in.ConfigVersion }
-	if err := i.numbers(ctx, sqliteConfigVersion, current, int64(in.Org)); err != nil || out.Stale {
+	if out.Stale, err = i.isStale(ctx, in); err != nil || out.Stale {
 		return out, err
 	}
 	out.Events = make([]delivery.Stored, len(in.Events))
@@ -78,6 +79,20 @@ func (i *inserter) ingest(ctx context.Context, in *delivery.Ingest) (out deliver
 		}
 	}
 	return out, nil
+}
+
+// isStale reports whether the organization's webhooks have changed since the
+// events were matched, or it is unknown. Nobody changes them meanwhile.
+func (i *inserter) isStale(ctx context.Context, in *delivery.Ingest) (bool, error) {
+	version, known := i.current[in.Org]
+	if !known {
+		read := func(row []int64) { version, known = row[0], true }
+		if err := i.numbers(ctx, sqliteConfigVersion, read, int64(in.Org)); err != nil || !known {
+			return true, err
+		}
+		i.current[in.Org] = version
+	}
+	return version != in.ConfigVersion, nil
 }
 
 // add stores one event with its deliveries unless its key is known.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
 
 	"portalhooks/ent/migrate"
@@ -57,6 +58,28 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 // first has done.
 const sqliteTries = 12
 
+// A versionStore writes down which migrations were applied, each once: what one
+// does in the place of another, such as making an index anew, would work twice.
+type versionStore struct{ database.Store }
+
+// migratingOnce is how processes that start together on SQLite find each other.
+func migratingOnce() (goose.ProviderOption, error) {
+	store, err := database.NewStore(database.DialectSQLite3, goose.DefaultTablename)
+	return goose.WithStore(versionStore{store}), err
+}
+
+// Insert implements [database.Store], in the transaction of the migration.
+func (s versionStore) Insert(ctx context.Context, db database.DBTxConn, r database.InsertRequest) error {
+	_, err := s.GetMigration(ctx, db, r.Version)
+	switch {
+	case err == nil:
+		return fmt.Errorf("migration %d: another process has applied it", r.Version)
+	case !errors.Is(err, database.ErrVersionNotFound):
+		return err
+	}
+	return s.Store.Insert(ctx, db, r)
+}
+
 // MigrationStatus lists every migration, oldest first.
 func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {
 	p, err := s.migrations()
@@ -79,21 +102,19 @@ func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {
 
 // migrations prepares goose for the dialect.
 func (s *Store) migrations() (*goose.Provider, error) {
-	folder, d := "sqlite", goose.DialectSQLite3
-	opts := []goose.ProviderOption{goose.WithSlog(s.logger)}
+	folder, d, together := "sqlite", goose.DialectCustom, migratingOnce
 	if s.dialect == postgresDialect {
-		folder, d = "postgres", goose.DialectPostgres
-		locker, err := s.migrationLock()
-		if err != nil {
-			return nil, fmt.Errorf("prepare the migrations' lock: %w", err)
-		}
-		opts = append(opts, locker)
+		folder, d, together = "postgres", goose.DialectPostgres, s.migrationLock
+	}
+	option, err := together()
+	if err != nil {
+		return nil, fmt.Errorf("prepare for others who migrate: %w", err)
 	}
 	files, err := fs.Sub(migrate.Files, folder)
 	if err != nil {
 		return nil, fmt.Errorf("find the migrations: %w", err)
 	}
-	p, err := goose.NewProvider(d, s.write, files, opts...)
+	p, err := goose.NewProvider(d, s.write, files, goose.WithSlog(s.logger), option)
 	if err != nil {
 		return nil, errors.Join(errors.New("read the migrations"), err)
 	}

@@ -97,7 +97,11 @@ func (s *Store) connect(ctx context.Context, src source, connections int) error 
 		}
 		db.SetMaxOpenConns(n)
 		db.SetMaxIdleConns(n)
-		return db, db.PingContext(ctx)
+		ping := func() error { return db.PingContext(ctx) }
+		if src.dialect == postgresDialect {
+			return db, ping()
+		}
+		return db, retry(ctx, ping)
 	}
 	var err error
 	if src.dialect == postgresDialect {
@@ -105,7 +109,8 @@ func (s *Store) connect(ctx context.Context, src source, connections int) error 
 		s.read = s.write
 		return err
 	}
-	// The writer comes first: it is the one that may turn the file to WAL.
+	// The writer comes first: it is the one that may turn the file to WAL. Of
+	// several that do so at the same moment SQLite lets all but one fail.
 	if s.write, err = open(openSessions, src.write, 1); err != nil {
 		return err
 	}
