@@ -17,9 +17,10 @@ var dist embed.FS
 
 var page = template.Must(template.ParseFS(dist, "dist/index.html"))
 
-// contentPolicy lets the page load its own style sheet, and sign out.
-const contentPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; " +
-	"frame-ancestors 'none'"
+// contentPolicy lets the page load its own style sheet, ask the API, and sign
+// out.
+const contentPolicy = "default-src 'none'; style-src 'self'; connect-src 'self'; base-uri 'none'; " +
+	"form-action 'self'; frame-ancestors 'none'"
 
 // A Page says what the page shows.
 type Page struct {

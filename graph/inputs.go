@@ -1,10 +1,12 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
+	"portalhooks/graph/transport"
 )
 
 func syncInput(in *gen.SyncItemsInput) delivery.SyncItemsInput {
@@ -59,7 +61,7 @@ func (r *Resolver) watchInput(
 	if err != nil {
 		return delivery.WatchInput{}, err
 	}
-	in := delivery.WatchInput{After: value(after), Filter: f}
+	in := delivery.WatchInput{After: cmp.Or(transport.LastEventID(ctx), value(after)), Filter: f}
 	caller := callerOf(ctx)
 	if organization == nil && caller.Operator {
 		return in, nil

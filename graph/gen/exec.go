@@ -4392,7 +4392,10 @@ type Subscription {
     operators, every organization.
     """
     organizationId: ID
-    "The cursor of the last item seen; left out: only what happens from now on."
+    """
+    The cursor of the last item seen; left out: only what happens from now on. On an event stream the header
+    ` + "`" + `Last-Event-ID` + "`" + ` counts instead, which browsers send when they connect again.
+    """
     after: Cursor
     "Which deliveries; heartbeats and gaps come in any case."
     filter: DeliveryFilter

@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,9 +137,9 @@ func count(n int) map[string]any {
 	return map[string]any{"__typename": "Count", "n": n, "cursor": fmt.Sprintf("c%d", n)}
 }
 
-func countTo(_ context.Context, args map[string]any) (func() map[string]any, error) {
+func countTo(ctx context.Context, args map[string]any) (func() map[string]any, error) {
 	to, _ := strconv.Atoi(fmt.Sprint(args["to"]))
-	n, err := cursorOf(args)
+	n, err := cursorOf(ctx, args)
 	return func() map[string]any {
 		if n >= to {
 			return nil
@@ -148,8 +149,9 @@ func countTo(_ context.Context, args map[string]any) (func() map[string]any, err
 	}, err
 }
 
-func cursorOf(args map[string]any) (int, error) {
+func cursorOf(ctx context.Context, args map[string]any) (int, error) {
 	after, _ := args["after"].(string)
+	after = cmp.Or(transport.LastEventID(ctx), after)
 	if after == "" {
 		return 0, nil
 	}
@@ -158,7 +160,7 @@ func cursorOf(args map[string]any) (int, error) {
 
 // deliveryLog yields a heartbeat before every entry, and entries without end.
 func deliveryLog(ctx context.Context, args map[string]any) (func() map[string]any, error) {
-	n, err := cursorOf(args)
+	n, err := cursorOf(ctx, args)
 	heartbeat := false
 	return func() map[string]any {
 		if ctx.Err() != nil {

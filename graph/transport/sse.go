@@ -41,7 +41,7 @@ func (s *eventStream) serve(op *graphql.OperationContext, refused *graphql.Respo
 	}
 	defer leave()
 	if refused == nil && op.Operation.Operation == ast.Subscription {
-		if err := resume(op, s.r.Header.Get("Last-Event-ID")); err != nil {
+		if err := s.resume(); err != nil {
 			refused = &graphql.Response{Errors: gqlerror.List{err}}
 		}
 	}
@@ -58,19 +58,24 @@ func (s *eventStream) serve(op *graphql.OperationContext, refused *graphql.Respo
 	}
 }
 
-// resume lets a subscription start after the last event that its client saw:
-// it sets the variable $after, if the operation declares one.
-func resume(op *graphql.OperationContext, lastEventID string) *gqlerror.Error {
-	if lastEventID == "" || op.Operation.VariableDefinitions.ForName("after") == nil {
-		return nil
-	}
-	if len(lastEventID) > maxEventID {
+type lastEventKey struct{}
+
+// LastEventID returns the id of the last event that the client of a stream of
+// events saw, the cursor that its subscription goes on behind, whatever its
+// arguments say: a browser repeats these when it connects again. It is "" for
+// others.
+func LastEventID(ctx context.Context) string {
+	id, _ := ctx.Value(lastEventKey{}).(string)
+	return id
+}
+
+// resume notes the last event that the client saw.
+func (s *eventStream) resume() *gqlerror.Error {
+	id := s.r.Header.Get("Last-Event-ID")
+	if len(id) > maxEventID {
 		return coded(CodeBadInput, "The Last-Event-ID is not one of ours.")
 	}
-	if op.Variables == nil {
-		op.Variables = map[string]any{}
-	}
-	op.Variables["after"] = lastEventID
+	s.r = s.r.WithContext(context.WithValue(s.r.Context(), lastEventKey{}, id))
 	return nil
 }
 

@@ -34,7 +34,8 @@ func TestEventsCarryTheirCursorAndResumeAfterIt(t *testing.T) {
 		"after the last one":        {query: resumable, lastID: "c3", want: end},
 		"after a variable":          {query: resumable, variables: map[string]any{"after": "c1"}, want: event("2") + event("3") + end},
 		"the event is newer":        {query: resumable, variables: map[string]any{"after": "c1"}, lastID: "c2", want: event("3") + end},
-		"without a variable to set": {query: "subscription {count(to: 1) {n cursor}}", lastID: "c9", want: event("1") + end},
+		"without a variable":        {query: "subscription {count(to: 3) {n cursor}}", lastID: "c2", want: event("3") + end},
+		"the cursor is no variable": {query: `subscription {count(to: 3, after: "c0") {n cursor}}`, lastID: "c2", want: event("3") + end},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := []string{"Accept", "text/event-stream"}
