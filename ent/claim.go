@@ -29,8 +29,8 @@ const (
 		WHERE e.id = ANY($1::bigint[]) AND e.id >= $2 AND e.id <= $3`
 )
 
-// Claim implements [delivery.Queue]. Rows whose lease has ended are due like
-// others: a lent row's due time is the end of its lease.
+// Claim implements [delivery.Queue]. A lent row's due time is the end of its
+// lease; rows whose lease has ended are given back before candidates are chosen.
 func (h *hot) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
 	if c.N < 1 || c.PerWebhook < 1 {
 		return nil, nil

@@ -15,8 +15,9 @@ const (
 	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2
 		WHERE owner_slot = $1 `
 
+	// Rows that somebody settles or gives back right now are skipped, not waited for.
 	giveBackEnded = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
-		WHERE owner_slot IS NOT NULL AND due_at <= @now`
+		WHERE id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip)`
 
 	recallWaiting = `UPDATE queue SET held = FALSE, cancel = cancel OR $2, due_at = @now
 		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NULL`
@@ -67,7 +68,11 @@ func (h *hot) Release(
 // giveBackEnded gives back what is lent although its lease has ended.
 func (h *hot) giveBackEnded(ctx context.Context) error {
 	return h.change(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, h.dialect.sql(giveBackEnded))
+		skip := "" // SQLite has one writer
+		if h.dialect == postgresDialect {
+			skip = "FOR UPDATE SKIP LOCKED"
+		}
+		_, err := q.ExecContext(ctx, strings.ReplaceAll(h.dialect.sql(giveBackEnded), "@skip", skip))
 		return err
 	})
 }
