@@ -42,7 +42,7 @@ func TestBenchMeasures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd, dir := benchmark(t, database(t), "--json",
-				"--only", "pipeline,drain,subscribers,ingest,latency,storage,growth")
+				"--only", "pipeline,drain,subscribers,ingest,fleet,latency,storage,growth")
 			var said strings.Builder
 			cmd.Stderr = &said
 			out, err := cmd.Output()
@@ -72,7 +72,7 @@ func TestBenchMeasures(t *testing.T) {
 				}
 			}
 			// What figures are compared with is there as well.
-			const want = "commits raw pipeline drain graphql subscribers ingest latency storage " +
+			const want = "commits raw pipeline drain graphql subscribers ingest fleet latency storage " +
 				"growth-claim growth-webhook growth-state growth-time growth-event growth-feed growth-stats " +
 				"growth-retention"
 			if got := strings.Join(names, " "); got != want {

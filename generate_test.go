@@ -82,6 +82,11 @@ func checkGenerated(t *testing.T, url string) {
 			if err != nil || len(found) != 1 || !strings.Contains(string(found[0].Variables), "alert_name") {
 				t.Fatalf("the event %s is %v, %v", event, found, err)
 			}
+			ofSource := delivery.EventFilter{SourceEventID: found[0].SourceEventID}
+			same, err := store.Events(t.Context(), org.ID, ofSource, delivery.Page{First: 10})
+			if err != nil || len(same.Items) != 1 || same.Items[0].ID != event {
+				t.Fatalf("Portal's id of the event %s finds %v, %v", event, same.Items, err)
+			}
 		}
 		if len(hooks) != 2 {
 			t.Errorf("an organization's deliveries are of %d webhooks, want 2", len(hooks))

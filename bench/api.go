@@ -85,7 +85,8 @@ const ingestQuery = `mutation($input: [PortalEventInput!]!) { ingestEvents(input
 func (s *served) ingest(ctx context.Context, hooks, n int, mark func() string) error {
 	body := bytes.NewBuffer(make([]byte, 0, 512*n+256))
 	fmt.Fprintf(body, `{"query":%q,"variables":{"input":[`, ingestQuery)
-	now := time.Now().UTC().Format(time.RFC3339Nano)
+	at := time.Now().UTC()
+	now := at.Format(time.RFC3339Nano)
 	for i := range n {
 		if i > 0 {
 			body.WriteByte(',')
@@ -95,7 +96,7 @@ func (s *served) ingest(ctx context.Context, hooks, n int, mark func() string) e
 		if hooks > 0 {
 			alert = alertID(int(number) % hooks)
 		}
-		fmt.Fprintf(body, eventInput, orgRef, number, now, alert, now, mark())
+		fmt.Fprintf(body, eventInput, orgRef, sourceID(at, number), now, alert, now, mark())
 	}
 	body.WriteString("]}}")
 	answer, err := s.post(ctx, body)
@@ -110,7 +111,7 @@ func (s *served) ingest(ctx context.Context, hooks, n int, mark func() string) e
 
 // eventInput is an event of the mutation. Writing it so costs the measuring
 // process little, which shares the machine with what is measured.
-const eventInput = `{"organizationId": %q, "sourceEventId": "event-%d", "occurredAt": %q,
+const eventInput = `{"organizationId": %q, "sourceEventId": %q, "occurredAt": %q,
 	"event": {"activeAlert": {"alert": {"id": %q, "name": "Low disk space",
 		"information": "Drive C: 2 GB free of 237 GB", "start": %q, "element": %q,
 		"severity": "WARNING", "category": "Performance"}}}}`

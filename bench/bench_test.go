@@ -50,6 +50,7 @@ func TestWhatIsComparedWithIsMeasuredToo(t *testing.T) {
 		"raw":         {"raw"},
 		"pipeline":    {"raw", "pipeline"},
 		"ingest":      {"commits", "ingest"},
+		"fleet":       {"commits", "fleet"},
 		"subscribers": {"raw", "graphql", "subscribers"},
 		"crash":       nil,
 	} {

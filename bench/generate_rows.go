@@ -42,8 +42,8 @@ const (
 
 	insertGeneratedEvents = `INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
 		item_name, group_id, source_id, workspace_id, workspace, variables%[4]s)
-		SELECT base + %[1]d, org, item, ms * 1000 + %[2]d, r * 2147483647 + e, r * 2147483629 - e, type, FALSE,
-			'Disk space is low', 'generated-' || e, 'generated-' || e, '66b1d0f47c5e2a91d3' || (r %% 900000 + 100000),
+		SELECT base + %[1]d, org, item, ms * 1000 + %[2]d, r * 2147483647 + e, 0, type, FALSE,
+			'Disk space is low', 'generated-' || e, %[6]s, '66b1d0f47c5e2a91d3' || (r %% 900000 + 100000),
 			'WS-BCN-' || (r %% 900000 + 100000), ` + generatedVariables + `%[5]s
 		FROM %[3]s WHERE n = e ORDER BY n`
 
@@ -85,18 +85,19 @@ func (g *generator) insert(ctx context.Context, due bool, from, to int) error {
 	if from >= to {
 		return nil
 	}
-	event, key, rows := 0, "a", insertGeneratedLog
+	event, rows := 0, insertGeneratedLog
 	if due {
-		event, key, rows = 2, "b", insertGeneratedQueue
+		event, rows = 2, insertGeneratedQueue
 	}
-	source, values := g.source(due, from, to), fmt.Sprintf(generatedKey, g.keyOf(key))
+	source, id := g.source(due, from, to), g.sourceID(event)
+	values := fmt.Sprintf(generatedKey, g.keyOf(id))
 	statements := []string{fmt.Sprintf(rows, g.epoch(), source)}
 	if g.sqlite {
 		statements = append(statements, fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source,
-			", key, fingerprint, deliveries", ", "+values))
+			", key, fingerprint, deliveries", ", "+values, id))
 	} else {
 		statements = append(statements,
-			fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source, "", ""),
+			fmt.Sprintf(insertGeneratedEvents, event, g.epoch(), source, "", "", id),
 			fmt.Sprintf(insertGeneratedKeys, event, values, source))
 	}
 	for _, statement := range statements {
@@ -124,12 +125,22 @@ func (g *generator) source(due bool, from, to int) string {
 // epoch is the zero of the ids' clock, in microseconds.
 func (g *generator) epoch() int64 { return delivery.IDTime(int64(0)).UnixMicro() }
 
-// keyOf is an expression for a key of deduplication.
-func (g *generator) keyOf(prefix string) string {
+// sourceID is an expression for Portal's id of an event: its second, and numbers
+// that no other has.
+func (g *generator) sourceID(event int) string {
 	if g.sqlite {
-		return "randomblob(16)"
+		return fmt.Sprintf("printf('%%08x%d%%015x', (ms + %d) / 1000, e)", event, g.epoch()/1000)
 	}
-	return "decode(md5('" + prefix + "' || e), 'hex')"
+	return fmt.Sprintf("(lpad(to_hex((ms + %d) / 1000), 8, '0') || '%d' || lpad(to_hex(e), 15, '0'))",
+		g.epoch()/1000, event)
+}
+
+// keyOf is an expression for the key that such an id has.
+func (g *generator) keyOf(sourceID string) string {
+	if g.sqlite {
+		return "unhex(printf('%016x', org) || '73780c' || " + sourceID + ")"
+	}
+	return "decode('73780c' || " + sourceID + ", 'hex')"
 }
 
 // count fills the tallies.

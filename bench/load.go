@@ -34,6 +34,12 @@ type numberer struct{ last atomic.Int64 }
 
 func (n *numberer) next() int64 { return n.last.Add(1) }
 
+// sourceID spells a number as Portal spells its ids: 24 hexadecimal digits that
+// begin with the seconds and end with a counter.
+func sourceID(at time.Time, number int64) string {
+	return fmt.Sprintf("%08x5c0ffee001%06x", uint32(at.Unix()), number&0xffffff)
+}
+
 // reports makes reports about the alerts in turn, or about the one that nobody
 // listens to.
 func (b *bench) reports(hooks, n int) []delivery.Report {
@@ -46,7 +52,7 @@ func (b *bench) reports(hooks, n int) []delivery.Report {
 			alert = alertID(int(number) % hooks)
 		}
 		reports[i] = delivery.Report{
-			OrganizationID: orgRef, SourceEventID: fmt.Sprintf("event-%d", number), OccurredAt: now,
+			OrganizationID: orgRef, SourceEventID: sourceID(now, number), OccurredAt: now,
 			ActiveAlert: &delivery.ActiveAlertReport{Alert: delivery.ReportedAlert{
 				ID: alert, Name: "Low disk space", Information: "Drive C: 2 GB free of 237 GB",
 				Start: now, Element: unmarked, Severity: "WARNING", Category: "Performance",

@@ -83,11 +83,27 @@ func (m *meter) end() error {
 
 // ingestAcks measures how fast events are taken that no webhook listens to.
 func (b *bench) ingestAcks(ctx context.Context, s *stage) (sample, error) {
+	return b.acks(ctx, s, noMark)
+}
+
+// devices is how many devices the alerts of fleetAcks are of.
+const devices = 5000
+
+// fleetAcks is ingestAcks for alerts that are not the same one again and again:
+// each device's are a group of their own.
+func (b *bench) fleetAcks(ctx context.Context, s *stage) (sample, error) {
+	var last atomic.Int64
+	return b.acks(ctx, s, func() string {
+		return fmt.Sprintf("Device %d", last.Add(1)*7919%devices) // a prime, so that neighbours are far apart
+	})
+}
+
+func (b *bench) acks(ctx context.Context, s *stage, mark func() string) (sample, error) {
 	var mu sync.Mutex
 	var waits []float64
 	l := startLoad(ctx, b.o.shape(), nil, func(ctx context.Context, n int) error {
 		began := time.Now()
-		err := s.server.ingest(ctx, 0, n, noMark)
+		err := s.server.ingest(ctx, 0, n, mark)
 		took := milliseconds(time.Since(began))
 		mu.Lock()
 		defer mu.Unlock()

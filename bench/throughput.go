@@ -51,6 +51,10 @@ func turns() []turnMeasure {
 			name: "ingest", title: "events acknowledged through the API", unit: "events/s",
 			of: "commits", scale: scaleF, run: (*bench).ingestAcks,
 		},
+		{
+			name: "fleet", title: "the same for the alerts of 5,000 devices", unit: "events/s",
+			of: "commits", scale: scaleF, run: (*bench).fleetAcks,
+		},
 	}
 }
 
@@ -123,7 +127,7 @@ func (b *bench) newStage(ctx context.Context, wanted []turnMeasure) (_ *stage, e
 	}
 	for _, m := range wanted {
 		switch m.name {
-		case "graphql", "subscribers", "ingest":
+		case "graphql", "subscribers", "ingest", "fleet":
 		default:
 			continue
 		}

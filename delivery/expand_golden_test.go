@@ -75,7 +75,7 @@ func TestFactsStayAsTheyAreStored(t *testing.T) {
 		at := testNow.Add(time.Duration(i) * 123456789 * time.Nanosecond).In(zone)
 		for _, r := range wholeReports(text, at) {
 			for _, f := range expand(testOrg, &r, testNow, []deviceResult{{"z", "Z", ResultCompleted}}) {
-				fmt.Fprintf(&got, "%s %s %s %d %s %q %q\n\t%s\n", f.Type, f.Group, f.Key, f.Fingerprint,
+				fmt.Fprintf(&got, "%s %s %q %d %s %q %q\n\t%s\n", f.Type, f.Group, f.Key, f.Fingerprint,
 					f.At.UTC().Format(time.RFC3339Nano), f.WorkspaceID, f.WorkspaceName, f.Variables)
 			}
 		}

@@ -87,7 +87,7 @@ func addEvent(a *arrays, group int64, org delivery.OrgID, n *delivery.NewEvent) 
 	e := &n.Event
 	a.next()
 	a.ints(group, int64(e.ID), int64(org))
-	add(a, keyHash(org, n.Key))
+	add(a, []byte(n.Key))
 	a.ints(int64(n.Fingerprint), int64(len(n.Deliveries)))
 	addFacts(a, e, n.BySource)
 }

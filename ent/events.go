@@ -90,8 +90,8 @@ func (w *where) bySource(d dialect, org delivery.OrgID, source string) {
 		return
 	}
 	if org != 0 {
-		hash, key := shortHash(org, source), keyHash(org, delivery.SourceKey(source))
-		ids := fmt.Sprintf(sqliteOfSource, hash, key)
+		hash, key := shortHash(org, source), delivery.SourceKey(source)
+		ids := fmt.Sprintf(sqliteOfSource, hash, ownKey(org, key))
 		if d == postgresDialect {
 			ids = fmt.Sprintf(postgresOfSource, hash, key, org)
 		}

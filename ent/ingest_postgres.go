@@ -123,7 +123,7 @@ func (h *hot) fillKnown(
 	}
 	numbers, keys := make([]int64, len(events)), make([][]byte, len(events))
 	for i, e := range events {
-		numbers[i], keys[i] = int64(orgs[i]), keyHash(orgs[i], e.Key)
+		numbers[i], keys[i] = int64(orgs[i]), []byte(e.Key)
 	}
 	return persist(ctx, func() error {
 		rows, err := h.write.QueryContext(ctx, postgresKeys, pq.Array(numbers), pq.Array(keys))

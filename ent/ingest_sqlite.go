@@ -99,7 +99,7 @@ func (i *inserter) isStale(ctx context.Context, in *delivery.Ingest) (bool, erro
 func (i *inserter) add(
 	ctx context.Context, org delivery.OrgID, e *delivery.NewEvent,
 ) (delivery.Stored, error) {
-	key := keyHash(org, e.Key)
+	key := ownKey(org, e.Key)
 	fresh, err := i.insertEvent(ctx, e, key)
 	if err != nil {
 		return delivery.Stored{}, err

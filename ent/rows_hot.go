@@ -60,10 +60,10 @@ func sourceHash(e *delivery.Event, byKey bool) int64 {
 	return shortHash(e.Org, e.SourceEventID)
 }
 
-// keyHash is for deduplication: two keys never share one.
-func keyHash(org delivery.OrgID, key string) []byte {
-	h := hashOf(org, key)
-	return h[:16]
+// ownKey is a key of deduplication with the organization that it belongs to.
+func ownKey(org delivery.OrgID, key string) []byte {
+	room := make([]byte, 0, 8+len(key))
+	return append(binary.BigEndian.AppendUint64(room, uint64(org)), key...)
 }
 
 const eventColumns = `e.id, e.org, e.item, e.occurred_at, e.type, e.test, e.item_name, e.group_id,
