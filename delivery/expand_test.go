@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -273,6 +274,8 @@ func TestHashedTellsPartsApart(t *testing.T) {
 func TestKeysTellFactsApart(t *testing.T) {
 	const hex24 = "64b0c3a9e1f2d3c4b5a69788"
 	packed := "x\x0c\x64\xb0\xc3\xa9\xe1\xf2\xd3\xc4\xb5\xa6\x97\x88"
+	long := strings.Repeat("\U0001F525", MaxIDLength)
+	hash := sha256.Sum256([]byte("wt" + long + "\x00t" + long + "\x00"))
 	all := map[string]bool{}
 	for got, want := range map[string]string{
 		SourceKey(hex24):                      "s" + packed,
@@ -286,14 +289,16 @@ func TestKeysTellFactsApart(t *testing.T) {
 		workspaceKey("op-1", "00ff"):          "wtop-1\x00x\x02\x00\xff",
 		workspaceKey(hex24, hex24):            "w" + packed + packed,
 		microserviceKey("op-1", "0a", "ws-1"): "mtop-1\x00x\x01\x0atws-1\x00",
+		SourceKey(long):                       "st" + long + "\x00",
+		workspaceKey(long, long):              "wh" + string(hash[:]),
 	} {
 		if got != want {
 			t.Errorf("key %q, want %q", got, want)
 		}
 		all[got] = true
 	}
-	if len(all) != 11 {
-		t.Errorf("%d keys, want 11", len(all))
+	if len(all) != 13 {
+		t.Errorf("%d keys, want 13", len(all))
 	}
 }
 

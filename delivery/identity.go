@@ -76,8 +76,17 @@ func key(kind byte, ids ...string) string {
 	for _, id := range ids {
 		k = appendKeyPart(k, id)
 	}
+	if len(k) > maxKey {
+		sum := sha256.Sum256(k)
+		k = append(k[:1], 'h')
+		k = append(k, sum[:]...)
+	}
 	return string(k)
 }
+
+// maxKey is the length that longer keys are hashed from. PostgreSQL's indexes
+// take 2,700 bytes, and three ids could be longer; one never is.
+const maxKey = 1100
 
 // appendKeyPart adds an id so that its end is known. Hexadecimal digits, which
 // most of Portal's ids are, take half their length.

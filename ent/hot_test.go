@@ -2,6 +2,7 @@ package ent
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"testing"
@@ -45,6 +46,31 @@ func ingestAll(t *testing.T, s *Store, events []delivery.NewEvent) []delivery.St
 		t.Fatal(got, err)
 	}
 	return got[0].Events
+}
+
+// An index has room for the longest key, also for one that doesn't compress.
+func TestTheLongestKeyIsStored(t *testing.T) {
+	t.Parallel()
+	for name, url := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openStore(t, url(t))
+			key := make([]byte, 1100)
+			_, _ = rand.Read(key) // which never fails
+			events := facts(t, s, 2, time.Now(), delivery.Queued)
+			for i := range events {
+				e := &events[i]
+				e.Event.ID, e.Key, e.Deliveries = e.Event.ID+100, string(key[i:]), nil
+			}
+			for range 2 {
+				for i, got := range ingestAll(t, s, events) {
+					if got.ID != events[i].Event.ID {
+						t.Errorf("the event %v is stored as %v", events[i].Event.ID, got)
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestPrepareMakesTheDaysAhead(t *testing.T) {

@@ -2,7 +2,8 @@
 -- Keys of events are in the order of Portal's ids instead of hashes, so that new
 -- ones are written next to one another. They are spelled as in delivery/identity.go,
 -- behind the organization. Keys that no longer tell two events apart, which only
--- generated data has, stay as they are; so do those of an older program's Down.
+-- generated data has, stay as they are, and so do those of ids that are longer than
+-- any of Portal's.
 DROP INDEX event_key;
 CREATE TABLE spelled AS
     WITH named AS (
@@ -21,7 +22,7 @@ CREATE TABLE spelled AS
         FROM named
     )
     SELECT min(id) AS id, unhex(printf('%016x', org) || hex(kind) || first || second || third) AS key
-    FROM packed GROUP BY 2 HAVING key IS NOT NULL;
+    FROM packed GROUP BY 2 HAVING length(key) <= 1100 + 8;
 UPDATE event SET key = spelled.key FROM spelled WHERE spelled.id = event.id;
 DROP TABLE spelled;
 CREATE UNIQUE INDEX event_key ON event (key);
