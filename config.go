@@ -182,6 +182,9 @@ func (c *serveCmd) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key go together: give both, or none behind a proxy that speaks TLS")
 	}
+	if u := c.EgressProxy; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
+		return fmt.Errorf("--egress-proxy is an HTTP proxy such as http://proxy.example:3128, not %q", u.Redacted())
+	}
 	if c.IngestRate < 0 || c.APIRate < 0 || c.AddressRate < 0 || c.IngestBurst < 1 {
 		return errors.New(
 			"--ingest-rate, --api-rate and --address-rate are 0 or more, and --ingest-burst at least 1")

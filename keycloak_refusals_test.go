@@ -56,6 +56,10 @@ func (m *manualServer) wantNoStart(t *testing.T) {
 			m.settings + strings.Replace(m.provider, m.issuer.URL, "http://id.example.com/realms/it", 1),
 			"--oidc-issuer is the https URL",
 		},
+		"a proxy of another kind": {
+			m.settings + "egress-proxy: socks5://me:canary@proxy.example\n",
+			`not "socks5://me:xxxxx@proxy.example"`,
+		},
 		"a misspelt setting": {m.settings + "oidc-isuer: x\n", `"oidc-isuer", which is no setting`},
 	} {
 		p, err := startProcess(m.command(t, tt.settings))

@@ -11,19 +11,22 @@ import (
 
 // maxLong is how many long heads, of up to MaxHeaderBytes each, a Client keeps
 // at once: as many as there are workers if nobody says otherwise. More calls
-// wait with what fits into their readers, and leave the rest where it is.
+// wait with what fits into their readers, and leave the rest where it is. Of so
+// many answers at once more than a little is kept until their calls are over.
 const maxLong = 64
 
 // heads is where the heads of answers are kept that are longer than a reader.
 type heads struct {
 	taken   chan struct{}
-	buffers sync.Pool  // of *[]byte
-	parsing sync.Mutex // one of them at a time
+	ample   chan struct{} // one for each answer of which much is kept
+	buffers sync.Pool     // of *[]byte
+	parsing sync.Mutex    // one of them at a time
 }
 
 func newHeads() *heads {
 	return &heads{
 		taken: make(chan struct{}, maxLong),
+		ample: make(chan struct{}, maxLong),
 		buffers: sync.Pool{New: func() any {
 			b := make([]byte, 0, MaxHeaderBytes)
 			return &b
@@ -86,7 +89,7 @@ func (c *conn) parse(r *Result) (*http.Response, error) {
 	}
 	resp, err := http.ReadResponse(c.reader, nil)
 	if err == nil && !isInterim(resp.StatusCode) {
-		r.head(resp)
+		r.head(resp, c.isAmple)
 	}
 	return resp, err
 }
@@ -144,5 +147,25 @@ func (c *conn) release() {
 		c.replay = bytes.Clone(c.replay)
 		c.heads.put(c.long)
 		c.long = nil
+	}
+}
+
+// isAmple reports whether more than a little of the answer may be kept.
+func (c *conn) isAmple() bool {
+	if !c.ample {
+		select {
+		case c.heads.ample <- struct{}{}:
+			c.ample = true
+		default:
+		}
+	}
+	return c.ample
+}
+
+// settle lets another answer have the room of this one.
+func (c *conn) settle() {
+	if c.ample {
+		c.ample = false
+		<-c.heads.ample
 	}
 }

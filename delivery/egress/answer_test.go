@@ -36,18 +36,16 @@ func TestABadHeadIsRefusedBeforeItsEnd(t *testing.T) {
 		"nothing wrong, far behind":  {ok + long + "A: b\r\nC", Timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			overBoth(t, func(t *testing.T, newClient maker) {
-				limit := longLimit
-				if tt.want == Timeout {
-					limit = hangLimit
-				}
-				got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{
-					URL: "http://" + serveFault(t, sayAndHang(tt.head)), Timeout: limit,
-				})
-				if got.Outcome != tt.want {
-					t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, tt.want)
-				}
+			limit := longLimit
+			if tt.want == Timeout {
+				limit = hangLimit
+			}
+			got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{
+				URL: "http://" + serveFault(t, sayAndHang(tt.head)), Timeout: limit,
 			})
+			if got.Outcome != tt.want {
+				t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, tt.want)
+			}
 		})
 	}
 }
@@ -61,7 +59,7 @@ func TestLongHeadsWaitForRoom(t *testing.T) {
 		url := "http://" + serveFault(t, say(answer))
 		return client.Do(t.Context(), Request{URL: url, Timeout: hangLimit})
 	}
-	h := client.lean.heads
+	h := client.heads
 	for range maxLong {
 		must(h.take(t.Context(), longAgo().AddDate(1000, 0, 0)))
 	}
@@ -76,5 +74,34 @@ func TestLongHeadsWaitForRoom(t *testing.T) {
 		if got := call(long); got.Outcome != Success || string(got.Body) != "hi" {
 			t.Errorf("a long head with room: %s (%s), %q", got.Outcome, got.Err, got.Body)
 		}
+	}
+}
+
+// When many answers are long, little is kept of more, and they succeed.
+func TestLittleIsKeptWhenManyAnswersAreLong(t *testing.T) {
+	headers := strings.Repeat("A: "+strings.Repeat("a", 97)+"\r\n", 50)
+	long := ok + headers + "Content-Length: 10000\r\n\r\n" + strings.Repeat("x", 10_000)
+	client := newClient(t, loopback(), Options{})
+	url := "http://" + serveFault(t, say(long))
+	for _, taken := range []int{0, maxLong - 1, maxLong, 0} {
+		for range taken {
+			client.heads.ample <- struct{}{}
+		}
+		got := client.Do(t.Context(), Request{URL: url, Timeout: longLimit})
+		values, body := 50, 10_000
+		if taken == maxLong {
+			values, body = briefHeader/98, briefBody
+		}
+		if got.Outcome != Success || got.BodyBytes != 10_000 || len(got.Body) != body ||
+			got.Truncated != (body < 10_000) || len(got.Header["A"]) != values {
+			t.Errorf("%d taken: %s (%s), %d of %d bytes kept (cut: %t), %d headers", taken, got.Outcome, got.Err,
+				len(got.Body), got.BodyBytes, got.Truncated, len(got.Header["A"]))
+		}
+		for range taken {
+			<-client.heads.ample
+		}
+	}
+	if n := len(client.heads.ample); n != 0 {
+		t.Errorf("the room of %d answers is not given back", n)
 	}
 }

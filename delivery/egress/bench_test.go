@@ -12,22 +12,18 @@ import (
 // in the same process and part of the figures.
 
 func BenchmarkDo(b *testing.B) {
-	for name, newClient := range map[string]maker{"lean": newClient, "net-http": newPlainClient} {
-		b.Run(name, func(b *testing.B) {
-			url, body, header := receiver(b)
-			client := newClient(b, loopback(), Options{})
-			b.ReportAllocs()
-			b.SetParallelism(32)
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					got := client.Do(b.Context(), Request{URL: url, Header: header, Body: body})
-					if got.Outcome != Success {
-						b.Errorf("outcome = %s: %s", got.Outcome, got.Err)
-					}
-				}
-			})
-		})
-	}
+	url, body, header := receiver(b)
+	client := newClient(b, loopback(), Options{})
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			got := client.Do(b.Context(), Request{URL: url, Header: header, Body: body})
+			if got.Outcome != Success {
+				b.Errorf("outcome = %s: %s", got.Outcome, got.Err)
+			}
+		}
+	})
 }
 
 func BenchmarkBareClient(b *testing.B) {

@@ -13,20 +13,31 @@ import (
 
 const replacement = "\uFFFD"
 
+// What is kept of each answer when many are long at once.
+const (
+	briefBody         = 2 << 10
+	briefHeader       = 1 << 10
+	briefHeaderValues = 16
+)
+
 // readBody reads at most MaxRead bytes of an answer and keeps the beginning
-// of it. It reads to the end where it can, so that the connection can be used
-// again. A receiver that sends slowly is cut off by the call's deadline.
-func readBody(body io.Reader, length int64, r *Result) error {
+// of it, up to MaxBody if ample says so when it is asked. It reads to the end
+// where it can, so that the connection can be used again. A receiver that sends
+// slowly is cut off by the call's deadline.
+func readBody(body io.Reader, length int64, r *Result, ample func() bool) error {
 	if length == 0 {
 		return nil
 	}
-	kept := make([]byte, 0, sizeHint(length))
+	kept, limit := make([]byte, 0, sizeHint(length)), briefBody
 	var spill []byte // where what isn't kept goes
 	for r.BodyBytes <= MaxRead {
-		if len(kept) == cap(kept) && len(kept) < MaxBody {
-			kept = slices.Grow(kept, min(len(kept), MaxBody-len(kept)))
+		if len(kept) == briefBody && limit == briefBody && ample() {
+			limit = MaxBody
 		}
-		into := kept[len(kept):min(cap(kept), MaxBody)]
+		if len(kept) == cap(kept) && len(kept) < limit {
+			kept = slices.Grow(kept, min(len(kept), limit-len(kept)))
+		}
+		into := kept[len(kept):min(cap(kept), limit)]
 		if len(into) == 0 {
 			if spill == nil {
 				spill = make([]byte, 1<<10) // reads of the connection itself are larger
@@ -36,7 +47,7 @@ func readBody(body io.Reader, length int64, r *Result) error {
 		// One byte more than is kept tells a long body from one that fits.
 		n, err := body.Read(into[:min(int64(len(into)), MaxRead+1-r.BodyBytes)])
 		r.BodyBytes += int64(n)
-		if len(kept) < MaxBody {
+		if len(kept) < limit {
 			kept = kept[:len(kept)+n]
 		}
 		if err != nil {
@@ -57,7 +68,7 @@ func sizeHint(length int64) int64 {
 	if length < 0 {
 		return 512
 	}
-	return min(length+1, MaxBody)
+	return min(length+1, briefBody)
 }
 
 // keep stores the beginning of a body as text.
@@ -98,8 +109,9 @@ func trimRune(b []byte) []byte {
 }
 
 // keepHeader removes from h, which becomes part of a Result, what must not be
-// stored, and cuts what is left to size.
-func keepHeader(h http.Header) http.Header {
+// stored, and cuts what is left to size, to a larger one if ample says so when
+// it is asked.
+func keepHeader(h http.Header, ample func() bool) http.Header {
 	size, values, clean := 0, 0, true
 	for name, list := range h {
 		if isCredential(name) {
@@ -112,10 +124,14 @@ func keepHeader(h http.Header) http.Header {
 			clean = clean && isClean(name) && isClean(value)
 		}
 	}
-	if clean && size <= maxHeaderKept && values <= maxHeaderValues {
+	maxSize, maxValues := maxHeaderKept, maxHeaderValues
+	if (size > briefHeader || values > briefHeaderValues) && !ample() {
+		maxSize, maxValues = briefHeader, briefHeaderValues
+	}
+	if clean && size <= maxSize && values <= maxValues {
 		return h
 	}
-	return cutHeader(h)
+	return cutHeader(h, maxSize, maxValues)
 }
 
 func isCredential(name string) bool {
@@ -129,7 +145,7 @@ func isCredential(name string) bool {
 
 // cutHeader keeps names in alphabetical order, so that the same answer is
 // always cut in the same way.
-func cutHeader(h http.Header) http.Header {
+func cutHeader(h http.Header, maxSize, maxValues int) http.Header {
 	kept := http.Header{}
 	size, values := 0, 0
 	for _, name := range slices.SortedFunc(maps.Keys(h), cmp.Compare[string]) {
@@ -137,7 +153,7 @@ func cutHeader(h http.Header) http.Header {
 			name, value := cleanHeader(name), cleanHeader(value)
 			size += len(name) + len(value)
 			values++
-			if size > maxHeaderKept || values > maxHeaderValues {
+			if size > maxSize || values > maxValues {
 				return kept
 			}
 			kept[name] = append(kept[name], value)

@@ -1,13 +1,12 @@
 package egress
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
-	"maps"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -36,16 +35,22 @@ const (
 	handshakeTimeout = 10 * time.Second
 )
 
-// A Client calls receivers under one Policy. It may be used by many
-// goroutines at once.
+// A Client calls receivers under one Policy, over HTTP/1.1. It may be used by
+// many goroutines at once.
 type Client struct {
 	guard     *guard
 	places    *lru.Cache[string, *place]
-	lean      *lean // nil if everything goes through a proxy
-	transport *http.Transport
-	userAgent []string
-	encoding  []string
+	open      opener
+	tls       *tls.Config
+	userAgent string
+	idle      *pool
+	requests  sync.Pool // of *[]byte
+	heads     *heads
 }
+
+// An opener opens a connection that leads to a place, over TCP or through a
+// proxy. Its ctx has a deadline.
+type opener func(ctx context.Context, a *attempt, p *place) (net.Conn, error)
 
 // NewClient returns a client with connections of its own. Close it after use.
 func NewClient(p Policy, o Options) *Client {
@@ -56,50 +61,27 @@ func NewClient(p Policy, o Options) *Client {
 		net:    net.Dialer{Timeout: 30 * time.Second, Control: g.control, Resolver: p.Resolver},
 		lookup: o.LookupTimeout,
 	}
-	config := tlsConfig(p)
 	c := &Client{
-		guard: g, places: newMemory[*place](), transport: newTransport(d, config, o),
-		userAgent: []string{o.UserAgent}, encoding: []string{identity},
+		guard: g, places: newMemory[*place](), open: d.open, tls: tlsConfig(p), userAgent: o.UserAgent,
+		idle: newPool(o), requests: sync.Pool{New: func() any { return new([]byte) }}, heads: newHeads(),
 	}
 	if p.Proxy != nil {
-		c.transport.Proxy = http.ProxyURL(p.Proxy)
-	} else {
-		c.lean = newLean(d.open, config, o)
+		c.open = newProxy(p.Proxy, c.tls).open
 	}
 	return c
-}
-
-func newTransport(d *dialer, config *tls.Config, o Options) *http.Transport {
-	return &http.Transport{
-		DialContext:            d.dial,
-		TLSClientConfig:        config.Clone(), // net/http changes its own
-		TLSHandshakeTimeout:    handshakeTimeout,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxIdleConns:           o.Idle,
-		MaxIdleConnsPerHost:    o.IdlePerHost,
-		IdleConnTimeout:        o.IdleTimeout,
-		MaxResponseHeaderBytes: MaxHeaderBytes,
-		// A silent HTTP/2 connection would hold up every call to its host.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
-	}
 }
 
 func tlsConfig(p Policy) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		RootCAs:            p.RootCAs,
+		NextProtos:         []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(256),
 	}
 }
 
 // Close closes the connections that are not in use.
-func (c *Client) Close() {
-	c.transport.CloseIdleConnections()
-	if c.lean != nil {
-		c.lean.idle.close()
-	}
-}
+func (c *Client) Close() { c.idle.close() }
 
 // Do posts r and reports what happened. It returns by r.Timeout or soon after
 // ctx ends, whatever the receiver does. A call over a reused connection that
@@ -115,17 +97,11 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	deadline := result.Started.Add(timeout)
-	var at step
-	if c.lean.covers(p, len(r.Body)) {
-		a := attempt{deadline: deadline}
-		err = c.lean.post(ctx, &a, p, r, &result)
-		at = a.finish(&result, false)
-	} else {
-		at, err = c.post(ctx, deadline, p, r, &result)
-	}
+	a := attempt{deadline: result.Started.Add(timeout)}
+	err = c.post(ctx, &a, p, r, &result)
+	at := a.finish(&result, c.guard.policy.Proxy != nil)
 	if err != nil {
-		result.Outcome, result.Err = ofFailure(ctx, overdue{ctx, deadline}, err, at, timeout)
+		result.Outcome, result.Err = ofFailure(ctx, overdue{ctx, a.deadline}, err, at, timeout)
 	}
 	if result.Outcome == Blocked {
 		result.RemoteAddr = ""
@@ -133,66 +109,27 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 	return result
 }
 
-// post makes the call with net/http and fills in what the receiver answered.
-// Its error is about a call that was not answered, or not to the end.
-func (c *Client) post(
-	ctx context.Context, deadline time.Time, p *place, r Request, result *Result,
-) (step, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	ctx, a := trace(ctx, deadline)
-	err := c.roundTrip(ctx, p, r, result)
-	return a.finish(result, c.guard.policy.Proxy != nil), err
+// An overdue context has ended when its deadline has passed, without a timer.
+type overdue struct {
+	context.Context
+	deadline time.Time
 }
 
-func (c *Client) roundTrip(ctx context.Context, p *place, r Request, result *Result) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(r.Body))
-	if err != nil {
-		return err
+func (o overdue) Err() error {
+	if time.Now().Before(o.deadline) {
+		return o.Context.Err()
 	}
-	req.URL, req.Host = p.url, p.url.Host
-	req.Header = c.header(r.Header)
-
-	// The transport is used without http.Client, which would follow redirects
-	// and take cookies.
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // all that is wanted has been read
-	if c.lean != nil && p.secure && resp.ProtoMajor == 1 {
-		c.lean.old.Add(p.key, true)
-	}
-	result.head(resp)
-	return readBody(resp.Body, resp.ContentLength, result)
+	return context.DeadlineExceeded
 }
 
 // head fills in what the receiver answered, up to the body, and lets go of the
 // rest: it may be large, and the body may never end.
-func (r *Result) head(resp *http.Response) {
+func (r *Result) head(resp *http.Response, ample func() bool) {
 	r.Status = resp.StatusCode
 	if after := resp.Header.Get("Retry-After"); after != "" {
 		r.RetryAfter, r.HasRetryAfter = ParseRetryAfter(after, time.Now())
 	}
-	r.Header = keepHeader(resp.Header)
+	r.Header = keepHeader(resp.Header, ample)
 	r.Outcome, r.Err = ofStatus(resp.StatusCode)
 	resp.Header, resp.Trailer = nil, nil
-}
-
-// header returns a copy of h, whose owner may be using it for another call,
-// with what every call carries.
-func (c *Client) header(h http.Header) http.Header {
-	sent := make(http.Header, len(h)+3)
-	maps.Copy(sent, h)
-	if _, ok := sent["User-Agent"]; !ok {
-		sent["User-Agent"] = c.userAgent
-	}
-	sent["Accept-Encoding"] = c.encoding
-	// This key is not sent. It tells the transport that a call may be
-	// repeated on a new connection when a reused one was closed before any
-	// answer; receivers drop repeats by the webhook-id header.
-	if _, ok := sent["X-Idempotency-Key"]; !ok {
-		sent["X-Idempotency-Key"] = nil
-	}
-	return sent
 }

@@ -21,12 +21,13 @@ import (
 // a time.
 type conn struct {
 	net.Conn          // encrypts, if it must
-	plain    net.Conn // below it
+	plain    net.Conn // below all encryption
 	key      string   // of the place where it leads
 	remote   string
 	reader   *bufio.Reader
 	heads    *heads // where long heads are kept
 	long     *[]byte
+	ample    bool   // much of the answer may be kept
 	replay   []byte // what is read again, before anything else
 	budget   int64  // how much may still be read
 	failed   error  // of the last Read; there is no other after it
@@ -39,19 +40,16 @@ type conn struct {
 	entry  *list.Element // in the pool
 }
 
-// newConn returns a conn over plain, the connection that was dialled, and
-// over secured, if what goes over it is encrypted.
-func newConn(key string, plain net.Conn, secured *tls.Conn, h *heads) *conn {
-	c := &conn{Conn: plain, plain: plain, key: key, heads: h}
-	if addr := plain.RemoteAddr(); addr != nil {
+// newConn returns a conn over one that was dialled, and that encrypts if it
+// must.
+func newConn(key string, way net.Conn, h *heads) *conn {
+	c := &conn{Conn: way, plain: unwrapped(way), key: key, heads: h}
+	if addr := way.RemoteAddr(); addr != nil {
 		c.remote = addr.String()
 	}
-	if socket, ok := plain.(syscall.Conn); ok {
+	if socket, ok := c.plain.(syscall.Conn); ok {
 		c.raw, _ = socket.SyscallConn()
 		c.look = c.peek
-	}
-	if secured != nil {
-		c.Conn = secured
 	}
 	c.reader = bufio.NewReader(c) // its size decides what trailers net/http takes
 	return c
@@ -66,7 +64,9 @@ func (c *conn) Read(b []byte) (int, error) {
 	switch {
 	case len(c.replay) > 0:
 		n := copy(b, c.replay)
-		c.replay = c.replay[n:]
+		if c.replay = c.replay[n:]; len(c.replay) == 0 {
+			c.replay = nil // and no longer in memory
+		}
 		return n, nil
 	case c.failed != nil:
 		return 0, c.failed
@@ -109,20 +109,25 @@ func (c *conn) isDrained() bool {
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// A message is a request as it is written.
+type message struct{ head, body []byte }
+
 // exchange writes a request and reads the answer into r. It reports whether
 // the receiver began to answer, and whether another call may use c.
 func (c *conn) exchange(
-	ctx context.Context, a *attempt, request []byte, r *Result,
+	ctx context.Context, a *attempt, request message, r *Result,
 ) (began, again bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(longAgo()) })
 	defer func() { again = stop() && again }()
 
 	c.budget = MaxHeaderBytes
-	_, broken := c.Write(request)
+	written := c.send(request)
+	defer c.settle()
+	defer func() { _ = written(0) }() // after exchange nothing of the request is read
 	failpoint.Hit(failpoint.CallSent)
 	// A receiver may answer and hang up before it has read everything.
 	if _, err := c.reader.Peek(1); err != nil {
-		if broken != nil {
+		if broken := written(0); broken != nil && !errors.Is(broken, errUnwritten) {
 			err = broken
 		}
 		return false, false, err
@@ -134,11 +139,71 @@ func (c *conn) exchange(
 	}
 	c.budget = 1<<63 - 1 // readBody has its own
 	body := ending{Reader: resp.Body, ended: resp.ContentLength == 0}
-	if err := readBody(&body, resp.ContentLength, r); err != nil {
+	if err := readBody(&body, resp.ContentLength, r, c.isAmple); err != nil {
 		return true, false, err
 	}
-	again = broken == nil && body.ended && !resp.Close && resp.StatusCode >= http.StatusOK && c.isDrained()
+	again = body.ended && !resp.Close && resp.StatusCode >= http.StatusOK &&
+		written(writeGrace) == nil && c.isDrained()
 	return true, again, nil
+}
+
+// errUnwritten says that a request was not needed to its end.
+var errUnwritten = errors.New("the request was not written to its end")
+
+// writeGrace is how long the writer of a request that has been answered gets to
+// come to its end, as in net/http: it may only have to be told.
+const writeGrace = 50 * time.Millisecond
+
+// send writes a request. What it returns ends the writing after a grace and
+// says how that went; when it was cut short, c is closed.
+func (c *conn) send(request message) (written func(grace time.Duration) error) {
+	_, err := c.Write(request.head)
+	if err != nil || len(request.body) == 0 {
+		return func(time.Duration) error { return err }
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err = c.Write(request.body)
+	}()
+	return func(grace time.Duration) error {
+		select {
+		case <-done:
+			return err
+		default:
+		}
+		late := time.AfterFunc(grace, func() { _ = c.Close() })
+		<-done
+		if !late.Stop() {
+			return errUnwritten
+		}
+		return err
+	}
+}
+
+// secured returns way with encryption, or closes it.
+func secured(ctx context.Context, way net.Conn, config *tls.Config, host string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	config = config.Clone()
+	config.ServerName = host
+	c := tls.Client(way, config)
+	if err := c.HandshakeContext(ctx); err != nil {
+		_ = unwrapped(way).Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// unwrapped returns c without encryption.
+func unwrapped(c net.Conn) net.Conn {
+	for {
+		outer, ok := c.(*tls.Conn)
+		if !ok {
+			return c
+		}
+		c = outer.NetConn()
+	}
 }
 
 // An ending is a body that remembers whether it was read to its end.

@@ -15,9 +15,6 @@ import (
 const (
 	// maxAddresses bounds the addresses of one name that are tried.
 	maxAddresses = 8
-	// dialGrace lets a call's own deadline pass before that of its dial, so
-	// that the call is seen to have timed out.
-	dialGrace = time.Second
 	// minDial is the least time for one address while there are others left.
 	minDial = 2 * time.Second
 )
@@ -29,37 +26,17 @@ type dialer struct {
 	lookup time.Duration
 }
 
-// dial dials for net/http, which detaches ctx from the call's deadline, since
-// another call may use the connection. The deadline is put back, or a hanging
-// receiver would leave dials behind.
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	a, ok := ctx.Value(attemptKey{}).(*attempt)
-	if !ok {
-		return nil, errBlocked
-	}
-	ctx, cancel := context.WithDeadline(ctx, a.deadline.Add(dialGrace))
-	defer cancel()
-	if d.guard.policy.Proxy != nil {
-		// The transport then dials nothing but the proxy, which is the
-		// operator's and usually on a private address.
-		a.enter(connecting)
-		var plain net.Dialer
-		return plain.DialContext(ctx, network, address)
-	}
-	return d.open(ctx, a, network, address)
-}
-
 // open looks the host up and connects to the first of its addresses that
 // accepts. It does both itself, instead of leaving them to net.Dialer, to
 // bound the lookup and the number of addresses. ctx has a deadline.
-func (d *dialer) open(ctx context.Context, a *attempt, network, address string) (net.Conn, error) {
+func (d *dialer) open(ctx context.Context, a *attempt, p *place) (net.Conn, error) {
 	failpoint.Hit(failpoint.CallBeforeDial)
-	targets, err := d.resolve(ctx, a, address)
+	targets, err := d.resolve(ctx, a, p.address)
 	if err != nil {
 		return nil, err
 	}
 	a.enter(connecting)
-	return d.first(ctx, a, network, targets)
+	return d.first(ctx, a, targets)
 }
 
 // resolve returns where address leads, without what the guard refuses.
@@ -114,15 +91,13 @@ func (d *dialer) addresses(ctx context.Context, a *attempt, host string) ([]neti
 
 // first tries the targets in turn. Each gets a fair share of the time left,
 // so that one silent address doesn't hide the next.
-func (d *dialer) first(
-	ctx context.Context, a *attempt, network string, targets []netip.AddrPort,
-) (net.Conn, error) {
+func (d *dialer) first(ctx context.Context, a *attempt, targets []netip.AddrPort) (net.Conn, error) {
 	var failure error
 	for i, to := range targets {
 		address := to.String()
 		a.dialling(address)
 		one, cancel := context.WithTimeout(ctx, share(ctx, len(targets)-i))
-		conn, err := d.net.DialContext(one, network, address)
+		conn, err := d.net.DialContext(one, "tcp", address)
 		cancel()
 		if err == nil {
 			return conn, nil

@@ -133,100 +133,94 @@ func fails(code byte) zone {
 func silent(string) ([]netip.Addr, byte, bool) { return nil, 0, false }
 
 func TestDoAndTheNameLookup(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		defer server.Close()
-		port := must(url.Parse(server.URL)).Port()
-		many := make([]string, 1000)
-		for i := range many {
-			many[i] = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()
-		}
-		for name, tt := range map[string]struct {
-			zone    zone
-			want    Outcome
-			message string
-		}{
-			"found":                     {leadsTo("127.0.0.1"), Success, ""},
-			"does not exist":            {fails(rcodeNXDomain), DNSError, "no address"},
-			"exists without address":    {leadsTo(), DNSError, "no address"},
-			"server failure":            {fails(rcodeServFail), DNSError, "failed"},
-			"no answer":                 {silent, DNSError, "in time"},
-			"leads to a private host":   {leadsTo("10.0.0.1"), Blocked, "not allowed"},
-			"leads to metadata":         {leadsTo("169.254.169.254"), Blocked, "not allowed"},
-			"leads to mapped metadata":  {leadsTo("::ffff:169.254.169.254"), Blocked, "not allowed"},
-			"leads to IPv6 metadata":    {leadsTo("fd00:ec2::254"), Blocked, "not allowed"},
-			"a thousand private hosts":  {leadsTo(many...), Blocked, "not allowed"},
-			"one good among a thousand": {leadsTo(append(many, "127.0.0.1")...), Success, ""},
-		} {
-			t.Run(name, func(t *testing.T) {
-				p := loopback()
-				p.Resolver = tt.zone.resolver(t)
-				limit := 4 * time.Second
-				if name == "no answer" {
-					limit = hangLimit
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	port := must(url.Parse(server.URL)).Port()
+	many := make([]string, 1000)
+	for i := range many {
+		many[i] = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String()
+	}
+	for name, tt := range map[string]struct {
+		zone    zone
+		want    Outcome
+		message string
+	}{
+		"found":                     {leadsTo("127.0.0.1"), Success, ""},
+		"does not exist":            {fails(rcodeNXDomain), DNSError, "no address"},
+		"exists without address":    {leadsTo(), DNSError, "no address"},
+		"server failure":            {fails(rcodeServFail), DNSError, "failed"},
+		"no answer":                 {silent, DNSError, "in time"},
+		"leads to a private host":   {leadsTo("10.0.0.1"), Blocked, "not allowed"},
+		"leads to metadata":         {leadsTo("169.254.169.254"), Blocked, "not allowed"},
+		"leads to mapped metadata":  {leadsTo("::ffff:169.254.169.254"), Blocked, "not allowed"},
+		"leads to IPv6 metadata":    {leadsTo("fd00:ec2::254"), Blocked, "not allowed"},
+		"a thousand private hosts":  {leadsTo(many...), Blocked, "not allowed"},
+		"one good among a thousand": {leadsTo(append(many, "127.0.0.1")...), Success, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := loopback()
+			p.Resolver = tt.zone.resolver(t)
+			limit := 4 * time.Second
+			if name == "no answer" {
+				limit = hangLimit
+			}
+			client := newClient(t, p, Options{LookupTimeout: limit})
+			// The resolver itself would wait longer than this.
+			got := client.Do(t.Context(), Request{URL: "http://receiver.test:" + port, Timeout: 5 * time.Second})
+			if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) {
+				t.Errorf("outcome = %s, %q, want %s saying %q", got.Outcome, got.Err, tt.want, tt.message)
+			}
+			if (got.RemoteAddr != "") != (tt.want == Success) {
+				t.Errorf("remote address = %q for %s", got.RemoteAddr, got.Outcome)
+			}
+			if got.Timing.DNS <= 0 {
+				t.Errorf("timing = %+v, want the lookup's", got.Timing)
+			}
+			for _, leak := range []string{"10.0.0", "169.254", "fd00"} {
+				if strings.Contains(got.Err, leak) {
+					t.Errorf("%q tells where the name leads", got.Err)
 				}
-				client := newClient(t, p, Options{LookupTimeout: limit})
-				// The resolver itself would wait longer than this.
-				got := client.Do(t.Context(), Request{URL: "http://receiver.test:" + port, Timeout: 5 * time.Second})
-				if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) {
-					t.Errorf("outcome = %s, %q, want %s saying %q", got.Outcome, got.Err, tt.want, tt.message)
-				}
-				if (got.RemoteAddr != "") != (tt.want == Success) {
-					t.Errorf("remote address = %q for %s", got.RemoteAddr, got.Outcome)
-				}
-				if got.Timing.DNS <= 0 {
-					t.Errorf("timing = %+v, want the lookup's", got.Timing)
-				}
-				for _, leak := range []string{"10.0.0", "169.254", "fd00"} {
-					if strings.Contains(got.Err, leak) {
-						t.Errorf("%q tells where the name leads", got.Err)
-					}
-				}
-			})
-		}
-	})
+			}
+		})
+	}
 }
 
 func TestDoTimesOutDuringALookup(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		p := loopback()
-		p.Resolver = zone(silent).resolver(t)
-		got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: "http://receiver.test/", Timeout: hangLimit})
-		if got.Outcome != Timeout || !strings.Contains(got.Err, "lookup") {
-			t.Errorf("outcome = %s, %q, want a time-out in the lookup", got.Outcome, got.Err)
-		}
-	})
+	p := loopback()
+	p.Resolver = zone(silent).resolver(t)
+	got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: "http://receiver.test/", Timeout: hangLimit})
+	if got.Outcome != Timeout || !strings.Contains(got.Err, "lookup") {
+		t.Errorf("outcome = %s, %q, want a time-out in the lookup", got.Outcome, got.Err)
+	}
 }
 
 // A name that changes its address between two lookups must gain nothing: each
 // dial is to an address that was checked, never to the name.
 func TestDoIsSafeFromRebinding(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		var calls, lookups atomic.Int32
-		internal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
-		defer internal.Close()
-		port := must(url.Parse(internal.URL)).Port()
+	var calls, lookups atomic.Int32
+	internal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	defer internal.Close()
+	port := must(url.Parse(internal.URL)).Port()
 
-		p := Policy{AllowHTTP: true, AnyPort: true, Allow: prefixes(t, "127.0.0.9/32")}
-		p.Resolver = zone(func(string) ([]netip.Addr, byte, bool) {
-			// The allowed address refuses connections; the other is the target.
-			last := byte(9)
-			if lookups.Add(1) > 2 { // A and AAAA of the first call
-				last = 1
-			}
-			return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, last})}, rcodeOK, true
-		}).resolver(t)
-		client := newClient(t, p, Options{})
-		for _, want := range []Outcome{ConnectError, Blocked, Blocked} {
-			got := client.Do(t.Context(), Request{URL: "http://rebinding.test:" + port})
-			if got.Outcome != want {
-				t.Errorf("outcome = %s, want %s", got.Outcome, want)
-			}
+	p := Policy{AllowHTTP: true, AnyPort: true, Allow: prefixes(t, "127.0.0.9/32")}
+	p.Resolver = zone(func(string) ([]netip.Addr, byte, bool) {
+		// The allowed address refuses connections; the other is the target.
+		last := byte(9)
+		if lookups.Add(1) > 2 { // A and AAAA of the first call
+			last = 1
 		}
-		if calls.Load() != 0 {
-			t.Error("the internal server was reached")
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, last})}, rcodeOK, true
+	}).resolver(t)
+	client := newClient(t, p, Options{})
+	for _, want := range []Outcome{ConnectError, Blocked, Blocked} {
+		got := client.Do(t.Context(), Request{URL: "http://rebinding.test:" + port})
+		if got.Outcome != want {
+			t.Errorf("outcome = %s, want %s", got.Outcome, want)
 		}
-	})
+	}
+	if calls.Load() != 0 {
+		t.Error("the internal server was reached")
+	}
 }
 
 // The guard is asked again for the very address that is dialled, so a mistake
@@ -244,15 +238,13 @@ func TestDialerControlIsTheLastWord(t *testing.T) {
 }
 
 func TestDialTriesTheNextAddress(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		defer server.Close()
-		port := must(url.Parse(server.URL)).Port()
-		p := loopback()
-		p.Resolver = leadsTo("127.0.0.9", "127.0.0.8", "127.0.0.1").resolver(t)
-		got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: "http://receiver.test:" + port})
-		if got.Outcome != Success || got.RemoteAddr != "127.0.0.1:"+port {
-			t.Errorf("outcome = %s (%s) from %q", got.Outcome, got.Err, got.RemoteAddr)
-		}
-	})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	port := must(url.Parse(server.URL)).Port()
+	p := loopback()
+	p.Resolver = leadsTo("127.0.0.9", "127.0.0.8", "127.0.0.1").resolver(t)
+	got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: "http://receiver.test:" + port})
+	if got.Outcome != Success || got.RemoteAddr != "127.0.0.1:"+port {
+		t.Errorf("outcome = %s (%s) from %q", got.Outcome, got.Err, got.RemoteAddr)
+	}
 }

@@ -13,12 +13,11 @@
 //   - time, headers and body are bounded, and what is kept of an answer is
 //     plain UTF-8 text.
 //
-// Most calls go the lean way: over HTTP/1.1, on the caller's goroutine, with the
-// answer parsed by net/http. The rest is left to net/http altogether: what goes
-// through a proxy, messages over 64 KiB, and https until the receiver is known
-// to speak HTTP/1.1. One rule holds for both, and a test compares them. On the
-// lean way a head is parsed when it has come, an outline says when that is, and
-// there is room for so many long ones.
+// Calls go over HTTP/1.1, on the caller's goroutine, with the answer parsed by
+// net/http; a test compares what is sent and understood with net/http's own
+// client. A head is parsed when it has come, an outline says when that is, and
+// there is room for so many long ones. When many answers are long at once,
+// little is kept of more.
 //
 // Whatever goes wrong is part of the Result: Do returns no error. Every result
 // has one Outcome of a closed list and, unless it is a success, a sentence

@@ -21,7 +21,11 @@ type fault func(conn net.Conn, stop <-chan struct{})
 // serveFault answers every connection with f until the test ends.
 func serveFault(t testing.TB, f fault) (address string) {
 	t.Helper()
-	listener := listen(t)
+	return serveFaultOver(t, listen(t), f)
+}
+
+func serveFaultOver(t testing.TB, listener net.Listener, f fault) (address string) {
+	t.Helper()
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -226,26 +230,24 @@ func gzipBomb() fault {
 }
 
 func TestDoSurvivesEveryFault(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		for name, tt := range faultCases() {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				address := serveFault(t, tt.do)
-				client := newClient(t, loopback(), Options{})
-				limit := longLimit
-				if tt.hangs {
-					limit = hangLimit
-				}
-				got := client.Do(t.Context(), Request{
-					URL: "http://" + address + "/", Body: []byte("{}"), Timeout: limit,
-				})
-				tt.check(t, got)
-				if got.RemoteAddr != address {
-					t.Errorf("remote address = %q, want %q", got.RemoteAddr, address)
-				}
+	for name, tt := range faultCases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := serveFault(t, tt.do)
+			client := newClient(t, loopback(), Options{})
+			limit := longLimit
+			if tt.hangs {
+				limit = hangLimit
+			}
+			got := client.Do(t.Context(), Request{
+				URL: "http://" + address + "/", Body: []byte("{}"), Timeout: limit,
 			})
-		}
-	})
+			tt.check(t, got)
+			if got.RemoteAddr != address {
+				t.Errorf("remote address = %q, want %q", got.RemoteAddr, address)
+			}
+		})
+	}
 }
 
 func (tt faultCase) check(t *testing.T, got Result) {
@@ -266,27 +268,23 @@ func (tt faultCase) check(t *testing.T, got Result) {
 }
 
 func TestDoEndsWithItsCaller(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		ctx, cancel := context.WithCancel(t.Context())
-		address := serveFault(t, func(_ net.Conn, stop <-chan struct{}) {
-			cancel()
-			<-stop
-		})
-		got := newClient(t, loopback(), Options{}).Do(ctx, Request{URL: "http://" + address, Timeout: time.Hour})
-		if got.Outcome != Canceled {
-			t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, Canceled)
-		}
+	ctx, cancel := context.WithCancel(t.Context())
+	address := serveFault(t, func(_ net.Conn, stop <-chan struct{}) {
+		cancel()
+		<-stop
 	})
+	got := newClient(t, loopback(), Options{}).Do(ctx, Request{URL: "http://" + address, Timeout: time.Hour})
+	if got.Outcome != Canceled {
+		t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, Canceled)
+	}
 }
 
 func TestDoRefusedConnection(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		listener := listen(t)
-		address := listener.Addr().String()
-		_ = listener.Close()
-		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "http://" + address})
-		if got.Outcome != ConnectError || !strings.Contains(got.Err, "refused") || got.RemoteAddr != address {
-			t.Errorf("result = %s, %q, %q", got.Outcome, got.Err, got.RemoteAddr)
-		}
-	})
+	listener := listen(t)
+	address := listener.Addr().String()
+	_ = listener.Close()
+	got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: "http://" + address})
+	if got.Outcome != ConnectError || !strings.Contains(got.Err, "refused") || got.RemoteAddr != address {
+		t.Errorf("result = %s, %q, %q", got.Outcome, got.Err, got.RemoteAddr)
+	}
 }

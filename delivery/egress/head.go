@@ -16,9 +16,9 @@ var errHeader = errors.New("invalid header")
 // unpack to a large one.
 const identity = "identity"
 
-// appendRequest appends to b the bytes that net/http would send for a POST of
-// body with the headers h.
-func appendRequest(b []byte, p *place, h http.Header, userAgent string, body []byte) ([]byte, error) {
+// appendRequest appends to b the bytes that net/http would send before the body
+// of a POST of size bytes with the headers h.
+func appendRequest(b []byte, p *place, h http.Header, userAgent string, size int) ([]byte, error) {
 	room := [32]string{}
 	names := append(room[:0], "Accept-Encoding")
 	for name, values := range h {
@@ -39,7 +39,7 @@ func appendRequest(b []byte, p *place, h http.Header, userAgent string, body []b
 		b = appendHeader(b, "User-Agent", userAgent)
 	}
 	b = append(b, "Content-Length: "...)
-	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = strconv.AppendInt(b, int64(size), 10)
 	b = append(b, "\r\n"...)
 	for _, name := range names {
 		if name == "Accept-Encoding" {
@@ -50,8 +50,7 @@ func appendRequest(b []byte, p *place, h http.Header, userAgent string, body []b
 			b = appendHeader(b, name, value)
 		}
 	}
-	b = append(b, "\r\n"...)
-	return append(b, body...), nil
+	return append(b, "\r\n"...), nil
 }
 
 func appendHeader(b []byte, name, value string) []byte {

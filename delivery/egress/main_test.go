@@ -38,29 +38,3 @@ func newClient(t testing.TB, p Policy, o Options) *Client {
 	t.Cleanup(c.Close)
 	return c
 }
-
-// A maker makes a client that is closed with the test.
-type maker func(t testing.TB, p Policy, o Options) *Client
-
-// overBoth holds both ways that a call can go to one rule.
-func overBoth(t *testing.T, rule func(t *testing.T, newClient maker)) {
-	t.Helper()
-	t.Run("lean", func(t *testing.T) { rule(t, newClient) })
-	t.Run("net/http", func(t *testing.T) { rule(t, newPlainClient) })
-}
-
-// newPlainClient returns a client that makes every call with net/http.
-func newPlainClient(t testing.TB, p Policy, o Options) *Client {
-	t.Helper()
-	c := newClient(t, p, o)
-	c.lean = nil
-	return c
-}
-
-// learnOld lets c know that the receiver at raw speaks HTTP/1.1 over TLS.
-func learnOld(t testing.TB, c *Client, raw string) {
-	t.Helper()
-	if c.lean != nil {
-		c.lean.old.Add(must(c.place(raw)).key, true)
-	}
-}

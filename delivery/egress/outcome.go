@@ -94,6 +94,8 @@ func ofDial(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "The receiver refused the connection."
+	case errors.Is(err, errProxy):
+		return "The receiver could not be reached: the proxy that all calls go through refused this one."
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "The receiver did not accept the connection in time."
 	}
@@ -122,6 +124,9 @@ func ofHandshake(err error) string {
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "The receiver does not speak TLS on this port."
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err.Error() == "tls: no application protocol" {
+		return "The receiver does not speak HTTP/1.1, over which messages are sent."
 	}
 	return "No secure connection could be made: the TLS handshake failed."
 }

@@ -17,7 +17,8 @@ type place struct {
 	head    string // how a request begins: its first line and the host
 }
 
-func newPlace(u *url.URL) *place {
+// newPlace returns where u leads, through the proxy unless that is nil.
+func newPlace(u, proxy *url.URL) *place {
 	port := u.Port()
 	if port == "" {
 		port = defaultPort(u.Scheme)
@@ -25,7 +26,11 @@ func newPlace(u *url.URL) *place {
 	p := &place{url: u, secure: u.Scheme == "https", host: u.Hostname()}
 	p.address = net.JoinHostPort(p.host, port)
 	p.key = u.Scheme + "://" + p.address
-	p.head = "POST " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\n"
+	target, more := u.RequestURI(), ""
+	if proxy != nil && !p.secure { // the proxy forwards it
+		target, more = u.Scheme+"://"+u.Host+target, proxyAuthorization(proxy)
+	}
+	p.head = "POST " + target + " HTTP/1.1\r\nHost: " + u.Host + "\r\n" + more
 	return p
 }
 
@@ -39,7 +44,7 @@ func (c *Client) place(raw string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newPlace(u)
+	p := newPlace(u, c.guard.policy.Proxy)
 	c.places.Add(raw, p)
 	return p, nil
 }

@@ -19,7 +19,7 @@ func pipe(t *testing.T, key string) piped {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
-	return piped{newConn(key, ours, nil, nil), theirs}
+	return piped{newConn(key, ours, nil), theirs}
 }
 
 func (p piped) isOpen() bool {

@@ -3,6 +3,8 @@ package egress
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +19,16 @@ import (
 // they take is no part of what is measured.
 const receiversSetting = "EGRESS_RECEIVERS"
 
-// hangElsewhere starts a process whose receivers answer every call with head
+// A hanging says what receivers do. With a certificate they speak TLS.
+type hanging struct {
+	Head        []byte
+	Certificate [][]byte
+	Key         []byte // PKCS #8
+}
+
+// hangElsewhere starts a process whose receivers answer every call with a head
 // and hang until hangUp is called.
-func hangElsewhere(t *testing.T, head string) (address string, hangUp func()) {
+func hangElsewhere(t *testing.T, what hanging) (address string, hangUp func()) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // the end of its input ends it
 	cmd := exec.CommandContext(ctx, must(os.Executable()), "-test.run=^TestHangingReceivers$")
@@ -36,7 +45,7 @@ func hangElsewhere(t *testing.T, head string) (address string, hangUp func()) {
 			t.Errorf("the receivers: %v", err)
 		}
 	})
-	if err := json.NewEncoder(in).Encode(head); err != nil {
+	if err := json.NewEncoder(in).Encode(what); err != nil {
 		t.Fatal(err)
 	}
 	address = strings.TrimSpace(must(bufio.NewReader(out).ReadString('\n')))
@@ -48,13 +57,19 @@ func TestHangingReceivers(t *testing.T) {
 	if os.Getenv(receiversSetting) == "" {
 		return
 	}
-	var head string
+	var what hanging
 	in := json.NewDecoder(os.Stdin)
-	if err := in.Decode(&head); err != nil {
+	if err := in.Decode(&what); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println(serveFault(t, sayAndHang(head)))
-	if err := in.Decode(&head); !errors.Is(err, io.EOF) {
+	listener := listen(t)
+	if what.Certificate != nil {
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{
+			{Certificate: what.Certificate, PrivateKey: must(x509.ParsePKCS8PrivateKey(what.Key))},
+		}})
+	}
+	fmt.Println(serveFaultOver(t, listener, sayAndHang(string(what.Head))))
+	if err := in.Decode(&what); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -104,33 +105,43 @@ func TestTortureReceivers(t *testing.T) {
 func TestTortureHostileReceiversAtOnce(t *testing.T) {
 	calls := torture.Rounds(100, 500)
 	const limit, passing = 32_000_000, 96_000_000 // the latter while they are parsed
+	ours := newAuthority(t)
+	leaf := ours.leaf(nil)
+	key := must(x509.MarshalPKCS8PrivateKey(leaf.PrivateKey))
+	p := loopback()
+	p.RootCAs = ours.pool()
 	for name, head := range hostileHeads() {
-		address, hangUp := hangElsewhere(t, head)
-		client := newClient(t, loopback(), Options{})
-		var seen sight
-		seen.of(client)
-		before := inUse()
-		results := make(chan Result, calls)
-		for range calls {
-			go func() {
-				results <- client.Do(t.Context(), Request{URL: "http://" + address, Timeout: longLimit})
-			}()
-		}
-		used, most := seen.still(calls)
-		hangUp()
-		for range calls {
-			if got := <-results; got.Outcome == Success {
-				t.Fatalf("%s: outcome = %s", name, got.Outcome)
+		for scheme, what := range map[string]hanging{
+			"http": {Head: []byte(head)}, "https": {Head: []byte(head), Certificate: leaf.Certificate, Key: key},
+		} {
+			address, hangUp := hangElsewhere(t, what)
+			client := newClient(t, p, Options{})
+			var seen sight
+			seen.of(client)
+			before := inUse()
+			results := make(chan Result, calls)
+			for range calls {
+				go func() {
+					results <- client.Do(t.Context(), Request{URL: scheme + "://" + address, Timeout: longLimit})
+				}()
 			}
+			used, most := seen.still(calls)
+			hangUp()
+			for range calls {
+				if got := <-results; got.Outcome == Success {
+					t.Fatalf("%s: outcome = %s", name, got.Outcome)
+				}
+			}
+			if used -= before; used > limit || most-before > passing {
+				t.Errorf("%s over %s: %d calls use %d bytes, %d in passing, want at most %d, %d",
+					name, scheme, calls, used, most-before, limit, passing)
+			}
+			torture.Result{
+				Fault: fmt.Sprintf("%d receivers hang at once over %s after %s, %d bytes",
+					calls, scheme, name, len(head)),
+				Rounds: calls, Note: fmt.Sprintf("%.1f MB more", float64(used)/1e6),
+			}.Report(t)
 		}
-		if used -= before; used > limit || most-before > passing {
-			t.Errorf("%s: %d calls use %d bytes, %d in passing, want at most %d, %d",
-				name, calls, used, most-before, limit, passing)
-		}
-		torture.Result{
-			Fault:  fmt.Sprintf("%d receivers hang at once after %s, %d bytes", calls, name, len(head)),
-			Rounds: calls, Note: fmt.Sprintf("%.1f MB more", float64(used)/1e6),
-		}.Report(t)
 	}
 }
 
@@ -171,9 +182,9 @@ type sight struct{ opened, read atomic.Int64 }
 
 // of looks at a client's connections, all those to come.
 func (s *sight) of(client *Client) {
-	open := client.lean.open
-	client.lean.open = func(ctx context.Context, a *attempt, network, address string) (net.Conn, error) {
-		conn, err := open(ctx, a, network, address)
+	open := client.open
+	client.open = func(ctx context.Context, a *attempt, p *place) (net.Conn, error) {
+		conn, err := open(ctx, a, p)
 		s.opened.Add(1)
 		return seenConn{conn, s}, err
 	}

@@ -2,13 +2,14 @@ package egress
 
 import (
 	"bufio"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
-	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -55,7 +56,7 @@ func serveTalk(
 // raw, if it is only its end.
 func arrival(t *testing.T, client *Client, raw string) {
 	t.Helper()
-	c := client.lean.idle.take(must(client.place(raw)).key)
+	c := client.idle.take(must(client.place(raw)).key)
 	if c == nil {
 		t.Fatal("there is no unused connection")
 	}
@@ -66,7 +67,7 @@ func arrival(t *testing.T, client *Client, raw string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client.lean.idle.put(c)
+	client.idle.put(c)
 }
 
 const (
@@ -145,7 +146,6 @@ func TestOnlyAFinishedAnswerLeavesAConnectionForTheNext(t *testing.T) {
 					return err == nil
 				})
 				client := newClient(t, p, Options{})
-				learnOld(t, client, url)
 				first := client.Do(t.Context(), Request{URL: url})
 				second := client.Do(t.Context(), Request{URL: url})
 				if second.Timing.Reused != tt.reused {
@@ -173,124 +173,44 @@ func TestACallThatMayHaveBeenHeardIsNotRepeated(t *testing.T) {
 		"hangs":      {"", true, hangLimit, Timeout, "did not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			overBoth(t, func(t *testing.T, newClient maker) {
-				var requests atomic.Int32
-				url := "http://" + serveTalk(t, nil, func(n int32, conn net.Conn) bool {
-					requests.Store(n)
-					if n == 1 {
-						_, _ = io.WriteString(conn, hi)
-						return true
-					}
-					_, _ = io.WriteString(conn, tt.answer)
-					return tt.stay
-				})
-				client := newClient(t, loopback(), Options{})
-				client.Do(t.Context(), Request{URL: url})
-				got := client.Do(t.Context(), Request{URL: url, Timeout: tt.limit})
-				if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) || !got.Timing.Reused {
-					t.Errorf("outcome = %s (%s), reused %t", got.Outcome, got.Err, got.Timing.Reused)
+			var requests atomic.Int32
+			url := "http://" + serveTalk(t, nil, func(n int32, conn net.Conn) bool {
+				requests.Store(n)
+				if n == 1 {
+					_, _ = io.WriteString(conn, hi)
+					return true
 				}
-				if got := requests.Load(); got != 2 {
-					t.Errorf("%d requests, want 2", got)
-				}
+				_, _ = io.WriteString(conn, tt.answer)
+				return tt.stay
 			})
+			client := newClient(t, loopback(), Options{})
+			client.Do(t.Context(), Request{URL: url})
+			got := client.Do(t.Context(), Request{URL: url, Timeout: tt.limit})
+			if got.Outcome != tt.want || !strings.Contains(got.Err, tt.message) || !got.Timing.Reused {
+				t.Errorf("outcome = %s (%s), reused %t", got.Outcome, got.Err, got.Timing.Reused)
+			}
+			if got := requests.Load(); got != 2 {
+				t.Errorf("%d requests, want 2", got)
+			}
 		})
 	}
 }
 
 func TestACallIsNotRepeatedOverANewConnection(t *testing.T) {
-	overBoth(t, func(t *testing.T, newClient maker) {
-		var requests atomic.Int32
-		url := "http://" + serveTalk(t, nil, func(n int32, _ net.Conn) bool {
-			requests.Store(n)
-			return false
-		})
-		got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: url})
-		if got.Outcome != ResponseError || requests.Load() != 1 {
-			t.Errorf("outcome = %s (%s) after %d requests", got.Outcome, got.Err, requests.Load())
-		}
+	var requests atomic.Int32
+	url := "http://" + serveTalk(t, nil, func(n int32, _ net.Conn) bool {
+		requests.Store(n)
+		return false
 	})
-}
-
-// The first call leaves the choice of the protocol to net/http.
-func TestLeanTakesOverFromHTTP1OverTLS(t *testing.T) {
-	ours := newAuthority(t)
-	for name, tt := range map[string]struct {
-		http2 bool
-		calls []bool // whether each reuses a connection
-	}{
-		"HTTP/1.1": {calls: []bool{false, false, true, true}},
-		"HTTP/2":   {http2: true, calls: []bool{false, true, true, true}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			server.TLS = &tls.Config{Certificates: []tls.Certificate{ours.leaf(nil)}}
-			server.EnableHTTP2 = tt.http2
-			server.StartTLS()
-			defer server.Close()
-			p := loopback()
-			p.RootCAs = ours.pool()
-			client := newClient(t, p, Options{})
-			for i, reused := range tt.calls {
-				got := client.Do(t.Context(), Request{URL: server.URL})
-				if got.Outcome != Success || got.Timing.Reused != reused {
-					t.Errorf("call %d: %s (%s), reused %t, want %t", i, got.Outcome, got.Err, got.Timing.Reused, reused)
-				}
-			}
-			if lean := client.lean.covers(must(client.place(server.URL)), 0); lean == tt.http2 {
-				t.Errorf("the lean way is taken: %t", lean)
-			}
-		})
-	}
-}
-
-// A receiver may stop speaking HTTP/1.1 one day.
-func TestLeanGivesUpWhereTheHandshakeFails(t *testing.T) {
-	ours := newAuthority(t)
-	p := loopback()
-	p.RootCAs = ours.pool()
-	url := serveTLS(t, &tls.Config{
-		Certificates: []tls.Certificate{ours.leaf(nil)},
-		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if !slices.Contains(hello.SupportedProtos, "h2") {
-				return nil, errors.New("HTTP/2 only")
-			}
-			return nil, nil
-		},
-	})
-	client := newClient(t, p, Options{})
-	learnOld(t, client, url)
-	for i, want := range []Outcome{TLSError, Success, Success} {
-		if got := client.Do(t.Context(), Request{URL: url}); got.Outcome != want {
-			t.Errorf("call %d: %s (%s), want %s", i, got.Outcome, got.Err, want)
-		}
-	}
-}
-
-func TestLeanLeavesTheRestToNetHTTP(t *testing.T) {
-	direct := newClient(t, loopback(), Options{})
-	p := loopback()
-	p.Proxy = must(direct.place("http://127.0.0.1:1/")).url
-	for name, tt := range map[string]struct {
-		client *Client
-		url    string
-		size   int
-		want   bool
-	}{
-		"plain HTTP":      {direct, "http://127.0.0.1/", maxLean, true},
-		"large messages":  {direct, "http://127.0.0.1/", maxLean + 1, false},
-		"the first https": {direct, "https://127.0.0.1/", 0, false},
-		"a proxy":         {newClient(t, p, Options{}), "http://127.0.0.1/", 0, false},
-	} {
-		if got := tt.client.lean.covers(must(tt.client.place(tt.url)), tt.size); got != tt.want {
-			t.Errorf("%s: the lean way is taken: %t, want %t", name, got, tt.want)
-		}
+	got := newClient(t, loopback(), Options{}).Do(t.Context(), Request{URL: url})
+	if got.Outcome != ResponseError || requests.Load() != 1 {
+		t.Errorf("outcome = %s (%s) after %d requests", got.Outcome, got.Err, requests.Load())
 	}
 }
 
 // A message that nobody reads must not hold up its answer.
 func TestDoTakesAnAnswerThatComesBeforeTheMessageIsRead(t *testing.T) {
-	for name, size := range map[string]int{"the longest lean one": maxLean, "a long one": 16 << 20} {
+	for name, size := range map[string]int{"written at once": maxWritten, "a long one": 16 << 20} {
 		t.Run(name, func(t *testing.T) {
 			listener := listen(t)
 			defer func() { _ = listener.Close() }()
@@ -311,6 +231,79 @@ func TestDoTakesAnAnswerThatComesBeforeTheMessageIsRead(t *testing.T) {
 			})
 			if got.Status != http.StatusRequestEntityTooLarge {
 				t.Errorf("outcome = %s (%s), status %d", got.Outcome, got.Err, got.Status)
+			}
+		})
+	}
+}
+
+// Long messages, too, come whole, and leave their connection for the next.
+func TestDoSendsLongMessages(t *testing.T) {
+	ours := newAuthority(t)
+	p := loopback()
+	p.RootCAs = ours.pool()
+	body := make([]byte, 3<<20)
+	_, _ = rand.Read(body) // which never fails
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.New()
+		n, _ := io.Copy(sum, r.Body)
+		fmt.Fprintf(w, "%d %x", n, sum.Sum(nil))
+	})
+	for scheme, start := range map[string]func(*httptest.Server){
+		"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS,
+	} {
+		t.Run(scheme, func(t *testing.T) {
+			server := httptest.NewUnstartedServer(echo)
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{ours.leaf(nil)}}
+			start(server)
+			defer server.Close()
+			client := newClient(t, p, Options{})
+			for i, size := range []int{maxWritten, maxWritten + 1, len(body), 0, len(body)} {
+				got := client.Do(t.Context(), Request{URL: server.URL, Body: body[:size], Timeout: longLimit})
+				want := fmt.Sprintf("%d %x", size, sha256.Sum256(body[:size]))
+				if got.Outcome != Success || string(got.Body) != want || got.Timing.Reused != (i > 0) {
+					t.Errorf("%d bytes: %s (%s), %q, reused %t", size, got.Outcome, got.Err, got.Body, got.Timing.Reused)
+				}
+			}
+		})
+	}
+}
+
+// A long message whose receiver hangs, breaks off or hangs up ends as a short
+// one does.
+func TestDoGivesUpOnLongMessages(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do    fault
+		limit time.Duration
+		want  Outcome
+	}{
+		"reads nothing": {func(_ net.Conn, stop <-chan struct{}) { <-stop }, hangLimit, Timeout},
+		"reads slowly": {func(conn net.Conn, stop <-chan struct{}) {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					_, _ = conn.Read(make([]byte, 1))
+				}
+			}
+		}, hangLimit, Timeout},
+		"breaks off": {func(conn net.Conn, _ <-chan struct{}) { _ = conn.Close() }, longLimit, ResponseError},
+		"answers in the middle": {func(conn net.Conn, stop <-chan struct{}) {
+			_, _ = io.CopyN(io.Discard, conn, 1<<20)
+			_, _ = io.WriteString(conn, hi)
+			<-stop
+		}, longLimit, Success},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := newClient(t, loopback(), Options{})
+			got := client.Do(t.Context(), Request{
+				URL: "http://" + serveRaw(t, tt.do), Body: make([]byte, 16<<20), Timeout: tt.limit,
+			})
+			if got.Outcome != tt.want {
+				t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, tt.want)
+			}
+			if n := client.idle.oldest.Len(); n != 0 {
+				t.Errorf("%d connections are kept", n)
 			}
 		})
 	}
