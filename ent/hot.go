@@ -44,7 +44,7 @@ func newHot(write, read *sql.DB, src source, direct string, logger *slog.Logger)
 	switch {
 	case src.dialect == sqliteDialect:
 		h.presence = &presence{path: src.path + lockSuffix}
-		h.writer = newWriter(write, src.path, logger)
+		h.writer = newWriter(write, read, logger)
 	case direct != "":
 		h.bell = newBell(write, logger)
 		h.link = newLink(direct, h.bell.hear, h.markLocked, logger)

@@ -5,72 +5,119 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
+	"sync"
+	"sync/atomic"
 )
 
-// SQLite writes to a log first and copies that into the database's file when it
-// has walPages. A page that changed often is then copied once. The cache holds
-// what a batch changes, so that it is written once.
+// SQLite writes to a log first, which is copied into the database's file when
+// it has walPages, or as many as were written since. A page that changed often
+// is then copied once. The cache holds what a batch changes, so that it is
+// written once.
 const (
 	walPages   = 8000
 	cacheBytes = 32 << 20
 
-	// SQLite begins the log anew at a moment when nobody reads from it, which
-	// under load may not come by itself. When the log is so long the writer
-	// waits for that moment, but not for readers that take their time.
-	walLimit    = 4 * walPages * 4096
+	// SQLite begins the log anew at a moment when all is copied and nobody reads
+	// from it, which under load may not come by itself. When the log is so long
+	// the writer waits for that moment, but not for readers that take their time.
+	walLimit    = 4 * walPages
 	walPatience = 100 // milliseconds
 )
 
-// writerPragmas are those of the connection that writes.
+// writerPragmas are those of the connection that writes. The walKeeper copies
+// the log; a file that became long is cut when the log begins anew.
 func writerPragmas() string {
-	return fmt.Sprintf("&_pragma=cache_size(-%d)&_pragma=wal_autocheckpoint(%d)", cacheBytes>>10, walPages)
+	return fmt.Sprintf("&_pragma=cache_size(-%d)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(%d)",
+		cacheBytes>>10, walLimit*4096)
 }
 
-// A walKeeper keeps the log of writes short.
+// A walKeeper keeps the log of writes short. What takes long, the copying, it
+// does beside the writer, which copies what has come meanwhile: that is little,
+// and with it the log can begin anew.
 type walKeeper struct {
-	path  string // of the log
-	limit int64  // from which length on it is to be cut
-	tried int64  // how long it was when that was last in vain
+	read   *sql.DB
+	logger *slog.Logger
+
+	pages, limit int64 // of the log: from which on it is copied, and cut
+	next         int64 // from which on the writer copies the rest
+	tried        int64 // how long the log was when cutting it was last in vain
+
+	copying atomic.Bool
+	copies  sync.WaitGroup
 }
 
-// keep cuts the log if it is too long. It comes after a transaction.
+func newWalKeeper(read *sql.DB, logger *slog.Logger) *walKeeper {
+	return &walKeeper{read: read, logger: logger, pages: walPages, limit: walLimit, next: walPages}
+}
+
+// close waits for the copy that is being made.
+func (k *walKeeper) close() { k.copies.Wait() }
+
+const (
+	lookAtLog = "PRAGMA wal_checkpoint(NOOP)"
+	copyLog   = "PRAGMA wal_checkpoint(PASSIVE)"
+	cutLog    = "PRAGMA wal_checkpoint(TRUNCATE)"
+)
+
+// keep comes after a transaction.
 func (k *walKeeper) keep(ctx context.Context, conn *sql.Conn) error {
-	file, err := os.Stat(k.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
+	length, copied := int64(0), int64(0)
+	err := conn.Raw(func(c any) error {
+		return c.(*session).numbers(ctx, lookAtLog, func(row []int64) { length, copied = row[1], row[2] })
+	})
 	if err != nil {
 		return fmt.Errorf("measure the log of writes: %w", err)
 	}
-	// One more try for each limit that it grows by, while somebody reads on.
-	if size := file.Size(); size < k.limit+k.tried {
-		return nil
+	if length < k.pages { // it has begun anew
+		k.next, k.tried = k.pages, 0
 	}
-	busy, err := k.cut(ctx, conn)
-	if k.tried = 0; busy {
-		k.tried = file.Size()
-	}
-	if err != nil {
-		return fmt.Errorf("cut the log of writes: %w", err)
+	switch {
+	case length >= k.limit+k.tried: // one more try for each limit that it grows by, while somebody reads on
+		return k.cut(ctx, conn, length)
+	case k.copying.Load():
+	case length-copied >= k.pages:
+		k.copying.Store(true)
+		k.copies.Go(func() { k.copy(context.WithoutCancel(ctx)) })
+	case length >= k.next:
+		k.next = length + k.pages/4
+		if _, err := conn.ExecContext(ctx, copyLog); err != nil {
+			return fmt.Errorf("copy the rest of the log of writes: %w", err)
+		}
 	}
 	return nil
 }
 
-// cut empties the log, or reports that it could not because of readers.
-func (k *walKeeper) cut(ctx context.Context, conn *sql.Conn) (busy bool, err error) {
+// copy copies what is in the log now.
+func (k *walKeeper) copy(ctx context.Context) {
+	defer k.copying.Store(false)
+	if _, err := k.read.ExecContext(ctx, copyLog); err != nil {
+		k.logger.WarnContext(ctx, "copy the log of writes", "err", err)
+	}
+}
+
+// cut empties the log, or notes that it could not because of readers.
+func (k *walKeeper) cut(ctx context.Context, conn *sql.Conn, length int64) error {
+	k.copies.Wait() // or both would want to copy
 	var patience int
 	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&patience); err != nil {
-		return false, err
+		return fmt.Errorf("cut the log of writes: %w", err)
 	}
 	wait := func(ms int) error {
 		_, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", ms))
 		return err
 	}
 	if err := wait(walPatience); err != nil {
-		return false, err
+		return fmt.Errorf("cut the log of writes: %w", err)
 	}
-	var pages, copied int
-	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &copied)
-	return busy, errors.Join(err, wait(patience))
+	var busy bool
+	var pages, copied int64
+	err := conn.QueryRowContext(ctx, cutLog).Scan(&busy, &pages, &copied)
+	if k.tried = 0; busy {
+		k.tried = length
+	}
+	if err = errors.Join(err, wait(patience)); err != nil {
+		return fmt.Errorf("cut the log of writes: %w", err)
+	}
+	return nil
 }

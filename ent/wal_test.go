@@ -1,32 +1,47 @@
 package ent
 
 import (
-	"os"
 	"testing"
 	"time"
 
 	"portalhooks/delivery"
 )
 
+// A walWatch writes to a store that keeps its log of writes very short.
+type walWatch struct {
+	t     *testing.T
+	store *Store
+	day   time.Time
+}
+
+const testPages, testLimit = 64, 256
+
+func newWALWatch(t *testing.T) *walWatch {
+	s := openStore(t, databases["SQLite"](t))
+	s.writer.wal.pages, s.writer.wal.limit, s.writer.wal.next = testPages, testLimit, testPages
+	return &walWatch{t: t, store: s, day: time.Now()}
+}
+
+// write stores something and returns how many pages the log has then.
+func (w *walWatch) write() (pages int64) {
+	w.t.Helper()
+	w.day = w.day.Add(time.Second)
+	facts(w.t, w.store, 100, w.day, delivery.Queued)
+	w.store.writer.wal.copies.Wait() // the writer has begun it if it will
+	var busy, copied int64
+	err := w.store.read.QueryRowContext(w.t.Context(), lookAtLog).Scan(&busy, &pages, &copied)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return pages
+}
+
 // Somebody who reads for long makes the log of writes grow; afterwards it is
 // short again, although the writer never rests.
 func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, databases["SQLite"](t))
-	const limit = 1 << 20
-	s.writer.wal.limit = limit
-	day := time.Now()
-	write := func() int64 {
-		t.Helper()
-		day = day.Add(time.Second)
-		facts(t, s, 500, day, delivery.Queued)
-		file, err := os.Stat(s.writer.wal.path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return file.Size()
-	}
-	reader, err := s.read.BeginTx(t.Context(), nil)
+	w := newWALWatch(t)
+	reader, err := w.store.read.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,16 +49,36 @@ func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 	if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM event").Scan(&events); err != nil {
 		t.Fatal(err)
 	}
-	for write() < 3*limit { // in vain, it tries at one limit and at two
+	for w.write() < 3*testLimit { // in vain, it tries at one limit and at two
 	}
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)
 	}
 	longest := int64(0)
 	for range 20 {
-		longest = write()
+		longest = w.write()
 	}
-	if longest > limit {
-		t.Errorf("the log of writes has %d bytes, want at most about %d", longest, limit)
+	if longest > testLimit {
+		t.Errorf("the log of writes has %d pages, want at most about %d", longest, testLimit)
+	}
+}
+
+// When nobody reads, the log is copied beside the writer and begins anew long
+// before it would have to be cut.
+func TestTheLogOfWritesBeginsAnewByItself(t *testing.T) {
+	t.Parallel()
+	w := newWALWatch(t)
+	longest, shortest, before := int64(0), int64(testLimit), int64(0)
+	for range 60 {
+		pages := w.write()
+		longest = max(longest, pages)
+		if pages < before {
+			shortest = min(shortest, pages)
+		}
+		before = pages
+	}
+	if longest >= testLimit || shortest >= testPages {
+		t.Errorf("the log of writes had up to %d pages and began anew with %d, want less than %d and %d",
+			longest, shortest, testLimit, testPages)
 	}
 }

@@ -22,7 +22,7 @@ const maxTogether = 64
 // fails is undone alone.
 type writer struct {
 	db       *sql.DB
-	wal      walKeeper // of the loop
+	wal      *walKeeper // of the loop
 	logger   *slog.Logger
 	waiting  chan *pendingChange
 	stop     chan struct{}
@@ -39,11 +39,11 @@ type pendingChange struct {
 	done chan struct{}
 }
 
-// newWriter starts a writer to the database in the file at path.
-func newWriter(db *sql.DB, path string, logger *slog.Logger) *writer {
+// newWriter starts a writer to a database. It also has the pool that reads it.
+func newWriter(db, read *sql.DB, logger *slog.Logger) *writer {
 	w := &writer{
 		db:      db,
-		wal:     walKeeper{path: path + "-wal", limit: walLimit},
+		wal:     newWalKeeper(read, logger),
 		logger:  logger,
 		waiting: make(chan *pendingChange, maxTogether),
 		stop:    make(chan struct{}),
@@ -57,6 +57,7 @@ func newWriter(db *sql.DB, path string, logger *slog.Logger) *writer {
 func (w *writer) close() {
 	w.stopOnce.Do(func() { close(w.stop) })
 	<-w.stopped
+	w.wal.close()
 }
 
 // do runs change in a transaction and returns when that has been committed.
