@@ -171,7 +171,7 @@ func (g *generator) fill(ctx context.Context, store *ent.Store) error {
 func (g *generator) settleDown(ctx context.Context) error {
 	statements := []string{"VACUUM (ANALYZE)"}
 	if g.sqlite {
-		statements = []string{"ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"}
+		statements = []string{"PRAGMA wal_checkpoint(TRUNCATE)"}
 	}
 	for _, statement := range statements {
 		if _, err := g.db.ExecContext(ctx, statement); err != nil {

@@ -10,18 +10,20 @@ import (
 // What is to be lent is read first and lent row by row, by its key: SQLite has
 // one writer, and makes a table for whatever one statement changes and returns.
 // Many statements of one column and one of many columns cost less than many of
-// many: the driver looks at each column of each statement.
+// many: the driver looks at each column of each statement. What is added to
+// parameters hides them from the planner, which would else plan anew for each
+// value of a limit, and of others once somebody has run ANALYZE.
 const (
 	sqliteClaim = `SELECT id FROM queue
-		WHERE webhook = ?2 AND held = 0 AND NOT ordered AND owner_slot IS NULL AND due_at <= ?1
-		ORDER BY due_at LIMIT ?3`
+		WHERE webhook = ?2 + 0 AND held = 0 AND NOT ordered AND owner_slot IS NULL AND due_at <= ?1 + 0
+		ORDER BY due_at LIMIT ?3 + 0`
 
 	sqliteClaimOrdered = `SELECT id FROM (
 			SELECT id, min(due_at <= ?1) OVER (ORDER BY id) AS due FROM (
-				SELECT id, due_at FROM queue WHERE webhook = ?2 AND ordered AND NOT held ORDER BY id LIMIT ?3
+				SELECT id, due_at FROM queue WHERE webhook = ?2 + 0 AND ordered AND NOT held ORDER BY id LIMIT ?3 + 0
 			)
 		) WHERE due AND NOT EXISTS (
-			SELECT 1 FROM queue WHERE webhook = ?2 AND ordered AND owner_slot IS NOT NULL
+			SELECT 1 FROM queue WHERE webhook = ?2 + 0 AND ordered AND owner_slot IS NOT NULL
 		)`
 
 	sqliteClaimed = `SELECT ` + claimedColumns + ` FROM queue WHERE id IN (SELECT value FROM json_each(?))`
