@@ -62,12 +62,10 @@ func history(t *testing.T, s *Store) (org delivery.OrgID) {
 			t.Fatal(held[0], err)
 		}
 	}
-	analyze := "VACUUM (ANALYZE)"
-	if s.dialect == sqliteDialect {
-		analyze = "ANALYZE"
-	}
-	if _, err := s.write.ExecContext(t.Context(), analyze); err != nil {
-		t.Fatal(err)
+	if s.dialect == postgresDialect { // SQLite's files are not analyzed by anybody
+		if _, err := s.write.ExecContext(t.Context(), "VACUUM (ANALYZE)"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return orgs[0].ID
 }
@@ -89,7 +87,8 @@ func finished(owner delivery.Owner, d delivery.Delivery, j int) delivery.Settlem
 type flatQuery struct {
 	query string
 	args  []any
-	sorts int // how often it may sort what something else bounds
+	sorts int    // how often it may sort what something else bounds
+	index string // what leads to the rows on SQLite, which has no figures to choose by
 }
 
 // flatQueries returns what is asked all the time.
@@ -124,6 +123,9 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 	ofSource := delivery.EventFilter{SourceEventID: "17"}
 	source.query = eventListing(s.dialect, &source.args, org, ofSource, idPage{})
 	all["events of a source"] = source
+	group := flatQuery{index: "event_group"}
+	group.query = eventListing(s.dialect, &group.args, org, delivery.EventFilter{Group: "17"}, idPage{})
+	all["events of a group"] = group
 	for name, f := range map[string]delivery.DeliveryFilter{
 		"all":         {},
 		"a webhook's": {Webhooks: []delivery.WebhookID{3}},
@@ -132,6 +134,7 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 		"delivered":   {States: []delivery.State{delivery.Delivered}},
 		"a time's":    {After: day.Add(10 * time.Minute), Before: day.Add(20 * time.Minute)},
 		"an event's":  {Event: delivery.IDAt[delivery.EventID](day.Add(time.Minute))},
+		"a group's":   {Group: "17"},
 	} {
 		for where, page := range map[string]delivery.Page{"newest": {}, "behind a cursor": cursor} {
 			q, err := deliveryList.read(page)
@@ -139,8 +142,13 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 				t.Fatal(err)
 			}
 			one := flatQuery{}
-			if f.Event != 0 {
-				one.sorts = 2 // an event's deliveries are few
+			switch {
+			case f.Event != 0:
+				one.sorts, one.index = 2, "log_event" // an event's deliveries are few
+			case f.Group != "":
+				one.sorts, one.index = 3, "event_group" // and so are a group's events
+			case len(f.Webhooks) > 0:
+				one.index = "log_webhook"
 			}
 			one.query = s.listing(&one.args, org, f, q)
 			all["deliveries, "+name+", "+where] = one
@@ -167,6 +175,9 @@ func TestPlansReadWhatTheyNeed(t *testing.T) {
 			whole, sorts := postgresFaults(plan)
 			if s.dialect == sqliteDialect {
 				whole, sorts = sqliteFaults(plan)
+			}
+			if s.dialect == sqliteDialect && !strings.Contains(strings.Join(plan, "\n"), c.index) {
+				t.Errorf("%s does not use %s:\n%s", name, c.index, strings.Join(plan, "\n"))
 			}
 			if whole || sorts > c.sorts {
 				t.Errorf("%s reads a whole table (%t) or sorts it (%d):\n%s",

@@ -186,9 +186,9 @@ func (h *hot) Pending(
 				SELECT webhook, count(*) FROM queue WHERE owner_slot IS NOT NULL GROUP BY webhook
 			) SELECT w.id, COALESCE((SELECT rows FROM lent WHERE lent.id = w.id), 0) +
 			(SELECT count(*) FROM (SELECT 1 FROM queue
-				WHERE webhook = w.id AND NOT held AND owner_slot IS NULL LIMIT $1) p),
+				WHERE webhook = w.id AND held = FALSE AND owner_slot IS NULL LIMIT $1) p),
 			(SELECT count(*) FROM (SELECT 1 FROM queue
-				WHERE webhook = w.id AND held AND owner_slot IS NULL LIMIT $1) h)
+				WHERE webhook = w.id AND held = TRUE AND owner_slot IS NULL LIMIT $1) h)
 			FROM w`, limit)
 		counts, err := rowsOf(rows, err, scanCounts)
 		for _, c := range counts {
