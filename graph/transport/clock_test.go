@@ -76,6 +76,7 @@ func TestASocketEndsWithTheIdentityOfItsRequest(t *testing.T) {
 		s := w.socket().initialise()
 		s.subscribe("a", "subscription {forever {n}}")
 		s.expect("next")
+		<-w.schema.waiting
 		close(ended)
 		s.expectClose(4401)
 		<-w.schema.ended
