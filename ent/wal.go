@@ -45,14 +45,21 @@ type walKeeper struct {
 
 	copying atomic.Bool
 	copies  sync.WaitGroup
+	stop    context.CancelFunc // ends the copy that is being made
 }
 
 func newWalKeeper(read *sql.DB, logger *slog.Logger) *walKeeper {
-	return &walKeeper{read: read, logger: logger, pages: walPages, limit: walLimit, next: walPages}
+	return &walKeeper{
+		read: read, logger: logger, pages: walPages, limit: walLimit, next: walPages, stop: func() {},
+	}
 }
 
-// close waits for the copy that is being made.
-func (k *walKeeper) close() { k.copies.Wait() }
+// close ends the copy that is being made. What is not copied then is when the
+// file is closed, or opened again.
+func (k *walKeeper) close() {
+	k.stop()
+	k.copies.Wait()
+}
 
 const (
 	lookAtLog = "PRAGMA wal_checkpoint(NOOP)"
@@ -73,12 +80,15 @@ func (k *walKeeper) keep(ctx context.Context, conn *sql.Conn) error {
 		k.next, k.tried = k.pages, 0
 	}
 	switch {
+	case k.copying.Load(): // or it waits for a connection, while all are read from
 	case length >= k.limit+k.tried: // one more try for each limit that it grows by, while somebody reads on
 		return k.cut(ctx, conn, length)
-	case k.copying.Load():
 	case length-copied >= k.pages:
+		k.stop() // frees what the last copy had
+		copying, stop := context.WithCancel(context.WithoutCancel(ctx))
+		k.stop = stop
 		k.copying.Store(true)
-		k.copies.Go(func() { k.copy(context.WithoutCancel(ctx)) })
+		k.copies.Go(func() { k.copy(copying) })
 	case length >= k.next:
 		k.next = length + k.pages/4
 		if _, err := conn.ExecContext(ctx, copyLog); err != nil {
@@ -91,14 +101,13 @@ func (k *walKeeper) keep(ctx context.Context, conn *sql.Conn) error {
 // copy copies what is in the log now.
 func (k *walKeeper) copy(ctx context.Context) {
 	defer k.copying.Store(false)
-	if _, err := k.read.ExecContext(ctx, copyLog); err != nil {
+	if _, err := k.read.ExecContext(ctx, copyLog); err != nil && ctx.Err() == nil {
 		k.logger.WarnContext(ctx, "copy the log of writes", "err", err)
 	}
 }
 
 // cut empties the log, or notes that it could not because of readers.
 func (k *walKeeper) cut(ctx context.Context, conn *sql.Conn, length int64) error {
-	k.copies.Wait() // or both would want to copy
 	var patience int
 	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&patience); err != nil {
 		return fmt.Errorf("cut the log of writes: %w", err)

@@ -1,6 +1,7 @@
 package ent
 
 import (
+	"database/sql"
 	"testing"
 	"time"
 
@@ -61,6 +62,48 @@ func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 	if longest > testLimit {
 		t.Errorf("the log of writes has %d pages, want at most about %d", longest, testLimit)
 	}
+}
+
+// Who reads for long may have all connections for reading, and so the copy must
+// wait for one. The writer waits for neither, and closing does not either.
+func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Options{URL: databases["SQLite"](t), Connections: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.writer.wal.pages, s.writer.wal.limit, s.writer.wal.next = testPages, testLimit, testPages
+	events := facts(t, s, 100, time.Now(), delivery.Queued)
+	var readers []*sql.Conn
+	for range s.read.Stats().MaxOpenConnections {
+		conn, err := s.read.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers = append(readers, conn)
+	}
+	next := events[0].Event.ID + 1000
+	for length := int64(0); length < 2*testLimit; {
+		for i := range events {
+			next++
+			events[i].Event.ID, events[i].Key, events[i].Deliveries = next, next.String(), nil
+		}
+		ingestAll(t, s, events)
+		var busy, copied int64
+		if err := readers[0].QueryRowContext(t.Context(), lookAtLog).Scan(&busy, &length, &copied); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.writer.close() // although the copy still waits
+	for _, conn := range readers {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	closeStore(t, s)
 }
 
 // When nobody reads, the log is copied beside the writer and begins anew long

@@ -3465,7 +3465,7 @@ type Attempt implements Node {
   requestHeaders: [Header!]!
   "The answer's headers."
   responseHeaders: [Header!]!
-  "The first 16 KiB of the answer's body, as text; null when there was none."
+  "The beginning of the answer's body, up to 16 KiB, as text; null when there was none."
   responseBody: String
   "Whether the body was longer than what is kept."
   responseTruncated: Boolean!
