@@ -158,7 +158,7 @@ func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
 	}
 	return delivery.Options{
 		Owner: a.owner, Keyring: keyring, Registry: a.metrics, Egress: policy, ViewURLs: pages,
-		Workers: c.Workers, PerHook: c.WebhookWorkers, Retention: c.Retention, AuditRetention: c.AuditRetention,
+		Workers: c.Workers, Concurrency: c.WebhookWorkers, Retention: c.Retention, AuditRetention: c.AuditRetention,
 		Version: version(), Logger: a.log, Tracer: a.traces.tracer("portalhooks/delivery"),
 	}
 }

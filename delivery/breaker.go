@@ -8,16 +8,6 @@ import (
 	"portalhooks/delivery/egress"
 )
 
-// A BreakerState says whether calls of a webhook are made.
-type BreakerState string
-
-// The states of a breaker.
-const (
-	BreakerClosed   BreakerState = "CLOSED"    // they are
-	BreakerOpen     BreakerState = "OPEN"      // none is: the target has failed too often
-	BreakerHalfOpen BreakerState = "HALF_OPEN" // a few are, to see whether the target works again
-)
-
 const (
 	breakerStreak = 10 // failures in a row that open a breaker
 	breakerWindow = 20 // latest attempts, half of which open it when they failed
@@ -25,49 +15,49 @@ const (
 	breakerWait   = 10 * time.Minute // at most, between probes
 )
 
-// A breaker keeps a webhook's deliveries from a target that does nothing but
-// fail. When it has been open for a while it lets one attempt through, then
-// two, four and so on while they succeed, until it is closed. A failure
-// meanwhile opens it for twice as long as before. The zero breaker is closed.
+// A breaker is the circuit breaker of a webhook's target. When it has been open
+// for a while it is half-open: it lets one attempt through, then two, four and
+// so on while they succeed, until it is closed. A failure while it is half-open
+// opens it for twice as long as before. The zero breaker is closed.
 type breaker struct {
 	state  BreakerState // "" for closed
 	until  time.Time    // while it is open
 	pause  time.Duration
 	level  int // half-open: attempts at once
 	good   int // and how many have succeeded at this level
-	stage  int // grows when the state changes: earlier attempts count no more
+	epoch  int // grows when the state changes: attempts of an earlier epoch no longer count
 	streak int
 	window uint32 // the latest attempts, a bit each: 1 for a failure
 	seen   int
 }
 
-// pass begins to probe when it is time to, and returns how many of most
-// attempts may be in flight.
-func (b *breaker) pass(now time.Time, most int) int {
+// pass begins to probe when the pause is over, and returns how many attempts may
+// be in flight, at most limit.
+func (b *breaker) pass(now time.Time, limit int) int {
 	if b.state == BreakerOpen && !now.Before(b.until) {
 		b.state, b.level, b.good = BreakerHalfOpen, 1, 0
-		b.stage++
+		b.epoch++
 	}
 	switch b.state {
 	case BreakerOpen:
 		return 0
 	case BreakerHalfOpen:
-		return min(b.level, most)
+		return min(b.level, limit)
 	}
-	return most
+	return limit
 }
 
-// observe takes note of an attempt that was begun at the given stage, and
+// observe records the end of an attempt that began in the given epoch, and
 // reports whether the breaker has opened or closed.
-func (b *breaker) observe(stage int, failed bool, now time.Time, most int) (changed bool) {
+func (b *breaker) observe(epoch int, failed bool, now time.Time, limit int) (changed bool) {
 	switch {
-	case stage != b.stage || b.state == BreakerOpen:
+	case epoch != b.epoch || b.state == BreakerOpen:
 		return false
 	case b.state == BreakerHalfOpen && failed:
 		b.open(now, min(2*b.pause, breakerWait))
 		return true
 	case b.state == BreakerHalfOpen:
-		return b.climb(most)
+		return b.climb(limit)
 	}
 	bit := uint32(0)
 	b.streak++
@@ -88,20 +78,20 @@ func (b *breaker) observe(stage int, failed bool, now time.Time, most int) (chan
 
 func (b *breaker) open(now time.Time, pause time.Duration) {
 	b.state, b.pause, b.until = BreakerOpen, pause, now.Add(pause)
-	b.stage++
+	b.epoch++
 }
 
 // climb counts a success of a half-open breaker.
-func (b *breaker) climb(most int) (closed bool) {
+func (b *breaker) climb(limit int) (closed bool) {
 	b.good++
-	if b.good < min(b.level, most) {
+	if b.good < min(b.level, limit) {
 		return false
 	}
 	b.level, b.good = 2*b.level, 0
-	if b.level < most {
+	if b.level < limit {
 		return false
 	}
-	*b = breaker{stage: b.stage + 1}
+	*b = breaker{epoch: b.epoch + 1}
 	return true
 }
 
@@ -119,30 +109,31 @@ func (b *breaker) status(now time.Time) (BreakerState, time.Time) {
 	return BreakerHalfOpen, time.Time{}
 }
 
-// An omen is what an attempt says about its target.
-type omen int
+// A Signal is what the end of a job tells a circuit breaker about the target.
+type Signal int
 
+// The signals.
 const (
-	noOmen omen = iota // nothing: there was no call
-	goodOmen
-	badOmen
+	SignalNone    Signal = iota // no call was made, or it says nothing
+	SignalSuccess               // the target answers
+	SignalFailure               // the target does not work
 )
 
-// omenOf tells a target that does not work from one that answers, be it to
-// refuse: the sender of a message that is refused is at fault, not the
-// receiver.
-func omenOf(a *Attempt) omen {
+// SignalOf tells a target that does not work from one that answers, even with a
+// refusal: a message that is refused is the fault of its sender, not of the
+// receiver. A is nil when no call was made.
+func SignalOf(a *Attempt) Signal {
 	switch {
 	case a == nil:
-		return noOmen
+		return SignalNone
 	case a.HTTPStatus == http.StatusTooManyRequests, a.HTTPStatus >= http.StatusInternalServerError:
-		return badOmen
+		return SignalFailure
 	}
 	switch a.Outcome {
 	case egress.Timeout, egress.DNSError, egress.ConnectError, egress.TLSError, egress.ResponseError:
-		return badOmen
+		return SignalFailure
 	case egress.Success, egress.Redirect, egress.HTTPError:
-		return goodOmen
+		return SignalSuccess
 	}
-	return noOmen
+	return SignalNone
 }

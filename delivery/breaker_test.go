@@ -25,7 +25,7 @@ func TestABreakerOpens(t *testing.T) {
 		var b breaker
 		opened := false
 		for _, a := range tt.attempts {
-			opened = b.observe(b.stage, a == '-', now, 8)
+			opened = b.observe(b.epoch, a == '-', now, 8)
 		}
 		if opened != tt.open || (b.state == BreakerOpen) != tt.open {
 			t.Errorf("%s: %s after %s", name, b.state, tt.attempts)
@@ -38,7 +38,7 @@ func TestABreakerProbesAndClimbs(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	var b breaker
 	for range 10 {
-		b.observe(b.stage, true, now, 8)
+		b.observe(b.epoch, true, now, 8)
 	}
 	// Each probe that fails doubles the pause, up to ten minutes.
 	for _, want := range []time.Duration{30, 60, 120, 240, 480, 600, 600} {
@@ -53,7 +53,7 @@ func TestABreakerProbesAndClimbs(t *testing.T) {
 		if n := b.pass(now, 8); n != 1 {
 			t.Fatalf("%d attempts to probe, want 1", n)
 		}
-		b.observe(b.stage, true, now, 8)
+		b.observe(b.epoch, true, now, 8)
 	}
 	now = b.until
 	b.pass(now, 8)
@@ -62,7 +62,7 @@ func TestABreakerProbesAndClimbs(t *testing.T) {
 			t.Fatalf("%d attempts at once, want %d", n, want)
 		}
 		for range want {
-			b.observe(b.stage, false, now, 8)
+			b.observe(b.epoch, false, now, 8)
 		}
 	}
 	if state, _ := b.status(now); state != BreakerClosed || b.pass(now, 8) != 8 {
@@ -74,9 +74,9 @@ func TestAttemptsFromBeforeDoNotCount(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	var b breaker
-	before := b.stage
+	before := b.epoch
 	for range 10 {
-		b.observe(b.stage, true, now, 8)
+		b.observe(b.epoch, true, now, 8)
 	}
 	until := b.until
 	b.observe(before, true, now, 8)
@@ -91,25 +91,25 @@ func TestWhatAnAttemptSaysAboutItsTarget(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		attempt *Attempt
-		want    omen
+		want    Signal
 	}{
-		"no call":                      {nil, noOmen},
-		"accepted":                     {&Attempt{Outcome: egress.Success, HTTPStatus: 204}, goodOmen},
-		"refused, so it works":         {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 404}, goodOmen},
-		"gone, so it answers":          {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 410}, goodOmen},
-		"moved, so it answers":         {&Attempt{Outcome: egress.Redirect, HTTPStatus: 301}, goodOmen},
-		"too many requests":            {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 429}, badOmen},
-		"an error of its own":          {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 503}, badOmen},
-		"no answer in time":            {&Attempt{Outcome: egress.Timeout}, badOmen},
-		"no such host":                 {&Attempt{Outcome: egress.DNSError}, badOmen},
-		"nobody listens":               {&Attempt{Outcome: egress.ConnectError}, badOmen},
-		"a bad certificate":            {&Attempt{Outcome: egress.TLSError}, badOmen},
-		"an answer that breaks off":    {&Attempt{Outcome: egress.ResponseError}, badOmen},
-		"never sent, by our own rules": {&Attempt{Outcome: egress.Blocked}, noOmen},
-		"broken off by ourselves":      {&Attempt{Outcome: egress.Canceled}, noOmen},
-		"too large to be sent":         {&Attempt{Outcome: BodyTooLarge}, noOmen},
+		"no call":                      {nil, SignalNone},
+		"accepted":                     {&Attempt{Outcome: egress.Success, HTTPStatus: 204}, SignalSuccess},
+		"refused, so it works":         {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 404}, SignalSuccess},
+		"gone, so it answers":          {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 410}, SignalSuccess},
+		"moved, so it answers":         {&Attempt{Outcome: egress.Redirect, HTTPStatus: 301}, SignalSuccess},
+		"too many requests":            {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 429}, SignalFailure},
+		"an error of its own":          {&Attempt{Outcome: egress.HTTPError, HTTPStatus: 503}, SignalFailure},
+		"no answer in time":            {&Attempt{Outcome: egress.Timeout}, SignalFailure},
+		"no such host":                 {&Attempt{Outcome: egress.DNSError}, SignalFailure},
+		"nobody listens":               {&Attempt{Outcome: egress.ConnectError}, SignalFailure},
+		"a bad certificate":            {&Attempt{Outcome: egress.TLSError}, SignalFailure},
+		"an answer that breaks off":    {&Attempt{Outcome: egress.ResponseError}, SignalFailure},
+		"never sent, by our own rules": {&Attempt{Outcome: egress.Blocked}, SignalNone},
+		"broken off by ourselves":      {&Attempt{Outcome: egress.Canceled}, SignalNone},
+		"too large to be sent":         {&Attempt{Outcome: BodyTooLarge}, SignalNone},
 	} {
-		if got := omenOf(tt.attempt); got != tt.want {
+		if got := SignalOf(tt.attempt); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}

@@ -16,8 +16,8 @@ func (d *Dispatcher) claims(ctx context.Context) {
 	for ctx.Err() == nil {
 		more, err := d.claim(ctx)
 		if err != nil && ctx.Err() == nil {
-			d.s.metrics.failed("claim")
-			d.s.log.WarnContext(ctx, "claim deliveries", "err", err)
+			d.metrics.failed("claim")
+			d.log.WarnContext(ctx, "claim deliveries", "err", err)
 		}
 		if !more || err != nil {
 			d.pause(ctx)
@@ -27,7 +27,7 @@ func (d *Dispatcher) claims(ctx context.Context) {
 
 // pause waits for a wake-up, the next poll, or the end of ctx.
 func (d *Dispatcher) pause(ctx context.Context) {
-	t := time.NewTimer(d.s.opts.Poll)
+	t := time.NewTimer(d.opts.Poll)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -38,46 +38,44 @@ func (d *Dispatcher) pause(ctx context.Context) {
 
 // claim makes one claim and reports whether another may bring more at once.
 func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
-	if d.s.settler.stuck.Load() {
+	if d.settler.Stuck() {
 		// What waits there may be due again by now: it is settled first.
 		return false, nil
 	}
-	n, urgent := min(claimSize, (d.s.opts.Memory+1)/2), false
-	if !d.Reserve(n, false) {
-		// Unreserve wakes when there is room. There is some left for alerts.
-		if n, urgent = max(1, n/8), true; !d.Reserve(n, true) {
+	n, urgent := min(claimSize, (d.opts.Memory+1)/2), false
+	if !d.memory.reserve(n, false) {
+		// A wake-up comes when there is room. There is some left for alerts.
+		if n, urgent = max(1, n/8), true; !d.memory.reserve(n, true) {
 			return false, nil
 		}
 	}
 	perWebhook := max(n/2, 1)
-	if d.narrow.Swap(false) {
-		// Some webhook can't take more: don't fetch again and again what would
-		// have to go back.
-		perWebhook = min(perWebhook, d.s.opts.PerHook)
+	if d.crowded.Swap(false) {
+		// Some webhook can't take more: don't claim again and again what would
+		// have to return to the queue.
+		perWebhook = min(perWebhook, d.opts.Concurrency)
 	}
-	leased := time.Now().Add(jobLease)
-	jobs, err := d.s.store.Claim(ctx, ClaimRequest{
-		Owner: d.s.opts.Owner, N: n, PerWebhook: perWebhook, Lease: jobLease,
-		Limits: d.router.limits(), Urgent: urgent,
+	until := time.Now().Add(jobLease)
+	jobs, err := d.queue.Claim(ctx, ClaimRequest{
+		Owner: d.opts.Owner, N: n, PerWebhook: perWebhook, Lease: jobLease,
+		Limits: d.scheduler.Room(), Urgent: urgent,
 	})
-	lent := len(jobs)
-	jobs = d.here.absent(jobs)
-	d.s.metrics.putBack("here already", lent-len(jobs))
-	if unused := max(0, n-len(jobs)); urgent {
-		d.leave(unused)
-	} else {
-		d.Unreserve(unused)
+	leased := len(jobs)
+	jobs = d.memory.absent(jobs)
+	d.metrics.requeued("in flight already", leased-len(jobs))
+	d.memory.cancel(max(0, n-len(jobs)))
+	if !urgent { // there is no more room for others than before
+		d.relieve()
 	}
 	if err != nil || len(jobs) == 0 {
-		return lent > 0, err
+		return leased > 0, err
 	}
-	tasks := make([]task, len(jobs))
-	for i, j := range jobs {
-		tasks[i] = task{Job: j, leased: leased}
+	for i := range jobs {
+		jobs[i].LeasedUntil = until
 	}
 	failpoint.Hit(failpoint.ClaimAfterCommit)
-	taken := d.put(ctx, tasks, urgent)
-	// What could not be attempted has gone back; it would only come again.
-	calm := taken == len(tasks) && !d.trouble.Swap(false)
-	return calm && lent >= min(n, perWebhook), nil
+	taken := d.add(ctx, jobs, urgent)
+	// What could not be attempted is back in the queue; it would only come again.
+	calm := taken == len(jobs) && !d.trouble.Swap(false)
+	return calm && leased >= min(n, perWebhook), nil
 }

@@ -51,10 +51,10 @@ func newOrgConfig(org Organization, webhooks []Webhook) *orgConfig {
 	return c
 }
 
-// A configCache keeps organizations' configurations. A change made by another
+// A WebhookCache keeps organizations' configurations. A change made by another
 // process is noticed after configAge at the latest; until then ingest is told
 // by the store that what it matched against is stale.
-type configCache struct {
+type WebhookCache struct {
 	store   Store
 	entries *lru.Cache[OrgID, configEntry]
 	flight  singleflight.Group
@@ -66,13 +66,14 @@ type configEntry struct {
 	checked time.Time
 }
 
-func newConfigCache(store Store) *configCache {
-	return &configCache{store: store, entries: newLRU[OrgID, configEntry](configsKept)}
+// NewWebhookCache returns an empty cache over store.
+func NewWebhookCache(store Store) *WebhookCache {
+	return &WebhookCache{store: store, entries: newLRU[OrgID, configEntry](configsKept)}
 }
 
-// get returns the configuration of org, at most configAge old where another
+// Get returns the configuration of org, at most configAge old where another
 // process changes it. It returns NotFound for an unknown organization.
-func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
+func (k *WebhookCache) Get(ctx context.Context, org OrgID) (*orgConfig, error) {
 	entry, ok := k.entries.Get(org)
 	if ok && time.Since(entry.checked) < configAge {
 		return entry.config, nil
@@ -95,16 +96,16 @@ func (k *configCache) get(ctx context.Context, org OrgID) (*orgConfig, error) {
 	}
 }
 
-// latest returns the configuration of org as it was known last, however old.
-func (k *configCache) latest(ctx context.Context, org OrgID) (*orgConfig, error) {
+// Latest returns the configuration of org as it was known last, however old.
+func (k *WebhookCache) Latest(ctx context.Context, org OrgID) (*orgConfig, error) {
 	if entry, ok := k.entries.Get(org); ok {
 		return entry.config, nil
 	}
-	return k.get(ctx, org)
+	return k.Get(ctx, org)
 }
 
 // load returns the configuration that known still is, or else reads it anew.
-func (k *configCache) load(
+func (k *WebhookCache) load(
 	ctx context.Context, org OrgID, known *orgConfig, drops int64,
 ) (*orgConfig, error) {
 	checked := time.Now()
@@ -130,14 +131,14 @@ func (k *configCache) load(
 	return config, nil
 }
 
-func (k *configCache) keep(org OrgID, e configEntry, drops int64) {
+func (k *WebhookCache) keep(org OrgID, e configEntry, drops int64) {
 	if k.drops.Load() == drops {
 		k.entries.Add(org, e)
 	}
 }
 
-// drop forgets the configuration of org: it has changed.
-func (k *configCache) drop(org OrgID) {
+// Drop forgets the configuration of org: it has changed.
+func (k *WebhookCache) Drop(org OrgID) {
 	k.drops.Add(1)
 	k.entries.Remove(org)
 }

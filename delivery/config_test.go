@@ -10,10 +10,10 @@ func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
 		store.orgs = []Organization{{ID: 1, ExternalID: "acme", ConfigVersion: 1}}
-		k := newConfigCache(store)
+		k := NewWebhookCache(store)
 		get := func() *orgConfig {
 			t.Helper()
-			c, err := k.get(t.Context(), 1)
+			c, err := k.Get(t.Context(), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +38,7 @@ func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
 		if got := get(); got == first || got.Org.ConfigVersion != 2 {
 			t.Errorf("the change was not noticed after %s", configAge)
 		}
-		k.drop(1)
+		k.Drop(1)
 		if get(); store.calls["Config"] != 3 {
 			t.Errorf("calls = %v after a drop", store.calls)
 		}
@@ -50,19 +50,19 @@ func TestConfigReadBeforeADropIsNotKept(t *testing.T) {
 		store := newFakeStore()
 		store.orgs = []Organization{{ID: 1, ConfigVersion: 1}}
 		store.took["Config"] = time.Second / 2
-		k := newConfigCache(store)
+		k := NewWebhookCache(store)
 		old := make(chan *orgConfig)
 		go func() {
-			c, err := k.get(t.Context(), 1)
+			c, err := k.Get(t.Context(), 1)
 			if err != nil {
 				t.Error(err)
 			}
 			old <- c
 		}()
 		synctest.Wait() // the query is under way
-		k.drop(1)
+		k.Drop(1)
 		<-old
-		if _, err := k.get(t.Context(), 1); err != nil {
+		if _, err := k.Get(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 		if n := store.calls["Config"]; n != 2 {
@@ -76,10 +76,10 @@ func TestConfigIsReadOnceForManyCallers(t *testing.T) {
 		store := newFakeStore()
 		store.orgs = []Organization{{ID: 1, ConfigVersion: 1}}
 		store.took["Config"] = time.Second / 2
-		k := newConfigCache(store)
+		k := NewWebhookCache(store)
 		done := make(chan error, 50)
 		for range cap(done) {
-			go func() { _, err := k.get(t.Context(), 1); done <- err }()
+			go func() { _, err := k.Get(t.Context(), 1); done <- err }()
 		}
 		for range cap(done) {
 			if err := <-done; err != nil {
@@ -93,18 +93,18 @@ func TestConfigIsReadOnceForManyCallers(t *testing.T) {
 }
 
 func TestUnknownOrganizationHasNoConfig(t *testing.T) {
-	if _, err := newConfigCache(newFakeStore()).get(t.Context(), 9); CodeOf(err) != NotFound {
+	if _, err := NewWebhookCache(newFakeStore()).Get(t.Context(), 9); CodeOf(err) != NotFound {
 		t.Errorf("err = %v, want %s", err, NotFound)
 	}
 }
 
 func TestLearnerTakesNewNames(t *testing.T) {
 	store := newFakeStore()
-	l := newLearner(store, NewIDs(1))
+	l := newRegister(store, NewIDs(1))
 	learn := func(name string) Item {
 		t.Helper()
 		facts := []fact{{Kind: AlertItem, Item: ReportedItem{ID: "a", Name: name}}}
-		if err := l.learn(t.Context(), 1, facts); err != nil || facts[0].ItemID != store.items[0].ID {
+		if err := l.items(t.Context(), 1, facts); err != nil || facts[0].ItemID != store.items[0].ID {
 			t.Fatalf("facts = %v, err = %v", facts, err)
 		}
 		return store.items[0]

@@ -75,7 +75,7 @@ func (s *Service) CreateWebhook(
 func (s *Service) create(
 	ctx context.Context, c Caller, org Organization, in CreateWebhookInput,
 ) (*CreatedWebhook, error) {
-	config, err := s.configs.get(ctx, org.ID)
+	config, err := s.pipeline.Webhooks.Get(ctx, org.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *Service) create(
 	if err := s.store.CreateWebhook(ctx, w, s.record(c, WebhookCreated, nil, &w)); err != nil {
 		return nil, s.twin(ctx, org.ID, err)
 	}
-	s.configs.drop(org.ID)
+	s.pipeline.Webhooks.Drop(org.ID)
 	warnings := append(d.Warnings, s.overlapWarnings(ctx, &w)...)
 	return &CreatedWebhook{Webhook: &w, Secret: text, Warnings: warnings}, nil
 }
@@ -141,7 +141,7 @@ func (s *Service) twin(ctx context.Context, org OrgID, err error) error {
 // events to the same target. Where they can't be read there is no warning: the
 // webhook is saved.
 func (s *Service) overlapWarnings(ctx context.Context, w *Webhook) []Warning {
-	config, err := s.configs.get(ctx, w.Org)
+	config, err := s.pipeline.Webhooks.Get(ctx, w.Org)
 	if err != nil {
 		s.log.WarnContext(ctx, "look for overlapping webhooks", "webhook", w.ID, "err", err)
 		return nil
@@ -189,9 +189,7 @@ func (s *Service) UpdateWebhook(
 	if err := s.update(ctx, updated, in.ExpectedVersion, s.record(c, WebhookUpdated, w, &updated)); err != nil {
 		return nil, err
 	}
-	if s.dispatcher.router.revise(w.ID); w.Version.Policy.Ordered != updated.Version.Policy.Ordered {
-		s.dispatcher.Wake()
-	}
+	s.pipeline.Changed(w.ID)
 	return &UpdatedWebhook{Webhook: &updated, Warnings: append(d.Warnings, s.overlapWarnings(ctx,
 		&updated)...)}, nil
 }
@@ -199,7 +197,7 @@ func (s *Service) UpdateWebhook(
 // update stores a new version of w over the expected one.
 func (s *Service) update(ctx context.Context, w Webhook, expected int, record AuditEntry) error {
 	err := s.store.UpdateWebhook(ctx, w, expected, record)
-	s.configs.drop(w.Org)
+	s.pipeline.Webhooks.Drop(w.Org)
 	if CodeOf(err) != Conflict {
 		return s.twin(ctx, w.Org, err)
 	}
@@ -238,8 +236,7 @@ func (s *Service) DeleteWebhook(ctx context.Context, c Caller, id WebhookID) err
 	if err := s.store.DeleteWebhook(ctx, w.Org, id, now(), c.Name, record); err != nil {
 		return err
 	}
-	s.configs.drop(w.Org)
-	s.dispatcher.router.revise(id)
-	s.dispatcher.Wake()
+	s.pipeline.Webhooks.Drop(w.Org)
+	s.pipeline.Changed(id)
 	return nil
 }

@@ -20,7 +20,7 @@ func newConfiguring(t *testing.T) configuring {
 	t.Helper()
 	store := newFakeStore()
 	s := newFront(t, store)
-	orgs, err := s.learner.organizations(t.Context(), []namedOrg{{"acme", "Acme"}, {"other", "Other"}})
+	orgs, err := s.pipeline.Ingester.register.organizations(t.Context(), []namedOrg{{"acme", "Acme"}, {"other", "Other"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func newConfiguring(t *testing.T) configuring {
 		},
 	} {
 		facts := []fact{{Kind: one.kind, Item: ReportedItem{ID: one.id}}}
-		if err := s.learner.learn(t.Context(), orgs[one.org].ID, facts); err != nil {
+		if err := s.pipeline.Ingester.register.items(t.Context(), orgs[one.org].ID, facts); err != nil {
 			t.Fatal(err)
 		}
 		c.items[one.id] = facts[0].ItemID
@@ -206,7 +206,7 @@ func TestUpdateWebhook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := c.target(t.Context(), w.Org, w.ID)
+	target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

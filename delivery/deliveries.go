@@ -115,7 +115,7 @@ func (s *Service) Messages(ctx context.Context, c Caller, deliveries []*Delivery
 
 // message renders a delivery's message; it is empty when it can't be sent.
 func (s *Service) message(ctx context.Context, e *Event, d *Delivery) (string, error) {
-	body, err := s.render(ctx, nil, e, d.Version, d.ID)
+	body, err := s.pipeline.Renderer.Render(ctx, nil, e, d.Version, d.ID)
 	if errors.Is(err, template.ErrTooLarge) || CodeOf(err) == NotFound || CodeOf(err) == TemplateInvalid {
 		return "", nil
 	}

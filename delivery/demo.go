@@ -111,15 +111,13 @@ func (s *Service) Seed(ctx context.Context, receiverBase string) error {
 		return nil
 	}
 	demo := Demo()
-	wanted := make([]namedOrg, len(demo.Organizations))
+	known := make([]Organization, len(demo.Organizations))
 	for i, org := range demo.Organizations {
-		wanted[i] = namedOrg{org.ID, org.Name}
+		if known[i], err = s.pipeline.Ingester.Organization(ctx, 0, org.ID, org.Name); err != nil {
+			return err
+		}
 	}
-	known, err := s.learner.organizations(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	org := known[demo.Organizations[0].ID]
+	org := known[0]
 	portal := Caller{Name: demoAuthor, Portal: true}
 	for kind, items := range demo.Items {
 		_, err := s.SyncItems(ctx, portal, SyncItemsInput{

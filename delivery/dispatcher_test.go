@@ -34,7 +34,7 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
-		target, err := r.target(t.Context(), w.Org, w.ID)
+		target, err := r.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +46,8 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 			log[0].Delivery.Attempts != 1 || log[0].Delivery.FinishedAt.IsZero() {
 			t.Errorf("log %+v, want one entry that it was delivered", log)
 		}
-		if r.dispatcher.held.Load() != 0 {
-			t.Errorf("%d deliveries are still in memory", r.dispatcher.held.Load())
+		if r.pipeline.Dispatcher.held() != 0 {
+			t.Errorf("%d deliveries are still in memory", r.pipeline.Dispatcher.held())
 		}
 	})
 }
@@ -57,7 +57,7 @@ func TestADeliveryFollowsItsSchedule(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{Poll: 30 * time.Second}, answers{badURL: status(500)})
 		w := r.webhook(badURL)
-		r.startPart(r.dispatcher.Run, r.settler.Run)
+		r.startPart(r.pipeline.Dispatcher.Run, r.pipeline.Settler.Run)
 		id := r.queued(1, w)[0]
 		time.Sleep(5 * 24 * time.Hour)
 		synctest.Wait()
@@ -85,7 +85,7 @@ func TestADeliveryFollowsItsSchedule(t *testing.T) {
 
 func TestGoneDisablesTheWebhook(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{PerHook: 1}, answers{badURL: status(410)})
+		r := newRig(t, Options{Concurrency: 1}, answers{badURL: status(410)})
 		w := r.webhook(badURL)
 		r.start()
 		id := r.ingest(1, w)[0]
@@ -172,7 +172,7 @@ func TestHeldDeliveriesGoOutWhenReleased(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.wantStates(map[State]int{Held: 3})
 		r.store.change(func() { r.store.webhooks[w.ID].Status = Enabled })
-		r.configs.drop(w.Org)
+		r.pipeline.Webhooks.Drop(w.Org)
 		r.recall(t.Context(), w.ID, false, true)
 		synctest.Wait()
 		r.sentOnce(ids, r.sent())
@@ -216,10 +216,10 @@ func TestAHangingReceiverHoldsUpNobody(t *testing.T) {
 				hanging++
 			}
 		}
-		if hanging > r.opts.PerHook {
-			t.Errorf("%d calls to the receiver that hangs, want at most %d", hanging, r.opts.PerHook)
+		if hanging > r.opts.Concurrency {
+			t.Errorf("%d calls to the receiver that hangs, want at most %d", hanging, r.opts.Concurrency)
 		}
-		if held := r.dispatcher.held.Load(); held > int64(r.opts.Memory) {
+		if held := r.pipeline.Dispatcher.held(); held > r.opts.Memory {
 			t.Errorf("%d deliveries in memory, at most %d allowed", held, r.opts.Memory)
 		}
 	})
@@ -227,7 +227,7 @@ func TestAHangingReceiverHoldsUpNobody(t *testing.T) {
 
 func TestABacklogLargerThanMemoryIsDelivered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{Workers: 4, PerHook: 4, Memory: 16}, answers{okURL: slow(time.Millisecond)})
+		r := newRig(t, Options{Workers: 4, Concurrency: 4, Memory: 16}, answers{okURL: slow(time.Millisecond)})
 		var ids []DeliveryID
 		for range 3 {
 			ids = append(ids, r.queued(300, r.webhook(okURL))...)
@@ -235,7 +235,7 @@ func TestABacklogLargerThanMemoryIsDelivered(t *testing.T) {
 		r.start()
 		for range 3000 {
 			time.Sleep(10 * time.Millisecond)
-			if held := r.dispatcher.held.Load(); held > 16 || held < 0 {
+			if held := r.pipeline.Dispatcher.held(); held > 16 || held < 0 {
 				t.Fatalf("%d deliveries in memory, want 0 to 16", held)
 			}
 		}
@@ -256,7 +256,7 @@ func TestEveryClaimIsBoundedByWebhook(t *testing.T) {
 				if perWebhook < 1 || perWebhook > claimSize/2 {
 					t.Errorf("a claim took %d of a webhook", perWebhook)
 				}
-				if perWebhook == r.opts.PerHook {
+				if perWebhook == r.opts.Concurrency {
 					narrow++
 				}
 			}
@@ -274,7 +274,7 @@ func TestEveryClaimIsBoundedByWebhook(t *testing.T) {
 // by a claim, and no delivery is out twice.
 func TestADeliveryIsNotSentWhenItsLeaseMayEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{Workers: 1, PerHook: 1}, answers{okURL: slow(14 * time.Second)})
+		r := newRig(t, Options{Workers: 1, Concurrency: 1}, answers{okURL: slow(14 * time.Second)})
 		w := r.webhook(okURL)
 		r.start()
 		ids := r.ingest(12, w)
@@ -321,7 +321,7 @@ func TestAMessageTooLargeFailsWithoutACall(t *testing.T) {
 		e := r.event(w)
 		e.Event.Variables = []byte(`{"alert_information":"` + string(make1MiB()) + `"}`)
 		r.store.change(func() { r.store.ingest(Owner{}, 0, r.org.ID, e) })
-		r.dispatcher.Wake()
+		r.pipeline.Dispatcher.Wake()
 		time.Sleep(2 * time.Second)
 		log := r.entries(e.Deliveries[0].ID)
 		if len(log) != 1 || log[0].Delivery.State != Failed || log[0].Attempt.Outcome != BodyTooLarge {

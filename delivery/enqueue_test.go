@@ -13,8 +13,7 @@ import (
 
 func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
 	store := newFakeStore()
-	s := newFront(t, store)
-	s.opts.Memory = 2
+	s := newFront(t, store, func(o *Options) { o.Memory = 2 })
 	taking(t, s)
 	listen(t, s, OperationInWorkspace, Enabled)
 	if got := take(t, s, operationOn(3)); got.Deliveries != 3 {
@@ -25,26 +24,30 @@ func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
 			t.Error("a delivery without room in memory is owned")
 		}
 	}
-	if held := s.dispatcher.held.Load(); held != 0 {
+	if held := s.pipeline.Dispatcher.held(); held != 0 {
 		t.Errorf("room for %d deliveries is taken", held)
 	}
 }
 
 func TestIngestSaysWhenItDoesNotKnow(t *testing.T) {
 	s := newFront(t, newFakeStore()) // its ingester does not run
-	if _, err := s.configs.get(t.Context(), listen(t, s, ActiveAlert, Enabled).Org); err != nil {
+	if _, err := s.pipeline.Webhooks.Get(t.Context(), listen(t, s, ActiveAlert, Enabled).Org); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.learner.learn(t.Context(), 1, nil); err != nil {
+	if err := s.pipeline.Ingester.register.items(t.Context(), 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := s.ingester.submit(ctx, nil); CodeOf(err) != Unavailable {
+	if _, err := s.pipeline.Ingester.enqueuer.enqueue(ctx, nil); CodeOf(err) != Unavailable {
 		t.Errorf("the caller gave up: %v", err)
 	}
-	close(s.ingester.stopped)
-	if _, err := s.ingester.submit(t.Context(), nil); CodeOf(err) != Unavailable {
+	stopped, end := context.WithCancel(t.Context())
+	end()
+	if err := s.pipeline.Ingester.enqueuer.Run(stopped); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.pipeline.Ingester.enqueuer.enqueue(t.Context(), nil); CodeOf(err) != Unavailable {
 		t.Errorf("the ingester has stopped: %v", err)
 	}
 }
@@ -65,7 +68,7 @@ func TestIngestSaysWhenTheStoreFails(t *testing.T) {
 	if _, err := s.Ingest(t.Context(), testPortal, []Report{alertReport("s")}); CodeOf(err) != Unavailable {
 		t.Errorf("err = %v, want %s", err, Unavailable)
 	}
-	if held := s.dispatcher.held.Load(); held != 0 {
+	if held := s.pipeline.Dispatcher.held(); held != 0 {
 		t.Errorf("room for %d deliveries is still taken", held)
 	}
 	store.change(func() { store.fail = nil })
@@ -108,55 +111,40 @@ func unitOf(org OrgID, prefix string, n int) Ingest {
 	return unit
 }
 
-func TestGatherTakesWhatHasArrived(t *testing.T) {
+func TestABatchTakesWhatFits(t *testing.T) {
 	for name, tt := range map[string]struct {
 		waiting []Ingest // one handover each
-		batch   int
-		left    bool
+		batch   int      // how many of them are the first batch
 	}{
-		"all that waits": {
-			[]Ingest{unitOf(1, "a", 1), unitOf(1, "b", 1), unitOf(1, "c", 9)},
-			3,
-			false,
-		},
-		"no more than a batch": {[]Ingest{unitOf(1, "a", 4000), unitOf(1, "b", 900), unitOf(1, "c",
-			200)}, 2, true},
-		"an oversized one alone": {[]Ingest{unitOf(1, "a", 6000), unitOf(1, "b", 1)}, 1, true},
+		"all that waits":         {[]Ingest{unitOf(1, "a", 1), unitOf(1, "b", 1), unitOf(1, "c", 9)}, 3},
+		"no more than a batch":   {[]Ingest{unitOf(1, "a", 4000), unitOf(1, "b", 900), unitOf(1, "c", 200)}, 2},
+		"an oversized one alone": {[]Ingest{unitOf(1, "a", 6000), unitOf(1, "b", 1)}, 1},
 		"the same fact goes to the next": {
-			[]Ingest{unitOf(1, "a", 3), unitOf(1, "b", 1), unitOf(1, "a", 1)},
-			2,
-			true,
+			[]Ingest{unitOf(1, "a", 3), unitOf(1, "b", 1), unitOf(1, "a", 1)}, 2,
 		},
-		"another organization's key is not": {[]Ingest{unitOf(1, "a", 3), unitOf(2, "a", 3)}, 2, false},
+		"another organization's key does not": {[]Ingest{unitOf(1, "a", 3), unitOf(2, "a", 3)}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				g := &ingester{handed: make(chan *handover)}
-				handovers := make([]*handover, len(tt.waiting))
-				var senders sync.WaitGroup
-				for i, unit := range tt.waiting {
-					handovers[i] = &handover{units: []Ingest{unit}}
-					if i > 0 {
-						senders.Go(func() { g.handed <- handovers[i] })
-						synctest.Wait() // they wait in this order
-					}
+			e := newEnqueuer(nil, nil, PipelineOptions{}, nil, nil)
+			// What is left of an earlier batch must not matter.
+			e.admit(&handover{units: []Ingest{unitOf(1, "c", 4999), unitOf(1, "b", 1)}}, true)
+			batch := 0
+			for i, unit := range tt.waiting {
+				if !e.admit(&handover{units: []Ingest{unit}}, i == 0) {
+					break
 				}
-				batch, left := g.gather(handovers[0])
-				if len(batch) != tt.batch || (left != nil) != tt.left {
-					t.Errorf("%d in the batch, left %v; want %d, %t", len(batch), left != nil, tt.batch, tt.left)
-				}
-				for rest := len(handovers) - len(batch); left != nil && rest > 1; rest-- {
-					<-g.handed
-				}
-				senders.Wait()
-			})
+				batch++
+			}
+			if batch != tt.batch {
+				t.Errorf("%d in the batch, want %d", batch, tt.batch)
+			}
 		})
 	}
 }
 
 func TestPortionNeverHasAFactTwice(t *testing.T) {
-	in := func(prefix string, n int) *intake {
-		in := &intake{org: testOrg}
+	in := func(prefix string, n int) *submission {
+		in := &submission{org: testOrg}
 		for i := range n {
 			in.facts = append(in.facts, fact{Key: fmt.Sprint(prefix, i)})
 		}
@@ -164,15 +152,15 @@ func TestPortionNeverHasAFactTwice(t *testing.T) {
 	}
 	a, b := in("a", 600), in("b", 600)
 	for name, tt := range map[string]struct {
-		pieces []piece
-		want   int
+		parts []part
+		want  int
 	}{
-		"small ones together":     {[]piece{{a, 0, 1}, {b, 0, 1}, {a, 1, 2}}, 3},
-		"about a thousand events": {[]piece{{a, 0, 600}, {b, 0, 600}}, 1},
-		"a repeat waits":          {[]piece{{a, 0, 1}, {b, 0, 1}, {a, 0, 1}}, 2},
+		"small ones together":     {[]part{{a, 0, 1}, {b, 0, 1}, {a, 1, 2}}, 3},
+		"about a thousand events": {[]part{{a, 0, 600}, {b, 0, 600}}, 1},
+		"a repeat waits":          {[]part{{a, 0, 1}, {b, 0, 1}, {a, 0, 1}}, 2},
 	} {
-		if got := portion(tt.pieces); got != tt.want {
-			t.Errorf("%s: %d pieces, want %d", name, got, tt.want)
+		if got := portion(tt.parts); got != tt.want {
+			t.Errorf("%s: %d parts, want %d", name, got, tt.want)
 		}
 	}
 }
@@ -231,7 +219,7 @@ func TestIngestGivesUpWaitingWhenTheCallerDoes(t *testing.T) {
 		store.change(func() { store.took["Ingest"] = time.Second })
 		run, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); _ = s.ingester.Run(run) }()
+		go func() { defer close(done); _ = s.pipeline.Ingester.enqueuer.Run(run) }()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		if _, err := s.Ingest(ctx, testPortal, []Report{alertReport("s")}); CodeOf(err) != Unavailable {

@@ -14,6 +14,9 @@ const (
 	OperationInWorkspace EventType = "OPERATION_EXECUTED_IN_WORKSPACE"
 )
 
+// Urgent reports whether deliveries of t overtake others.
+func (t EventType) Urgent() bool { return t == ActiveAlert }
+
 // eventTypes lists every event type in the catalogue's order. Its order is
 // also the number that the database keeps: append only.
 var eventTypes = []EventType{

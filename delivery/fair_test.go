@@ -161,13 +161,13 @@ func TestABreakerSparesATargetThatFails(t *testing.T) {
 		w := r.webhook(badURL)
 		r.start()
 		r.queued(deliveries, w)
-		r.dispatcher.Wake()
+		r.pipeline.Dispatcher.Wake()
 		time.Sleep(down - time.Second)
 		synctest.Wait()
-		if n := len(r.sent()); n < 10 || n > 10+r.opts.PerHook+10 {
+		if n := len(r.sent()); n < 10 || n > 10+r.opts.Concurrency+10 {
 			t.Errorf("%d calls to a target that fails, want about ten and a few probes", n)
 		}
-		if held := r.dispatcher.held.Load(); held > int64(r.opts.PerHook) {
+		if held := r.pipeline.Dispatcher.held(); held > r.opts.Concurrency {
 			t.Errorf("%d deliveries are kept in memory for it", held)
 		}
 		health, err := r.WebhookHealth(t.Context(), adminOf(w.Org), []*Webhook{&w})
@@ -179,8 +179,8 @@ func TestABreakerSparesATargetThatFails(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		calls := slices.DeleteFunc(r.sent(), func(c sentCall) bool { return c.at.Sub(began) < down })
-		if n := atOnce(calls, 10*time.Millisecond); n > r.opts.PerHook {
-			t.Errorf("%d calls in flight after the recovery, want at most %d", n, r.opts.PerHook)
+		if n := atOnce(calls, 10*time.Millisecond); n > r.opts.Concurrency {
+			t.Errorf("%d calls in flight after the recovery, want at most %d", n, r.opts.Concurrency)
 		}
 		// One call, then two, then four: each step begins when the one before is over.
 		for i, step := range []int{0, 1, 1, 2, 2, 2, 2} {
@@ -357,7 +357,7 @@ func (r *rig) ingestOrdered(n int, w Webhook) []DeliveryID {
 		ids = append(ids, e.Deliveries[0].ID)
 		unit.Events = append(unit.Events, e)
 	}
-	if _, err := r.ingester.submit(context.Background(), []Ingest{unit}); err != nil {
+	if _, err := r.pipeline.Ingester.enqueuer.enqueue(context.Background(), []Ingest{unit}); err != nil {
 		r.t.Fatal(err)
 	}
 	return ids

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 // A fakeStore is a Store in memory that keeps the laws of the interface. It is
@@ -83,7 +85,7 @@ func (f *fakeStore) enter(ctx context.Context, method string) (leave func(), err
 	f.mu.Lock()
 	took := f.took[method]
 	f.mu.Unlock()
-	if took > 0 && !sleep(ctx, took) {
+	if took > 0 && !loop.Sleep(ctx, took) {
 		return nil, ctx.Err()
 	}
 	if err := ctx.Err(); err != nil {
@@ -220,7 +222,7 @@ func (f *fakeStore) Claim(
 			hook := row.delivery.Webhook
 			limit, limited := c.Limits[hook]
 			switch {
-			case row.held || isUrgent(row.delivery.Type) != urgent || c.Urgent && !urgent:
+			case row.held || row.delivery.Type.Urgent() != urgent || c.Urgent && !urgent:
 				continue
 			case row.due.After(now):
 				blocked[hook] = blocked[hook] || row.delivery.Ordered

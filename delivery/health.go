@@ -2,30 +2,37 @@ package delivery
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/loop"
 )
-
-// bySystem is who changes a webhook when no person does.
-const bySystem = "Portalhooks"
 
 const (
-	healthPause = 10 * time.Second // between writes, when nothing has changed its mind
-	healthKnown = 10_000           // webhooks whose latest verdict is remembered
+	healthPause = 10 * time.Second // between writes, while no target begins or ceases to fail
+	healthFlush = 5 * time.Second  // for the last write
+	healthKnown = 10_000           // webhooks whose latest attempt is remembered
 )
 
-// A health gathers what attempts show about webhooks' targets. It writes at
-// once when a target begins or ceases to fail, and otherwise at most every
-// healthPause. It also disables the webhooks whose receiver is gone.
-type health struct {
-	s    *Service
-	wake chan struct{} // holds one wake-up
+// Health gathers what attempts show about webhooks' targets. It writes at once
+// when a target begins or ceases to fail, and otherwise at most every
+// healthPause. It also reports the webhooks whose receiver is gone.
+type Health struct {
+	store   healthStore
+	metrics *Metrics
+	log     *slog.Logger
+
+	// Gone is told of a webhook whose target answered 410, again until it
+	// returns no error.
+	Gone func(ctx context.Context, org OrgID, id WebhookID, target string) error
+
+	wake loop.Wake
 
 	mu      sync.Mutex
 	pending map[WebhookID]WebhookHealth
-	failing map[WebhookID]bool // the latest verdict, for webhooks seen lately
+	failing map[WebhookID]bool // whether the latest attempt failed, for webhooks seen lately
 	gone    map[WebhookID]goneTarget
 }
 
@@ -35,40 +42,45 @@ type goneTarget struct {
 	url string
 }
 
-func newHealth(s *Service) *health {
-	return &health{
-		s: s, wake: make(chan struct{}, 1),
+// A healthStore is the part of the Store that Health writes to.
+type healthStore interface {
+	RecordHealth(ctx context.Context, h []WebhookHealth) error
+}
+
+func newHealth(store healthStore, m *Metrics, log *slog.Logger) *Health {
+	return &Health{
+		store: store, metrics: m, log: log, wake: loop.NewWake(),
 		pending: make(map[WebhookID]WebhookHealth),
 		failing: make(map[WebhookID]bool),
 		gone:    make(map[WebhookID]goneTarget),
 	}
 }
 
-// observe takes note of results that were stored.
-func (h *health) observe(results []settling, oks []bool) {
+// Observe records results that are settled.
+func (h *Health) Observe(settled []Settled) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	urgent := false
-	for i := range results {
-		item := &results[i]
-		a, d := item.Entry.Attempt, item.Entry.Delivery
-		if !oks[i] || a == nil || a.Outcome == egress.Canceled || d.Trigger == ByTest {
+	for i := range settled {
+		s := &settled[i]
+		a, d := s.Entry.Attempt, &s.Entry.Delivery
+		if !s.OK || a == nil || a.Outcome == egress.Canceled || d.Trigger == ByTest {
 			continue
 		}
 		urgent = h.note(d.Webhook, a) || urgent
-		if item.gone != "" {
-			h.gone[d.Webhook] = goneTarget{org: d.Org, url: item.gone}
+		if s.Result != nil && s.Result.Gone {
+			h.gone[d.Webhook] = goneTarget{org: d.Org, url: s.Result.Target}
 			urgent = true
 		}
 	}
 	if urgent {
-		h.hurry()
+		h.wake.Notify()
 	}
 }
 
 // note records one attempt and reports whether it is the first one that is
-// remembered, or the target has changed its mind.
-func (h *health) note(id WebhookID, a *Attempt) bool {
+// remembered, or the target begins or ceases to fail.
+func (h *Health) note(id WebhookID, a *Attempt) bool {
 	now := h.pending[id]
 	now.Webhook = id
 	at, failed := a.StartedAt.Add(a.Duration), a.Outcome != egress.Success
@@ -93,21 +105,14 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (h *health) hurry() {
-	select {
-	case h.wake <- struct{}{}:
-	default: // one is waiting already
-	}
-}
-
 // Run writes what is observed until ctx ends, and once more then.
-func (h *health) Run(ctx context.Context) error {
+func (h *Health) Run(ctx context.Context) error {
 	tick := time.NewTicker(healthPause)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthFlush)
 			defer cancel()
 			h.write(last)
 			return nil
@@ -115,16 +120,15 @@ func (h *health) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		h.write(ctx)
-		// Receivers that can't make up their mind must not cause a write each
-		// time.
-		if !sleep(ctx, time.Second) {
+		// Receivers that fail now and then must not cause a write each time.
+		if !loop.Sleep(ctx, time.Second) {
 			continue
 		}
 	}
 }
 
 // write stores what is pending, or keeps it for the next time.
-func (h *health) write(ctx context.Context) {
+func (h *Health) write(ctx context.Context) {
 	h.mu.Lock()
 	pending, gone := h.pending, h.gone
 	h.pending, h.gone = make(map[WebhookID]WebhookHealth), make(map[WebhookID]goneTarget)
@@ -135,16 +139,16 @@ func (h *health) write(ctx context.Context) {
 		list = append(list, one)
 	}
 	if len(list) > 0 {
-		if err := h.s.store.RecordHealth(ctx, list); err != nil {
-			h.s.metrics.failed("health")
-			h.s.log.WarnContext(ctx, "record the health of webhooks", "err", err)
+		if err := h.store.RecordHealth(ctx, list); err != nil {
+			h.metrics.failed("health")
+			h.log.WarnContext(ctx, "record the health of webhooks", "err", err)
 			h.keep(pending)
 		}
 	}
 	for id, target := range gone {
-		if err := h.s.disable(ctx, target.org, id, DisabledAsGone, target.url); err != nil {
-			h.s.metrics.failed("health")
-			h.s.log.WarnContext(ctx, "disable a webhook whose receiver is gone", "webhook", id, "err", err)
+		if err := h.Gone(ctx, target.org, id, target.url); err != nil {
+			h.metrics.failed("health")
+			h.log.WarnContext(ctx, "disable a webhook whose receiver is gone", "webhook", id, "err", err)
 			h.mu.Lock()
 			h.gone[id] = target
 			h.mu.Unlock()
@@ -153,7 +157,7 @@ func (h *health) write(ctx context.Context) {
 }
 
 // keep puts back what could not be written.
-func (h *health) keep(old map[WebhookID]WebhookHealth) {
+func (h *Health) keep(old map[WebhookID]WebhookHealth) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, was := range old {
@@ -163,68 +167,4 @@ func (h *health) keep(old map[WebhookID]WebhookHealth) {
 		now.LastSuccessAt = later(now.LastSuccessAt, was.LastSuccessAt)
 		h.pending[id] = now
 	}
-}
-
-// disable disables a webhook on the system's behalf, unless somebody has
-// changed its target, when one is given, disabled it or deleted it meanwhile.
-// What is pending is canceled.
-func (s *Service) disable(
-	ctx context.Context, org OrgID, id WebhookID, reason DisabledReason, target string,
-) error {
-	const tries = 3
-	for try := 1; ; try++ {
-		found, err := s.store.WebhooksByID(ctx, org, []WebhookID{id})
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return nil
-		}
-		w := found[0]
-		if w.Status == Disabled || w.Version.Deleted || target != "" && w.Version.Target != target {
-			return nil
-		}
-		was := w
-		s.markDisabled(&w, reason)
-		err = s.store.UpdateWebhook(ctx, w, was.Version.Number, s.record(system, WebhookDisabled, &was, &w))
-		if CodeOf(err) == Conflict && try < tries {
-			continue // somebody has just changed it: look again
-		}
-		if err != nil && CodeOf(err) != NotFound {
-			return err
-		}
-		break
-	}
-	s.configs.drop(org)
-	s.metrics.disabled.WithLabelValues(string(reason)).Inc()
-	s.log.WarnContext(ctx, "webhook disabled", "webhook", id, "organization", org, "reason", reason)
-	s.recall(ctx, id, false, false)
-	return nil
-}
-
-// markDisabled gives w a new version that does not listen.
-func (s *Service) markDisabled(w *Webhook, reason DisabledReason) {
-	now := time.Now().UTC()
-	w.Status, w.DisabledReason, w.DisabledAt, w.Holding = Disabled, reason, now, false
-	w.UpdatedAt, w.UpdatedBy = now, bySystem
-	w.Version.ID = VersionID(s.ids.Next())
-	w.Version.Number++
-	w.Version.Listening = false
-	w.Version.CreatedAt, w.Version.CreatedBy = now, bySystem
-	w.Version.EndedAt = time.Time{}
-}
-
-// recall makes the dispatchers look at a webhook's pending deliveries again:
-// with cancel to cancel them, with held also at those kept back.
-func (s *Service) recall(ctx context.Context, id WebhookID, cancel, held bool) {
-	// The change that calls for it is made: it must not depend on the caller's
-	// patience.
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-	defer stop()
-	if _, err := s.store.Recall(ctx, id, cancel, held); err != nil {
-		s.metrics.failed("recall")
-		s.log.WarnContext(ctx, "recall a webhook's deliveries", "webhook", id, "err", err)
-	}
-	s.dispatcher.router.revise(id)
-	s.dispatcher.Wake()
 }

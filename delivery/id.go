@@ -189,3 +189,7 @@ func IDAt[T ~int64](t time.Time) T {
 
 // IDSlot returns the slot of the process that made id.
 func IDSlot[T ~int64](id T) int { return int(int64(id) >> seqBits & MaxSlot) }
+
+// now returns the time as it is stored with webhooks: as precise as ids are, so
+// that what is compared with the time of an event compares exactly.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

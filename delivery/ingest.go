@@ -25,54 +25,51 @@ type IngestResult struct {
 	Errors     Errors // when rejected; Field is the path inside the report
 }
 
-// maxRounds is how often ingest matches again because the webhooks have
-// changed between matching and storing.
-const maxRounds = 8
-
-// Ingest stores what Portal reports, once however often it is sent. The results
-// are in the order of the reports: a bad report is rejected and does not keep
-// the others from being accepted. Once Ingest returns, every event that it
-// names is durable with all its deliveries. It returns LimitExceeded for more
-// than MaxReports, and Unavailable when it is not known whether the reports
-// were stored: they may be sent again, nothing is stored twice.
-func (s *Service) Ingest(ctx context.Context, c Caller, reports []Report) ([]IngestResult, error) {
-	ctx, span := s.tracer.ingest(ctx, len(reports))
-	results, err := s.ingest(ctx, c, reports)
-	s.tracer.ingested(span, results, err)
-	return results, err
+// An Ingester accepts what Portal reports.
+type Ingester struct {
+	events   EventStore
+	webhooks *WebhookCache
+	register *register
+	ids      *IDs
+	metrics  *Metrics
+	enqueuer *enqueuer
 }
 
-func (s *Service) ingest(ctx context.Context, c Caller, reports []Report) ([]IngestResult, error) {
-	if err := c.checkPortal(); err != nil {
-		return nil, err
-	}
+// Ingest stores reports, once however often they are sent. The results are in
+// the order of the reports: a bad report is rejected and does not keep the
+// others from being accepted. Once Ingest returns, every event that it names is
+// durable with all its deliveries. With a scope, reports of other organizations
+// are rejected with NotFound. It returns LimitExceeded for more than MaxReports,
+// and Unavailable when it is not known whether the reports were stored: they may
+// be sent again, nothing is stored twice.
+func (g *Ingester) Ingest(ctx context.Context, scope OrgID, reports []Report) ([]IngestResult, error) {
 	if len(reports) > MaxReports {
 		return nil, Errorf(LimitExceeded, "input", "Submit at most %d reports in one call.", MaxReports)
 	}
-	intakes := make([]intake, len(reports))
+	submissions := make([]submission, len(reports))
 	for i := range reports {
-		intakes[i].report = &reports[i]
-		intakes[i].result.Errors = validateReport(&reports[i])
+		submissions[i].report = &reports[i]
+		submissions[i].result.Errors = validateReport(&reports[i])
 	}
-	if err := s.locate(ctx, c, intakes); err != nil {
+	if err := g.locate(ctx, scope, submissions); err != nil {
 		return nil, err
 	}
-	if err := s.toFacts(ctx, intakes); err != nil {
+	if err := g.expand(ctx, submissions); err != nil {
 		return nil, err
 	}
-	if err := s.storeIntakes(ctx, intakes); err != nil {
+	if err := g.store(ctx, submissions); err != nil {
 		return nil, err
 	}
-	results := make([]IngestResult, len(intakes))
-	for i := range intakes {
-		results[i] = intakes[i].answer()
+	results := make([]IngestResult, len(submissions))
+	for i := range submissions {
+		results[i] = submissions[i].answer()
 	}
-	s.metrics.ingested(results)
+	g.metrics.ingested(results)
 	return results, nil
 }
 
-// An intake is one report on its way in.
-type intake struct {
+// A submission is one report on its way in.
+type submission struct {
 	report *Report
 	org    Organization
 	facts  []fact
@@ -80,29 +77,29 @@ type intake struct {
 	result IngestResult
 }
 
-func (in *intake) rejected() bool { return len(in.result.Errors) > 0 }
+func (in *submission) rejected() bool { return len(in.result.Errors) > 0 }
 
-// locate finds the organization of each report, learning those that are not
-// known yet.
-func (s *Service) locate(ctx context.Context, c Caller, intakes []intake) error {
-	allowed, err := s.scopeOf(ctx, c)
+// locate finds the organization of each report, registering those that are not
+// known yet. With a scope there is only one that may be named.
+func (g *Ingester) locate(ctx context.Context, scope OrgID, submissions []submission) error {
+	allowed, err := g.scopeOf(ctx, scope)
 	if err != nil {
 		return err
 	}
 	var wanted []namedOrg
-	for i := range intakes {
-		in := &intakes[i]
+	for i := range submissions {
+		in := &submissions[i]
 		if in.rejected() {
 			continue
 		}
-		if err := s.resolveOpaque(ctx, in); err != nil {
+		if err := g.resolveOpaque(ctx, in); err != nil {
 			return err
 		}
 		id := in.report.OrganizationID
 		if in.org.ID != 0 {
 			id = in.org.ExternalID
 		}
-		if c.Scope != 0 && id != allowed.ExternalID {
+		if scope != 0 && id != allowed.ExternalID {
 			in.result.Errors = Errors{Errorf(NotFound, "organizationId",
 				"There is no such organization, or this API key may not report for it.")}
 			continue
@@ -110,87 +107,89 @@ func (s *Service) locate(ctx context.Context, c Caller, intakes []intake) error 
 		wanted = append(wanted, namedOrg{id, cleaned(in.report.OrganizationName)})
 		in.org.ExternalID = id
 	}
-	known, err := s.learner.organizations(ctx, wanted)
+	known, err := g.register.organizations(ctx, wanted)
 	if err != nil {
 		return err
 	}
-	for i := range intakes {
-		if !intakes[i].rejected() {
-			intakes[i].org = known[intakes[i].org.ExternalID]
+	for i := range submissions {
+		if !submissions[i].rejected() {
+			submissions[i].org = known[submissions[i].org.ExternalID]
 		}
 	}
 	return nil
 }
 
-// scopeOf returns the only organization that the caller may report for; the
-// zero Organization without a scope.
-func (s *Service) scopeOf(ctx context.Context, c Caller) (Organization, error) {
-	if c.Scope == 0 {
+// scopeOf returns the only organization that may be reported for; the zero
+// Organization without a scope.
+func (g *Ingester) scopeOf(ctx context.Context, scope OrgID) (Organization, error) {
+	if scope == 0 {
 		return Organization{}, nil
 	}
-	return s.organizationByID(ctx, c.Scope)
-}
-
-// resolveOpaque fills in the organization of a report that names it by our own
-// id. What only looks like one is Portal's id.
-func (s *Service) resolveOpaque(ctx context.Context, in *intake) error {
-	id, ok := ParseOrgID(in.report.OrganizationID)
-	if !ok {
-		return nil
-	}
-	org, err := s.organizationByID(ctx, id)
-	if CodeOf(err) == NotFound {
-		return nil
-	}
-	in.org = org
-	return err
-}
-
-// organizationByID reads an organization that may be in the configuration
-// cache. It returns NotFound when there is none.
-func (s *Service) organizationByID(ctx context.Context, id OrgID) (Organization, error) {
-	config, err := s.configs.get(ctx, id)
+	config, err := g.webhooks.Get(ctx, scope)
 	if err != nil {
 		return Organization{}, err
 	}
 	return config.Org, nil
 }
 
-// toFacts finds out what the reports say.
-func (s *Service) toFacts(ctx context.Context, intakes []intake) error {
+// resolveOpaque fills in the organization of a report that names it by our own
+// id. What only looks like one is Portal's id.
+func (g *Ingester) resolveOpaque(ctx context.Context, in *submission) error {
+	id, ok := ParseOrgID(in.report.OrganizationID)
+	if !ok {
+		return nil
+	}
+	config, err := g.webhooks.Get(ctx, id)
+	if CodeOf(err) == NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.org = config.Org
+	return nil
+}
+
+// expand finds the facts that the reports state.
+func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
 	x := expansion{now: now()}
 	inCall := make(map[GroupID][]deviceResult)
-	for i := range intakes {
-		in := &intakes[i]
+	for i := range submissions {
+		in := &submissions[i]
 		if in.rejected() {
 			continue
 		}
-		earlier, err := s.earlier(ctx, in, inCall)
+		earlier, err := g.earlier(ctx, in, inCall)
 		if err != nil {
 			return err
 		}
 		in.facts = x.facts(in.org, in.report, earlier)
-		if err := s.learner.learn(ctx, in.org.ID, in.facts); err != nil {
+		if err := g.register.items(ctx, in.org.ID, in.facts); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// event returns the i-th fact as an event that has no id yet.
-func (in *intake) event(i int) Event {
+// event returns the i-th fact as a new event with the id.
+func (in *submission) event(i int, id EventID) NewEvent {
 	f := &in.facts[i]
-	return Event{
-		Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: called(f.Item), Group: f.Group,
-		OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
-		WorkspaceName: f.WorkspaceName, Variables: f.Variables,
+	return NewEvent{
+		Event: Event{
+			ID: id, ReceivedAt: IDTime(id),
+			Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: called(f.Item), Group: f.Group,
+			OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
+			WorkspaceName: f.WorkspaceName, Variables: f.Variables,
+		},
+		Key: f.Key, Fingerprint: f.Fingerprint,
+		BySource: in.report.ActiveAlert != nil || in.report.ObjectChange != nil,
 	}
 }
 
 // earlier returns the devices of a complete operation that were reported
 // before, also those of earlier reports of the same call.
-func (s *Service) earlier(
-	ctx context.Context, in *intake, inCall map[GroupID][]deviceResult,
+func (g *Ingester) earlier(
+	ctx context.Context, in *submission, inCall map[GroupID][]deviceResult,
 ) ([]deviceResult, error) {
 	r := in.report.Operation
 	if r == nil {
@@ -201,7 +200,7 @@ func (s *Service) earlier(
 		inCall[group] = append(inCall[group], merged(r.Workspaces, nil)...)
 		return nil, nil
 	}
-	events, err := s.store.EventsOfGroup(ctx, in.org.ID, group, OperationInWorkspace, MaxWorkspaces)
+	events, err := g.events.EventsOfGroup(ctx, in.org.ID, group, OperationInWorkspace, MaxWorkspaces)
 	if err != nil {
 		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
 	}
@@ -209,7 +208,7 @@ func (s *Service) earlier(
 }
 
 // answer sums up what the store did with the report.
-func (in *intake) answer() IngestResult {
+func (in *submission) answer() IngestResult {
 	if in.rejected() {
 		in.result.Status = Rejected
 		return in.result
@@ -235,11 +234,11 @@ func (in *intake) answer() IngestResult {
 
 // clashes reports whether a fact was stored before with other words. A device
 // of an operation never clashes: what was said of it first has been sent.
-func (in *intake) clashes(f *fact, stored Stored) bool {
+func (in *submission) clashes(f *fact, stored Stored) bool {
 	return f.Fingerprint != 0 && f.Fingerprint != stored.Fingerprint
 }
 
-func (in *intake) conflict() *Error {
+func (in *submission) conflict() *Error {
 	if in.report.Operation != nil {
 		return Errorf(Conflict, "event.operation.operationId",
 			"This operation was reported as complete before, with other values. An operation is reported once.")
@@ -247,3 +246,21 @@ func (in *intake) conflict() *Error {
 	return Errorf(Conflict, "sourceEventId",
 		"Another event was reported with this id before. Give each event an id of its own.")
 }
+
+// Organization returns the organization that Portal names, and registers it when
+// it is not known yet. With a scope there is only one that may be named: others
+// are NotFound.
+func (g *Ingester) Organization(ctx context.Context, scope OrgID, id, name string) (Organization, error) {
+	one := []submission{{report: &Report{OrganizationID: id, OrganizationName: name}}}
+	if err := g.locate(ctx, scope, one); err != nil {
+		return Organization{}, err
+	}
+	if one[0].rejected() {
+		return Organization{}, one[0].result.Errors
+	}
+	return one[0].org, nil
+}
+
+// ForgetItems drops what is remembered of an organization's items of one kind:
+// their list has been replaced.
+func (g *Ingester) ForgetItems(org OrgID, kind ItemKind) { g.register.forget(org, kind) }

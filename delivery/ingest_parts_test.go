@@ -61,7 +61,7 @@ func TestOperationIsOnePlusNHoweverItIsReported(t *testing.T) {
 		s := newFront(t, store)
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan struct{})
-		go func() { defer close(done); _ = s.ingester.Run(ctx) }()
+		go func() { defer close(done); _ = s.pipeline.Ingester.enqueuer.Run(ctx) }()
 		defer func() { stop(); <-done }()
 
 		n := rapid.IntRange(1, 12).Draw(rt, "devices")

@@ -17,7 +17,7 @@ import (
 var testPortal = Caller{Name: "portal", Portal: true}
 
 // newFront returns a service that takes reports in but delivers nothing.
-func newFront(t testing.TB, store *fakeStore) *Service {
+func newFront(t testing.TB, store *fakeStore, change ...func(*Options)) *Service {
 	t.Helper()
 	key, err := seal.GenerateKey()
 	if err != nil {
@@ -27,10 +27,14 @@ func newFront(t testing.TB, store *fakeStore) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(store, Options{
+	o := Options{
 		Owner: Owner{Slot: 1, Epoch: 1}, Keyring: ring, Registry: prometheus.NewRegistry(),
 		Egress: egress.Policy{AllowHTTP: true}, Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return New(store, o)
 }
 
 // taking runs the service's ingester until the test ends.
@@ -38,7 +42,7 @@ func taking(t testing.TB, s *Service) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
-	go func() { defer close(done); _ = s.ingester.Run(ctx) }()
+	go func() { defer close(done); _ = s.pipeline.Ingester.enqueuer.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
 }
 
@@ -55,7 +59,7 @@ func take(t testing.TB, s *Service, r Report) IngestResult {
 // listen makes a webhook for all items of a type in the organization acme.
 func listen(t testing.TB, s *Service, et EventType, status WebhookStatus) *Webhook {
 	t.Helper()
-	orgs, err := s.learner.organizations(t.Context(), []namedOrg{{"acme", "Acme"}})
+	orgs, err := s.pipeline.Ingester.register.organizations(t.Context(), []namedOrg{{"acme", "Acme"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +251,7 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 	if states[Queued] != 2 || states[Held] != 2 || owned != 2 {
 		t.Errorf("states %v, %d owned", states, owned)
 	}
-	if held := s.dispatcher.held.Load(); held != 2 {
+	if held := s.pipeline.Dispatcher.held(); held != 2 {
 		t.Errorf("room for %d deliveries is taken, want 2", held)
 	}
 }

@@ -83,7 +83,7 @@ func (s *Service) link(i *Item) {
 
 // A SyncItemsInput is Portal's list of one kind of an organization's items.
 type SyncItemsInput struct {
-	OrganizationID   string // Portal's own id, or our org_…; learnt when it is unknown
+	OrganizationID   string // Portal's own id, or our org_…; registered when it is unknown
 	OrganizationName string
 	Kind             ItemKind
 	Items            []SyncedItem
@@ -107,17 +107,11 @@ func (s *Service) SyncItems(ctx context.Context, c Caller, in SyncItemsInput) (S
 	if err != nil {
 		return SyncCounts{}, err
 	}
-	intakes := []intake{{report: &Report{
-		OrganizationID:   in.OrganizationID,
-		OrganizationName: in.OrganizationName,
-	}}}
-	if err := s.locate(ctx, c, intakes); err != nil {
+	named, err := s.pipeline.Ingester.Organization(ctx, c.Scope, in.OrganizationID, in.OrganizationName)
+	if err != nil {
 		return SyncCounts{}, err
 	}
-	if intakes[0].rejected() {
-		return SyncCounts{}, intakes[0].result.Errors
-	}
-	org := intakes[0].org.ID
+	org := named.ID
 	for i := range items {
 		items[i].ID, items[i].Org = ItemID(s.ids.Next()), org
 	}
@@ -125,7 +119,7 @@ func (s *Service) SyncItems(ctx context.Context, c Caller, in SyncItemsInput) (S
 	if err != nil {
 		return SyncCounts{}, fmt.Errorf("sync items: %w", err)
 	}
-	s.learner.forget(org, in.Kind)
+	s.pipeline.Ingester.ForgetItems(org, in.Kind)
 	return counts, nil
 }
 

@@ -42,27 +42,27 @@ func TestHealthIsWrittenSparingly(t *testing.T) {
 		var down bool
 		r := newRig(t, Options{}, nil)
 		w := r.webhook(okURL)
-		r.startPart(r.dispatcher.Run, r.settler.Run, r.health.Run)
+		r.startPart(r.pipeline.Dispatcher.Run, r.pipeline.Settler.Run, r.pipeline.Health.Run)
 		writes := func() (n int) {
 			r.store.change(func() { n = r.store.calls["RecordHealth"] })
 			return n
 		}
 		for range 300 {
 			r.queued(5, w)
-			r.dispatcher.Wake()
+			r.pipeline.Dispatcher.Wake()
 			time.Sleep(100 * time.Millisecond)
 		}
 		if n := writes(); n > 4 {
 			t.Errorf("%d writes in 30 s of success, want one each 10 s", n)
 		}
-		r.health.mu.Lock()
-		urgent := r.health.note(w.ID, &Attempt{StartedAt: time.Now(), Outcome: "TIMEOUT"})
-		r.health.mu.Unlock()
+		r.pipeline.Health.mu.Lock()
+		urgent := r.pipeline.Health.note(w.ID, &Attempt{StartedAt: time.Now(), Outcome: "TIMEOUT"})
+		r.pipeline.Health.mu.Unlock()
 		down = urgent
 		if !down {
 			t.Error("the first failure is not urgent")
 		}
-		r.health.hurry()
+		r.pipeline.Health.wake.Notify()
 		time.Sleep(1100 * time.Millisecond)
 		r.store.change(func() {
 			if h := r.store.health[w.ID]; h.FailingSince.IsZero() || h.LastSuccessAt.IsZero() {

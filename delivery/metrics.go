@@ -13,8 +13,8 @@ var durationBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 
 // batchBuckets are for the sizes of batches.
 var batchBuckets = []float64{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 25000}
 
-// metrics is what the service tells Prometheus.
-type metrics struct {
+// Metrics is what the pipeline and the service tell Prometheus.
+type Metrics struct {
 	depth     *prometheus.GaugeVec
 	oldest    prometheus.Gauge
 	reports   *prometheus.CounterVec
@@ -40,9 +40,9 @@ type metrics struct {
 	oldestTransaction prometheus.Gauge
 }
 
-// newMetrics makes the metrics and registers them; r may be nil.
-func newMetrics(r prometheus.Registerer) *metrics {
-	m := &metrics{
+// NewMetrics makes the metrics and registers them; r may be nil.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
 		depth: gauges("queue_deliveries", "Pending deliveries in the queue, by what they wait for.", "state"),
 		oldest: gauge("queue_oldest_due_seconds",
 			"How long the delivery that has been due for longest has waited; 0 when none is due."),
@@ -84,7 +84,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 }
 
 // ingested counts the reports of one call by what became of them.
-func (m *metrics) ingested(results []IngestResult) {
+func (m *Metrics) ingested(results []IngestResult) {
 	n := make(map[IngestStatus]int)
 	for i := range results {
 		n[results[i].Status]++
@@ -95,26 +95,26 @@ func (m *metrics) ingested(results []IngestResult) {
 }
 
 // ingestedEvents counts stored events by their type.
-func (m *metrics) ingestedEvents(n map[EventType]int) {
+func (m *Metrics) ingestedEvents(n map[EventType]int) {
 	for t, n := range n {
 		m.events.WithLabelValues(string(t)).Add(float64(n))
 	}
 }
 
 // ingestBatch records one transaction that stored events.
-func (m *metrics) ingestBatch(events int, took time.Duration) {
+func (m *Metrics) ingestBatch(events int, took time.Duration) {
 	m.ingest.Observe(float64(events))
 	m.commit.WithLabelValues("ingest").Observe(took.Seconds())
 }
 
 // settleBatch records one transaction that stored results.
-func (m *metrics) settleBatch(n int, took time.Duration) {
+func (m *Metrics) settleBatch(n int, took time.Duration) {
 	m.settles.Observe(float64(n))
 	m.commit.WithLabelValues("settle").Observe(took.Seconds())
 }
 
 // settled records one entry of the log that was stored.
-func (m *metrics) settled(e *LogEntry) {
+func (m *Metrics) settled(e *LogEntry) {
 	m.states.WithLabelValues(string(e.Delivery.State)).Inc()
 	a := e.Attempt
 	if a == nil {
@@ -128,20 +128,20 @@ func (m *metrics) settled(e *LogEntry) {
 }
 
 // breakersAre shows how many breakers are not closed.
-func (m *metrics) breakersAre(open, halfOpen int) {
+func (m *Metrics) breakersAre(open, halfOpen int) {
 	m.breakers.WithLabelValues(string(BreakerOpen)).Set(float64(open))
 	m.breakers.WithLabelValues(string(BreakerHalfOpen)).Set(float64(halfOpen))
 }
 
-// putBack counts deliveries given back without an attempt.
-func (m *metrics) putBack(reason string, n int) {
+// requeued counts deliveries given back without an attempt.
+func (m *Metrics) requeued(reason string, n int) {
 	if n > 0 {
 		m.abandoned.WithLabelValues(reason).Add(float64(n))
 	}
 }
 
 // queue shows the depth of the queue.
-func (m *metrics) queue(d QueueDepth, now time.Time) {
+func (m *Metrics) queue(d QueueDepth, now time.Time) {
 	m.depth.WithLabelValues("pending").Set(float64(d.Pending))
 	m.depth.WithLabelValues("leased").Set(float64(d.Leased))
 	m.depth.WithLabelValues("held").Set(float64(d.Held))
@@ -153,7 +153,7 @@ func (m *metrics) queue(d QueueDepth, now time.Time) {
 }
 
 // failed counts an error of a loop in the background.
-func (m *metrics) failed(loop string) { m.errors.WithLabelValues(loop).Inc() }
+func (m *Metrics) failed(loop string) { m.errors.WithLabelValues(loop).Inc() }
 
 const namespace = "portalhooks"
 

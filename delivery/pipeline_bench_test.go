@@ -27,12 +27,12 @@ func benchmarkPipeline(b *testing.B, hooks int) {
 	}))
 	defer receiver.Close()
 	r := newRig(b, Options{
-		PerHook: 64, Memory: 16_384,
+		Concurrency: 64, Memory: 16_384,
 		Egress: egress.Policy{
 			Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, AllowHTTP: true, AnyPort: true,
 		},
 	}, nil)
-	r.post = r.client.Do
+	r.pipeline.Sender.post = r.pipeline.client.Do
 	var webhooks []Webhook
 	for i := range hooks {
 		webhooks = append(webhooks, r.webhook(fmt.Sprintf("%s/%d", receiver.URL, i)))

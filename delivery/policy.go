@@ -13,7 +13,7 @@ type Policy struct {
 	Stop4xx  bool          // an answer 400 to 499 other than 408, 425 and 429 is final
 	TimeZone string        // IANA name, for templates' date filter; UTC if empty
 	// Concurrency is how many attempts may be in flight at once, 1 to 64; the
-	// server's Options.PerHook if zero. With Ordered it is one.
+	// server's default if zero. With Ordered it is one.
 	Concurrency int
 	// PerMinute is how many attempts may begin in a minute, evenly spread, 1 to
 	// 60,000; no limit if zero. Each process that delivers keeps it on its own.
@@ -56,4 +56,12 @@ func (p Policy) WithDefaults() Policy {
 		p.Retry = DefaultSchedule
 	}
 	return p
+}
+
+// timeout returns the deadline of one attempt, within the limits.
+func (p Policy) timeout() time.Duration {
+	if p.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return min(max(p.Timeout, MinTimeout), MaxTimeout)
 }

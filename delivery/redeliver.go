@@ -56,7 +56,7 @@ func (s *Service) Redeliver(
 	if err := s.store.Requeue(ctx, made, s.recordRedeliveries(c, m, made, webhooks)); err != nil {
 		return nil, fmt.Errorf("queue deliveries again: %w", err)
 	}
-	s.dispatcher.Wake()
+	s.pipeline.Dispatcher.Wake()
 	return result, nil
 }
 

@@ -193,7 +193,7 @@ func TestAttemptHeadersAreThoseOfTheTime(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"X-Tier": "one", "Authorization": Mask, "Webhook-Signature": Mask, "Webhook-Attempt": "1",
-			"Webhook-Id": id.String(), "Content-Type": contentType,
+			"Webhook-Id": id.String(), "Content-Type": ContentType,
 			"Webhook-Timestamp": r.sent()[0].header.Get("Webhook-Timestamp"),
 		} {
 			if shown[name] != want {
@@ -315,7 +315,7 @@ func TestTestsAreBounded(t *testing.T) {
 		r := newRig(t, Options{}, answers{hangURL: slow(10 * time.Second)})
 		w := r.webhook(hangURL)
 		r.start()
-		for range maxTrials {
+		for range maxTests {
 			go func() {
 				if _, err := r.TestWebhook(context.Background(), admin, TestInput{Webhook: w.ID}); err != nil {
 					t.Error(err)

@@ -29,17 +29,24 @@ func compile(t EventType, source, timeZone string) (*template.Template, []templa
 	return template.Compile(source, catalogue().vocabularies[t], template.Options{TimeZone: zone})
 }
 
-// A templateCache keeps compiled templates by version; versions are immutable.
-type templateCache struct {
-	store   Store
+// A Renderer makes messages. It keeps compiled templates by version; versions
+// are immutable.
+type Renderer struct {
+	store   versions
 	entries *lru.Cache[VersionID, *compiled]
 }
 
-func newTemplateCache(store Store) *templateCache {
-	return &templateCache{store: store, entries: newLRU[VersionID, *compiled](templatesKept)}
+// versions is where a Renderer reads webhooks' versions.
+type versions interface {
+	VersionsByID(ctx context.Context, ids []VersionID) ([]WebhookVersion, error)
 }
 
-func (k *templateCache) get(ctx context.Context, id VersionID) (*compiled, error) {
+// NewRenderer returns a renderer with an empty cache.
+func NewRenderer(store versions) *Renderer {
+	return &Renderer{store: store, entries: newLRU[VersionID, *compiled](templatesKept)}
+}
+
+func (k *Renderer) get(ctx context.Context, id VersionID) (*compiled, error) {
 	if c, ok := k.entries.Get(id); ok {
 		return c, nil
 	}
@@ -60,13 +67,14 @@ func (k *templateCache) get(ctx context.Context, id VersionID) (*compiled, error
 	return c, nil
 }
 
-// render appends the message of e by the version v to dst. D is the id that
+// Render appends the message of e by the version v to dst; d is the id that
 // #delivery_id shows. It returns template.ErrTooLarge for a message over the
-// limit. The same arguments give the same bytes, always.
-func (s *Service) render(
+// limit, and NotFound or TemplateInvalid for a version that can't be used. The
+// same arguments give the same bytes, always.
+func (k *Renderer) Render(
 	ctx context.Context, dst []byte, e *Event, v VersionID, d DeliveryID,
 ) ([]byte, error) {
-	c, err := s.templates.get(ctx, v)
+	c, err := k.get(ctx, v)
 	if err != nil {
 		return dst, err
 	}

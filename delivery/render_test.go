@@ -30,12 +30,12 @@ func TestRenderUsesTheVersionOfTheEventsTime(t *testing.T) {
 	want := `{"m":"A \"quoted\" \u003cname\u003e Tickets ACTIVE_ALERT ` + e.ID.String() + ` grp_1 ` +
 		DeliveryID(9).String() + ` ` + w.ID.String() + `"}`
 	for range 2 { // from the store, then from the cache
-		got, err := c.render(t.Context(), []byte("> "), &e, old, 9)
+		got, err := c.pipeline.Renderer.Render(t.Context(), []byte("> "), &e, old, 9)
 		if err != nil || string(got) != "> "+want {
 			t.Errorf("message %s, err = %v; want %s", got, err, want)
 		}
 	}
-	got, err := c.render(t.Context(), nil, &e, updated.Webhook.Version.ID, 9)
+	got, err := c.pipeline.Renderer.Render(t.Context(), nil, &e, updated.Webhook.Version.ID, 9)
 	if err != nil || string(got) != `{"m":"Later"}` {
 		t.Errorf("message %s, err = %v", got, err)
 	}
@@ -49,13 +49,13 @@ func TestRenderSaysWhatIsWrong(t *testing.T) {
 	w := c.create(t, func(in *CreateWebhookInput) { in.Template = new(`{"m":"#alert_name"}`) }).Webhook
 	huge := Event{Type: ActiveAlert, Variables: []byte(`{"alert_name":"` + strings.Repeat("x",
 		template.MaxMessage) + `"}`)}
-	if _, err := c.render(t.Context(), nil, &huge, w.Version.ID, 1); !errors.Is(err, template.ErrTooLarge) {
+	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &huge, w.Version.ID, 1); !errors.Is(err, template.ErrTooLarge) {
 		t.Errorf("a message over the limit: %v", err)
 	}
-	if _, err := c.render(t.Context(), nil, &Event{Variables: []byte(`{}`)}, 1, 1); err == nil {
+	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &Event{Variables: []byte(`{}`)}, 1, 1); err == nil {
 		t.Error("an unknown version renders")
 	}
-	if _, err := c.render(t.Context(), nil, &Event{Variables: []byte(`[`)}, w.Version.ID, 1); err == nil {
+	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &Event{Variables: []byte(`[`)}, w.Version.ID, 1); err == nil {
 		t.Error("broken variables render")
 	}
 }

@@ -132,7 +132,7 @@ func (s *Service) shownHeaders(v *WebhookVersion, id DeliveryID, attempt, timest
 
 // framed adds to a webhook's own headers those that every call has.
 func (s *Service) framed(own []Header, id DeliveryID, attempt, timestamp string) []Header {
-	headers := []Header{{Name: "User-Agent", Value: s.userAgent()}}
+	headers := []Header{{Name: "User-Agent", Value: s.pipeline.Sender.UserAgent}}
 	typed, named := false, false
 	for _, h := range own {
 		typed = typed || strings.EqualFold(h.Name, "Content-Type")
@@ -142,7 +142,7 @@ func (s *Service) framed(own []Header, id DeliveryID, attempt, timestamp string)
 		headers = nil
 	}
 	if !typed {
-		headers = append(headers, Header{Name: "Content-Type", Value: contentType})
+		headers = append(headers, Header{Name: "Content-Type", Value: ContentType})
 	}
 	headers = append(headers, own...)
 	return append(headers,

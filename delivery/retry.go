@@ -7,8 +7,8 @@ import (
 	"portalhooks/delivery/egress"
 )
 
-// A verdict is what an attempt leads to.
-type verdict struct {
+// A Verdict is what an attempt leads to.
+type Verdict struct {
 	State State     // DELIVERED, RETRYING or FAILED; QUEUED when the attempt does not count
 	DueAt time.Time // with RETRYING: when the next attempt is due
 	Gone  bool      // the receiver says that it is gone for good: disable the webhook
@@ -19,29 +19,29 @@ type verdict struct {
 //
 // An attempt that this process broke off itself does not count: the delivery
 // goes back to the queue as it was.
-func judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) verdict {
+func judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) Verdict {
 	switch {
 	case a.Outcome == egress.Canceled:
-		return verdict{State: Queued}
+		return Verdict{State: Queued}
 	case a.Outcome == egress.Success:
-		return verdict{State: Delivered}
+		return Verdict{State: Delivered}
 	case a.HTTPStatus == http.StatusGone:
-		return verdict{State: Failed, Gone: true}
+		return Verdict{State: Failed, Gone: true}
 	case a.Outcome == BodyTooLarge, p.Stop4xx && isPermanent(a.HTTPStatus):
-		return verdict{State: Failed}
+		return Verdict{State: Failed}
 	}
 	schedule := p.Retry
 	if schedule == nil {
 		schedule = DefaultSchedule
 	}
 	if a.Number > len(schedule) {
-		return verdict{State: Failed}
+		return Verdict{State: Failed}
 	}
 	pause := vary(schedule[max(a.Number, 1)-1], random)
 	if a.HTTPStatus == http.StatusTooManyRequests || a.HTTPStatus == http.StatusServiceUnavailable {
 		pause = max(pause, min(retryAfter, egress.MaxRetryAfter))
 	}
-	return verdict{State: Retrying, DueAt: now.Add(pause)}
+	return Verdict{State: Retrying, DueAt: now.Add(pause)}
 }
 
 // isPermanent reports whether an answer blames the request in a way that

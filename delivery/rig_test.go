@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/loop"
 	"portalhooks/delivery/seal"
 )
 
@@ -84,7 +85,7 @@ func rigOver(t testing.TB, store *fakeStore, o Options, a answers) *rig {
 		store.members[o.Owner.Slot] = &fakeMember{Member{Owner: o.Owner}, time.Now().Add(SlotTTL)}
 	})
 	r := &rig{Service: New(store, o), t: t, store: store, org: store.orgs[0], registry: registry}
-	r.post = func(ctx context.Context, q egress.Request) egress.Result { return r.receive(ctx, q, a) }
+	r.pipeline.Sender.post = func(ctx context.Context, q egress.Request) egress.Result { return r.receive(ctx, q, a) }
 	return r
 }
 
@@ -142,7 +143,7 @@ func status(code int) func(context.Context, int) egress.Result {
 // slow answers 200 after a while.
 func slow(d time.Duration) func(context.Context, int) egress.Result {
 	return func(ctx context.Context, _ int) egress.Result {
-		if !sleep(ctx, d) {
+		if !loop.Sleep(ctx, d) {
 			return egress.Result{Outcome: egress.Timeout, Err: "The call did not finish."}
 		}
 		return egress.Result{Outcome: egress.Success, Status: 200}
@@ -260,7 +261,7 @@ func (r *rig) ingest(n int, webhooks ...Webhook) []DeliveryID {
 		}
 		unit.Events = append(unit.Events, e)
 	}
-	answers, err := r.ingester.submit(context.Background(), []Ingest{unit})
+	answers, err := r.pipeline.Ingester.enqueuer.enqueue(context.Background(), []Ingest{unit})
 	if err != nil || answers[0].Stale {
 		r.t.Fatalf("ingest: %v, %+v", err, answers)
 	}
@@ -354,4 +355,12 @@ const okURL, badURL, hangURL = "https://ok.example/in", "https://bad.example/in"
 // poisonous answers what a database may refuse.
 func poisonous(context.Context, int) egress.Result {
 	return egress.Result{Outcome: egress.Success, Status: 202, Body: []byte("poison"), BodyBytes: 6}
+}
+
+// held returns how many deliveries are in memory.
+func (d *Dispatcher) held() int {
+	m := d.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
 }

@@ -45,7 +45,7 @@ func (s *Service) RotateWebhookSecret(
 		}
 		return nil, err
 	}
-	s.configs.drop(w.Org)
+	s.pipeline.Webhooks.Drop(w.Org)
 	return &CreatedWebhook{Webhook: w, Secret: text}, nil
 }
 

@@ -28,8 +28,8 @@ func TestSecretsAreNeverStoredOrShownInTheClear(t *testing.T) {
 	// An envelope does not open in another webhook's place.
 	other := c.create(t, func(in *CreateWebhookInput) { in.TargetURL += "/other" }).Webhook
 	c.store.change(func() { c.store.webhooks[other.ID].Secrets = made.Webhook.Secrets })
-	c.configs.drop(c.org.ID)
-	if _, err := c.target(t.Context(), c.org.ID, other.ID); err == nil {
+	c.pipeline.Webhooks.Drop(c.org.ID)
+	if _, err := c.pipeline.Targets.Of(t.Context(), c.org.ID, other.ID); err == nil {
 		t.Error("a secret copied to another webhook opens there")
 	}
 }
@@ -39,7 +39,7 @@ func TestRotationKeepsAtMostTwoOldSecrets(t *testing.T) {
 	w := c.create(t, same).Webhook
 	seen := make(map[string]bool)
 	signing := func() int {
-		target, err := c.target(t.Context(), w.Org, w.ID)
+		target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

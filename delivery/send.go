@@ -18,49 +18,34 @@ import (
 	"portalhooks/delivery/template"
 )
 
-const contentType = "application/json; charset=utf-8"
+// ContentType is the type of messages.
+const ContentType = "application/json; charset=utf-8"
 
 // noTiming belongs to an attempt without a call.
 var noTiming = Timing{DNS: -1, Connect: -1, TLS: -1, FirstByte: -1, Body: -1}
 
-// timeoutOf returns the deadline that a policy sets for one attempt.
-func timeoutOf(p Policy) time.Duration {
-	if p.Timeout <= 0 {
-		return DefaultTimeout
+// messages holds the memory of messages between attempts.
+var messages = sync.Pool{New: func() any { return new([]byte) }}
+
+// keptMessage bounds the memory that one message leaves behind, in bytes.
+const keptMessage = 64 << 10
+
+// recycle lets the next attempt use the memory of a message.
+func recycle(message *[]byte) {
+	if cap(*message) <= keptMessage {
+		messages.Put(message)
 	}
-	return min(max(p.Timeout, MinTimeout), MaxTimeout)
 }
 
-// bodies holds the memory of messages between attempts.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
-
-// keptBody bounds the memory that one message leaves behind.
-const keptBody = 64 << 10
-
-// attempt renders, signs and posts the message of a job, and returns what
-// happened and the pause that the receiver asked for. An error means that there
-// was no attempt: what it needs could not be read.
-func (s *Service) attempt(ctx context.Context, j *Job, t *target) (*Attempt, time.Duration, error) {
-	buffer := bodies.Get().(*[]byte)
-	defer func() {
-		if cap(*buffer) <= keptBody {
-			bodies.Put(buffer)
-		}
-	}()
-	started := time.Now().UTC()
-	number := j.Delivery.Attempts + 1
-	body, err := s.render(ctx, (*buffer)[:0], &j.Event, j.Delivery.Version, j.Delivery.ID)
-	if err != nil {
-		return unsent(number, started, err)
-	}
-	*buffer = body
-	a, retryAfter := s.call(ctx, t, j.Delivery.ID, number, body)
-	return a, retryAfter, nil
+// A Sender makes signed calls.
+type Sender struct {
+	post      func(context.Context, egress.Request) egress.Result
+	UserAgent string
 }
 
 // unsent returns the attempt of a message that can't be rendered, or err where
 // it may be rendered later.
-func unsent(number int, started time.Time, err error) (*Attempt, time.Duration, error) {
+func unsent(number int, started time.Time, err error) (*Attempt, error) {
 	a := &Attempt{Number: number, StartedAt: started, Timing: noTiming, Outcome: BodyTooLarge}
 	switch {
 	case errors.Is(err, template.ErrTooLarge):
@@ -68,23 +53,23 @@ func unsent(number int, started time.Time, err error) (*Attempt, time.Duration, 
 	case CodeOf(err) != "" && CodeOf(err) != Unavailable:
 		a.Outcome, a.Error = RuleFailed, "The message could not be made: "+err.Error()
 	default:
-		return nil, 0, fmt.Errorf("render the message: %w", err)
+		return nil, fmt.Errorf("render the message: %w", err)
 	}
-	return a, 0, nil
+	return a, nil
 }
 
-// call posts one signed message.
-func (s *Service) call(
-	ctx context.Context, t *target, id DeliveryID, number int, body []byte,
-) (*Attempt, time.Duration) {
+// Send posts one signed message. It returns what happened, and the pause that
+// the receiver asked for.
+func (s *Sender) Send(
+	ctx context.Context, t *Target, id DeliveryID, number int, body []byte,
+) (a *Attempt, retryAfter time.Duration) {
 	result := s.post(ctx, egress.Request{
 		URL:     t.URL,
 		Header:  s.requestHeader(t, id, number, time.Now(), body),
 		Body:    body,
-		Timeout: timeoutOf(t.Policy),
+		Timeout: t.Policy.timeout(),
 	})
 	failpoint.Hit(failpoint.CallAnswered)
-	retryAfter := time.Duration(0)
 	if result.HasRetryAfter {
 		retryAfter = result.RetryAfter
 	}
@@ -93,12 +78,12 @@ func (s *Service) call(
 
 // requestHeader returns the headers of one call: the webhook's own ones, which
 // never replace those that make a call what it is.
-func (s *Service) requestHeader(t *target, id DeliveryID, number int, at time.Time, body []byte) http.Header {
+func (s *Sender) requestHeader(t *Target, id DeliveryID, number int, at time.Time, body []byte) http.Header {
 	h := make(http.Header, len(t.Headers)+6)
 	maps.Copy(h, t.Headers)
 	text := id.String()
 	values := [...]string{ // in one piece, cut below so that none can grow into the next
-		contentType, s.userAgent(), text, signature.Timestamp(at),
+		ContentType, s.UserAgent, text, signature.Timestamp(at),
 		signature.Sign(text, at, body, t.Secrets...), strconv.Itoa(number),
 	}
 	if h["Content-Type"] == nil {
@@ -113,8 +98,6 @@ func (s *Service) requestHeader(t *target, id DeliveryID, number int, at time.Ti
 	h[signature.HeaderAttempt] = values[5:6:6]
 	return h
 }
-
-func (s *Service) userAgent() string { return "Portalhooks/" + s.opts.Version }
 
 // toAttempt keeps of a call's result what the log remembers.
 func toAttempt(number int, r *egress.Result) *Attempt {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,22 +12,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portalhooks/delivery/egress"
-	"portalhooks/delivery/feed"
 	"portalhooks/delivery/seal"
 )
 
 // Options tune a Service. Owner, Keyring and Registry must be set; the zero
 // value of everything else is ready for production.
 type Options struct {
-	Owner    Owner                 // this process's place among those that share the store
+	Owner    Owner                 // this server's slot among those that share the store
 	Keyring  *seal.Keyring         // seals secrets at rest
 	Registry prometheus.Registerer // takes the metrics
 	Egress   egress.Policy         // where webhooks may be sent to
 	ViewURLs map[ItemKind]string   // for items without one of their own: a URL with {id} in it
 	Workers  int                   // attempts in flight at once; 64 if zero
-	PerHook  int                   // attempts in flight at once for one webhook; 8 if zero
-	Memory   int                   // deliveries kept in memory at once; 4096 if zero
-	Poll     time.Duration         // pause after an empty claim; 1 s if zero
+	// Concurrency is how many attempts are in flight at once for a webhook whose
+	// policy sets none; DefaultConcurrency if zero.
+	Concurrency int
+	Memory      int           // deliveries kept in memory at once; 4096 if zero
+	Poll        time.Duration // pause after an empty claim; 1 s if zero
 	// Retention is how long events and finished deliveries are kept; 30 days if
 	// zero.
 	Retention time.Duration
@@ -48,7 +48,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Workers = cmp.Or(o.Workers, 64)
-	o.PerHook = cmp.Or(o.PerHook, DefaultConcurrency)
+	o.Concurrency = cmp.Or(o.Concurrency, DefaultConcurrency)
 	o.Memory = cmp.Or(o.Memory, 4096)
 	o.Poll = cmp.Or(o.Poll, time.Second)
 	o.Retention = cmp.Or(o.Retention, 30*24*time.Hour)
@@ -60,31 +60,21 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A Service is the domain: what callers may ask for and the loops that deliver.
-// Its methods may be called by many goroutines, and work while Run runs.
+// A Service is the domain: what callers may ask for, role checks and
+// maintenance. Its methods may be called by many goroutines, and work while Run
+// runs.
 type Service struct {
-	store   Store
-	opts    Options
-	log     *slog.Logger
-	ids     *IDs
-	metrics *metrics
-	tracer  *tracer // nil without traces
-	client  *egress.Client
-	post    func(context.Context, egress.Request) egress.Result // client.Do
-	started time.Time
-	trials  chan struct{} // one token for each test that is going on
-	beat    atomic.Int64  // when the slot was prolonged last, by sinceStart; 0 before
-	missed  atomic.Int64  // when that was last tried in vain, by sinceStart; 0 for never
+	store    Store
+	opts     Options
+	log      *slog.Logger
+	ids      *IDs
+	metrics  *Metrics
+	started  time.Time
+	tests    chan struct{} // one token for each test of a webhook that is going on
+	lease    slotLease
+	pipeline *Pipeline
 
-	Keys       *Keys // the API keys
-	configs    *configCache
-	learner    *learner
-	templates  *templateCache
-	ingester   *ingester
-	dispatcher *Dispatcher
-	settler    *settler
-	health     *health
-	feed       *feed.Hub[*LogEntry]
+	Keys *Keys // the API keys
 }
 
 // New returns a service over store. Nothing runs before Run is called.
@@ -96,75 +86,54 @@ func New(store Store, o Options) *Service {
 		opts:    o,
 		log:     o.Logger,
 		ids:     NewIDs(o.Owner.Slot),
-		client:  egress.NewClient(o.Egress, egress.Options{UserAgent: "Portalhooks/" + o.Version}),
 		started: time.Now().UTC(),
-		trials:  make(chan struct{}, maxTrials),
-		tracer:  newTracer(o.Tracer),
+		tests:   make(chan struct{}, maxTests),
 	}
-	s.post = s.client.Do
-	s.metrics = newMetrics(o.Registry)
+	s.lease.began = s.started
 	s.Keys = NewKeys(store, s.ids)
-	s.configs = newConfigCache(store)
-	s.learner = newLearner(store, s.ids)
-	s.templates = newTemplateCache(store)
-	s.health = newHealth(s)
-	s.feed = newFeed(s)
-	s.settler = newSettler(s)
-	s.dispatcher = newDispatcher(s)
-	s.ingester = newIngester(s)
+	s.pipeline = NewPipeline(store, PipelineOptions{
+		Owner: o.Owner, IDs: s.ids, Keyring: o.Keyring, Registry: o.Registry, Egress: o.Egress,
+		Workers: o.Workers, Concurrency: o.Concurrency, Memory: o.Memory, Poll: o.Poll, Drain: o.Drain,
+		Version: o.Version, Logger: o.Logger, Tracer: o.Tracer,
+		Silent: s.lease.silent,
+		Gone: func(ctx context.Context, org OrgID, id WebhookID, target string) error {
+			return s.disable(ctx, org, id, DisabledAsGone, target)
+		},
+	})
+	s.metrics = s.pipeline.Metrics
 	return s
 }
 
 // releaseTime bounds what Run does after everything else has ended.
 const releaseTime = 5 * time.Second
 
-// Run runs every loop until ctx ends, and returns when all have ended: it stops
-// taking and claiming work, waits up to Options.Drain for attempts in flight,
-// stores their results, gives everything else back to the queue and ends the
-// process's membership. It returns nil after that, or the error for which the
-// process must start again: losing its place among the processes.
+// Run runs the pipeline and the maintenance until ctx ends, and returns when all
+// have ended: see [Pipeline.Run]. At the end it releases the server's slot. It
+// returns nil after that, or the error for which the server must start again:
+// losing its slot.
 func (s *Service) Run(ctx context.Context) error {
-	defer s.client.Close()
-	if err := s.takeBack(ctx); err != nil {
+	if err := s.takeOver(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it began
 		}
 		return err
 	}
-	// Each stage outlives the one that feeds it, so that nothing is taken over
-	// by a stage that has ended.
 	detached := context.WithoutCancel(ctx)
-	settling, stopSettling := context.WithCancel(detached)
-	defer stopSettling()
 	serving, stopServing := context.WithCancel(detached)
 	defer stopServing()
-
-	intake, intakeCtx := errgroup.WithContext(ctx)
+	delivering, stopDelivering := context.WithCancel(ctx)
+	defer stopDelivering()
 	background, backgroundCtx := errgroup.WithContext(serving)
-	// A background loop fails only when the process must start again.
-	lost, lose := context.WithCancel(intakeCtx)
-	defer lose()
-	background.Go(func() error { defer lose(); return s.heartbeat(backgroundCtx) })
-	background.Go(func() error { return s.feed.Run(backgroundCtx) })
-	background.Go(func() error { return s.health.Run(backgroundCtx) })
+	background.Go(func() error {
+		defer stopDelivering() // it ends early only when the slot is lost
+		return s.heartbeat(backgroundCtx)
+	})
 	background.Go(func() error { return s.maintain(backgroundCtx) })
-	// A database that is away must not keep the process from ending.
-	defer context.AfterFunc(lost, func() {
-		if sleep(serving, s.opts.Drain+leaseMargin) {
-			stopSettling()
-		}
-	})()
-	settled := make(chan error, 1)
-	go func() { settled <- s.settler.Run(settling) }()
-	intake.Go(func() error { return s.ingester.Run(lost) })
-	intake.Go(func() error { return s.dispatcher.Run(lost) })
 
-	failed := intake.Wait()
-	stopSettling()
-	failed = errors.Join(failed, <-settled)
+	failed := s.pipeline.Run(delivering)
 	stopServing()
 	failed = errors.Join(failed, background.Wait())
-	if err := s.giveBack(detached); err != nil {
+	if err := s.leave(detached); err != nil {
 		s.log.WarnContext(ctx, "leave the queue", "err", err)
 	}
 	return failed

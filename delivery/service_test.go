@@ -144,7 +144,7 @@ func TestAnotherProcessTakesOverFromADeadOne(t *testing.T) {
 		r.store.change(func() { r.store.dead[rigOwner] = true })
 		time.Sleep(SlotTTL + 3*time.Second)
 		for _, c := range other.sent() {
-			if took := c.at.Sub(cut); took > SlotTTL+buryPause+time.Second {
+			if took := c.at.Sub(cut); took > SlotTTL+reapPause+time.Second {
 				t.Errorf("taken over after %s", took)
 			}
 		}
@@ -178,7 +178,7 @@ func TestRunEndsWhenTheSlotIsLost(t *testing.T) {
 		if err := stop(); !errors.Is(err, errSlotLost) {
 			t.Errorf("Run = %v, want errSlotLost", err)
 		}
-		if _, err := r.ingester.submit(t.Context(), nil); CodeOf(err) != Unavailable {
+		if _, err := r.pipeline.Ingester.enqueuer.enqueue(t.Context(), nil); CodeOf(err) != Unavailable {
 			t.Errorf("ingest after the end: %v, want UNAVAILABLE", err)
 		}
 	})
@@ -205,7 +205,7 @@ func testOutage(t *testing.T, outage time.Duration) {
 		time.Sleep(5 * time.Second)
 		r.sentOnce(ids, r.sent())
 		r.wantStates(map[State]int{Delivered: len(ids)})
-		if held := r.dispatcher.held.Load(); held != 0 {
+		if held := r.pipeline.Dispatcher.held(); held != 0 {
 			t.Errorf("%d deliveries are left in memory", held)
 		}
 	})
@@ -243,7 +243,7 @@ func TestAStopEndsWithoutADatabase(t *testing.T) {
 // still its own: others have taken over what it held.
 func TestAFrozenProcessSendsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{Workers: 1, PerHook: 1}, answers{okURL: slow(time.Second)})
+		r := newRig(t, Options{Workers: 1, Concurrency: 1}, answers{okURL: slow(time.Second)})
 		w := r.webhook(okURL)
 		r.start()
 		time.Sleep(100 * time.Millisecond)

@@ -43,17 +43,3 @@ type SessionStore interface {
 	// most one bounded portion of them, and reports whether more may be left.
 	DiscardSessions(ctx context.Context, t time.Time) (more bool, err error)
 }
-
-// dropSessions removes the sessions that are over, in portions.
-func (s *Service) dropSessions(ctx context.Context) error {
-	before := time.Now().UTC().Add(-SessionIdle)
-	for {
-		more, err := s.store.DiscardSessions(ctx, before)
-		if err != nil || !more {
-			return err
-		}
-		if !sleep(ctx, discardRest) {
-			return nil
-		}
-	}
-}

@@ -2,181 +2,173 @@ package delivery
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
-)
 
-// errStopping is for callers who come while the service stops.
-var errStopping = Errorf(Unavailable, "", "The server is stopping. Try again in a moment.")
+	"portalhooks/delivery/loop"
+)
 
 const (
 	settleSize = 1000 // settlements in one transaction
 	// A result that can't be stored although the database answers is tried this
 	// often, then without what the receiver answered, then given up.
 	settleTries = 4
-	settlePause = 50 * time.Millisecond // after the first failure; doubles
-	settleWait  = 2 * time.Second       // at most, between tries
-	// settleFlush is how long results may wait for the database when the
-	// service stops. What is not stored by then is sent again by another
-	// process.
+	// The backoff between the tries of a batch.
+	settleBackoffMin = 50 * time.Millisecond
+	settleBackoffMax = 2 * time.Second
+	// settleFlush is how long results may wait for the database when the server
+	// stops. What is not stored by then is sent again by another server.
 	settleFlush = 20 * time.Second
 )
 
-// A settling is something for the settler: a result to store, or deliveries to
-// give back.
+// A settling is a request to the settler: a settlement to store, or else jobs
+// to return to the queue.
 type settling struct {
 	Settlement
 
-	release []DeliveryID  // deliveries to give back; then there is no settlement
-	pause   time.Duration // until they are due
-	turn    *turnTaken    // with a result that the next of its webhook waits for
-	room    int           // deliveries that leave this process's memory
-	gone    string        // the URL that answered 410
-	done    chan<- settled
+	result  *Result // nil for a test of a webhook
+	requeue *Requeue
+	reply   chan<- Settled
 }
 
-// A turnTaken is a task that ends its turn when its result is stored.
-type turnTaken struct {
-	task   task
-	report report
+// Settled is what became of one settlement.
+type Settled struct {
+	Entry  LogEntry
+	Result *Result // nil for a test of a webhook
+	OK     bool    // false when another server settled the attempt, or it could not be stored
 }
 
-// settled is what the settler reports of one settling.
-type settled struct {
-	Entry LogEntry
-	OK    bool // false when somebody else settled the attempt, or it could not be stored
+// A settleQueue is the part of the Store that a Settler writes to.
+type settleQueue interface {
+	Settle(ctx context.Context, batch []Settlement) ([]bool, error)
+	Release(ctx context.Context, owner Owner, ids []DeliveryID, pause time.Duration) (int, error)
+	Ping(ctx context.Context) error
+	Notify()
 }
 
-// A settler stores results. One goroutine takes whatever has arrived while it
-// stored the batch before. Because it alone gives the entries of the log their
-// ids, right before they are committed, the entries of one process are in the
-// order of their ids for everybody who reads the log.
-type settler struct {
-	s     *Service
-	in    chan settling
-	ended chan struct{} // closed when Run has returned
-	stuck atomic.Bool   // whether results wait for the database
+// A Settler stores results as a group commit. Because it alone gives the entries
+// of the log their ids, right before they are committed, the entries of one
+// server are in the order of their ids for every reader of the log.
+type Settler struct {
+	queue   settleQueue
+	owner   Owner
+	ids     *IDs
+	metrics *Metrics
+	log     *slog.Logger
+
+	// Settled is told of every batch and returns the jobs that have to return to
+	// the queue because of it. Requeued is told when jobs have returned.
+	Settled  func(ctx context.Context, settled []Settled) []Requeue
+	Requeued func()
+
+	batches *loop.Batcher[settling]
+	stuck   atomic.Bool
 }
 
-func newSettler(s *Service) *settler {
-	return &settler{s: s, in: make(chan settling, settleSize), ended: make(chan struct{})}
-}
-
-// submit hands something over. It blocks while the settler is behind, which
-// keeps the workers from making more. When the settler has given up, because
-// the database was away for too long at the end, the item is dropped: the
-// delivery is due again when its lease ends.
-func (t *settler) submit(item settling) {
-	select {
-	case t.in <- item:
-	case <-t.ended:
-		t.s.dispatcher.here.remove(item.Entry.Delivery.ID)
-		t.s.dispatcher.Unreserve(item.room)
+// newSettler returns a settler that tells nobody of what it stores.
+func newSettler(queue settleQueue, owner Owner, ids *IDs, m *Metrics, log *slog.Logger) *Settler {
+	return &Settler{
+		queue: queue, owner: owner, ids: ids, metrics: m, log: log,
+		batches: loop.NewBatcher(loop.BatcherOptions[settling]{Queue: settleSize, Max: settleSize}),
 	}
 }
 
-// await hands a result over and waits until it is stored. Unlike submit it may
-// be called at any time.
-func (t *settler) await(ctx context.Context, item settling) (settled, error) {
-	done := make(chan settled, 1)
-	item.done = done
+// Submit implements [settler]. It blocks while the settler is behind, which
+// keeps the workers from making more results. It returns false when the settler
+// has given up, because the database was away for too long at the end.
+func (t *Settler) Submit(r *Result) bool {
+	return t.put(settling{Settlement: r.settlement(), result: r})
+}
+
+// Requeue implements [settler].
+func (t *Settler) Requeue(r Requeue) bool { return t.put(settling{requeue: &r}) }
+
+// Stuck implements [settler].
+func (t *Settler) Stuck() bool { return t.stuck.Load() }
+
+func (t *Settler) put(item settling) bool {
+	return t.batches.Put(context.Background(), item) == nil //nolint:contextcheck // outlives the caller's
+}
+
+// Settle stores one settlement and waits for that. Unlike Submit it may be
+// called at any time. It returns Unavailable when the server stops before.
+func (t *Settler) Settle(ctx context.Context, s Settlement) (Settled, error) {
+	reply := make(chan Settled, 1)
+	if err := t.batches.Put(ctx, settling{Settlement: s, reply: reply}); err != nil {
+		return Settled{}, stopping(err)
+	}
 	select {
-	case t.in <- item:
-	case <-t.ended:
-		return settled{}, errStopping
+	case settled := <-reply:
+		return settled, nil
+	case <-t.batches.Ended():
+		return Settled{}, errStopping
 	case <-ctx.Done():
-		return settled{}, ctx.Err()
-	}
-	select {
-	case result := <-done:
-		return result, nil
-	case <-t.ended:
-		return settled{}, errStopping
-	case <-ctx.Done():
-		return settled{}, ctx.Err()
+		return Settled{}, ctx.Err()
 	}
 }
 
-// release hands over deliveries to give back, due after the pause.
-func (t *settler) release(ids []DeliveryID, pause time.Duration) {
-	t.submit(settling{release: ids, pause: pause})
+// errStopping is for callers who come while the server stops.
+var errStopping = Errorf(Unavailable, "", "The server is stopping. Try again in a moment.")
+
+// stopping turns the end of a loop into an answer.
+func stopping(err error) error {
+	if errors.Is(err, loop.ErrStopped) {
+		return errStopping
+	}
+	return err
 }
 
 // Run stores results until ctx ends, and then those that were handed over
-// before. Whoever calls submit or release has to end first.
-func (t *settler) Run(ctx context.Context) error {
-	defer close(t.ended)
-	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
+// before. Callers of Submit and Requeue have to end first.
+func (t *Settler) Run(ctx context.Context) error {
+	storing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	unhook := context.AfterFunc(ctx, func() {
-		sleep(stopping, settleFlush)
+		loop.Sleep(storing, settleFlush)
 		stop()
 	})
 	defer unhook()
-	for {
-		select {
-		case first := <-t.in:
-			t.store(stopping, t.gather(first))
-		case <-ctx.Done():
-			for len(t.in) > 0 {
-				t.store(stopping, t.gather(<-t.in))
-			}
-			return nil
-		}
-	}
+	t.batches.RunAll(ctx, func(batch []settling) { t.commit(storing, batch) })
+	return nil
 }
 
-// gather returns first and what else has arrived.
-func (t *settler) gather(first settling) []settling {
-	batch := append(make([]settling, 0, min(1+len(t.in), settleSize)), first)
-	for len(batch) < settleSize {
-		select {
-		case item := <-t.in:
-			batch = append(batch, item)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-// store stores a batch and then tells everybody whom it concerns.
-func (t *settler) store(ctx context.Context, batch []settling) {
-	released := make(map[time.Duration][]DeliveryID)
+// commit stores a batch and reports it.
+func (t *Settler) commit(ctx context.Context, batch []settling) {
+	var requeues []Requeue
 	results := make([]settling, 0, len(batch))
 	for _, item := range batch {
-		if item.release != nil {
-			released[item.pause] = append(released[item.pause], item.release...)
+		if item.requeue != nil {
+			requeues = append(requeues, *item.requeue)
 			continue
 		}
 		results = append(results, item)
 	}
 	if len(results) > 0 {
-		t.finish(ctx, results, t.settle(ctx, results))
+		requeues = append(requeues, t.report(ctx, results, t.settle(ctx, results))...)
 	}
-	for pause, ids := range released {
-		t.giveBack(ctx, ids, pause)
-	}
+	t.release(ctx, requeues)
 }
 
 // settle stores results, however long it takes, and reports for each whether it
 // is in the log now. Where the database works but refuses the batch it stores
 // the halves, so that only the result that is at fault is lost.
-func (t *settler) settle(ctx context.Context, results []settling) []bool {
-	pause := settlePause
+func (t *Settler) settle(ctx context.Context, results []settling) []bool {
+	pause := loop.Backoff{Min: settleBackoffMin, Max: settleBackoffMax}
 	defer t.stuck.Store(false)
 	for try := 1; ; try++ {
-		oks, err := t.commit(ctx, results)
+		oks, err := t.transact(ctx, results)
 		if err == nil {
 			return oks
 		}
 		t.stuck.Store(true)
-		t.s.metrics.failed("settle")
-		t.s.log.WarnContext(ctx, "settle deliveries", "count", len(results), "try", try, "err", err)
+		t.metrics.failed("settle")
+		t.log.WarnContext(ctx, "settle deliveries", "count", len(results), "try", try, "err", err)
 		if ctx.Err() != nil {
 			return make([]bool, len(results))
 		}
-		if t.s.store.Ping(ctx) != nil {
+		if t.queue.Ping(ctx) != nil {
 			try = 0 // the database is away, which says nothing about the results
 		} else if try >= 2 && len(results) > 1 {
 			half := len(results) / 2
@@ -186,13 +178,12 @@ func (t *settler) settle(ctx context.Context, results []settling) []bool {
 		case try == settleTries:
 			strip(&results[0])
 		case try > settleTries:
-			t.s.log.ErrorContext(ctx, "give up a result", "delivery", results[0].Entry.Delivery.ID, "err", err)
+			t.log.ErrorContext(ctx, "give up a result", "delivery", results[0].Entry.Delivery.ID, "err", err)
 			return make([]bool, len(results))
 		}
-		if !sleep(ctx, pause) {
+		if !pause.Sleep(ctx) {
 			return make([]bool, len(results))
 		}
-		pause = min(2*pause, settleWait)
 	}
 }
 
@@ -206,84 +197,55 @@ func strip(item *settling) {
 	item.Entry.Attempt = &a
 }
 
-// commit makes one transaction.
-func (t *settler) commit(ctx context.Context, results []settling) ([]bool, error) {
+// transact makes one transaction.
+func (t *Settler) transact(ctx context.Context, results []settling) ([]bool, error) {
 	began := time.Now()
 	batch := make([]Settlement, len(results))
 	for i := range results {
 		if results[i].Entry.ID == 0 { // a batch that is tried again keeps its ids
-			results[i].Entry.ID = LogID(t.s.ids.Next())
+			results[i].Entry.ID = LogID(t.ids.Next())
 		}
 		batch[i] = results[i].Settlement
 	}
-	oks, err := t.s.store.Settle(ctx, batch)
+	oks, err := t.queue.Settle(ctx, batch)
 	if err == nil {
-		t.s.metrics.settleBatch(len(results), time.Since(began))
+		t.metrics.settleBatch(len(results), time.Since(began))
 	}
 	return oks, err
 }
 
-// finish tells of results that are stored: the watchers, the other processes,
-// the health of the webhooks and whoever waits.
-func (t *settler) finish(ctx context.Context, results []settling, oks []bool) {
-	t.s.feed.Wake()
-	t.s.store.Notify()
-	room := 0
-	ids := make([]DeliveryID, len(results))
+// report tells of results that are settled: the other servers, the callers that
+// wait, and the other stages.
+func (t *Settler) report(ctx context.Context, results []settling, oks []bool) []Requeue {
+	t.queue.Notify()
+	settled := make([]Settled, len(results))
 	for i := range results {
 		item := &results[i]
-		ids[i] = item.Entry.Delivery.ID
-		room += item.room
+		settled[i] = Settled{Entry: item.Entry, Result: item.result, OK: oks[i]}
 		if oks[i] {
-			t.s.metrics.settled(&item.Entry)
+			t.metrics.settled(&item.Entry)
 		} else {
-			t.s.metrics.fenced.Inc()
+			t.metrics.fenced.Inc()
 		}
-		if item.done != nil {
-			item.done <- settled{Entry: item.Entry, OK: oks[i]}
-		}
-	}
-	t.s.health.observe(results, oks)
-	t.s.dispatcher.here.remove(ids...)
-	t.s.dispatcher.Unreserve(room)
-	for i := range results {
-		if turn := results[i].turn; turn != nil {
-			t.pass(ctx, turn, oks[i] && !results[i].Entry.Delivery.State.waits())
+		if item.reply != nil {
+			item.reply <- settled[i]
 		}
 	}
+	return t.Settled(ctx, settled)
 }
 
-// pass ends the turn of an ordered delivery. When it still waits, or may, those
-// after it go back to the queue.
-func (t *settler) pass(ctx context.Context, turn *turnTaken, over bool) {
-	turn.report.blocked = !over
-	for _, p := range t.s.dispatcher.conclude(ctx, &turn.task, turn.report, false) {
-		ids := p.ids()
-		t.s.dispatcher.here.remove(ids...)
-		t.s.metrics.putBack(p.reason, len(ids))
-		t.giveBack(ctx, ids, p.pause)
-		t.s.dispatcher.Unreserve(len(ids))
+// release returns jobs to the queue. What can't be returned now is due again
+// when its lease ends.
+func (t *Settler) release(ctx context.Context, requeues []Requeue) {
+	byPause := make(map[time.Duration][]DeliveryID)
+	for _, r := range requeues {
+		byPause[r.Pause] = append(byPause[r.Pause], DeliveriesOf(r.Jobs)...)
 	}
-}
-
-// giveBack returns deliveries to the queue. What can't be returned now is due
-// again when its lease ends.
-func (t *settler) giveBack(ctx context.Context, ids []DeliveryID, pause time.Duration) {
-	if _, err := t.s.store.Release(ctx, t.s.opts.Owner, ids, pause); err != nil {
-		t.s.metrics.failed("release")
-		t.s.log.WarnContext(ctx, "give deliveries back", "count", len(ids), "err", err)
-	}
-	t.s.dispatcher.returned()
-}
-
-// sleep waits for d and reports whether ctx still lasts.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+	for pause, ids := range byPause {
+		if _, err := t.queue.Release(ctx, t.owner, ids, pause); err != nil {
+			t.metrics.failed("release")
+			t.log.WarnContext(ctx, "return deliveries to the queue", "count", len(ids), "err", err)
+		}
+		t.Requeued()
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func TestResultsThatArriveTogetherShareATransaction(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{Workers: 200, PerHook: 200}, nil)
+		r := newRig(t, Options{Workers: 200, Concurrency: 200}, nil)
 		r.store.took["Settle"] = 50 * time.Millisecond
 		w := r.webhook(okURL)
 		r.start()
@@ -61,7 +61,7 @@ func TestAPoisonedResultIsStoredAlone(t *testing.T) {
 				if len(log) == 1 && (log[0].Attempt.ResponseBody != "" || !log[0].Attempt.ResponseTruncated) {
 					t.Errorf("attempt %+v, want it without the response", log[0].Attempt)
 				}
-				if held := r.dispatcher.held.Load(); held != 0 {
+				if held := r.pipeline.Dispatcher.held(); held != 0 {
 					t.Errorf("%d deliveries are left in memory", held)
 				}
 			})
@@ -97,7 +97,7 @@ func TestAwaitEndsWithTheSettler(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.settler.await(t.Context(), settling{}); !errors.Is(err, errStopping) {
+		if _, err := r.pipeline.Settler.Settle(t.Context(), Settlement{}); !errors.Is(err, errStopping) {
 			t.Errorf("await = %v, want errStopping", err)
 		}
 	})

@@ -225,13 +225,26 @@ type Owner struct {
 	Epoch int64
 }
 
-// A Job is a delivery lent to this process, with all that its next attempt
-// needs.
+// A Job is a delivery leased to this server, with everything that its next
+// attempt needs.
 type Job struct {
 	Delivery Delivery // Attempts counts those already made
 	Event    Event
 	Owner    Owner // the fence: Settle compares it
-	Cancel   bool  // somebody asked to cancel the delivery
+	Cancel   bool  // cancellation of the delivery was requested
+
+	// The pipeline sets these while it holds the job; the store leaves them zero.
+	LeasedUntil  time.Time // the lease does not end before
+	BreakerEpoch int       // of the webhook's circuit breaker when the attempt began
+}
+
+// DeliveriesOf returns the ids of the jobs' deliveries.
+func DeliveriesOf(jobs []Job) []DeliveryID {
+	ids := make([]DeliveryID, len(jobs))
+	for i := range jobs {
+		ids[i] = jobs[i].Delivery.ID
+	}
+	return ids
 }
 
 // An Ingest is the part of one report that is about to be stored: the events

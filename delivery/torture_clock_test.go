@@ -118,8 +118,8 @@ func (j clockJump) test(t *testing.T) {
 	if twice > 0 {
 		t.Errorf("%s: %d calls too many: leases ended that should not", j.by, twice)
 	}
-	if got := max(most(m.to(okURL, time.Time{})), most(m.to(badURL, time.Time{}))); got > r.opts.PerHook {
-		t.Errorf("%s: %d calls in flight to one target, want at most %d", j.by, got, r.opts.PerHook)
+	if got := max(most(m.to(okURL, time.Time{})), most(m.to(badURL, time.Time{}))); got > r.opts.Concurrency {
+		t.Errorf("%s: %d calls in flight to one target, want at most %d", j.by, got, r.opts.Concurrency)
 	}
 	earlier := func(c metered) bool { return c.at.Before(before) }
 	peak, _ := busiest(slices.DeleteFunc(slices.Clone(m.calls), earlier))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/loop"
 	"portalhooks/torture"
 )
 
@@ -32,7 +33,7 @@ func TestTortureDownForDays(t *testing.T) {
 		r := newRig(t, Options{Poll: 10 * time.Second}, answers{badURL: down})
 		bad, good := r.webhook(badURL), r.webhook(okURL)
 		began := time.Now()
-		r.startPart(r.dispatcher.Run, r.ingester.Run, r.settler.Run, r.health.Run, r.failingChore)
+		r.startPart(r.pipeline.Dispatcher.Run, r.pipeline.Ingester.enqueuer.Run, r.pipeline.Settler.Run, r.pipeline.Health.Run, r.failingTask)
 		var ids, fine []DeliveryID
 		for time.Since(began) < 7*24*time.Hour {
 			if r.current(bad.ID).Status == Enabled {
@@ -76,10 +77,16 @@ func TestTortureDownForDays(t *testing.T) {
 	})
 }
 
-// failingChore is the chore that disables webhooks, which needs no other.
-func (r *rig) failingChore(ctx context.Context) error {
-	chores := []chore{{name: "failing", pause: failingPause, do: r.checkFailing}}
-	return runChores(ctx, chores, func(_ string, err error) { r.t.Error(err) })
+// failingTask is the maintenance that disables webhooks, which needs no other.
+func (r *rig) failingTask(ctx context.Context) error {
+	for {
+		if err := r.checkFailing(ctx); err != nil {
+			r.t.Error(err)
+		}
+		if !loop.Sleep(ctx, failingPause) {
+			return nil
+		}
+	}
 }
 
 // One delivery alone meets no breaker: it is tried exactly on the schedule.
@@ -88,7 +95,7 @@ func TestTortureScheduleToItsEnd(t *testing.T) {
 		r := newRig(t, Options{Poll: 10 * time.Second}, answers{badURL: status(http.StatusServiceUnavailable)})
 		w := r.webhook(badURL)
 		began := time.Now()
-		r.startPart(r.dispatcher.Run, r.ingester.Run, r.settler.Run)
+		r.startPart(r.pipeline.Dispatcher.Run, r.pipeline.Ingester.enqueuer.Run, r.pipeline.Settler.Run)
 		ids := r.ingest(1, w)
 		for r.unsettled() {
 			time.Sleep(time.Hour)

@@ -178,26 +178,26 @@ func (r *rig) comeAndGo(t *testing.T, generation int) {
 // wantNothingKept checks what grows with webhooks.
 func (r *rig) wantNothingKept(t *testing.T) {
 	t.Helper()
-	router := r.dispatcher.router
-	router.mu.Lock()
-	defer router.mu.Unlock()
-	if len(router.lanes)+len(router.special) > 0 || len(router.urgent.orgs)+len(router.other.orgs) > 0 {
-		t.Errorf("%d lanes, %d of them special, of %d organizations are kept", len(router.lanes),
-			len(router.special), len(router.urgent.orgs)+len(router.other.orgs))
+	s := r.pipeline.Dispatcher.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.lanes)+len(s.restricted) > 0 || len(s.urgent.orgs)+len(s.other.orgs) > 0 {
+		t.Errorf("%d lanes, %d of them restricted, of %d organizations are kept", len(s.lanes),
+			len(s.restricted), len(s.urgent.orgs)+len(s.other.orgs))
 	}
-	if router.refusing != 0 || router.urgent.busy+router.other.busy != 0 {
-		t.Errorf("%d lanes refuse, %d workers are busy", router.refusing, router.urgent.busy+router.other.busy)
+	if s.refusing != 0 || s.urgent.busy+s.other.busy != 0 {
+		t.Errorf("%d lanes refuse, %d workers are busy", s.refusing, s.urgent.busy+s.other.busy)
 	}
-	if held := r.dispatcher.held.Load(); held != 0 {
+	if held := r.pipeline.Dispatcher.held(); held != 0 {
 		t.Errorf("%d deliveries are in memory", held)
 	}
-	if n := r.feed.Subscribers(); n != 0 {
+	if n := r.pipeline.Publisher.Subscribers(); n != 0 {
 		t.Errorf("%d watchers are left", n)
 	}
-	r.health.mu.Lock()
-	defer r.health.mu.Unlock()
-	if len(r.health.pending)+len(r.health.gone) > 0 || len(r.health.failing) > healthKnown {
+	r.pipeline.Health.mu.Lock()
+	defer r.pipeline.Health.mu.Unlock()
+	if len(r.pipeline.Health.pending)+len(r.pipeline.Health.gone) > 0 || len(r.pipeline.Health.failing) > healthKnown {
 		t.Errorf("the health of %d webhooks is kept, %d to be written",
-			len(r.health.failing), len(r.health.pending))
+			len(r.pipeline.Health.failing), len(r.pipeline.Health.pending))
 	}
 }

@@ -57,7 +57,7 @@ func TestTortureMemoryOfABacklog(t *testing.T) {
 	for _, depth := range []int{5_000, torture.Rounds(25_000, 1_000_000)} {
 		bubble(t, func(t *testing.T) {
 			r := newRig(t, Options{}, nil)
-			r.post = func(ctx context.Context, _ egress.Request) egress.Result {
+			r.pipeline.Sender.post = func(ctx context.Context, _ egress.Request) egress.Result {
 				return answered(ctx, 10*time.Millisecond, http.StatusOK)
 			}
 			var webhooks []Webhook
@@ -67,15 +67,15 @@ func TestTortureMemoryOfABacklog(t *testing.T) {
 			before := inUse()
 			left := r.backlog(depth, webhooks)
 			stop := r.start()
-			held, used := int64(0), int64(0)
+			held, used := 0, int64(0)
 			for rounds := 0; left.Load() > 0; rounds++ {
 				time.Sleep(103 * time.Millisecond)
-				held = max(held, r.dispatcher.held.Load())
+				held = max(held, r.pipeline.Dispatcher.held())
 				if rounds%8 == 0 {
 					used = max(used, inUse()-before)
 				}
 			}
-			if held > int64(r.opts.Memory) || held == 0 {
+			if held > r.opts.Memory || held == 0 {
 				t.Errorf("%d deliveries in memory, want at most %d", held, r.opts.Memory)
 			}
 			if used > most {
@@ -139,7 +139,7 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 			end()
 		}
 		synctest.Wait()
-		if left := r.feed.Subscribers(); left != 0 {
+		if left := r.pipeline.Publisher.Subscribers(); left != 0 {
 			t.Errorf("%d subscribers are left", left)
 		}
 		if err := stop(); err != nil {
@@ -177,7 +177,7 @@ func TestTortureMemoryOfALargeOperation(t *testing.T) {
 		const most, kept = 160 << 20, 24 << 20
 		r := newRig(t, Options{}, nil)
 		r.webhook(okURL, bulk, func(w *Webhook) { w.Version.Selection.All = true })
-		r.post = func(ctx context.Context, _ egress.Request) egress.Result {
+		r.pipeline.Sender.post = func(ctx context.Context, _ egress.Request) egress.Result {
 			return answered(ctx, time.Second, http.StatusOK)
 		}
 		var used int64

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/loop"
 )
 
 // A meter stands for the receivers of a great many calls: it remembers when
@@ -32,7 +33,7 @@ type metered struct {
 // measured lets r send its calls to a new meter.
 func (r *rig) measured(answer func(ctx context.Context, url string) egress.Result) *meter {
 	m := &meter{answer: answer, now: make(map[string]int), times: make(map[string]int)}
-	r.post = m.post
+	r.pipeline.Sender.post = m.post
 	return m
 }
 
@@ -91,7 +92,7 @@ func busiest(calls []metered) (peak int, mean float64) {
 
 // answered answers after a while.
 func answered(ctx context.Context, after time.Duration, status int) egress.Result {
-	if !sleep(ctx, after) {
+	if !loop.Sleep(ctx, after) {
 		return egress.Result{Outcome: egress.Timeout, Err: "The call did not finish."}
 	}
 	if status >= http.StatusMultipleChoices {

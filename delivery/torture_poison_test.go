@@ -93,8 +93,8 @@ func poisonings() map[string]poisoning {
 		},
 		"a panic in the sender": {
 			spoil: func(r *rig, _ *NewEvent) {
-				post := r.post
-				r.post = func(ctx context.Context, q egress.Request) egress.Result {
+				post := r.pipeline.Sender.post
+				r.pipeline.Sender.post = func(ctx context.Context, q egress.Request) egress.Result {
 					if q.URL == badURL {
 						panic("poison")
 					}
@@ -104,7 +104,7 @@ func poisonings() map[string]poisoning {
 			panic: true, want: Failed, says: "error of its own",
 		},
 		"a panic in the renderer": {
-			spoil: func(r *rig, e *NewEvent) { r.templates.entries.Add(e.Deliveries[0].Version, nil) },
+			spoil: func(r *rig, e *NewEvent) { r.pipeline.Renderer.entries.Add(e.Deliveries[0].Version, nil) },
 			panic: true, want: Failed, says: "error of its own",
 		},
 	}
@@ -155,7 +155,7 @@ func (p poisoning) check(t *testing.T, name string) {
 	r.store.change(func() { r.store.ingest(Owner{}, 0, r.org.ID, e) })
 	fine := r.queued(20, good, other)
 	began := time.Now()
-	r.dispatcher.Wake()
+	r.pipeline.Dispatcher.Wake()
 	synctest.Wait()
 	r.sentOnce(fine, r.sent())
 	if took := time.Since(began); took > 0 {

@@ -14,10 +14,10 @@ import (
 	"portalhooks/delivery/egress"
 )
 
-// A tracer makes the spans of a service. It remembers which call brought a
-// delivery, so that the attempts are in the trace of that call. A nil tracer
+// A Tracer makes the spans of a service. It remembers which call brought a
+// delivery, so that the attempts are in the trace of that call. A nil Tracer
 // makes no spans and costs nothing.
-type tracer struct {
+type Tracer struct {
 	spans   trace.Tracer
 	origins *lru.Cache[DeliveryID, trace.SpanContext]
 }
@@ -25,15 +25,15 @@ type tracer struct {
 // keptOrigins bounds the deliveries whose call is remembered.
 const keptOrigins = 16_384
 
-func newTracer(spans trace.Tracer) *tracer {
+func newTracer(spans trace.Tracer) *Tracer {
 	if spans == nil {
 		return nil
 	}
-	return &tracer{spans: spans, origins: newLRU[DeliveryID, trace.SpanContext](keptOrigins)}
+	return &Tracer{spans: spans, origins: newLRU[DeliveryID, trace.SpanContext](keptOrigins)}
 }
 
 // ingest begins the span of a call that brings reports.
-func (t *tracer) ingest(ctx context.Context, reports int) (context.Context, trace.Span) {
+func (t *Tracer) ingest(ctx context.Context, reports int) (context.Context, trace.Span) {
 	if t == nil {
 		return ctx, nil
 	}
@@ -42,7 +42,7 @@ func (t *tracer) ingest(ctx context.Context, reports int) (context.Context, trac
 }
 
 // ingested ends the span of such a call.
-func (t *tracer) ingested(span trace.Span, results []IngestResult, err error) {
+func (t *Tracer) ingested(span trace.Span, results []IngestResult, err error) {
 	if t == nil {
 		return
 	}
@@ -63,7 +63,7 @@ func (t *tracer) ingested(span trace.Span, results []IngestResult, err error) {
 }
 
 // origin returns what the deliveries of the call that ctx belongs to remember.
-func (t *tracer) origin(ctx context.Context) trace.SpanContext {
+func (t *Tracer) origin(ctx context.Context) trace.SpanContext {
 	if t == nil {
 		return trace.SpanContext{}
 	}
@@ -71,7 +71,7 @@ func (t *tracer) origin(ctx context.Context) trace.SpanContext {
 }
 
 // remember notes which call brought the deliveries.
-func (t *tracer) remember(origin trace.SpanContext, deliveries []Delivery) {
+func (t *Tracer) remember(origin trace.SpanContext, deliveries []Delivery) {
 	if t == nil || !origin.IsValid() {
 		return
 	}
@@ -82,7 +82,7 @@ func (t *tracer) remember(origin trace.SpanContext, deliveries []Delivery) {
 
 // resume returns ctx in the trace of the call that brought the delivery, if
 // that is remembered.
-func (t *tracer) resume(ctx context.Context, id DeliveryID) context.Context {
+func (t *Tracer) resume(ctx context.Context, id DeliveryID) context.Context {
 	if t == nil {
 		return ctx
 	}
@@ -96,7 +96,7 @@ func (t *tracer) resume(ctx context.Context, id DeliveryID) context.Context {
 // attempted makes the span of an attempt that is over, with the times that the
 // log has, and forgets the call that brought a delivery when it is finished. Of
 // the target it tells the host: the rest of the URL is a secret.
-func (t *tracer) attempted(ctx context.Context, d *Delivery, a *Attempt, target string) {
+func (t *Tracer) attempted(ctx context.Context, d *Delivery, a *Attempt, target string) {
 	if t == nil {
 		return
 	}

@@ -46,7 +46,7 @@ func TestEveryAttemptIsInTheTraceOfItsCall(t *testing.T) {
 		ctx, origin := inTrace(t.Context())
 		unit := Ingest{Org: r.org.ID, Events: []NewEvent{r.event(w)}}
 		r.store.change(func() { unit.ConfigVersion = r.store.org(r.org.ID).ConfigVersion })
-		if _, err := r.ingester.submit(ctx, []Ingest{unit}); err != nil {
+		if _, err := r.pipeline.Ingester.enqueuer.enqueue(ctx, []Ingest{unit}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
@@ -80,7 +80,7 @@ func TestEveryAttemptIsInTheTraceOfItsCall(t *testing.T) {
 		want["portalhooks.attempt.outcome"], want["http.response.status_code"] = "SUCCESS", int64(200)
 		delete(want, "error.type")
 		wantAttributes(t, ended[1], want)
-		if n := r.tracer.origins.Len(); n != 0 {
+		if n := r.pipeline.Tracer.origins.Len(); n != 0 {
 			t.Errorf("%d finished deliveries are remembered", n)
 		}
 	})
@@ -128,7 +128,7 @@ func TestAnAttemptWithoutAKnownCallIsATraceOfItsOwn(t *testing.T) {
 func TestIngestTellsHowManyEventsAndDeliveriesItBrought(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	s := newFront(t, newFakeStore())
-	s.tracer = newTracer(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test"))
+	s.pipeline.Tracer = newTracer(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test"))
 	taking(t, s)
 	listen(t, s, ActiveAlert, Enabled)
 	take(t, s, alertReport("s-1"))

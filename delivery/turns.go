@@ -1,7 +1,7 @@
 package delivery
 
-// An orgTurn holds the lanes of one organization and one class that could go on
-// at once.
+// An orgTurn holds the lanes of one organization and one class that could start
+// a job at once.
 type orgTurn struct {
 	id     OrgID
 	class  *class
@@ -21,9 +21,6 @@ type class struct {
 
 // alertRun is how many alerts go before a waiting delivery of another kind.
 const alertRun = 8
-
-// isUrgent reports whether deliveries of t overtake others.
-func isUrgent(t EventType) bool { return t == ActiveAlert }
 
 // org returns the organization's turn.
 func (c *class) org(id OrgID) *orgTurn {
@@ -45,10 +42,10 @@ func (o *orgTurn) add(l *lane) {
 	}
 }
 
-// next takes out the lane whose turn it is. Round by round each organization,
-// and in it each lane, gets a turn; one that owes for longer attempts passes it
-// on and owes less: deficit round-robin, paid afterwards. Where nobody else
-// waits nothing is owed.
+// next takes out the lane whose turn it is: deficit round robin, charged
+// afterwards. Round by round each organization, and in it each lane, gets a
+// turn; one with a debt for longer attempts skips its turn and owes one less.
+// Where no other lane waits, nothing is owed.
 func (c *class) next() *lane {
 	o := c.turns.pop()
 	for o.debt > 0 && c.turns.len() > 0 {
@@ -72,7 +69,7 @@ func (c *class) next() *lane {
 	return l
 }
 
-// A fifo is a queue that grows, and whose memory is used again.
+// A fifo is a queue that grows and reuses its memory.
 type fifo[T any] struct {
 	items []T
 	head  int

@@ -19,7 +19,7 @@ func (s *Service) VerifyCall(r *http.Request, body []byte) (verified, known bool
 	if err != nil || len(found) == 0 {
 		return false, false
 	}
-	t, err := s.target(r.Context(), found[0].Org, found[0].Webhook)
+	t, err := s.pipeline.Targets.Of(r.Context(), found[0].Org, found[0].Webhook)
 	if err != nil || t.Deleted {
 		return false, false
 	}

@@ -4,25 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"portalhooks/delivery/feed"
+	"portalhooks/delivery/loop"
 )
 
 const (
-	heartbeatEvery = 15 * time.Second // of a watcher that sees nothing else
+	heartbeatEvery = 15 * time.Second // of a subscriber that sees nothing else
 	watchRetry     = time.Second      // after an error of the store
-	cursorSkew     = time.Minute      // how far another process's clock may be ahead
+	cursorSkew     = time.Minute      // how far another server's clock may be ahead
 )
 
-// WatchInput says what somebody wants to watch.
+// WatchInput says what a subscriber wants to see.
 type WatchInput struct {
 	Org    OrgID  // 0 for every organization, operators only
 	After  string // a cursor that an earlier item carried; "" for from now on
 	Filter DeliveryFilter
 }
 
-// A LogItem is one message to a watcher: an entry of the log, a gap, or else a
+// A LogItem is one message to a subscriber: an entry of the log, a gap, or else a
 // heartbeat.
 type LogItem struct {
 	Cursor      string // watch After it to go on behind this item
@@ -33,36 +35,73 @@ type LogItem struct {
 	MissedSince time.Time
 }
 
+// A Publisher lets subscribers follow the delivery log.
+type Publisher struct {
+	store logStore
+	hub   *feed.Hub[*LogEntry]
+	log   *slog.Logger
+}
+
+// A logStore is the part of the Store that a Log reads.
+type logStore interface {
+	Tail(ctx context.Context) (map[int]LogID, error)
+	Follow(ctx context.Context, after map[int]LogID, limit int) ([]LogEntry, error)
+	Horizon(ctx context.Context) (time.Time, error)
+	EventsByID(ctx context.Context, org OrgID, ids []EventID) ([]Event, error)
+	Wake() <-chan struct{}
+}
+
+// newPublisher returns a publisher over store.
+func newPublisher(store logStore, log *slog.Logger) *Publisher {
+	l := &Publisher{store: store, log: log}
+	l.hub = feed.New(feed.Log[*LogEntry]{
+		Tail: func(ctx context.Context) (feed.Vector, error) {
+			tail, err := store.Tail(ctx)
+			return toVector(tail), err
+		},
+		Follow: l.follow,
+		Place:  place,
+		At:     func(e *LogEntry) time.Time { return e.At },
+		Size:   sizeOf,
+	}, feed.Options{External: store.Wake(), Logger: log})
+	return l
+}
+
+// Run reads the log for the subscribers until ctx ends.
+func (l *Publisher) Run(ctx context.Context) error { return l.hub.Run(ctx) }
+
+// Wake says that the log has grown. It never blocks.
+func (l *Publisher) Wake() { l.hub.Wake() }
+
+// Subscribers returns how many there are.
+func (l *Publisher) Subscribers() int { return l.hub.Subscribers() }
+
 // Watch follows the delivery log: first what came after the cursor, then what
 // comes, each entry once, in the order of the cursors. It sends a heartbeat
-// when there was nothing else for 15 seconds, and first of all to a watcher
-// without a cursor, who could not go on without a gap if it were cut off before
-// the first entry. The channel has no buffer and is closed when ctx ends or the
-// service stops. The errors are those of Deliveries, and Invalid for a cursor
-// that is none.
-func (s *Service) Watch(ctx context.Context, c Caller, in WatchInput) (<-chan LogItem, error) {
-	if err := checkWatch(c, in.Org); err != nil {
-		return nil, err
-	}
-	tail, err := s.feed.Tail(ctx)
+// when there was nothing else for 15 seconds, and first of all to a subscriber
+// without a cursor, which could not go on without a gap if it were cut off
+// before the first entry. The channel has no buffer and is closed when ctx ends
+// or the server stops. It returns Invalid for a cursor that is none.
+func (l *Publisher) Watch(ctx context.Context, in WatchInput) (<-chan LogItem, error) {
+	tail, err := l.hub.Tail(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the end of the log: %w", err)
 	}
-	w := &watcher{
-		s: s, in: in, tail: tail, out: make(chan LogItem), match: newEntryFilter(in.Org, in.Filter),
+	s := &subscriber{
+		log: l, in: in, tail: tail, out: make(chan LogItem), match: newEntryFilter(in.Org, in.Filter),
 	}
 	from := feed.Cursor{At: time.Now(), Seen: tail}
 	if in.After != "" {
 		if from, err = parseLogCursor(in.After); err != nil {
 			return nil, err
 		}
-		if w.gap, err = s.gapAfter(ctx, from); err != nil {
+		if s.gap, err = l.gapAfter(ctx, from); err != nil {
 			return nil, err
 		}
 	}
-	w.sub = s.feed.Subscribe(from, feed.Interest[*LogEntry]{Key: w.match.key(), Wants: w.match.entry})
-	go w.run(ctx)
-	return w.out, nil
+	s.sub = l.hub.Subscribe(from, feed.Interest[*LogEntry]{Key: s.match.key(), Wants: s.match.entry})
+	go s.run(ctx)
+	return s.out, nil
 }
 
 // parseLogCursor reads a cursor and refuses one that no log of ours could have
@@ -76,15 +115,15 @@ func parseLogCursor(text string) (feed.Cursor, error) {
 	}
 	if !valid {
 		return feed.Cursor{}, Errorf(Invalid, "after",
-			"This is not a cursor of the live log. Use the cursor of an item that it sent, or none to start now.")
+			"This is not a cursor of the delivery log. Use the cursor of an item that it sent, or none to start now.")
 	}
 	return c, nil
 }
 
-// gapAfter returns the gap that a watcher has who has seen everything up to at,
-// or nil.
-func (s *Service) gapAfter(ctx context.Context, at feed.Cursor) (*LogItem, error) {
-	horizon, err := s.store.Horizon(ctx)
+// gapAfter returns the gap of a subscriber that has seen everything up to at, or
+// nil.
+func (l *Publisher) gapAfter(ctx context.Context, at feed.Cursor) (*LogItem, error) {
+	horizon, err := l.store.Horizon(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the start of the log: %w", err)
 	}
@@ -97,46 +136,46 @@ func (s *Service) gapAfter(ctx context.Context, at feed.Cursor) (*LogItem, error
 	}, nil
 }
 
-// A watcher is one call of Watch.
-type watcher struct {
-	s     *Service
+// A subscriber is one call of Watch.
+type subscriber struct {
+	log   *Publisher
 	in    WatchInput
 	match *entryFilter
 	sub   *feed.Subscription[*LogEntry]
 	out   chan LogItem
-	tail  feed.Vector // what was in the log when the watcher came
+	tail  feed.Vector // what was in the log when the subscriber came
 	gap   *LogItem
 }
 
-func (w *watcher) run(ctx context.Context) {
-	defer close(w.out)
-	defer w.sub.Close()
-	if w.gap != nil && !w.send(ctx, *w.gap) {
+func (s *subscriber) run(ctx context.Context) {
+	defer close(s.out)
+	defer s.sub.Close()
+	if s.gap != nil && !s.send(ctx, *s.gap) {
 		return
 	}
-	if w.in.After == "" && !w.beat(ctx) {
+	if s.in.After == "" && !s.beat(ctx) {
 		return
 	}
 	quiet := time.NewTicker(heartbeatEvery)
 	defer quiet.Stop()
 	for due := false; ; {
-		changed := w.sub.Changed() // before reading, or an entry could slip in between
-		page, err := w.sub.Read(ctx)
+		changed := s.sub.Changed() // before reading, or an entry could slip in between
+		page, err := s.sub.Read(ctx)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, feed.ErrStopped):
 			return
 		case err != nil:
-			w.s.log.WarnContext(ctx, "read the log for a watcher", "err", err)
-			if !sleep(ctx, watchRetry) {
+			s.log.log.WarnContext(ctx, "read the log for a subscriber", "err", err)
+			if !loop.Sleep(ctx, watchRetry) {
 				return
 			}
 			continue
 		case len(page) > 0:
-			if !w.sendPage(ctx, page, quiet) {
+			if !s.sendPage(ctx, page, quiet) {
 				return
 			}
 			continue
-		case due && !w.beat(ctx):
+		case due && !s.beat(ctx):
 			return
 		}
 		select {
@@ -151,31 +190,31 @@ func (w *watcher) run(ctx context.Context) {
 }
 
 // beat sends a heartbeat.
-func (w *watcher) beat(ctx context.Context) bool {
+func (s *subscriber) beat(ctx context.Context) bool {
 	now := time.Now()
-	seen := w.sub.Seen()
-	return w.send(ctx, LogItem{
+	seen := s.sub.Seen()
+	return s.send(ctx, LogItem{
 		Cursor: feed.Cursor{At: later(seen.At, now), Seen: seen.Seen}.String(), At: now.UTC(),
 	})
 }
 
-// sendPage sends the entries that the watcher wants to see.
-func (w *watcher) sendPage(ctx context.Context, page []feed.Item[*LogEntry], quiet *time.Ticker) bool {
-	wanted, err := w.wanted(ctx, page)
+// sendPage sends the entries that the subscriber wants to see.
+func (s *subscriber) sendPage(ctx context.Context, page []feed.Item[*LogEntry], quiet *time.Ticker) bool {
+	wanted, err := s.wanted(ctx, page)
 	for err != nil {
-		w.s.log.WarnContext(ctx, "read events for a watcher", "err", err)
-		if !sleep(ctx, watchRetry) {
+		s.log.log.WarnContext(ctx, "read events for a subscriber", "err", err)
+		if !loop.Sleep(ctx, watchRetry) {
 			return false
 		}
-		wanted, err = w.wanted(ctx, page)
+		wanted, err = s.wanted(ctx, page)
 	}
 	for i := range page {
 		if wanted != nil && !wanted[i] {
 			continue
 		}
 		e := page[i].Entry
-		item := LogItem{Cursor: page[i].Cursor, At: e.At, Entry: e, Replayed: w.tail.Has(place(e))}
-		if !w.send(ctx, item) {
+		item := LogItem{Cursor: page[i].Cursor, At: e.At, Entry: e, Replayed: s.tail.Has(place(e))}
+		if !s.send(ctx, item) {
 			return false
 		}
 		quiet.Reset(heartbeatEvery)
@@ -186,21 +225,21 @@ func (w *watcher) sendPage(ctx context.Context, page []feed.Item[*LogEntry], qui
 // wanted reports for each entry of a page whether its event is wanted, too. It
 // is nil, and no event is read, for a filter that asks for nothing but what the
 // log has.
-func (w *watcher) wanted(ctx context.Context, page []feed.Item[*LogEntry]) ([]bool, error) {
-	if !w.match.needsEvent {
+func (s *subscriber) wanted(ctx context.Context, page []feed.Item[*LogEntry]) ([]bool, error) {
+	if !s.match.needsEvent {
 		return nil, nil
 	}
 	events := make([]EventID, len(page))
 	for i := range page {
 		events[i] = page[i].Entry.Delivery.Event
 	}
-	found, err := w.s.store.EventsByID(ctx, w.in.Org, events)
+	found, err := s.log.store.EventsByID(ctx, s.in.Org, events)
 	if err != nil {
 		return nil, err
 	}
 	passed := make(map[EventID]bool, len(found))
 	for i := range found {
-		passed[found[i].ID] = w.match.event(&found[i])
+		passed[found[i].ID] = s.match.event(&found[i])
 	}
 	wanted := make([]bool, len(page))
 	for i, event := range events {
@@ -209,38 +248,23 @@ func (w *watcher) wanted(ctx context.Context, page []feed.Item[*LogEntry]) ([]bo
 	return wanted, nil
 }
 
-func (w *watcher) send(ctx context.Context, item LogItem) bool {
+func (s *subscriber) send(ctx context.Context, item LogItem) bool {
 	select {
-	case w.out <- item:
+	case s.out <- item:
 		return true
 	case <-ctx.Done():
-	case <-w.s.feed.Stopped():
+	case <-s.log.hub.Stopped():
 	}
 	return false
 }
 
-// newFeed returns the hub of the live log.
-func newFeed(s *Service) *feed.Hub[*LogEntry] {
-	return feed.New(feed.Log[*LogEntry]{
-		Tail: func(ctx context.Context) (feed.Vector, error) {
-			tail, err := s.store.Tail(ctx)
-			return toVector(tail), err
-		},
-		Follow: func(ctx context.Context, after feed.Vector, limit int) ([]*LogEntry, error) {
-			return follow(ctx, s.store, after, limit)
-		},
-		Place: place,
-		At:    func(e *LogEntry) time.Time { return e.At },
-		Size:  sizeOf,
-	}, feed.Options{External: s.store.Wake(), Logger: s.log})
-}
-
-func follow(ctx context.Context, log Log, after feed.Vector, limit int) ([]*LogEntry, error) {
+// follow reads the next page of the log.
+func (l *Publisher) follow(ctx context.Context, after feed.Vector, limit int) ([]*LogEntry, error) {
 	seen := make(map[int]LogID, len(after))
 	for slot, number := range after {
 		seen[slot] = LogID(number)
 	}
-	found, err := log.Follow(ctx, seen, limit)
+	found, err := l.store.Follow(ctx, seen, limit)
 	entries := make([]*LogEntry, len(found))
 	for i := range found {
 		entries[i] = &found[i]

@@ -152,8 +152,18 @@ type WebhookHealth struct {
 	// DisablesAt is when the webhook will be disabled if nothing but failures
 	// follows; zero unless it is enabled and fails. It is not stored.
 	DisablesAt time.Time
-	// Breaker says whether this process makes calls, and OpenUntil when it will
-	// make the next if it is OPEN. Neither is stored.
+	// Breaker is the state of this server's circuit breaker, and OpenUntil when
+	// the next call is made if it is OPEN. Neither is stored.
 	Breaker   BreakerState
 	OpenUntil time.Time
 }
+
+// A BreakerState says whether calls of a webhook are made.
+type BreakerState string
+
+// The states of a circuit breaker.
+const (
+	BreakerClosed   BreakerState = "CLOSED"    // calls are made
+	BreakerOpen     BreakerState = "OPEN"      // none is made: the target has failed too often
+	BreakerHalfOpen BreakerState = "HALF_OPEN" // a few are made, to see whether the target works again
+)

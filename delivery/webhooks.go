@@ -90,7 +90,7 @@ func (s *Service) Overlaps(ctx context.Context, c Caller, webhooks []*Webhook) (
 		if w == nil || w.Version.Deleted || c.checkRead(w.Org) != nil {
 			continue
 		}
-		config, err := s.configs.get(ctx, w.Org)
+		config, err := s.pipeline.Webhooks.Get(ctx, w.Org)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +146,7 @@ func (s *Service) WebhookHealth(
 			continue
 		}
 		if h, ok := byID[w.ID]; ok {
-			h.Breaker, h.OpenUntil = s.dispatcher.router.breaker(w.ID)
+			h.Breaker, h.OpenUntil = s.pipeline.Dispatcher.scheduler.Breaker(w.ID)
 			h.DisablesAt = s.disablesAt(w, h)
 			health[i] = &h
 		}

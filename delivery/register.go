@@ -12,22 +12,22 @@ import (
 const (
 	organizationsKept = 10_000
 	itemsKept         = 50_000
-	// learntAge is how long something learnt is taken for granted. After it the
-	// store is told again, in case another process has changed it.
-	learntAge = 10 * time.Minute
+	// registeredAge is how long a registration is remembered. After it the store
+	// is told again, in case another server has changed it.
+	registeredAge = 10 * time.Minute
 )
 
-// A learner makes sure that the organizations and items of reports exist. It
-// remembers those that it has seen, so that reports about known ones cost no
-// query. What it remembers are copies: see [Report].
-type learner struct {
+// A register makes sure that the organizations and items of reports exist. It
+// remembers those that it has stored, so that reports about them cost no query.
+// What it remembers are copies: see [Report].
+type register struct {
 	store Store
 	ids   *IDs
-	orgs  *lru.Cache[string, learntOrg] // by external id
-	items *lru.Cache[itemRef, learntItem]
+	orgs  *lru.Cache[string, registeredOrg] // by external id
+	known *lru.Cache[itemRef, registeredItem]
 }
 
-type learntOrg struct {
+type registeredOrg struct {
 	org   Organization
 	until time.Time
 }
@@ -39,16 +39,16 @@ type itemRef struct {
 	externalID string
 }
 
-type learntItem struct {
+type registeredItem struct {
 	id            ItemID
 	name, viewURL string // as reported last; empty when it was not
 	until         time.Time
 }
 
-func newLearner(store Store, ids *IDs) *learner {
-	return &learner{
+func newRegister(store Store, ids *IDs) *register {
+	return &register{
 		store: store, ids: ids,
-		orgs: newLRU[string, learntOrg](organizationsKept), items: newLRU[itemRef, learntItem](itemsKept),
+		orgs: newLRU[string, registeredOrg](organizationsKept), known: newLRU[itemRef, registeredItem](itemsKept),
 	}
 }
 
@@ -57,7 +57,7 @@ type namedOrg struct{ externalID, name string }
 
 // organizations returns the organization of each external id. Unknown ones are
 // stored, and new names replace old ones.
-func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[string]Organization, error) {
+func (r *register) organizations(ctx context.Context, wanted []namedOrg) (map[string]Organization, error) {
 	known := make(map[string]Organization, len(wanted))
 	names := make(map[string]string)
 	var missing []string
@@ -66,7 +66,7 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 		if _, done := known[w.externalID]; done {
 			continue
 		}
-		if e, ok := l.orgs.Get(w.externalID); ok && now.Before(e.until) && (w.name == "" || w.name == e.org.Name) {
+		if e, ok := r.orgs.Get(w.externalID); ok && now.Before(e.until) && (w.name == "" || w.name == e.org.Name) {
 			known[w.externalID] = e.org
 			continue
 		}
@@ -83,24 +83,24 @@ func (l *learner) organizations(ctx context.Context, wanted []namedOrg) (map[str
 	orgs := make([]Organization, len(missing))
 	for i, id := range missing {
 		orgs[i] = Organization{
-			ID: OrgID(l.ids.Next()), ExternalID: strings.Clone(id), Name: strings.Clone(names[id]),
+			ID: OrgID(r.ids.Next()), ExternalID: strings.Clone(id), Name: strings.Clone(names[id]),
 			CreatedAt: now.UTC(),
 		}
 	}
-	stored, err := l.store.LearnOrganizations(ctx, orgs)
+	stored, err := r.store.LearnOrganizations(ctx, orgs)
 	if err != nil {
-		return nil, fmt.Errorf("learn organizations: %w", err)
+		return nil, fmt.Errorf("register organizations: %w", err)
 	}
 	for _, org := range stored {
 		known[org.ExternalID] = org
-		l.orgs.Add(org.ExternalID, learntOrg{org, now.Add(learntAge)})
+		r.orgs.Add(org.ExternalID, registeredOrg{org, now.Add(registeredAge)})
 	}
 	return known, nil
 }
 
-// learn gives each fact's item its id; all facts are of org. Unknown items are
+// items gives each fact's item its id; all facts are of org. Unknown items are
 // stored, and new names and links replace old ones.
-func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) error {
+func (r *register) items(ctx context.Context, org OrgID, facts []fact) error {
 	var missing []Item
 	var first *fact // of those about the same item: a report has one, or one after the other
 	now := time.Now()
@@ -111,14 +111,14 @@ func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) error {
 			continue
 		}
 		first = f
-		e, ok := l.items.Get(itemRef{org, f.Kind, f.Item.ID})
+		e, ok := r.known.Get(itemRef{org, f.Kind, f.Item.ID})
 		if ok && now.Before(e.until) && (f.Item.Name == "" || cleaned(f.Item.Name) == e.name) &&
 			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {
 			f.ItemID = e.id
 			continue
 		}
 		missing = append(missing, Item{
-			ID: ItemID(l.ids.Next()), Org: org, Kind: f.Kind, ExternalID: strings.Clone(f.Item.ID),
+			ID: ItemID(r.ids.Next()), Org: org, Kind: f.Kind, ExternalID: strings.Clone(f.Item.ID),
 			Name: strings.Clone(cleaned(f.Item.Name)), Enabled: true, ViewURL: strings.Clone(f.Item.ViewURL),
 			Attributes: []byte("{}"), UpdatedAt: now.UTC(),
 		})
@@ -126,42 +126,42 @@ func (l *learner) learn(ctx context.Context, org OrgID, facts []fact) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return l.learnMissing(ctx, org, missing, facts)
+	return r.addItems(ctx, org, missing, facts)
 }
 
-// learnMissing stores items and gives the facts without an item's id theirs.
-func (l *learner) learnMissing(ctx context.Context, org OrgID, missing []Item, facts []fact) error {
-	if err := l.nameless(ctx, org, missing); err != nil {
+// addItems stores items and gives the facts without an item's id theirs.
+func (r *register) addItems(ctx context.Context, org OrgID, missing []Item, facts []fact) error {
+	if err := r.nameItems(ctx, org, missing); err != nil {
 		return err
 	}
-	stored, err := l.store.LearnItems(ctx, org, missing)
+	stored, err := r.store.LearnItems(ctx, org, missing)
 	if err != nil {
-		return fmt.Errorf("learn items: %w", err)
+		return fmt.Errorf("register items: %w", err)
 	}
-	learnt := make(map[itemRef]ItemID, len(stored))
-	until := time.Now().Add(learntAge)
+	registered := make(map[itemRef]ItemID, len(stored))
+	until := time.Now().Add(registeredAge)
 	for _, item := range stored {
 		ref := itemRef{org, item.Kind, item.ExternalID}
-		learnt[ref] = item.ID
-		l.items.Add(ref, learntItem{item.ID, item.Name, item.ViewURL, until})
+		registered[ref] = item.ID
+		r.known.Add(ref, registeredItem{item.ID, item.Name, item.ViewURL, until})
 	}
 	for i := range facts {
 		if f := &facts[i]; f.ItemID == 0 {
-			f.ItemID = learnt[itemRef{org, f.Kind, f.Item.ID}]
+			f.ItemID = registered[itemRef{org, f.Kind, f.Item.ID}]
 		}
 	}
 	return nil
 }
 
-// nameless gives new items without a name their id for one. Existing items
+// nameItems gives new items without a name their id for one. Existing items
 // keep their names.
-func (l *learner) nameless(ctx context.Context, org OrgID, items []Item) error {
+func (r *register) nameItems(ctx context.Context, org OrgID, items []Item) error {
 	for i := range items {
 		item := &items[i]
 		if item.Name != "" {
 			continue
 		}
-		found, err := l.store.ItemsByExternalID(ctx, org, item.Kind, []string{item.ExternalID})
+		found, err := r.store.ItemsByExternalID(ctx, org, item.Kind, []string{item.ExternalID})
 		if err != nil {
 			return fmt.Errorf("look for an item without a name: %w", err)
 		}
@@ -174,10 +174,10 @@ func (l *learner) nameless(ctx context.Context, org OrgID, items []Item) error {
 
 // forget drops what is known of an organization's items of one kind: their
 // list has been replaced.
-func (l *learner) forget(org OrgID, kind ItemKind) {
-	for _, ref := range l.items.Keys() {
+func (r *register) forget(org OrgID, kind ItemKind) {
+	for _, ref := range r.known.Keys() {
 		if ref.org == org && ref.kind == kind {
-			l.items.Remove(ref)
+			r.known.Remove(ref)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"portalhooks/delivery/signature"
 )
 
-// maxTrials bounds the tests of webhooks that this process makes at once: each
+// maxTests bounds the tests of webhooks that this server makes at once: each
 // keeps its caller waiting for the receiver.
-const maxTrials = 16
+const maxTests = 16
 
 // TestInput says which webhook to test: one that is saved, or a draft.
 type TestInput struct {
@@ -43,26 +43,26 @@ func (s *Service) TestWebhook(ctx context.Context, c Caller, in TestInput) (*Tes
 	case in.Webhook != 0 && in.Draft != nil:
 		return nil, Errorf(Invalid, "draft", "Test a saved webhook or a draft, not both at once.")
 	}
-	prepare := s.savedTrial
+	prepare := s.savedTest
 	if in.Draft != nil {
-		prepare = s.draftTrial
+		prepare = s.draftTest
 	}
 	t, err := prepare(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
 	select {
-	case s.trials <- struct{}{}:
-		defer func() { <-s.trials }()
+	case s.tests <- struct{}{}:
+		defer func() { <-s.tests }()
 	default:
 		return nil, Errorf(Unavailable, "", "Too many webhooks are being tested right now. Try again in a moment.")
 	}
-	return s.try(ctx, c, t)
+	return s.sendTest(ctx, c, t)
 }
 
-// A trial is a test that is ready to be made.
-type trial struct {
-	target  *target
+// A testCall is a test that is ready to be sent.
+type testCall struct {
+	target  *Target
 	saved   bool
 	event   *Event
 	message []byte
@@ -71,7 +71,7 @@ type trial struct {
 	headers []Header // as they may be shown
 }
 
-func (s *Service) savedTrial(ctx context.Context, c Caller, in TestInput) (*trial, error) {
+func (s *Service) savedTest(ctx context.Context, c Caller, in TestInput) (*testCall, error) {
 	w, err := s.configurable(ctx, c, in.Webhook)
 	if err != nil {
 		return nil, err
@@ -80,8 +80,8 @@ func (s *Service) savedTrial(ctx context.Context, c Caller, in TestInput) (*tria
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{saved: true, id: DeliveryID(s.ids.Next())}
-	if t.target, err = s.target(ctx, w.Org, w.ID); err != nil {
+	t := &testCall{saved: true, id: DeliveryID(s.ids.Next())}
+	if t.target, err = s.pipeline.Targets.Of(ctx, w.Org, w.ID); err != nil {
 		return nil, fmt.Errorf("look up the webhook: %w", err)
 	}
 	if t.target.Deleted {
@@ -96,11 +96,11 @@ func (s *Service) savedTrial(ctx context.Context, c Caller, in TestInput) (*tria
 		t.event.ReceivedAt = IDTime(t.event.ID)
 	}
 	t.headers = s.shownHeaders(v, t.id, "1", signature.Timestamp(time.Now()))
-	message, err := s.render(ctx, nil, t.event, v.ID, t.id)
+	message, err := s.pipeline.Renderer.Render(ctx, nil, t.event, v.ID, t.id)
 	return t.with(message, err)
 }
 
-func (s *Service) draftTrial(ctx context.Context, c Caller, in TestInput) (*trial, error) {
+func (s *Service) draftTest(ctx context.Context, c Caller, in TestInput) (*testCall, error) {
 	org, err := s.Organization(ctx, c, in.Draft.OrganizationID)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (s *Service) draftTrial(ctx context.Context, c Caller, in TestInput) (*tria
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{id: DeliveryID(s.ids.Next())}
+	t := &testCall{id: DeliveryID(s.ids.Next())}
 	if t.event, err = s.previewed(ctx, c, *org, d.Version.Type, in.Event); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (s *Service) draftTrial(ctx context.Context, c Caller, in TestInput) (*tria
 	if err != nil {
 		return nil, err
 	}
-	t.target = &target{
+	t.target = &Target{
 		Webhook: Webhook{Org: org.ID, Name: d.Version.Name, Version: d.Version},
 		URL:     d.Version.Target, Headers: d.header(), Policy: d.Version.Policy,
 		Secrets: []signature.Secret{secret},
@@ -139,24 +139,24 @@ func (s *Service) draftTrial(ctx context.Context, c Caller, in TestInput) (*tria
 	return t.with(message, err)
 }
 
-// with completes a trial by its message, or by why there is none.
-func (t *trial) with(message []byte, err error) (*trial, error) {
+// with completes a test by its message, or by why there is none.
+func (t *testCall) with(message []byte, err error) (*testCall, error) {
 	if err == nil {
 		t.message = slices.Clone(message)
 		return t, nil
 	}
-	t.failed, _, err = unsent(1, time.Now().UTC(), err)
+	t.failed, err = unsent(1, time.Now().UTC(), err)
 	return t, err
 }
 
-// try makes the attempt and, for a saved webhook, records it.
-func (s *Service) try(ctx context.Context, c Caller, t *trial) (*TestResult, error) {
+// sendTest makes the attempt and, for a saved webhook, records it.
+func (s *Service) sendTest(ctx context.Context, c Caller, t *testCall) (*TestResult, error) {
 	w := &t.target.Webhook
 	a := t.failed
 	if a == nil {
-		a, _ = s.call(ctx, t.target, t.id, 1, t.message)
+		a, _ = s.pipeline.Sender.Send(ctx, t.target, t.id, 1, t.message)
 	}
-	s.tracer.attempted(ctx, &Delivery{ID: t.id, Org: t.event.Org, Webhook: w.ID}, a, t.target.URL)
+	s.pipeline.Tracer.attempted(ctx, &Delivery{ID: t.id, Org: t.event.Org, Webhook: w.ID}, a, t.target.URL)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, Errorf(Unavailable, "", "The receiver did not answer within the time that a test may take.")
 	}
@@ -168,7 +168,7 @@ func (s *Service) try(ctx context.Context, c Caller, t *trial) (*TestResult, err
 	if !t.saved {
 		return result, nil
 	}
-	stored, err := s.settler.await(ctx, settling{Settlement: s.trialSettlement(t, a)})
+	stored, err := s.pipeline.Settler.Settle(ctx, s.testSettlement(t, a))
 	if err != nil {
 		return nil, err
 	}
@@ -179,9 +179,9 @@ func (s *Service) try(ctx context.Context, c Caller, t *trial) (*TestResult, err
 	return result, nil
 }
 
-// trialSettlement records a test, together with its event unless that was
+// testSettlement records a test, together with its event unless that was
 // recorded before.
-func (s *Service) trialSettlement(t *trial, a *Attempt) Settlement {
+func (s *Service) testSettlement(t *testCall, a *Attempt) Settlement {
 	at := time.Now().UTC()
 	d := Delivery{
 		ID: t.id, Org: t.event.Org, Webhook: t.target.Webhook.ID, Version: t.target.Webhook.Version.ID,

@@ -9,32 +9,39 @@ import (
 	"pgregory.net/rapid"
 )
 
-func taskOf(org OrgID, webhook WebhookID, id DeliveryID) task {
-	return task{Job: Job{Delivery: Delivery{ID: id, Org: org, Webhook: webhook}}}
+func jobOf(org OrgID, webhook WebhookID, id DeliveryID) Job {
+	return Job{Delivery: Delivery{ID: id, Org: org, Webhook: webhook}}
 }
 
-// back returns the tasks that the router did not take.
-func back(parcels []parcel) (tasks []task) {
-	for _, p := range parcels {
-		tasks = append(tasks, p.tasks...)
+// refusedBy returns the jobs that the scheduler did not take.
+func refusedBy(requeues []Requeue) (jobs []Job) {
+	for _, r := range requeues {
+		jobs = append(jobs, r.Jobs...)
 	}
-	return tasks
+	return jobs
 }
 
-// finish ends a task of a webhook as a success.
-func finish(r *router, id WebhookID) {
-	t := taskOf(1, id, 0)
-	if r.lanes[id].org.class == &r.urgent {
+// newTestScheduler returns a scheduler with the server's other settings.
+func newTestScheduler(concurrency, workers int) *Scheduler {
+	return NewScheduler(SchedulerOptions{
+		Concurrency: concurrency, Workers: workers, ClaimSize: claimSize, Lease: jobLease,
+	})
+}
+
+// finish ends a job of a webhook as a success.
+func finish(s *Scheduler, id WebhookID) {
+	t := jobOf(1, id, 0)
+	if s.lanes[id].org.class == &s.urgent {
 		t.Delivery.Type = ActiveAlert
 	}
-	r.done(&t, report{omen: goodOmen}, true)
+	s.Complete(&t, Completion{Signal: SignalSuccess}, true)
 }
 
-func takeAll(t *testing.T, r *router, n int) []DeliveryID {
+func takeAll(t *testing.T, s *Scheduler, n int) []DeliveryID {
 	t.Helper()
 	var ids []DeliveryID
 	for range n {
-		got, _, ok := r.take()
+		got, _, ok := s.Next()
 		if !ok {
 			t.Fatalf("took %d tasks, want %d", len(ids), n)
 		}
@@ -44,27 +51,27 @@ func takeAll(t *testing.T, r *router, n int) []DeliveryID {
 }
 
 func TestOrganizationsAndWebhooksTakeTurns(t *testing.T) {
-	r := newRouter(100, 100)
-	r.put([]task{
-		taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4), taskOf(1, 11, 5),
-		taskOf(2, 20, 6), taskOf(2, 20, 7),
+	s := newTestScheduler(100, 100)
+	s.Add([]Job{
+		jobOf(1, 10, 1), jobOf(1, 10, 2), jobOf(1, 10, 3), jobOf(1, 11, 4), jobOf(1, 11, 5),
+		jobOf(2, 20, 6), jobOf(2, 20, 7),
 	}, 1000, nil)
 	want := []DeliveryID{1, 6, 4, 7, 2, 5, 3}
-	if got := takeAll(t, r, 7); !slices.Equal(got, want) {
+	if got := takeAll(t, s, 7); !slices.Equal(got, want) {
 		t.Errorf("took %v, want %v", got, want)
 	}
 }
 
-func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
+func TestAWebhookHasAtMostConcurrencyTasksOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRouter(2, 100)
-		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(1, 10, 3), taskOf(1, 11, 4)}, 1000, nil)
-		if got, want := takeAll(t, r, 3), []DeliveryID{1, 4, 2}; !slices.Equal(got, want) {
+		s := newTestScheduler(2, 100)
+		s.Add([]Job{jobOf(1, 10, 1), jobOf(1, 10, 2), jobOf(1, 10, 3), jobOf(1, 11, 4)}, 1000, nil)
+		if got, want := takeAll(t, s, 3), []DeliveryID{1, 4, 2}; !slices.Equal(got, want) {
 			t.Fatalf("took %v, want %v", got, want)
 		}
 		taken := make(chan DeliveryID, 1)
 		go func() {
-			got, _, _ := r.take()
+			got, _, _ := s.Next()
 			taken <- got.Delivery.ID
 		}()
 		synctest.Wait()
@@ -73,7 +80,7 @@ func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
 			t.Fatalf("task %d was given out, but its webhook has 2 out", id)
 		default:
 		}
-		finish(r, 10)
+		finish(s, 10)
 		if id := <-taken; id != 3 {
 			t.Errorf("took %d, want 3", id)
 		}
@@ -81,51 +88,51 @@ func TestAWebhookHasAtMostPerHookTasksOut(t *testing.T) {
 }
 
 func TestOneWebhookLeavesRoomForOthers(t *testing.T) {
-	r := newRouter(2, 100)
-	var tasks []task
+	s := newTestScheduler(2, 100)
+	var jobs []Job
 	for i := range DeliveryID(50) {
-		tasks = append(tasks, taskOf(1, 10, i+1))
+		jobs = append(jobs, jobOf(1, 10, i+1))
 	}
-	refused := back(r.put(tasks, 40, nil))
+	refused := refusedBy(s.Add(jobs, 40, nil))
 	if len(refused) != 40 || refused[0].Delivery.ID != 11 {
 		t.Errorf("%d were refused, want the last 40: a webhook may take a quarter of the free room", len(refused))
 	}
-	if refused := back(r.put([]task{taskOf(2, 20, 100)}, 0, nil)); len(refused) != 0 {
+	if refused := refusedBy(s.Add([]Job{jobOf(2, 20, 100)}, 0, nil)); len(refused) != 0 {
 		t.Error("another webhook's task was refused")
 	}
 	for i := range 6 {
-		_, relieved, _ := r.take()
+		_, relieved, _ := s.Next()
 		if want := i == 5; relieved != want { // 10 and 100: five of the first webhook's, one of the second's
 			t.Errorf("task %d: relieved %v, want %v", i, relieved, want)
 		}
 		if i < 6 {
-			finish(r, map[bool]WebhookID{true: 10, false: 20}[i != 1])
+			finish(s, map[bool]WebhookID{true: 10, false: 20}[i != 1])
 		}
 	}
 }
 
-func TestAClosedRouterReturnsWhatIsLeft(t *testing.T) {
+func TestAClosedSchedulerReturnsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRouter(1, 100)
-		r.put([]task{taskOf(1, 10, 1), taskOf(1, 10, 2), taskOf(2, 20, 3)}, 1000, nil)
-		takeAll(t, r, 2)
+		s := newTestScheduler(1, 100)
+		s.Add([]Job{jobOf(1, 10, 1), jobOf(1, 10, 2), jobOf(2, 20, 3)}, 1000, nil)
+		takeAll(t, s, 2)
 		ended := make(chan bool, 1)
 		go func() {
-			_, _, ok := r.take()
+			_, _, ok := s.Next()
 			ended <- ok
 		}()
 		synctest.Wait()
-		left := r.close()
+		left := s.Close().Jobs
 		if len(left) != 1 || left[0].Delivery.ID != 2 {
 			t.Errorf("left %v, want delivery 2", left)
 		}
 		if <-ended {
-			t.Error("a closed router gave a task out")
+			t.Error("a closed scheduler gave a task out")
 		}
-		finish(r, 10)
-		finish(r, 20)
-		if refused := back(r.put([]task{taskOf(1, 10, 4)}, 1000, nil)); len(refused) != 1 {
-			t.Error("a closed router took a task")
+		finish(s, 10)
+		finish(s, 20)
+		if refused := refusedBy(s.Add([]Job{jobOf(1, 10, 4)}, 1000, nil)); len(refused) != 1 {
+			t.Error("a closed scheduler took a task")
 		}
 	})
 }
@@ -135,21 +142,21 @@ const alertHooks = 2
 
 // Slow attempts cost more turns, so the organizations get the same time.
 func TestAnOrganizationWithSlowReceiversGetsNoMoreTime(t *testing.T) {
-	r := newRouter(1, 100)
+	s := newTestScheduler(1, 100)
 	for id := range DeliveryID(400) {
 		org := OrgID(id%2 + 1)
-		r.put([]task{taskOf(org, WebhookID(10*org), id+1)}, 10_000, nil)
+		s.Add([]Job{jobOf(org, WebhookID(10*org), id+1)}, 10_000, nil)
 	}
-	r.lanes[10].usual = 350 * time.Millisecond // eight turns each
+	s.lanes[10].usual = 350 * time.Millisecond // eight turns each
 	took := map[OrgID]int{}
 	for range 180 {
-		got, _, _ := r.take()
+		got, _, _ := s.Next()
 		took[got.Delivery.Org]++
 		spent := time.Millisecond
 		if got.Delivery.Org == 1 {
 			spent = 350 * time.Millisecond
 		}
-		r.done(&got, report{omen: goodOmen, took: spent}, true)
+		s.Complete(&got, Completion{Signal: SignalSuccess, Took: spent}, true)
 	}
 	if took[1] < 18 || took[1] > 22 {
 		t.Errorf("the slow organization got %d of 180 turns, want about 20", took[1])
@@ -158,23 +165,23 @@ func TestAnOrganizationWithSlowReceiversGetsNoMoreTime(t *testing.T) {
 
 // Whatever happens, each task is given out once, in the order of its webhook,
 // and none is forgotten.
-func TestRouterModel(t *testing.T) {
+func TestSchedulerModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		perHook := rapid.IntRange(1, 3).Draw(rt, "perHook")
-		r := newRouter(perHook, 100)
+		concurrency := rapid.IntRange(1, 3).Draw(rt, "concurrency")
+		s := newTestScheduler(concurrency, 100)
 		waiting, out := make(map[WebhookID][]DeliveryID), make(map[WebhookID]int)
 		next := DeliveryID(0)
 		ready := func() int {
 			n := 0
 			for hook, ids := range waiting {
-				n += max(0, min(len(ids), perHook-out[hook]))
+				n += max(0, min(len(ids), concurrency-out[hook]))
 			}
 			return n
 		}
 		overtaken := 0 // alerts since the last of the others that could have gone
 		others := func() bool {
 			for hook, ids := range waiting {
-				if hook > alertHooks && len(ids) > 0 && out[hook] < perHook {
+				if hook > alertHooks && len(ids) > 0 && out[hook] < concurrency {
 					return true
 				}
 			}
@@ -184,11 +191,11 @@ func TestRouterModel(t *testing.T) {
 			"put": func(rt *rapid.T) {
 				hook := rapid.Int64Range(1, 6).Draw(rt, "hook")
 				next++
-				made := taskOf(OrgID(hook%2+1), WebhookID(hook), next)
+				made := jobOf(OrgID(hook%2+1), WebhookID(hook), next)
 				if hook <= alertHooks {
 					made.Delivery.Type = ActiveAlert
 				}
-				if refused := back(r.put([]task{made}, 1000, nil)); len(refused) == 0 {
+				if refused := refusedBy(s.Add([]Job{made}, 1000, nil)); len(refused) == 0 {
 					waiting[WebhookID(hook)] = append(waiting[WebhookID(hook)], next)
 				}
 			},
@@ -196,7 +203,7 @@ func TestRouterModel(t *testing.T) {
 				if ready() == 0 {
 					rt.Skip()
 				}
-				got, _, _ := r.take()
+				got, _, _ := s.Next()
 				hook := got.Delivery.Webhook
 				if len(waiting[hook]) == 0 || waiting[hook][0] != got.Delivery.ID {
 					rt.Fatalf("took %d of webhook %d, where %v wait", got.Delivery.ID, hook, waiting[hook])
@@ -209,24 +216,24 @@ func TestRouterModel(t *testing.T) {
 						rt.Fatalf("%d alerts in a row while others wait", overtaken)
 					}
 				}
-				if out[hook]++; out[hook] > perHook {
-					rt.Fatalf("webhook %d has %d out, at most %d allowed", hook, out[hook], perHook)
+				if out[hook]++; out[hook] > concurrency {
+					rt.Fatalf("webhook %d has %d out, at most %d allowed", hook, out[hook], concurrency)
 				}
 			},
 			"done": func(rt *rapid.T) {
 				for hook := range WebhookID(7) {
 					if out[hook] > 0 {
 						out[hook]--
-						finish(r, hook)
+						finish(s, hook)
 						return
 					}
 				}
 				rt.Skip()
 			},
 			"": func(rt *rapid.T) {
-				r.mu.Lock()
-				turns := r.other.turns.len() + r.urgent.turns.len()
-				r.mu.Unlock()
+				s.mu.Lock()
+				turns := s.other.turns.len() + s.urgent.turns.len()
+				s.mu.Unlock()
 				if (turns > 0) != (ready() > 0) {
 					rt.Fatalf("%d organizations have a turn, but %d tasks could go", turns, ready())
 				}
@@ -234,18 +241,18 @@ func TestRouterModel(t *testing.T) {
 		})
 		for hook, n := range out {
 			for range n {
-				finish(r, hook)
+				finish(s, hook)
 			}
 		}
 		clear(out)
 		for n := ready(); n > 0; n = ready() {
-			got, _, _ := r.take()
+			got, _, _ := s.Next()
 			waiting[got.Delivery.Webhook] = waiting[got.Delivery.Webhook][1:]
-			finish(r, got.Delivery.Webhook)
+			finish(s, got.Delivery.Webhook)
 		}
-		if len(r.lanes) > 0 || len(r.other.orgs)+len(r.urgent.orgs) > 0 {
+		if len(s.lanes) > 0 || len(s.other.orgs)+len(s.urgent.orgs) > 0 {
 			rt.Fatalf("%d lanes and %d organizations are left in memory",
-				len(r.lanes), len(r.other.orgs)+len(r.urgent.orgs))
+				len(s.lanes), len(s.other.orgs)+len(s.urgent.orgs))
 		}
 	})
 }
