@@ -36,7 +36,7 @@ var rooms = map[string]room{
 			"auth", "bench", "console", "ent", "ent/migrate", "front", "graph", "graph/transport", "schema",
 		},
 		tests: []string{
-			"auth/authtest", "delivery/deliverytest", "delivery/failpoint", "ent/enttest", "graph/limits",
+			"auth/authtest", "delivery/storetest", "delivery/failpoint", "ent/enttest", "graph/limits",
 			"graph/model", "torture",
 		},
 	},
@@ -47,7 +47,7 @@ var rooms = map[string]room{
 		imports: []string{
 			"delivery", "graph/gen/...", "graph/limits", "graph/model", "graph/strict", "graph/transport", "schema",
 		},
-		tests: []string{"delivery/deliverytest", "delivery/seal"},
+		tests: []string{"delivery/storetest", "delivery/seal"},
 	},
 	"graph/gen":       {imports: []string{"delivery", "delivery/egress", "graph/gen/...", "graph/model"}},
 	"graph/limits":    {},
@@ -61,7 +61,7 @@ var rooms = map[string]room{
 			"delivery/credential", "delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/receiver",
 			"delivery/seal", "delivery/signature", "delivery/template",
 		},
-		tests: []string{"delivery/deliverytest", "torture"},
+		tests: []string{"delivery/storetest", "torture"},
 	},
 	"delivery/credential":   {},
 	"delivery/egress":       {imports: []string{"delivery/failpoint"}, tests: []string{"torture"}},
@@ -71,13 +71,13 @@ var rooms = map[string]room{
 	"delivery/seal":         {},
 	"delivery/signature":    {},
 	"delivery/template":     {},
-	"delivery/deliverytest": {imports: []string{"delivery", "delivery/egress"}},
+	"delivery/storetest": {imports: []string{"delivery", "delivery/egress"}},
 
 	// The storage. Its generated code is nobody else's business. Of egress it
 	// knows the words for how a call ended.
 	"ent": {
 		imports: []string{"delivery", "delivery/egress", "delivery/failpoint", "ent/gen/...", "ent/migrate"},
-		tests:   []string{"delivery/deliverytest", "ent/enttest", "torture"},
+		tests:   []string{"delivery/storetest", "ent/enttest", "torture"},
 	},
 	"ent/enttest": {},
 	"ent/gen":     {imports: []string{"delivery", "ent/gen/...", "ent/schema"}},
@@ -86,7 +86,7 @@ var rooms = map[string]room{
 
 	"auth": {
 		imports: []string{"delivery", "delivery/credential"},
-		tests:   []string{"auth/authtest", "delivery/deliverytest", "delivery/seal"},
+		tests:   []string{"auth/authtest", "delivery/storetest", "delivery/seal"},
 	},
 	"auth/authtest": {},
 	"bench": {imports: []string{

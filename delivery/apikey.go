@@ -6,6 +6,16 @@ import (
 	"portalhooks/delivery/credential"
 )
 
+// Limits of API keys.
+const (
+	// KeysPerName is how many keys of one client work at a time: the old one,
+	// and the new one that replaces it.
+	KeysPerName = 2
+	MaxKeys     = 100 // of an organization, that work
+	MaxKeyName  = 200 // characters
+	MaxKeyLife  = 5 * 365 * 24 * time.Hour
+)
+
 // A KeyRole is what an API key may do. Keys have no narrower scopes than their
 // role.
 type KeyRole string
@@ -58,26 +68,4 @@ func (k *APIKey) Caller() Caller {
 		c.Grants = map[OrgID]Role{k.Org: ViewerRole}
 	}
 	return c
-}
-
-func keyObject(k *APIKey) AuditObject {
-	return AuditObject{Type: APIKeyObject, ID: k.ID.String(), Name: k.Name}
-}
-
-// keyTraits are a key's fields as its list shows them.
-func keyTraits(k *APIKey) traits {
-	all := traits{
-		{field: "name", value: k.Name},
-		{field: "prefix", value: k.Prefix},
-		{field: "role", value: k.Role},
-		{field: "expiresAt"},
-		{field: "revokedAt"},
-	}
-	if !k.ExpiresAt.IsZero() {
-		all[3].value = formatTime(k.ExpiresAt)
-	}
-	if !k.RevokedAt.IsZero() {
-		all[4].value = formatTime(k.RevokedAt)
-	}
-	return all
 }

@@ -37,7 +37,7 @@ func TestEveryChangeIsRecorded(t *testing.T) {
 	status(key, SetStatusInput{Status: Disabled, Hold: true})
 	status(c.admin, SetStatusInput{Status: Enabled})
 	status(c.admin, SetStatusInput{Status: Disabled, Hold: true})
-	take(t, c.Service, alertReport("s-1"))
+	take(t, c.Service, AlertReport("s-1"))
 	status(c.admin, SetStatusInput{Status: Enabled, DropHeld: true})
 	status(c.admin, SetStatusInput{Status: Disabled})
 	status(c.admin, SetStatusInput{Status: Disabled}) // which changes nothing

@@ -37,8 +37,14 @@ type Caller struct {
 // person who has the database itself, and may do to keys whatever he likes.
 func AtTerminalOf(user string) Caller { return Caller{Name: user, kind: AtTerminal} }
 
+// bySystem is who changes a webhook when no person does.
+const bySystem = "Portalhooks"
+
 // system is Portalhooks itself.
 var system = Caller{Name: bySystem, kind: BySystem}
+
+// Terminal reports whether the caller runs one of the program's own commands.
+func (c Caller) Terminal() bool { return c.kind == AtTerminal }
 
 // actor returns how the audit log names the caller.
 func (c Caller) actor() Actor {

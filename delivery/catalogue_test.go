@@ -11,6 +11,11 @@ import (
 	"portalhooks/delivery/template"
 )
 
+var (
+	sampleNow = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	sampleOrg = Organization{ID: 7, ExternalID: "acme", Name: "Acme"}
+)
+
 func TestCatalogueIsComplete(t *testing.T) {
 	types := EventTypes()
 	order := make([]EventType, len(types))
@@ -21,7 +26,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 				t.Errorf("%s has no caption in %s", info.Type, l)
 			}
 		}
-		if info.Description == "" || info.AllItemsLabel == "" || !known(info.ItemKind) {
+		if info.Description == "" || info.AllItemsLabel == "" || !info.ItemKind.Known() {
 			t.Errorf("%s lacks a description, a label or an item kind", info.Type)
 		}
 		for _, v := range info.Variables {
@@ -85,7 +90,7 @@ func TestDefaultTemplatesRenderTheCataloguesPreviews(t *testing.T) {
 			if info.DefaultTemplate != want.Template {
 				t.Error("the default template is not the catalogue's text")
 			}
-			e := sampleEvent(want.ID, Organization{}, testNow)
+			e := sampleEvent(want.ID, Organization{}, sampleNow)
 			sameBody(t, renderDefault(t, &e), want.Preview)
 		})
 	}
@@ -153,14 +158,14 @@ func asText(t *testing.T, value json.RawMessage) string {
 }
 
 func TestSampleEventHappensInTheGivenOrganization(t *testing.T) {
-	e := sampleEvent(ActiveAlert, testOrg, testNow)
+	e := sampleEvent(ActiveAlert, sampleOrg, sampleNow)
 	message := string(renderDefault(t, &e))
 	for _, want := range []string{`"acme"`, `"Acme"`, `"WS-BCN-0142"`} {
 		if !strings.Contains(message, want) {
 			t.Errorf("%s is not in %s", want, message)
 		}
 	}
-	if !e.Test || e.Org != testOrg.ID || e.WorkspaceID == "" || e.Group == "" {
+	if !e.Test || e.Org != sampleOrg.ID || e.WorkspaceID == "" || e.Group == "" {
 		t.Errorf("event = %+v", e)
 	}
 	if want := time.Date(2026, 1, 14, 9, 31, 7, 0, time.UTC); !e.OccurredAt.Equal(want) {

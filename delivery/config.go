@@ -17,9 +17,9 @@ const (
 	loadTimeout = 10 * time.Second // of one query for several callers
 )
 
-// An orgConfig is an organization's webhooks as they stood at one ConfigVersion.
-// It is immutable but for the targets that it opens on demand.
-type orgConfig struct {
+// OrgWebhooks are an organization's webhooks as they stood at one ConfigVersion.
+// They are immutable but for the targets that are opened on demand.
+type OrgWebhooks struct {
 	Org      Organization
 	Webhooks []Webhook
 
@@ -31,8 +31,8 @@ type orgConfig struct {
 	targets map[WebhookID]*openTarget
 }
 
-func newOrgConfig(org Organization, webhooks []Webhook) *orgConfig {
-	c := &orgConfig{
+func newOrgWebhooks(org Organization, webhooks []Webhook) *OrgWebhooks {
+	c := &OrgWebhooks{
 		Org: org, Webhooks: webhooks,
 		byID:      make(map[WebhookID]*Webhook, len(webhooks)),
 		listening: make(map[EventType][]*Webhook),
@@ -51,6 +51,25 @@ func newOrgConfig(org Organization, webhooks []Webhook) *orgConfig {
 	return c
 }
 
+// A senderKey is what webhooks must share to send the same event to the same
+// target.
+type senderKey struct {
+	Type  EventType
+	place string
+}
+
+// overlapsOf returns the webhooks other than id that share events and target
+// with v.
+func (c *OrgWebhooks) overlapsOf(id WebhookID, v *WebhookVersion) []*Webhook {
+	var found []*Webhook
+	for _, other := range c.senders[senderKey{v.Type, placeOf(v.Target)}] {
+		if other.ID != id && overlaps(v.Selection, other.Version.Selection) {
+			found = append(found, other)
+		}
+	}
+	return found
+}
+
 // A WebhookCache keeps organizations' configurations. A change made by another
 // process is noticed after configAge at the latest; until then ingest is told
 // by the store that what it matched against is stale.
@@ -62,7 +81,7 @@ type WebhookCache struct {
 }
 
 type configEntry struct {
-	config  *orgConfig
+	config  *OrgWebhooks
 	checked time.Time
 }
 
@@ -73,7 +92,7 @@ func NewWebhookCache(store Store) *WebhookCache {
 
 // Get returns the configuration of org, at most configAge old where another
 // process changes it. It returns NotFound for an unknown organization.
-func (k *WebhookCache) Get(ctx context.Context, org OrgID) (*orgConfig, error) {
+func (k *WebhookCache) Get(ctx context.Context, org OrgID) (*OrgWebhooks, error) {
 	entry, ok := k.entries.Get(org)
 	if ok && time.Since(entry.checked) < configAge {
 		return entry.config, nil
@@ -92,12 +111,12 @@ func (k *WebhookCache) Get(ctx context.Context, org OrgID) (*orgConfig, error) {
 		if result.Err != nil {
 			return nil, result.Err
 		}
-		return result.Val.(*orgConfig), nil
+		return result.Val.(*OrgWebhooks), nil
 	}
 }
 
 // Latest returns the configuration of org as it was known last, however old.
-func (k *WebhookCache) Latest(ctx context.Context, org OrgID) (*orgConfig, error) {
+func (k *WebhookCache) Latest(ctx context.Context, org OrgID) (*OrgWebhooks, error) {
 	if entry, ok := k.entries.Get(org); ok {
 		return entry.config, nil
 	}
@@ -106,8 +125,8 @@ func (k *WebhookCache) Latest(ctx context.Context, org OrgID) (*orgConfig, error
 
 // load returns the configuration that known still is, or else reads it anew.
 func (k *WebhookCache) load(
-	ctx context.Context, org OrgID, known *orgConfig, drops int64,
-) (*orgConfig, error) {
+	ctx context.Context, org OrgID, known *OrgWebhooks, drops int64,
+) (*OrgWebhooks, error) {
 	checked := time.Now()
 	if known != nil {
 		found, err := k.store.OrganizationsByID(ctx, []OrgID{org})
@@ -126,7 +145,7 @@ func (k *WebhookCache) load(
 	if found.ID == 0 {
 		return nil, errNotFound
 	}
-	config := newOrgConfig(found, webhooks)
+	config := newOrgWebhooks(found, webhooks)
 	k.keep(org, configEntry{config, checked}, drops)
 	return config, nil
 }

@@ -11,7 +11,7 @@ func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
 		store := newFakeStore()
 		store.orgs = []Organization{{ID: 1, ExternalID: "acme", ConfigVersion: 1}}
 		k := NewWebhookCache(store)
-		get := func() *orgConfig {
+		get := func() *OrgWebhooks {
 			t.Helper()
 			c, err := k.Get(t.Context(), 1)
 			if err != nil {
@@ -51,7 +51,7 @@ func TestConfigReadBeforeADropIsNotKept(t *testing.T) {
 		store.orgs = []Organization{{ID: 1, ConfigVersion: 1}}
 		store.took["Config"] = time.Second / 2
 		k := NewWebhookCache(store)
-		old := make(chan *orgConfig)
+		old := make(chan *OrgWebhooks)
 		go func() {
 			c, err := k.Get(t.Context(), 1)
 			if err != nil {

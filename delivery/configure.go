@@ -189,7 +189,7 @@ func (s *Service) UpdateWebhook(
 	if err := s.update(ctx, updated, in.ExpectedVersion, s.record(c, WebhookUpdated, w, &updated)); err != nil {
 		return nil, err
 	}
-	s.pipeline.Changed(w.ID)
+	s.pipeline.Dispatcher.Reset(w.ID)
 	return &UpdatedWebhook{Webhook: &updated, Warnings: append(d.Warnings, s.overlapWarnings(ctx,
 		&updated)...)}, nil
 }
@@ -237,6 +237,6 @@ func (s *Service) DeleteWebhook(ctx context.Context, c Caller, id WebhookID) err
 		return err
 	}
 	s.pipeline.Webhooks.Drop(w.Org)
-	s.pipeline.Changed(id)
+	s.pipeline.Dispatcher.Reset(id)
 	return nil
 }

@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// bySystem is who changes a webhook when no person does.
-const bySystem = "Portalhooks"
-
 // disable disables a webhook on the system's behalf, unless somebody has
 // changed its target, when one is given, disabled it or deleted it meanwhile.
 // What is pending is canceled.
@@ -68,5 +65,5 @@ func (s *Service) recall(ctx context.Context, id WebhookID, cancel, held bool) {
 		s.metrics.failed("recall")
 		s.log.WarnContext(ctx, "recall a webhook's deliveries", "webhook", id, "err", err)
 	}
-	s.pipeline.Changed(id)
+	s.pipeline.Dispatcher.Reset(id)
 }

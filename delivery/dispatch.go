@@ -128,6 +128,26 @@ func (d *Dispatcher) appendLeased(jobs []Job, e *NewEvent) []Job {
 // Wake says that there may be due deliveries to claim. It never blocks.
 func (d *Dispatcher) Wake() { d.wake.Notify() }
 
+// Busy returns how many attempts are in flight.
+func (d *Dispatcher) Busy() int { return int(d.busy.Load()) }
+
+// Held returns how many deliveries are in memory, reserved ones included.
+func (d *Dispatcher) Held() int { return d.memory.held() }
+
+// Breaker returns the state of a webhook's circuit breaker and, with OPEN, until
+// when calls wait.
+func (d *Dispatcher) Breaker(id WebhookID) (BreakerState, time.Time) { return d.scheduler.Breaker(id) }
+
+// CountBreakers updates the metric of circuit breakers that are not closed.
+func (d *Dispatcher) CountBreakers() { d.metrics.breakersAre(d.scheduler.Breakers()) }
+
+// Reset closes the circuit breaker of a webhook that was changed, and claims its
+// due deliveries.
+func (d *Dispatcher) Reset(id WebhookID) {
+	d.scheduler.Reset(id)
+	d.Wake()
+}
+
 // relieve claims what was left in the queue for lack of room.
 func (d *Dispatcher) relieve() {
 	if d.memory.relieved() {
@@ -218,10 +238,10 @@ func (d *Dispatcher) work(ctx context.Context) {
 		if drained {
 			d.Wake()
 		}
-		d.metrics.busy.Set(float64(d.busy.Add(1)))
+		d.busy.Add(1)
 		ctx := d.tracer.resume(ctx, job.Delivery.ID)
 		result, err := d.attempter.Attempt(ctx, &job)
-		d.metrics.busy.Set(float64(d.busy.Add(-1)))
+		d.busy.Add(-1)
 		d.finish(ctx, result, err)
 	}
 }
@@ -313,7 +333,7 @@ func (d *Dispatcher) complete(ctx context.Context, r *Result, blocked, worker bo
 
 // logBreaker records that a circuit breaker has opened or closed.
 func (d *Dispatcher) logBreaker(ctx context.Context, of *Delivery, changed Effect) {
-	d.metrics.breakersAre(d.scheduler.Breakers())
+	d.CountBreakers()
 	if changed.Breaker == BreakerOpen {
 		pause := time.Until(changed.Until)
 		time.AfterFunc(pause, d.Wake)

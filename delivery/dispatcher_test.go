@@ -46,8 +46,8 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 			log[0].Delivery.Attempts != 1 || log[0].Delivery.FinishedAt.IsZero() {
 			t.Errorf("log %+v, want one entry that it was delivered", log)
 		}
-		if r.pipeline.Dispatcher.held() != 0 {
-			t.Errorf("%d deliveries are still in memory", r.pipeline.Dispatcher.held())
+		if r.pipeline.Dispatcher.Held() != 0 {
+			t.Errorf("%d deliveries are still in memory", r.pipeline.Dispatcher.Held())
 		}
 	})
 }
@@ -219,7 +219,7 @@ func TestAHangingReceiverHoldsUpNobody(t *testing.T) {
 		if hanging > r.opts.Concurrency {
 			t.Errorf("%d calls to the receiver that hangs, want at most %d", hanging, r.opts.Concurrency)
 		}
-		if held := r.pipeline.Dispatcher.held(); held > r.opts.Memory {
+		if held := r.pipeline.Dispatcher.Held(); held > r.opts.Memory {
 			t.Errorf("%d deliveries in memory, at most %d allowed", held, r.opts.Memory)
 		}
 	})
@@ -235,7 +235,7 @@ func TestABacklogLargerThanMemoryIsDelivered(t *testing.T) {
 		r.start()
 		for range 3000 {
 			time.Sleep(10 * time.Millisecond)
-			if held := r.pipeline.Dispatcher.held(); held > 16 || held < 0 {
+			if held := r.pipeline.Dispatcher.Held(); held > 16 || held < 0 {
 				t.Fatalf("%d deliveries in memory, want 0 to 16", held)
 			}
 		}

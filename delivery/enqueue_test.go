@@ -16,7 +16,7 @@ func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
 	s := newFront(t, store, func(o *Options) { o.Memory = 2 })
 	taking(t, s)
 	listen(t, s, OperationInWorkspace, Enabled)
-	if got := take(t, s, operationOn(3)); got.Deliveries != 3 {
+	if got := take(t, s, OperationOn(3)); got.Deliveries != 3 {
 		t.Fatalf("got %+v", got)
 	}
 	for _, row := range store.queue {
@@ -24,7 +24,7 @@ func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
 			t.Error("a delivery without room in memory is owned")
 		}
 	}
-	if held := s.pipeline.Dispatcher.held(); held != 0 {
+	if held := s.pipeline.Dispatcher.Held(); held != 0 {
 		t.Errorf("room for %d deliveries is taken", held)
 	}
 }
@@ -65,14 +65,14 @@ func TestIngestSaysWhenTheStoreFails(t *testing.T) {
 			return nil
 		}
 	})
-	if _, err := s.Ingest(t.Context(), testPortal, []Report{alertReport("s")}); CodeOf(err) != Unavailable {
+	if _, err := s.Ingest(t.Context(), testPortal, []Report{AlertReport("s")}); CodeOf(err) != Unavailable {
 		t.Errorf("err = %v, want %s", err, Unavailable)
 	}
-	if held := s.pipeline.Dispatcher.held(); held != 0 {
+	if held := s.pipeline.Dispatcher.Held(); held != 0 {
 		t.Errorf("room for %d deliveries is still taken", held)
 	}
 	store.change(func() { store.fail = nil })
-	if got := take(t, s, alertReport("s")); got.Status != Accepted {
+	if got := take(t, s, AlertReport("s")); got.Status != Accepted {
 		t.Errorf("sent again: %+v", got)
 	}
 }
@@ -85,7 +85,7 @@ func TestTheSameReportManyTimesAtOnceIsOneEvent(t *testing.T) {
 	results := make([]IngestResult, 100)
 	var all sync.WaitGroup
 	for i := range results {
-		all.Go(func() { results[i] = take(t, s, alertReport("s")) })
+		all.Go(func() { results[i] = take(t, s, AlertReport("s")) })
 	}
 	all.Wait()
 	accepted := 0
@@ -144,7 +144,7 @@ func TestABatchTakesWhatFits(t *testing.T) {
 
 func TestPortionNeverHasAFactTwice(t *testing.T) {
 	in := func(prefix string, n int) *submission {
-		in := &submission{org: testOrg}
+		in := &submission{org: TestOrg}
 		for i := range n {
 			in.facts = append(in.facts, fact{Key: fmt.Sprint(prefix, i)})
 		}
@@ -175,7 +175,7 @@ func BenchmarkIngest(b *testing.B) {
 		reports := make([]Report, 100)
 		for i := range reports {
 			n++
-			reports[i] = alertReport(fmt.Sprint("s-", n))
+			reports[i] = AlertReport(fmt.Sprint("s-", n))
 		}
 		if _, err := s.Ingest(b.Context(), testPortal, reports); err != nil {
 			b.Fatal(err)
@@ -190,7 +190,7 @@ func TestNothingUnstorableReachesTheStore(t *testing.T) {
 	s := newFront(t, store)
 	taking(t, s)
 	bad := "a\x00b\xffc"
-	r := alertReport("s")
+	r := AlertReport("s")
 	r.OrganizationName, r.ActiveAlert.Alert.Name, r.ActiveAlert.Workspace.Name = bad, bad, bad
 	r.ActiveAlert.Alert.Information = bad
 	if got := take(t, s, r); got.Status != Accepted {
@@ -222,11 +222,11 @@ func TestIngestGivesUpWaitingWhenTheCallerDoes(t *testing.T) {
 		go func() { defer close(done); _ = s.pipeline.Ingester.enqueuer.Run(run) }()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		if _, err := s.Ingest(ctx, testPortal, []Report{alertReport("s")}); CodeOf(err) != Unavailable {
+		if _, err := s.Ingest(ctx, testPortal, []Report{AlertReport("s")}); CodeOf(err) != Unavailable {
 			t.Errorf("err = %v, want %s", err, Unavailable)
 		}
 		// It was being stored all the same: the re-send is no second event.
-		got, err := s.Ingest(t.Context(), testPortal, []Report{alertReport("s")})
+		got, err := s.Ingest(t.Context(), testPortal, []Report{AlertReport("s")})
 		if err != nil || got[0].Status != Duplicated || len(store.queue) != 1 {
 			t.Errorf("sent again: %+v, %v", got, err)
 		}

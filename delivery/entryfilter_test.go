@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"testing"
 	"time"
 )
@@ -44,39 +43,4 @@ func TestFiltersWithOneKeyWantTheSameEntries(t *testing.T) {
 			t.Errorf("%s: same key = %v, want %v", name, got, tt.same)
 		}
 	}
-}
-
-// Watchers who share what the log tells, and differ in what the events tell, or
-// in the organization, each see their own.
-func TestWatchersWhoShareSeeTheirOwn(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		r := newRig(t, Options{}, nil)
-		w := r.webhook(okURL)
-		r.start()
-		for name, tt := range map[string]struct {
-			caller Caller
-			in     WatchInput
-			want   bool
-		}{
-			"all of the organization": {viewer, WatchInput{Org: 1}, true},
-			"one item's":              {viewer, WatchInput{Org: 1, Filter: DeliveryFilter{Text: "disk"}}, true},
-			"another item's":          {viewer, WatchInput{Org: 1, Filter: DeliveryFilter{Text: "printer"}}, false},
-			"another organization":    {stranger, WatchInput{Org: 2}, false},
-			"every organization":      {operator, WatchInput{}, true},
-		} {
-			ctx, end := context.WithCancel(t.Context())
-			defer end()
-			items, err := r.Watch(ctx, tt.caller, tt.in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			<-items // the first cursor
-			defer func() {
-				if item := <-items; (item.Entry != nil) != tt.want {
-					t.Errorf("%s: got %+v, want an entry: %v", name, item, tt.want)
-				}
-			}()
-		}
-		r.ingest(1, w)
-	})
 }

@@ -53,8 +53,11 @@ type expansion struct {
 
 	org    Organization
 	report *Report
-	room   [24]variable // for the variables of one event after the other
+	room   Variables // for the values of one event after the other
 }
+
+// values are the variables of one event.
+type values struct{ Variables }
 
 // facts returns the events that a valid report raises, if none of them has
 // been raised before. Earlier are the devices that were reported before, which
@@ -83,32 +86,32 @@ func (x *expansion) occurredAt() time.Time {
 
 // begin returns the variables of an event, without any yet. Add them in the
 // order of their names, and encode them before the next event's begin.
-func (x *expansion) begin() variables { return x.room[:0] }
+func (x *expansion) begin() values { return values{x.room[:0]} }
 
 // eventType adds what the event is.
-func (v *variables) eventType(t EventType) {
+func (v *values) eventType(t EventType) {
 	info, _ := TypeInfoOf(t)
-	v.text(varEventType, info.Caption(English))
+	v.Text(varEventType, info.Caption(English))
 }
 
 // origin adds the organization, and when the event happened.
-func (v *variables) origin(x *expansion, at time.Time) {
-	v.text(varOrgID, x.org.ExternalID)
-	v.text(varOrgName, x.org.Name)
-	v.time(varTimestamp, at)
+func (v *values) origin(x *expansion, at time.Time) {
+	v.Text(varOrgID, x.org.ExternalID)
+	v.Text(varOrgName, x.org.Name)
+	v.Time(varTimestamp, at)
 }
 
 func (x *expansion) alert(r *ActiveAlertReport) []fact {
 	at := x.occurredAt()
 	item := ReportedItem{ID: r.Alert.ID, Name: r.Alert.Name, ViewURL: r.Alert.ViewURL}
 	v := x.begin()
-	v.text("alert_category", r.Alert.Category)
-	v.text("alert_element", r.Alert.Element)
-	v.text("alert_id", item.ID)
-	v.text("alert_information", r.Alert.Information)
-	v.text("alert_name", called(item))
-	v.text("alert_severity", severities[r.Alert.Severity])
-	v.time("alert_start", r.Alert.Start)
+	v.Text("alert_category", r.Alert.Category)
+	v.Text("alert_element", r.Alert.Element)
+	v.Text("alert_id", item.ID)
+	v.Text("alert_information", r.Alert.Information)
+	v.Text("alert_name", item.DisplayName())
+	v.Text("alert_severity", severities[r.Alert.Severity])
+	v.Time("alert_start", r.Alert.Start)
 	v.eventType(ActiveAlert)
 	v.origin(x, at)
 	f := fact{
@@ -119,7 +122,7 @@ func (x *expansion) alert(r *ActiveAlertReport) []fact {
 		v.workspace(r.Workspace)
 		f.setWorkspace(r.Workspace)
 	}
-	f.Variables = v.encode()
+	f.Variables = v.Encode()
 	return []fact{f}
 }
 
@@ -133,28 +136,25 @@ func (x *expansion) object(r *ObjectReport) []fact {
 	}
 	v := x.begin()
 	v.eventType(action.raises)
-	v.text("object_action", action.caption)
+	v.Text("object_action", action.caption)
 	v.changes(changes)
-	v.text("object_id", r.ID)
+	v.Text("object_id", r.ID)
 	v.changedFields(changes)
-	v.text("object_name", cmp.Or(r.Name, r.ID))
-	v.text("object_type", called(item))
-	v.text("object_type_id", item.ID)
+	v.Text("object_name", cmp.Or(r.Name, r.ID))
+	v.Text("object_type", item.DisplayName())
+	v.Text("object_type_id", item.ID)
 	v.origin(x, at)
-	v.text("user_email", r.User.Email)
-	v.text("user_id", r.User.ID)
-	v.text("user_name", r.User.Name)
+	v.Text("user_email", r.User.Email)
+	v.Text("user_id", r.User.ID)
+	v.Text("user_name", r.User.Name)
 	return []fact{{
 		Type: action.raises, Kind: ObjectItem, Item: item, Group: sourceGroup(x.org, x.report.SourceEventID),
 		At: at, Key: SourceKey(x.report.SourceEventID), Fingerprint: fingerprint(x.report, nil),
-		Variables: v.encode(),
+		Variables: v.Encode(),
 	}}
 }
 
-// called is the name of an item: its id when the report has none.
-func called(i ReportedItem) string { return cmp.Or(cleaned(i.Name), i.ID) }
-
-func (v *variables) changes(changes []FieldChange) {
+func (v *values) changes(changes []FieldChange) {
 	if len(changes) == 0 {
 		return
 	}
@@ -168,15 +168,15 @@ func (v *variables) changes(changes []FieldChange) {
 		list = appendOptional(append(list, `,"new_value":`...), c.NewValue)
 		list = append(list, '}')
 	}
-	v.json("object_changes", append(list, ']'))
+	v.JSON("object_changes", append(list, ']'))
 }
 
-func (v *variables) changedFields(changes []FieldChange) {
+func (v *values) changedFields(changes []FieldChange) {
 	fields := make([]string, len(changes))
 	for i, c := range changes {
 		fields[i] = c.Property
 	}
-	v.text("object_modified_fields", strings.Join(fields, ", "))
+	v.Text("object_modified_fields", strings.Join(fields, ", "))
 }
 
 func appendOptional(dst []byte, text *string) []byte {
@@ -186,12 +186,12 @@ func appendOptional(dst []byte, text *string) []byte {
 	return appendJSONText(dst, *text)
 }
 
-func (v *variables) workspace(w *ReportedWorkspace) {
-	v.text("workspace_id", w.ID)
-	v.text("workspace_last_user", w.LastUser)
-	v.text("workspace_name", cmp.Or(w.Name, w.ID))
-	v.text("workspace_reporting_group_id", w.ReportingGroupID)
-	v.text("workspace_reporting_group_name", w.ReportingGroupName)
+func (v *values) workspace(w *ReportedWorkspace) {
+	v.Text("workspace_id", w.ID)
+	v.Text("workspace_last_user", w.LastUser)
+	v.Text("workspace_name", cmp.Or(w.Name, w.ID))
+	v.Text("workspace_reporting_group_id", w.ReportingGroupID)
+	v.Text("workspace_reporting_group_name", w.ReportingGroupName)
 }
 
 func (f *fact) setWorkspace(w *ReportedWorkspace) {

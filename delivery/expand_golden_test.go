@@ -72,9 +72,9 @@ func TestFactsStayAsTheyAreStored(t *testing.T) {
 	var got strings.Builder
 	zone := time.FixedZone("", 2*60*60+30*60)
 	for i, text := range oddTexts {
-		at := testNow.Add(time.Duration(i) * 123456789 * time.Nanosecond).In(zone)
+		at := TestNow.Add(time.Duration(i) * 123456789 * time.Nanosecond).In(zone)
 		for _, r := range wholeReports(text, at) {
-			for _, f := range expand(testOrg, &r, testNow, []deviceResult{{"z", "Z", ResultCompleted}}) {
+			for _, f := range expand(TestOrg, &r, TestNow, []deviceResult{{"z", "Z", ResultCompleted}}) {
 				fmt.Fprintf(&got, "%s %s %q %d %s %q %q\n\t%s\n", f.Type, f.Group, f.Key, f.Fingerprint,
 					f.At.UTC().Format(time.RFC3339Nano), f.WorkspaceID, f.WorkspaceName, f.Variables)
 			}
@@ -124,8 +124,8 @@ func TestFingerprintIsThatOfTheJSON(t *testing.T) {
 	for i, text := range oddTexts {
 		for _, at := range []time.Time{
 			{},
-			testNow, time.Date(9999, 12, 31, 12, 59, 59, 999_999_999, time.UTC),
-			time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), testNow.In(time.FixedZone("", -60*60)),
+			TestNow, time.Date(9999, 12, 31, 12, 59, 59, 999_999_999, time.UTC),
+			time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC), TestNow.In(time.FixedZone("", -60*60)),
 		} {
 			for _, r := range wholeReports(text, at) {
 				var list []WorkspaceExecution

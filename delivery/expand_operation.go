@@ -45,7 +45,7 @@ func (x *expansion) global(
 	return fact{
 		Type: OperationExecuted, Kind: OperationItem, Group: group, At: at,
 		Item: ReportedItem{ID: r.TypeID, Name: r.TypeName}, Key: operationKey(r.OperationID),
-		Fingerprint: fingerprint(x.report, sortedByID(devices)), Variables: v.encode(),
+		Fingerprint: fingerprint(x.report, sortedByID(devices)), Variables: v.Encode(),
 	}
 }
 
@@ -62,7 +62,7 @@ func (x *expansion) inWorkspace(r *OperationReport, group GroupID, e *WorkspaceE
 	v.operation(r, e.StartDate, e.EndDate, e.Result)
 	v.origin(x, f.At)
 	v.workspace(&e.Workspace)
-	f.Variables = v.encode()
+	f.Variables = v.Encode()
 	return f
 }
 
@@ -80,15 +80,15 @@ func (x *expansion) microservice(operationID string, m ReportedItem, devices []W
 		f.setWorkspace(&e.Workspace)
 		v := x.begin()
 		v.eventType(ExecutedMicroservice)
-		v.text("microservice_id", m.ID)
-		v.text("microservice_name", called(m))
-		v.time("operation_enddate", e.EndDate)
-		v.text("operation_id", operationID)
-		v.text(varResult, results[e.Result])
-		v.time("operation_startdate", e.StartDate)
+		v.Text("microservice_id", m.ID)
+		v.Text("microservice_name", m.DisplayName())
+		v.Time("operation_enddate", e.EndDate)
+		v.Text("operation_id", operationID)
+		v.Text(varResult, results[e.Result])
+		v.Time("operation_startdate", e.StartDate)
 		v.origin(x, f.At)
 		v.workspace(&e.Workspace)
-		f.Variables = v.encode()
+		f.Variables = v.Encode()
 		facts[i] = f
 	}
 	return facts
@@ -103,15 +103,15 @@ func (x *expansion) endOf(e *WorkspaceExecution) time.Time {
 }
 
 // operation adds an operation that began, ended and turned out so.
-func (v *variables) operation(r *OperationReport, start, end time.Time, result OperationResult) {
-	v.text("operation_description", r.Description)
-	v.time("operation_enddate", end)
-	v.text("operation_id", r.OperationID)
-	v.text("operation_initiated_by", r.InitiatedBy)
-	v.text("operation_name", cmp.Or(r.TypeName, r.TypeID))
-	v.text(varResult, results[result])
-	v.time("operation_startdate", start)
-	v.text("operation_type_id", r.TypeID)
+func (v *values) operation(r *OperationReport, start, end time.Time, result OperationResult) {
+	v.Text("operation_description", r.Description)
+	v.Time("operation_enddate", end)
+	v.Text("operation_id", r.OperationID)
+	v.Text("operation_initiated_by", r.InitiatedBy)
+	v.Text("operation_name", cmp.Or(r.TypeName, r.TypeID))
+	v.Text(varResult, results[result])
+	v.Time("operation_startdate", start)
+	v.Text("operation_type_id", r.TypeID)
 }
 
 // A deviceCount is all devices of an operation, and how many ended how.
@@ -140,7 +140,7 @@ func (c *deviceCount) worst() OperationResult {
 }
 
 // devices adds the lists and the counts.
-func (v *variables) devices(c deviceCount) {
+func (v *values) devices(c deviceCount) {
 	var names []string
 	list := []byte{'['}
 	for i, d := range c.devices[:min(len(c.devices), maxInline)] {
@@ -153,13 +153,13 @@ func (v *variables) devices(c deviceCount) {
 		list = appendJSONText(append(list, `,"result":`...), results[d.result])
 		list = append(list, '}')
 	}
-	v.json("workspaces", append(list, ']'))
-	v.number("workspaces_cancelled", c.ended[ResultCancelled])
-	v.number("workspaces_completed", c.ended[ResultCompleted])
-	v.number("workspaces_count", len(c.devices))
-	v.number("workspaces_error", c.ended[ResultError])
-	v.text("workspaces_names", strings.Join(names, ", "))
-	v.number("workspaces_timeout", c.ended[ResultTimeout])
+	v.JSON("workspaces", append(list, ']'))
+	v.Number("workspaces_cancelled", c.ended[ResultCancelled])
+	v.Number("workspaces_completed", c.ended[ResultCompleted])
+	v.Number("workspaces_count", len(c.devices))
+	v.Number("workspaces_error", c.ended[ResultError])
+	v.Text("workspaces_names", strings.Join(names, ", "))
+	v.Number("workspaces_timeout", c.ended[ResultTimeout])
 }
 
 // merged returns the devices of the report, then those reported before that it

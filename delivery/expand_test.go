@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,7 +12,7 @@ import (
 
 func event(f fact) Event {
 	return Event{
-		ID: 1, Org: testOrg.ID, Type: f.Type, Group: f.Group, OccurredAt: f.At, WorkspaceID: f.WorkspaceID,
+		ID: 1, Org: TestOrg.ID, Type: f.Type, Group: f.Group, OccurredAt: f.At, WorkspaceID: f.WorkspaceID,
 		WorkspaceName: f.WorkspaceName, Variables: f.Variables,
 	}
 }
@@ -37,7 +36,7 @@ func variablesOf(t *testing.T, f fact) map[string]any {
 func TestExpand(t *testing.T) {
 	microservice := &ReportedItem{ID: "clean", Name: "Clean Disk"}
 	operation := func(change func(*OperationReport)) Report {
-		r := operationOn(3)
+		r := OperationOn(3)
 		change(r.Operation)
 		return r
 	}
@@ -48,14 +47,14 @@ func TestExpand(t *testing.T) {
 		report Report
 		want   map[EventType]int
 	}{
-		"alert":           {alertReport("s"), map[EventType]int{ActiveAlert: 1}},
+		"alert":           {AlertReport("s"), map[EventType]int{ActiveAlert: 1}},
 		"object created":  {object("CREATED"), map[EventType]int{ObjectCreated: 1}},
 		"object modified": {object("MODIFIED"), map[EventType]int{ObjectModified: 1}},
 		"object deleted":  {object("DELETED"), map[EventType]int{ObjectDeleted: 1}},
 		"complete operation": {
-			operationOn(3), map[EventType]int{OperationExecuted: 1, OperationInWorkspace: 3},
+			OperationOn(3), map[EventType]int{OperationExecuted: 1, OperationInWorkspace: 3},
 		},
-		"complete operation without devices": {operationOn(0), map[EventType]int{OperationExecuted: 1}},
+		"complete operation without devices": {OperationOn(0), map[EventType]int{OperationExecuted: 1}},
 		"partial operation raises no global event": {
 			operation(func(o *OperationReport) { o.Complete = false }), map[EventType]int{OperationInWorkspace: 3},
 		},
@@ -65,7 +64,7 @@ func TestExpand(t *testing.T) {
 		},
 		"microservice": {
 			Report{MicroserviceExecution: &MicroserviceReport{
-				OperationID: "op", Microservice: *microservice, Workspaces: devices(0, 2),
+				OperationID: "op", Microservice: *microservice, Workspaces: Devices(0, 2),
 			}},
 			map[EventType]int{ExecutedMicroservice: 2},
 		},
@@ -77,7 +76,7 @@ func TestExpand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := make(map[EventType]int)
 			keys := make(map[string]bool)
-			for _, f := range expand(testOrg, &tt.report, testNow, nil) {
+			for _, f := range expand(TestOrg, &tt.report, TestNow, nil) {
 				got[f.Type]++
 				keys[f.Key] = true
 				if !json.Valid(f.Variables) || f.Group == "" || f.At.IsZero() {
@@ -99,12 +98,12 @@ func TestExpand(t *testing.T) {
 }
 
 func TestRestartExampleRendersTheCataloguesBodies(t *testing.T) {
-	r := readReports(t, "../examples/restart.jsonl")[0]
+	r := ReadReports(t, "../examples/restart.jsonl")[0]
 	if problems := validateReport(&r); problems != nil {
 		t.Fatal(problems)
 	}
 	org := Organization{ID: 1, ExternalID: r.OrganizationID, Name: r.OrganizationName}
-	facts := expand(org, &r, testNow, nil)
+	facts := expand(org, &r, TestNow, nil)
 	want := readTexts(t).Restart.Notifications
 	if len(facts) != len(want) || len(facts) != 4 {
 		t.Fatalf("%d events, want %d", len(facts), len(want))
@@ -128,13 +127,13 @@ func TestEveryTypeExampleRendersTheCataloguesPreviews(t *testing.T) {
 		previews[info.ID] = info.Preview
 	}
 	raised := make(map[EventType]bool)
-	for _, r := range readReports(t, "../examples/every-type.jsonl") {
+	for _, r := range ReadReports(t, "../examples/every-type.jsonl") {
 		if problems := validateReport(&r); problems != nil {
 			t.Fatal(problems)
 		}
 		org := Organization{ID: 1, ExternalID: r.OrganizationID, Name: r.OrganizationName}
-		for _, f := range expand(org, &r, testNow, nil) {
-			sample := sampleEvent(f.Type, Organization{}, testNow)
+		for _, f := range expand(org, &r, TestNow, nil) {
+			sample := sampleEvent(f.Type, Organization{}, TestNow)
 			if f.WorkspaceID != sample.WorkspaceID {
 				continue // the previews show one of the devices
 			}
@@ -150,7 +149,7 @@ func TestEveryTypeExampleRendersTheCataloguesPreviews(t *testing.T) {
 			})
 		}
 	}
-	if len(raised) != len(eventTypes) {
+	if len(raised) != len(EventTypes()) {
 		t.Errorf("raises %v, not every type", raised)
 	}
 }
@@ -169,12 +168,12 @@ func TestResultOfTheWhole(t *testing.T) {
 		"what Portal sent wins": {"COMPLETED", []OperationResult{"ERROR"}, "Completed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := operationOn(len(tt.devices))
+			r := OperationOn(len(tt.devices))
 			r.Operation.Result = tt.sent
 			for i, result := range tt.devices {
 				r.Operation.Workspaces[i].Result = result
 			}
-			v := variablesOf(t, expand(testOrg, &r, testNow, nil)[0])
+			v := variablesOf(t, expand(TestOrg, &r, TestNow, nil)[0])
 			if v["operation_result"] != tt.want {
 				t.Errorf("result = %v, want %s", v["operation_result"], tt.want)
 			}
@@ -183,12 +182,12 @@ func TestResultOfTheWhole(t *testing.T) {
 }
 
 func TestCompleteReportCountsEarlierDevices(t *testing.T) {
-	r := operationOn(2)
+	r := OperationOn(2)
 	earlier := []deviceResult{{"ws-1", "WS 1", ResultError}, {"ws-9", "WS 9", ResultTimeout}, {
 		"ws-9", "WS 9",
 		ResultError,
 	}}
-	v := variablesOf(t, expand(testOrg, &r, testNow, earlier)[0])
+	v := variablesOf(t, expand(TestOrg, &r, TestNow, earlier)[0])
 	for name, want := range map[string]any{
 		"workspaces_count": 3.0, "workspaces_completed": 2.0, "workspaces_timeout": 1.0, "workspaces_error": 0.0,
 		"operation_result": "Timeout", "workspaces_names": "WS 0, WS 1, WS 9",
@@ -200,10 +199,10 @@ func TestCompleteReportCountsEarlierDevices(t *testing.T) {
 }
 
 func TestEarlierDevicesAreReadBack(t *testing.T) {
-	r := operationOn(2)
+	r := OperationOn(2)
 	r.Operation.Workspaces[1].Result = ResultError
 	var events []Event
-	for _, f := range expand(testOrg, &r, testNow, nil)[1:] {
+	for _, f := range expand(TestOrg, &r, TestNow, nil)[1:] {
 		events = append(events, event(f))
 	}
 	want := []deviceResult{{"ws-0", "WS 0", ResultCompleted}, {"ws-1", "WS 1", ResultError}}
@@ -213,8 +212,8 @@ func TestEarlierDevicesAreReadBack(t *testing.T) {
 }
 
 func TestListsStopAtAHundredDevicesAndCountsDoNot(t *testing.T) {
-	r := operationOn(250)
-	v := variablesOf(t, expand(testOrg, &r, testNow, nil)[0])
+	r := OperationOn(250)
+	v := variablesOf(t, expand(TestOrg, &r, TestNow, nil)[0])
 	if n := len(v["workspaces"].([]any)); n != 100 {
 		t.Errorf("workspaces lists %d", n)
 	}
@@ -228,14 +227,14 @@ func TestListsStopAtAHundredDevicesAndCountsDoNot(t *testing.T) {
 
 func TestGroups(t *testing.T) {
 	group := func(change func(*Report)) GroupID {
-		r := alertReport("s-1")
+		r := AlertReport("s-1")
 		change(&r)
-		return expand(testOrg, &r, testNow, nil)[0].Group
+		return expand(TestOrg, &r, TestNow, nil)[0].Group
 	}
 	first := group(func(*Report) {})
 	if again := group(func(r *Report) {
 		r.SourceEventID, r.ActiveAlert.Alert.Start = "s-2",
-			testNow.Add(1)
+			TestNow.Add(1)
 	}); again != first {
 		t.Error("an alert's repeat has another group")
 	}
@@ -248,136 +247,26 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%s has the same group", name)
 		}
 	}
-	r := operationOn(2)
+	r := OperationOn(2)
 	r.Operation.Microservice = &ReportedItem{ID: "m", Name: "M"}
-	for _, f := range expand(testOrg, &r, testNow, nil) {
-		if f.Group != operationGroup(testOrg, "op-1") {
+	for _, f := range expand(TestOrg, &r, TestNow, nil) {
+		if f.Group != operationGroup(TestOrg, "op-1") {
 			t.Errorf("%s of one operation has the group %s", f.Type, f.Group)
 		}
 	}
 	// Receivers have these in their tickets: the spelling never changes.
-	if want := GroupID(hashed("grp_", "operation", "acme", "op-1")); operationGroup(testOrg, "op-1") != want {
-		t.Errorf("group = %s, want %s", operationGroup(testOrg, "op-1"), want)
-	}
-}
-
-func TestHashedTellsPartsApart(t *testing.T) {
-	if hashed("", "a", "bc") == hashed("", "ab", "c") || hashed("", "a") == hashed("", "a", "") {
-		t.Error("two lists of parts have the same hash")
-	}
-	if n := len(hashed("", strings.Repeat("x", 10_000))); n != 26 {
-		t.Errorf("%d digits, want 26 whatever is hashed", n)
-	}
-}
-
-// Keys are stored, and migrations spell them too: their spelling never changes.
-func TestKeysTellFactsApart(t *testing.T) {
-	const hex24 = "64b0c3a9e1f2d3c4b5a69788"
-	packed := "x\x0c\x64\xb0\xc3\xa9\xe1\xf2\xd3\xc4\xb5\xa6\x97\x88"
-	long := strings.Repeat("\U0001F525", MaxIDLength)
-	hash := sha256.Sum256([]byte("wt" + long + "\x00t" + long + "\x00"))
-	all := map[string]bool{}
-	for got, want := range map[string]string{
-		SourceKey(hex24):                      "s" + packed,
-		SourceKey(strings.ToUpper(hex24)):     "st64B0C3A9E1F2D3C4B5A69788\x00",
-		SourceKey("64b"):                      "st64b\x00",
-		SourceKey("change-1"):                 "stchange-1\x00",
-		SourceKey(strings.Repeat("00", 128)):  "sx\x80" + strings.Repeat("\x00", 128),
-		SourceKey(strings.Repeat("00", 129)):  "st" + strings.Repeat("00", 129) + "\x00",
-		operationKey("op-1"):                  "otop-1\x00",
-		operationKey("64b0c3a9"):              "ox\x04\x64\xb0\xc3\xa9",
-		workspaceKey("op-1", "00ff"):          "wtop-1\x00x\x02\x00\xff",
-		workspaceKey(hex24, hex24):            "w" + packed + packed,
-		microserviceKey("op-1", "0a", "ws-1"): "mtop-1\x00x\x01\x0atws-1\x00",
-		SourceKey(long):                       "st" + long + "\x00",
-		workspaceKey(long, long):              "wh" + string(hash[:]),
-	} {
-		if got != want {
-			t.Errorf("key %q, want %q", got, want)
-		}
-		all[got] = true
-	}
-	if len(all) != 13 {
-		t.Errorf("%d keys, want 13", len(all))
-	}
-}
-
-// FuzzKey checks that two lists of ids never have the same key, and that keys
-// of ids that are spelled alike are in the order of the ids.
-func FuzzKey(f *testing.F) {
-	f.Add("a", "bc", "ab", "c")
-	f.Add("x\x01", "00", "00", "x\x01")
-	f.Add("64b0c3a9e1f2d3c4b5a69788", "", "64b0c3a9e1f2d3c4b5a69789", "")
-	f.Add("op-1", "t", "op-2", "t")
-	f.Fuzz(func(t *testing.T, a, b, c, d string) {
-		if strings.IndexByte(a+b+c+d, 0) >= 0 {
-			return // no id has one
-		}
-		first, second := workspaceKey(a, b), workspaceKey(c, d)
-		if (first == second) != (a == c && b == d) {
-			t.Errorf("keys of %q, %q and %q, %q: %q and %q", a, b, c, d, first, second)
-		}
-		if len(a) == len(c) && packable(a) == packable(c) && a < c && first > second {
-			t.Errorf("the key of %q is behind that of %q", a, c)
-		}
-	})
-}
-
-func TestFormatTime(t *testing.T) {
-	madrid := time.FixedZone("", 3600)
-	for want, at := range map[string]time.Time{
-		"":                         {},
-		"2026-01-14T09:31:07Z":     time.Date(2026, 1, 14, 10, 31, 7, 0, madrid),
-		"2026-01-14T09:31:07.120Z": time.Date(2026, 1, 14, 9, 31, 7, 120_456_789, time.UTC),
-		"0990-01-01T00:00:00Z":     time.Date(990, 1, 1, 0, 0, 0, 999, time.UTC),
-	} {
-		if got := formatTime(at); got != want {
-			t.Errorf("%s is written %q, want %q", at, got, want)
-		}
-	}
-}
-
-func TestVariablesAreValidJSONWhateverIsReported(t *testing.T) {
-	for _, text := range []string{
-		"", `"\`, "\x00\x01\x1f\x7f", "\xff\xfe", "a\tb\r\n", "é😀\u2028",
-		"\xed\xa0\x80",
-	} {
-		var v variables
-		v.text("b", text)
-		v.number("a", 1)
-		encoded := v.encode()
-		var got map[string]any
-		if err := json.Unmarshal(encoded, &got); err != nil {
-			t.Errorf("%q: %v in %s", text, err, encoded)
-			continue
-		}
-		want := strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-		if text == "\xff\xfe" || text == "\xed\xa0\x80" {
-			want = strings.Repeat("\uFFFD", len(text)) // one for each bad byte
-		}
-		if value, _ := got["b"].(string); value != want {
-			t.Errorf("%q is read back as %q, want %q", text, value, want)
-		}
-	}
-}
-
-func TestEncodeSortsAndTakesTheLastValue(t *testing.T) {
-	var v variables
-	v.text("b", "1")
-	v.text("a", "x")
-	v.text("b", "2")
-	if got := string(v.encode()); got != `{"a":"x","b":"2"}` {
-		t.Errorf("encoded %s", got)
+	if want := GroupID(hashed("grp_", "operation", "acme", "op-1")); operationGroup(TestOrg, "op-1") != want {
+		t.Errorf("group = %s, want %s", operationGroup(TestOrg, "op-1"), want)
 	}
 }
 
 func BenchmarkIngestExpand(b *testing.B) {
 	for _, n := range []int{1, 100, 20_000} {
 		b.Run(fmt.Sprintf("devices=%d", n), func(b *testing.B) {
-			r := operationOn(n)
+			r := OperationOn(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := len(expand(testOrg, &r, testNow, nil)); got != n+1 {
+				if got := len(expand(TestOrg, &r, TestNow, nil)); got != n+1 {
 					b.Fatalf("%d facts", got)
 				}
 			}

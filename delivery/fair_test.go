@@ -167,7 +167,7 @@ func TestABreakerSparesATargetThatFails(t *testing.T) {
 		if n := len(r.sent()); n < 10 || n > 10+r.opts.Concurrency+10 {
 			t.Errorf("%d calls to a target that fails, want about ten and a few probes", n)
 		}
-		if held := r.pipeline.Dispatcher.held(); held > r.opts.Concurrency {
+		if held := r.pipeline.Dispatcher.Held(); held > r.opts.Concurrency {
 			t.Errorf("%d deliveries are kept in memory for it", held)
 		}
 		health, err := r.WebhookHealth(t.Context(), adminOf(w.Org), []*Webhook{&w})

@@ -98,13 +98,6 @@ func (h *Health) note(id WebhookID, a *Attempt) bool {
 	return !known || before != failed
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // Run writes what is observed until ctx ends, and once more then.
 func (h *Health) Run(ctx context.Context) error {
 	tick := time.NewTicker(healthPause)

@@ -152,7 +152,7 @@ func (g *Ingester) resolveOpaque(ctx context.Context, in *submission) error {
 
 // expand finds the facts that the reports state.
 func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
-	x := expansion{now: now()}
+	x := expansion{now: now(), room: make(Variables, 0, 24)}
 	inCall := make(map[GroupID][]deviceResult)
 	for i := range submissions {
 		in := &submissions[i]
@@ -177,7 +177,7 @@ func (in *submission) event(i int, id EventID) NewEvent {
 	return NewEvent{
 		Event: Event{
 			ID: id, ReceivedAt: IDTime(id),
-			Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: called(f.Item), Group: f.Group,
+			Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: f.Item.DisplayName(), Group: f.Group,
 			OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
 			WorkspaceName: f.WorkspaceName, Variables: f.Variables,
 		},

@@ -11,14 +11,14 @@ func TestIngestOfTwentyThousandDevices(t *testing.T) {
 	store := newFakeStore()
 	s := newFront(t, store)
 	taking(t, s)
-	got := take(t, s, operationOn(20_000))
+	got := take(t, s, OperationOn(20_000))
 	if got.Status != Accepted || len(got.Events) != 20_001 {
 		t.Fatalf("%s with %d events", got.Status, len(got.Events))
 	}
 	if n := store.calls["Ingest"]; n < 20 {
 		t.Errorf("%d transactions: others would have to wait for all of it", n)
 	}
-	if again := take(t, s, operationOn(20_000)); again.Status != Duplicated || len(again.Events) != 20_001 {
+	if again := take(t, s, OperationOn(20_000)); again.Status != Duplicated || len(again.Events) != 20_001 {
 		t.Errorf("again: %s with %d events", again.Status, len(again.Events))
 	}
 }
@@ -29,7 +29,7 @@ func TestCompleteReportCountsPartsThatCameBefore(t *testing.T) {
 			store := newFakeStore()
 			s := newFront(t, store)
 			taking(t, s)
-			part, whole := operationOn(3), operationOn(0)
+			part, whole := OperationOn(3), OperationOn(0)
 			part.Operation.Complete = false
 			part.Operation.Workspaces[1].Result = ResultTimeout
 			calls := [][]Report{{part}, {whole}}
@@ -68,8 +68,8 @@ func TestOperationIsOnePlusNHoweverItIsReported(t *testing.T) {
 		microservice := rapid.Bool().Draw(rt, "microservice")
 		var sends []Report
 		add := func(from, to int, complete bool) {
-			r := operationOn(0)
-			r.Operation.Workspaces, r.Operation.Complete = devices(from, to), complete
+			r := OperationOn(0)
+			r.Operation.Workspaces, r.Operation.Complete = Devices(from, to), complete
 			if microservice {
 				r.Operation.Microservice = &ReportedItem{ID: "m", Name: "M"}
 			}

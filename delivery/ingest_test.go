@@ -74,14 +74,14 @@ func listen(t testing.TB, s *Service, et EventType, status WebhookStatus) *Webho
 }
 
 func TestIngestAnswersAReSendWithTheFirstAnswer(t *testing.T) {
-	for name, report := range map[string]Report{"alert": alertReport("s-1"), "operation": operationOn(3)} {
+	for name, report := range map[string]Report{"alert": AlertReport("s-1"), "operation": OperationOn(3)} {
 		t.Run(name, func(t *testing.T) {
 			s := newFront(t, newFakeStore())
 			taking(t, s)
 			listen(t, s, ActiveAlert, Enabled)
 			listen(t, s, OperationInWorkspace, Enabled)
 			first := take(t, s, report)
-			report.OrganizationName, report.OccurredAt = "Renamed", testNow.Add(time.Hour)
+			report.OrganizationName, report.OccurredAt = "Renamed", TestNow.Add(time.Hour)
 			second := take(t, s, report)
 			if first.Status != Accepted || first.Deliveries == 0 {
 				t.Fatalf("first = %+v", first)
@@ -114,26 +114,26 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 		events        int
 	}{
 		"another alert by the same id": {
-			alertReport("s"), changed(alertReport("s"), func(r *Report) { r.ActiveAlert.Alert.Name = "CPU" }),
+			AlertReport("s"), changed(AlertReport("s"), func(r *Report) { r.ActiveAlert.Alert.Name = "CPU" }),
 			Rejected, 0,
 		},
-		"a repeat has an id of its own": {alertReport("s-1"), alertReport("s-2"), Accepted, 1},
+		"a repeat has an id of its own": {AlertReport("s-1"), AlertReport("s-2"), Accepted, 1},
 		"another operation result": {
-			operationOn(2), changed(operationOn(2), func(r *Report) { r.Operation.Result = ResultError }), Rejected, 0,
+			OperationOn(2), changed(OperationOn(2), func(r *Report) { r.Operation.Result = ResultError }), Rejected, 0,
 		},
 		"devices in another order": {
-			operationOn(2), changed(operationOn(2), func(r *Report) { slices.Reverse(r.Operation.Workspaces) }),
+			OperationOn(2), changed(OperationOn(2), func(r *Report) { slices.Reverse(r.Operation.Workspaces) }),
 			Duplicated, 3,
 		},
-		"one more device": {operationOn(2), operationOn(3), Accepted, 1},
+		"one more device": {OperationOn(2), OperationOn(3), Accepted, 1},
 		"a part after the whole": {
-			operationOn(2), changed(operationOn(1), func(r *Report) {
+			OperationOn(2), changed(OperationOn(1), func(r *Report) {
 				r.Operation.Complete = false
 				r.Operation.Workspaces[0].Result = ResultError
 			}), Duplicated, 1,
 		},
 		"times in another zone": {
-			operationOn(2), changed(operationOn(2), func(r *Report) {
+			OperationOn(2), changed(OperationOn(2), func(r *Report) {
 				r.Operation.StartDate = r.Operation.StartDate.In(time.FixedZone("", 3600))
 				r.Operation.Workspaces[0].EndDate = r.Operation.Workspaces[0].EndDate.In(time.FixedZone("", 3600))
 			}), Duplicated, 3,
@@ -159,11 +159,11 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 func TestIngestRejectsOneReportAndAcceptsTheOthers(t *testing.T) {
 	s := newFront(t, newFakeStore())
 	taking(t, s)
-	bad := alertReport("bad")
+	bad := AlertReport("bad")
 	bad.ActiveAlert.Alert.ID = ""
 	got, err := s.Ingest(t.Context(), testPortal, []Report{
-		alertReport("a"), bad, alertReport("b"),
-		alertReport("a"),
+		AlertReport("a"), bad, AlertReport("b"),
+		AlertReport("a"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestIngestChecksWhoCalls(t *testing.T) {
 		"an admin": {Caller{Name: "a", Grants: map[OrgID]Role{acme: Admin}}, Forbidden},
 		"operator": {Caller{Name: "o", Operator: true}, Forbidden},
 	} {
-		if _, err := s.Ingest(t.Context(), tt.caller, []Report{alertReport("s")}); CodeOf(err) != tt.code {
+		if _, err := s.Ingest(t.Context(), tt.caller, []Report{AlertReport("s")}); CodeOf(err) != tt.code {
 			t.Errorf("%s: %v, want %s", name, err, tt.code)
 		}
 	}
@@ -203,7 +203,7 @@ func TestIngestChecksWhoCalls(t *testing.T) {
 		t.Errorf("too many reports: %v", err)
 	}
 	scoped := Caller{Name: "p", Portal: true, Scope: acme}
-	mine, foreign, opaque := alertReport("1"), alertReport("2"), alertReport("3")
+	mine, foreign, opaque := AlertReport("1"), AlertReport("2"), AlertReport("3")
 	foreign.OrganizationID, opaque.OrganizationID = "other", acme.String()
 	got, err := s.Ingest(t.Context(), scoped, []Report{mine, foreign, opaque})
 	if err != nil {
@@ -226,7 +226,7 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 	taking(t, s)
 	on, off := listen(t, s, OperationExecuted, Enabled), listen(t, s, OperationInWorkspace, Disabled)
 	admin := Caller{Name: "admin", Grants: map[OrgID]Role{on.Org: Admin}}
-	if got := take(t, s, operationOn(3)); got.Deliveries != 1 || len(got.Events) != 4 {
+	if got := take(t, s, OperationOn(3)); got.Deliveries != 1 || len(got.Events) != 4 {
 		t.Fatalf("got %+v, want 4 events and the enabled webhook's delivery", got)
 	}
 	if _, err := s.SetWebhookStatus(t.Context(), admin, SetStatusInput{
@@ -235,7 +235,7 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	more := operationOn(2)
+	more := OperationOn(2)
 	more.Operation.OperationID = "op-2"
 	if got := take(t, s, more); got.Deliveries != 3 {
 		t.Fatalf("got %+v, want 1 delivery and 2 held ones", got)
@@ -251,7 +251,7 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 	if states[Queued] != 2 || states[Held] != 2 || owned != 2 {
 		t.Errorf("states %v, %d owned", states, owned)
 	}
-	if held := s.pipeline.Dispatcher.held(); held != 2 {
+	if held := s.pipeline.Dispatcher.Held(); held != 2 {
 		t.Errorf("room for %d deliveries is taken, want 2", held)
 	}
 }
@@ -260,10 +260,10 @@ func TestIngestOfKnownThingsMakesNoQueryButOne(t *testing.T) {
 	store := newFakeStore()
 	s := newFront(t, store)
 	taking(t, s)
-	take(t, s, alertReport("s-0"))
+	take(t, s, AlertReport("s-0"))
 	store.change(func() { clear(store.calls) })
 	for i := range 5 {
-		take(t, s, alertReport(fmt.Sprint("s-", i+1)))
+		take(t, s, AlertReport(fmt.Sprint("s-", i+1)))
 	}
 	store.change(func() {
 		delete(store.calls, "OrganizationsByID") // the configuration may be compared once a second
@@ -278,9 +278,9 @@ func TestIngestMatchesAgainWhenTheWebhooksHaveChanged(t *testing.T) {
 	s, other := newFront(t, store), newFront(t, store)
 	other.ids = NewIDs(2)
 	taking(t, s)
-	take(t, s, alertReport("s-0"))         // the configuration is cached
+	take(t, s, AlertReport("s-0"))         // the configuration is cached
 	listen(t, other, ActiveAlert, Enabled) // in another process
-	if got := take(t, s, alertReport("s-1")); got.Deliveries != 1 {
+	if got := take(t, s, AlertReport("s-1")); got.Deliveries != 1 {
 		t.Errorf("got %+v: the new webhook was missed", got)
 	}
 }

@@ -37,7 +37,7 @@ func (s *Service) Items(ctx context.Context, c Caller, org OrgID, q ItemQuery, p
 	if err != nil {
 		return Slice[Item]{}, err
 	}
-	if !known(q.Kind) {
+	if !q.Kind.Known() {
 		return Slice[Item]{}, Errorf(Invalid, "kind", "There is no such kind of item.")
 	}
 	slice, err := s.store.Items(ctx, org, q.Kind, search, q.EnabledOnly, p)
@@ -45,14 +45,6 @@ func (s *Service) Items(ctx context.Context, c Caller, org OrgID, q ItemQuery, p
 		s.link(&slice.Items[i])
 	}
 	return slice, err
-}
-
-func known(kind ItemKind) bool {
-	switch kind {
-	case AlertItem, MicroserviceItem, ObjectItem, OperationItem:
-		return true
-	}
-	return false
 }
 
 // ItemsByID returns the items with the ids, nil where there is none that the
@@ -90,14 +82,6 @@ type SyncItemsInput struct {
 	Complete         bool // whether items that are not listed no longer exist
 }
 
-// A SyncedItem is one item of Portal's list.
-type SyncedItem struct {
-	ID, Name   string
-	Enabled    bool
-	ViewURL    string
-	Attributes json.RawMessage // a JSON object; none if empty
-}
-
 // SyncItems stores Portal's list of one kind of items and says what changed.
 func (s *Service) SyncItems(ctx context.Context, c Caller, in SyncItemsInput) (SyncCounts, error) {
 	if err := c.checkPortal(); err != nil {
@@ -125,33 +109,33 @@ func (s *Service) SyncItems(ctx context.Context, c Caller, in SyncItemsInput) (S
 
 func checkSync(in *SyncItemsInput) ([]Item, error) {
 	var c checker
-	c.id("organizationId", in.OrganizationID)
-	c.name("organizationName", in.OrganizationName)
-	if !known(in.Kind) {
-		c.fail(Invalid, "kind", "There is no such kind of item.")
+	c.ID("organizationId", in.OrganizationID)
+	c.Name("organizationName", in.OrganizationName)
+	if !in.Kind.Known() {
+		c.Fail(Invalid, "kind", "There is no such kind of item.")
 	}
 	if len(in.Items) > MaxSyncedItems {
-		c.fail(LimitExceeded, "items", "List at most %d items.", MaxSyncedItems)
-		return nil, c.errors
+		c.Fail(LimitExceeded, "items", "List at most %d items.", MaxSyncedItems)
+		return nil, c.Errors
 	}
 	items := make([]Item, len(in.Items))
 	seen := make(map[string]int, len(in.Items))
 	now := time.Now().UTC()
 	for i, item := range in.Items {
 		path := fmt.Sprintf("items.%d.", i)
-		c.item(path[:len(path)-1], &ReportedItem{item.ID, item.Name, item.ViewURL})
+		c.Item(path[:len(path)-1], &ReportedItem{item.ID, item.Name, item.ViewURL})
 		if first, twice := seen[item.ID]; twice {
-			c.fail(Invalid, path+"id", "This item is already at position %d. List each item once.", first)
+			c.Fail(Invalid, path+"id", "This item is already at position %d. List each item once.", first)
 		}
 		seen[item.ID] = i
 		items[i] = Item{
-			Kind: in.Kind, ExternalID: item.ID, Name: called(ReportedItem{ID: item.ID, Name: item.Name}),
+			Kind: in.Kind, ExternalID: item.ID, Name: ReportedItem{ID: item.ID, Name: item.Name}.DisplayName(),
 			Enabled: item.Enabled, ViewURL: item.ViewURL, Attributes: c.attributes(path+"attributes", item.Attributes),
 			UpdatedAt: now,
 		}
 	}
-	if len(c.errors) > 0 {
-		return nil, c.errors
+	if len(c.Errors) > 0 {
+		return nil, c.Errors
 	}
 	return items, nil
 }
@@ -165,11 +149,11 @@ func (c *checker) attributes(field string, object json.RawMessage) json.RawMessa
 	err := json.Compact(&compact, object)
 	switch {
 	case err != nil || compact.Bytes()[0] != '{' || !utf8.Valid(object):
-		c.fail(Invalid, field, "The attributes are a JSON object.")
+		c.Fail(Invalid, field, "The attributes are a JSON object.")
 	case compact.Len() > maxAttributesSize:
-		c.fail(LimitExceeded, field, "The attributes have at most %d KiB.", maxAttributesSize>>10)
+		c.Fail(LimitExceeded, field, "The attributes have at most %d KiB.", maxAttributesSize>>10)
 	case bytes.Contains(compact.Bytes(), []byte(`\u0000`)):
-		c.fail(Invalid, field, "The attributes must not contain the character NUL.")
+		c.Fail(Invalid, field, "The attributes must not contain the character NUL.")
 	}
 	return compact.Bytes()
 }

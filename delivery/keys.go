@@ -9,16 +9,6 @@ import (
 	"portalhooks/delivery/credential"
 )
 
-// Limits of API keys.
-const (
-	// KeysPerName is how many keys of one client work at a time: the old one,
-	// and the new one that replaces it.
-	KeysPerName = 2
-	MaxKeys     = 100 // of an organization, that work
-	MaxKeyName  = 200 // characters
-	MaxKeyLife  = 5 * 365 * 24 * time.Hour
-)
-
 // Keys makes, lists and revokes API keys. The API and the command line share
 // it, so that both keep the same rules and leave the same records.
 type Keys struct {
@@ -51,7 +41,7 @@ type CreatedKey struct {
 // Conflict when KeysPerName of the client's keys work already, and
 // LimitExceeded when MaxKeys of the organization do.
 func (k *Keys) Create(ctx context.Context, c Caller, in KeyInput) (*CreatedKey, error) {
-	if err := c.checkKeys(in.Org); err != nil {
+	if err := checkKeys(c, in.Org); err != nil {
 		return nil, err
 	}
 	at := now()
@@ -75,9 +65,9 @@ func (k *Keys) Create(ctx context.Context, c Caller, in KeyInput) (*CreatedKey, 
 }
 
 // checkKeys refuses a caller who may not make keys of org.
-func (c Caller) checkKeys(org OrgID) error {
+func checkKeys(c Caller, org OrgID) error {
 	switch {
-	case c.kind == AtTerminal:
+	case c.Terminal():
 		return nil
 	case org == 0 && c.Known():
 		return Errorf(Forbidden, "", "A key for every organization is made with \"portalhooks key create\" only.")
@@ -91,22 +81,22 @@ func (in *KeyInput) check(c Caller, at time.Time) error {
 	in.checkRole(&all)
 	switch n := utf8.RuneCountInString(in.Name); {
 	case n == 0:
-		all.fail(Required, "name", "Name the client that will use the key.")
+		all.Fail(Required, "name", "Name the client that will use the key.")
 	case n > MaxKeyName || !storable(in.Name):
-		all.fail(Invalid, "name", "The client's name has at most %d characters.", MaxKeyName)
+		all.Fail(Invalid, "name", "The client's name has at most %d characters.", MaxKeyName)
 	}
 	switch end := in.ExpiresAt; {
 	case end.IsZero() && !c.Until.IsZero(), !c.Until.IsZero() && end.After(c.Until):
-		all.fail(Invalid, "expiresAt", "The key that asks for this one expires at %s: so must this one.",
+		all.Fail(Invalid, "expiresAt", "The key that asks for this one expires at %s: so must this one.",
 			formatTime(c.Until))
 	case end.IsZero():
 	case !end.After(at):
-		all.fail(Invalid, "expiresAt", "The key would be expired already. Name a time to come.")
+		all.Fail(Invalid, "expiresAt", "The key would be expired already. Name a time to come.")
 	case end.After(at.Add(MaxKeyLife)):
-		all.fail(Invalid, "expiresAt", "A key that expires does so within 5 years.")
+		all.Fail(Invalid, "expiresAt", "A key that expires does so within 5 years.")
 	}
-	if len(all.errors) > 0 {
-		return all.errors
+	if len(all.Errors) > 0 {
+		return all.Errors
 	}
 	return nil
 }
@@ -115,17 +105,17 @@ func (in *KeyInput) checkRole(all *checker) {
 	switch in.Role {
 	case AdminKey, ViewerKey:
 		if in.Org == 0 {
-			all.fail(Required, "organization",
+			all.Fail(Required, "organization",
 				"A key with the role %s belongs to one organization: say which.", in.Role)
 		}
 	case OperatorKey:
 		if in.Org != 0 {
-			all.fail(Invalid, "role",
+			all.Fail(Invalid, "role",
 				"A key with the role operator is for every organization: it can't belong to one.")
 		}
 	case PortalKey:
 	default:
-		all.fail(Invalid, "role", "The role is portal, admin, viewer or operator.")
+		all.Fail(Invalid, "role", "The role is portal, admin, viewer or operator.")
 	}
 }
 
@@ -145,7 +135,7 @@ func (k *Keys) Revoke(ctx context.Context, c Caller, id KeyID) (*APIKey, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !c.Operator && c.kind != AtTerminal {
+	if !c.Operator && !c.Terminal() {
 		if err := c.checkConfigure(key.Org); err != nil {
 			return nil, err
 		}
@@ -170,7 +160,7 @@ func (k *Keys) Revoke(ctx context.Context, c Caller, id KeyID) (*APIKey, error) 
 // List returns an organization's keys, or with org 0 all there are, the newest
 // first: those that work, and the latest of those that no longer do.
 func (k *Keys) List(ctx context.Context, c Caller, org OrgID) ([]APIKey, error) {
-	if c.kind != AtTerminal {
+	if !c.Terminal() {
 		if err := c.checkAudit(org); err != nil {
 			return nil, err
 		}
@@ -187,4 +177,26 @@ func (s *Service) CreateAPIKey(ctx context.Context, c Caller, ref string, in Key
 	}
 	in.Org = org.ID
 	return s.Keys.Create(ctx, c, in)
+}
+
+func keyObject(k *APIKey) AuditObject {
+	return AuditObject{Type: APIKeyObject, ID: k.ID.String(), Name: k.Name}
+}
+
+// keyTraits are a key's fields as its list shows them.
+func keyTraits(k *APIKey) traits {
+	all := traits{
+		{field: "name", value: k.Name},
+		{field: "prefix", value: k.Prefix},
+		{field: "role", value: k.Role},
+		{field: "expiresAt"},
+		{field: "revokedAt"},
+	}
+	if !k.ExpiresAt.IsZero() {
+		all[3].value = formatTime(k.ExpiresAt)
+	}
+	if !k.RevokedAt.IsZero() {
+		all[4].value = formatTime(k.RevokedAt)
+	}
+	return all
 }

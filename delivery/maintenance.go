@@ -77,7 +77,7 @@ func (s *Service) reap(ctx context.Context) error {
 
 // measure shows the depth of the queue and other gauges.
 func (s *Service) measure(ctx context.Context) error {
-	s.metrics.breakersAre(s.pipeline.Dispatcher.scheduler.Breakers())
+	s.pipeline.Dispatcher.CountBreakers()
 	s.metrics.watchers.Set(float64(s.pipeline.Publisher.Subscribers()))
 	depth, err := s.store.Depth(ctx)
 	if err != nil {

@@ -125,7 +125,7 @@ func ended(ctx context.Context, err error) error {
 }
 
 // deliveries returns a new delivery for every webhook that fires for e.
-func (g *Ingester) deliveries(config *orgConfig, e *Event) []Delivery {
+func (g *Ingester) deliveries(config *OrgWebhooks, e *Event) []Delivery {
 	var deliveries []Delivery
 	for _, w := range config.listening[e.Type] {
 		if match(&w.Version, e) != Matched {

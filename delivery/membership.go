@@ -8,12 +8,8 @@ import (
 	"time"
 )
 
-const (
-	heartbeatPause = 2 * time.Second
-	// SlotTTL is how long a server may be silent before the others take over what
-	// it holds. The caller of Membership.Join passes it.
-	SlotTTL = 3 * heartbeatPause
-)
+// heartbeatPause is the time between two renewals of the lease of the slot.
+const heartbeatPause = SlotTTL / 3
 
 // errSlotLost ends Run: another server may hold the slot now.
 var errSlotLost = errors.New("this server was silent for so long that others took over its deliveries")

@@ -1,10 +1,6 @@
 package delivery
 
-import (
-	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "sync"
 
 // A memory accounts for the deliveries that this server holds: room for them is
 // reserved before they come in, and freed when their results are stored or they
@@ -13,7 +9,6 @@ import (
 // than its lease, and the same server would then send it twice at once.
 type memory struct {
 	limit int
-	gauge prometheus.Gauge
 
 	mu      sync.Mutex
 	used    int // deliveries in memory, reserved ones included
@@ -21,8 +16,8 @@ type memory struct {
 	starved bool // something was left in the queue for lack of room
 }
 
-func newMemory(limit int, gauge prometheus.Gauge) *memory {
-	return &memory{limit: limit, gauge: gauge, ids: make(map[DeliveryID]struct{})}
+func newMemory(limit int) *memory {
+	return &memory{limit: limit, ids: make(map[DeliveryID]struct{})}
 }
 
 // reserve takes room for n deliveries and reports whether there was enough; an
@@ -50,7 +45,6 @@ func (m *memory) add(jobs []Job) (left int) {
 	for i := range jobs {
 		m.ids[jobs[i].Delivery.ID] = struct{}{}
 	}
-	m.gauge.Set(float64(m.used))
 	return m.limit - m.used
 }
 
@@ -92,7 +86,6 @@ func (m *memory) free(ids ...DeliveryID) {
 // release lowers the use by n. It needs the lock.
 func (m *memory) release(n int) {
 	m.used -= n
-	m.gauge.Set(float64(m.used))
 }
 
 // relieved reports, once, that something was left in the queue for lack of room
@@ -105,4 +98,11 @@ func (m *memory) relieved() bool {
 	}
 	m.starved = false
 	return true
+}
+
+// held returns how many deliveries are in memory, reserved ones included.
+func (m *memory) held() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
 }

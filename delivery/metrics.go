@@ -27,8 +27,6 @@ type Metrics struct {
 	latency   prometheus.Histogram
 	settles   prometheus.Histogram
 	fenced    prometheus.Counter
-	busy      prometheus.Gauge
-	memory    prometheus.Gauge
 	watchers  prometheus.Gauge
 	breakers  *prometheus.GaugeVec
 	panics    prometheus.Counter
@@ -60,8 +58,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		settles: histogram("settle_batch_deliveries", "Deliveries settled in one transaction.", batchBuckets),
 		fenced: counter("settles_fenced_total",
 			"Results that came too late: another process had settled the attempt."),
-		busy:     gauge("workers_busy", "Attempts in flight."),
-		memory:   gauge("memory_deliveries", "Deliveries that this process holds in memory."),
 		watchers: gauge("watchers", "Subscribers of the live log."),
 		breakers: gauges("breakers",
 			"Webhooks whose calls wait because their target fails, by state of the breaker.", "state"),
@@ -77,7 +73,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
-			m.latency, m.settles, m.fenced, m.busy, m.memory, m.watchers, m.breakers,
+			m.latency, m.settles, m.fenced, m.watchers, m.breakers,
 			m.panics, m.abandoned, m.noticed, m.disabled, m.errors, m.oldestTransaction)
 	}
 	return m
@@ -154,6 +150,21 @@ func (m *Metrics) queue(d QueueDepth, now time.Time) {
 
 // failed counts an error of a loop in the background.
 func (m *Metrics) failed(loop string) { m.errors.WithLabelValues(loop).Inc() }
+
+// watch registers gauges of the dispatcher; r may be nil.
+func (d *Dispatcher) watch(r prometheus.Registerer) {
+	if r == nil {
+		return
+	}
+	r.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "workers_busy", Help: "Attempts in flight.",
+		}, func() float64 { return float64(d.Busy()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "memory_deliveries", Help: "Deliveries that this server holds in memory.",
+		}, func() float64 { return float64(d.Held()) }),
+	)
+}
 
 const namespace = "portalhooks"
 

@@ -28,6 +28,15 @@ const (
 	OperationItem    ItemKind = "OPERATION"    // a type of operation
 )
 
+// Known reports whether there is such a kind.
+func (k ItemKind) Known() bool {
+	switch k {
+	case AlertItem, MicroserviceItem, ObjectItem, OperationItem:
+		return true
+	}
+	return false
+}
+
 // An Item is a definition that events are about: an alert setting, a
 // microservice, an object type or an operation type. It is never one
 // occurrence. Items are learnt from ingest and completed by SyncItems.

@@ -38,6 +38,8 @@ type PipelineOptions struct {
 	// Gone is told of a webhook whose target answered 410, again until it
 	// returns no error.
 	Gone func(ctx context.Context, org OrgID, id WebhookID, target string) error
+	// Post makes calls; the guarded HTTP client's if nil.
+	Post func(context.Context, egress.Request) egress.Result
 }
 
 // A Pipeline is the stages that an event goes through, wired to one another:
@@ -76,10 +78,14 @@ func NewPipeline(store Store, o PipelineOptions) *Pipeline {
 		opts:      o,
 		client:    client,
 	}
+	if o.Post == nil {
+		p.Sender.post = client.Do
+	}
 	p.Health = newHealth(store, p.Metrics, o.Logger)
 	p.Health.Gone = o.Gone
 	p.Settler = newSettler(store, o.Owner, o.IDs, p.Metrics, o.Logger)
 	p.Dispatcher = p.newDispatcher(store)
+	p.Dispatcher.watch(o.Registry)
 	p.Settler.Settled = p.settled
 	p.Settler.Requeued = p.Dispatcher.Requeued
 	p.Ingester = &Ingester{
@@ -100,7 +106,7 @@ func (p *Pipeline) newDispatcher(queue claimer) *Dispatcher {
 		scheduler: NewScheduler(SchedulerOptions{
 			Concurrency: o.Concurrency, Workers: o.Workers, ClaimSize: claimSize, Lease: jobLease,
 		}),
-		memory:  newMemory(o.Memory, p.Metrics.memory),
+		memory:  newMemory(o.Memory),
 		metrics: p.Metrics, tracer: p.Tracer, log: o.Logger, wake: loop.NewWake(),
 	}
 }
@@ -110,13 +116,6 @@ func (p *Pipeline) settled(ctx context.Context, settled []Settled) []Requeue {
 	p.Publisher.Wake()
 	p.Health.Observe(settled)
 	return p.Dispatcher.Settled(ctx, settled)
-}
-
-// Changed says that a webhook was changed: its circuit breaker closes, and its
-// due deliveries are claimed.
-func (p *Pipeline) Changed(id WebhookID) {
-	p.Dispatcher.scheduler.Reset(id)
-	p.Dispatcher.Wake()
 }
 
 // Run runs every stage until ctx ends, and returns when all have ended: it stops

@@ -1,6 +1,10 @@
 package delivery
 
-import "time"
+import (
+	"cmp"
+	"encoding/json"
+	"time"
+)
 
 // A Report is one occurrence as Portal submits it. Exactly one of the four
 // payloads is set. Zero fields are absent. Its texts may be parts of the whole
@@ -24,6 +28,9 @@ type ReportedWorkspace struct {
 
 // A ReportedItem is what a report says about an item.
 type ReportedItem struct{ ID, Name, ViewURL string }
+
+// DisplayName returns the name of an item: its id when the report has none.
+func (i ReportedItem) DisplayName() string { return cmp.Or(cleaned(i.Name), i.ID) }
 
 // An OperationResult is how an operation ended.
 type OperationResult string
@@ -93,4 +100,12 @@ type OperationReport struct {
 	Microservice                  *ReportedItem   // set when the operation runs one
 	Complete                      bool
 	Workspaces                    []WorkspaceExecution
+}
+
+// A SyncedItem is one item of Portal's list.
+type SyncedItem struct {
+	ID, Name   string
+	Enabled    bool
+	ViewURL    string
+	Attributes json.RawMessage // a JSON object; none if empty
 }

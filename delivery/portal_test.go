@@ -46,7 +46,7 @@ func (r reportJSON) report() Report {
 }
 
 // readReports reads a file of reports, one a line, and refuses unknown fields.
-func readReports(t testing.TB, file string) []Report {
+func ReadReports(t testing.TB, file string) []Report {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -66,38 +66,38 @@ func readReports(t testing.TB, file string) []Report {
 }
 
 var (
-	testNow = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	testOrg = Organization{ID: 7, ExternalID: "acme", Name: "Acme"}
+	TestNow = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	TestOrg = Organization{ID: 7, ExternalID: "acme", Name: "Acme"}
 )
 
 // operationOn reports a complete operation on n devices, all completed.
-func operationOn(n int) Report {
+func OperationOn(n int) Report {
 	return Report{
-		OrganizationID: "acme", OrganizationName: "Acme", SourceEventID: "op-1:final", OccurredAt: testNow,
+		OrganizationID: "acme", OrganizationName: "Acme", SourceEventID: "op-1:final", OccurredAt: TestNow,
 		Operation: &OperationReport{
-			OperationID: "op-1", TypeID: "restart", TypeName: "Restart", StartDate: testNow, Complete: true,
-			Workspaces: devices(0, n),
+			OperationID: "op-1", TypeID: "restart", TypeName: "Restart", StartDate: TestNow, Complete: true,
+			Workspaces: Devices(0, n),
 		},
 	}
 }
 
 // devices returns the devices numbered from to to, without the last.
-func devices(from, to int) []WorkspaceExecution {
+func Devices(from, to int) []WorkspaceExecution {
 	list := make([]WorkspaceExecution, 0, to-from)
 	for i := from; i < to; i++ {
 		list = append(list, WorkspaceExecution{
 			Workspace: ReportedWorkspace{ID: fmt.Sprintf("ws-%d", i), Name: fmt.Sprintf("WS %d", i)},
-			StartDate: testNow, EndDate: testNow.Add(time.Duration(i) * time.Second), Result: ResultCompleted,
+			StartDate: TestNow, EndDate: TestNow.Add(time.Duration(i) * time.Second), Result: ResultCompleted,
 		})
 	}
 	return list
 }
 
-func alertReport(source string) Report {
+func AlertReport(source string) Report {
 	return Report{
 		OrganizationID: "acme", OrganizationName: "Acme", SourceEventID: source,
 		ActiveAlert: &ActiveAlertReport{
-			Alert:     ReportedAlert{ID: "low-disk", Name: "Low disk", Start: testNow, Severity: "CRITICAL"},
+			Alert:     ReportedAlert{ID: "low-disk", Name: "Low disk", Start: TestNow, Severity: "CRITICAL"},
 			Workspace: &ReportedWorkspace{ID: "ws-1", Name: "WS 1"},
 		},
 	}

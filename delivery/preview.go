@@ -53,14 +53,14 @@ func (s *Service) PreviewMessage(ctx context.Context, c Caller, in PreviewInput)
 			zone = w.Version.Policy.TimeZone
 		}
 	}
-	if len(check.errors) > 0 {
-		return nil, check.errors
+	if len(check.Errors) > 0 {
+		return nil, check.Errors
 	}
 	e, err := s.previewed(ctx, c, *org, in.Type, in.Event)
 	if err != nil {
 		return nil, err
 	}
-	return draft.preview(in.Type, in.Template, zone, e)
+	return previewOf(&draft, in.Type, in.Template, zone, e)
 }
 
 // missing is the answer for something that is not the organization's.
@@ -93,7 +93,7 @@ func (s *Service) previewed(
 	}
 }
 
-func (c *compiled) preview(t EventType, source, zone string, e *Event) (*Preview, error) {
+func previewOf(c *compiled, t EventType, source, zone string, e *Event) (*Preview, error) {
 	p := &Preview{}
 	c.template, p.Problems = compile(t, source, zone)
 	if c.template == nil {

@@ -8,7 +8,7 @@ func TestPreviewMessage(t *testing.T) {
 	c := newConfiguring(t)
 	taking(t, c.Service)
 	w := c.create(t, same).Webhook
-	id := take(t, c.Service, alertReport("s")).Events[0]
+	id := take(t, c.Service, AlertReport("s")).Events[0]
 	preview := func(change func(*PreviewInput)) (*Preview, error) {
 		in := PreviewInput{OrganizationID: "acme", Type: ActiveAlert, Template: `{"a":"#alert_name #webhook_name"}`}
 		change(&in)

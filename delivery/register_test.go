@@ -21,7 +21,7 @@ func TestNothingThatStaysKeepsTheRequestInMemory(t *testing.T) {
 	taking(t, s)
 	request := strings.Clone("acme;Acme;source;alert;Alert;https://example.com/alert;ws-1;WS 1")
 	parts := strings.Split(request, ";")
-	r := alertReport(parts[2])
+	r := AlertReport(parts[2])
 	r.OrganizationID, r.OrganizationName = parts[0], parts[1]
 	alert := &r.ActiveAlert.Alert
 	alert.ID, alert.Name, alert.ViewURL = parts[3], parts[4], parts[5]

@@ -356,11 +356,3 @@ const okURL, badURL, hangURL = "https://ok.example/in", "https://bad.example/in"
 func poisonous(context.Context, int) egress.Result {
 	return egress.Result{Outcome: egress.Success, Status: 202, Body: []byte("poison"), BodyBytes: 6}
 }
-
-// held returns how many deliveries are in memory.
-func (d *Dispatcher) held() int {
-	m := d.memory
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.used
-}

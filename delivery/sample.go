@@ -7,15 +7,15 @@ import (
 
 // sampleVariables returns the catalogue's samples as an event's variables.
 func sampleVariables(info TypeInfo) json.RawMessage {
-	v := make(variables, 0, len(info.Variables))
+	v := make(Variables, 0, len(info.Variables))
 	for _, one := range info.Variables {
 		if one.Type == IntegerVariable || one.Type == JSONVariable {
-			v.json(one.Name, []byte(one.Sample))
+			v.JSON(one.Name, []byte(one.Sample))
 		} else {
-			v.text(one.Name, one.Sample)
+			v.Text(one.Name, one.Sample)
 		}
 	}
-	return v.encode()
+	return v.Encode()
 }
 
 // sampleEvent returns an event with the catalogue's sample values, as if it had
@@ -45,11 +45,11 @@ func withOrganization(samples json.RawMessage, org Organization) json.RawMessage
 	if org.ExternalID == "" || json.Unmarshal(samples, &fields) != nil {
 		return samples
 	}
-	v := make(variables, 0, len(fields))
+	v := make(Variables, 0, len(fields))
 	for name, value := range fields {
-		v.json(name, value)
+		v.JSON(name, value)
 	}
-	v.text(varOrgID, org.ExternalID)
-	v.text(varOrgName, org.Name)
-	return v.encode()
+	v.Text(varOrgID, org.ExternalID)
+	v.Text(varOrgName, org.Name)
+	return v.Encode()
 }

@@ -24,7 +24,7 @@ func refusedBy(requeues []Requeue) (jobs []Job) {
 // newTestScheduler returns a scheduler with the server's other settings.
 func newTestScheduler(concurrency, workers int) *Scheduler {
 	return NewScheduler(SchedulerOptions{
-		Concurrency: concurrency, Workers: workers, ClaimSize: claimSize, Lease: jobLease,
+		Concurrency: concurrency, Workers: workers, ClaimSize: 500, Lease: time.Minute,
 	})
 }
 

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"portalhooks/delivery/seal"
@@ -16,7 +17,8 @@ type sealing struct {
 	keys *seal.Keyring
 }
 
-const targetField = "target"
+// Sealed returns store with the targets of webhooks sealed by keys.
+func Sealed(store Store, keys *seal.Keyring) Store { return sealing{store, keys} }
 
 // CreateWebhook implements [WebhookStore].
 func (s sealing) CreateWebhook(ctx context.Context, w Webhook, record AuditEntry) error {
@@ -103,4 +105,18 @@ func (s sealing) open(v *WebhookVersion) {
 	}
 	plain, _ := s.keys.Open(v.Sealed, aad(v.Org, v.Webhook, targetField))
 	v.Target, v.Sealed = string(plain), nil
+}
+
+// Names of the sealed fields of a webhook; with the organization and the
+// webhook they bind an envelope to its place.
+const (
+	secretField = "secret"
+	targetField = "target"
+)
+
+func headerField(name string) string { return "header " + http.CanonicalHeaderKey(name) }
+
+// aad binds an envelope to its place: the field of a webhook.
+func aad(org OrgID, id WebhookID, field string) []byte {
+	return seal.AAD(org.String(), id.String(), field)
 }

@@ -77,10 +77,10 @@ func TestRotationKeepsAtMostTwoOldSecrets(t *testing.T) {
 func TestExpiredSecretsDoNotSign(t *testing.T) {
 	open := openTarget{secrets: []openSecret{
 		{expiresAt: time.Time{}},
-		{expiresAt: testNow},
-		{expiresAt: testNow.Add(1)},
+		{expiresAt: TestNow},
+		{expiresAt: TestNow.Add(1)},
 	}}
-	if got := len(open.now(&Webhook{}, testNow).Secrets); got != 2 {
+	if got := len(open.now(&Webhook{}, TestNow).Secrets); got != 2 {
 		t.Errorf("%d secrets sign, want 2", got)
 	}
 }

@@ -26,13 +26,13 @@ func (s *Service) selection(
 	n := len(in.ItemIDs) + len(in.ExternalIDs)
 	switch {
 	case given > 1:
-		c.fail(Invalid, "selection", "Give exactly one of all, itemIds and externalIds.")
+		c.Fail(Invalid, "selection", "Give exactly one of all, itemIds and externalIds.")
 	case in.All:
 		return Selection{All: true}, nil
 	case n == 0:
-		c.fail(Required, "selection", "Select at least one item, or all.")
+		c.Fail(Required, "selection", "Select at least one item, or all.")
 	case n > MaxSelectedItems:
-		c.fail(LimitExceeded, "selection", "Select at most %d items, or all.", MaxSelectedItems)
+		c.Fail(LimitExceeded, "selection", "Select at most %d items, or all.", MaxSelectedItems)
 	default:
 		items, err := s.selectedItems(ctx, c, org, t, in)
 		slices.Sort(items)
@@ -86,7 +86,7 @@ func resolved(c *checker, field string, ids []string, find func(string) (ItemID,
 	for i, id := range ids {
 		item, ok := find(id)
 		if !ok {
-			c.fail(NotFound, fmt.Sprintf("%s.%d", field, i),
+			c.Fail(NotFound, fmt.Sprintf("%s.%d", field, i),
 				"This organization has no such item that goes with the event type.")
 			continue
 		}

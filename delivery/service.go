@@ -44,6 +44,8 @@ type Options struct {
 	Version string // of the program, for the User-Agent header
 	Logger  *slog.Logger
 	Tracer  trace.Tracer // makes spans; none if nil
+	// Post makes calls; the guarded HTTP client's if nil.
+	Post func(context.Context, egress.Request) egress.Result
 }
 
 func (o Options) withDefaults() Options {
@@ -80,7 +82,7 @@ type Service struct {
 // New returns a service over store. Nothing runs before Run is called.
 func New(store Store, o Options) *Service {
 	o = o.withDefaults()
-	store = sealing{store, o.Keyring}
+	store = Sealed(store, o.Keyring)
 	s := &Service{
 		store:   store,
 		opts:    o,
@@ -94,7 +96,7 @@ func New(store Store, o Options) *Service {
 	s.pipeline = NewPipeline(store, PipelineOptions{
 		Owner: o.Owner, IDs: s.ids, Keyring: o.Keyring, Registry: o.Registry, Egress: o.Egress,
 		Workers: o.Workers, Concurrency: o.Concurrency, Memory: o.Memory, Poll: o.Poll, Drain: o.Drain,
-		Version: o.Version, Logger: o.Logger, Tracer: o.Tracer,
+		Version: o.Version, Logger: o.Logger, Tracer: o.Tracer, Post: o.Post,
 		Silent: s.lease.silent,
 		Gone: func(ctx context.Context, org OrgID, id WebhookID, target string) error {
 			return s.disable(ctx, org, id, DisabledAsGone, target)

@@ -205,7 +205,7 @@ func testOutage(t *testing.T, outage time.Duration) {
 		time.Sleep(5 * time.Second)
 		r.sentOnce(ids, r.sent())
 		r.wantStates(map[State]int{Delivered: len(ids)})
-		if held := r.pipeline.Dispatcher.held(); held != 0 {
+		if held := r.pipeline.Dispatcher.Held(); held != 0 {
 			t.Errorf("%d deliveries are left in memory", held)
 		}
 	})

@@ -61,7 +61,7 @@ func TestAPoisonedResultIsStoredAlone(t *testing.T) {
 				if len(log) == 1 && (log[0].Attempt.ResponseBody != "" || !log[0].Attempt.ResponseTruncated) {
 					t.Errorf("attempt %+v, want it without the response", log[0].Attempt)
 				}
-				if held := r.pipeline.Dispatcher.held(); held != 0 {
+				if held := r.pipeline.Dispatcher.Held(); held != 0 {
 					t.Errorf("%d deliveries are left in memory", held)
 				}
 			})

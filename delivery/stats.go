@@ -105,7 +105,7 @@ func (s *Service) DeliveryStats(
 	if err := c.checkRead(org); err != nil {
 		return nil, err
 	}
-	if err := f.checkTallied(); err != nil {
+	if err := checkTallied(f); err != nil {
 		return nil, err
 	}
 	from, to := w.span(time.Now())
@@ -145,7 +145,7 @@ func newStats(from, to time.Time, step time.Duration, tallies []Tally) *Stats {
 }
 
 // checkTallied refuses conditions that tallies know nothing of.
-func (f DeliveryFilter) checkTallied() error {
+func checkTallied(f DeliveryFilter) error {
 	field := ""
 	switch {
 	case slices.ContainsFunc(f.States, func(s State) bool { return !s.Final() }):

@@ -93,7 +93,7 @@ func TestStatsRefuseWhatTheyCannotTell(t *testing.T) {
 		"filter.itemId":  {Item: 1}, "filter.workspaceId": {WorkspaceID: "w"}, "filter.createdAfter": {After: now()},
 		"filter.createdBefore": {Before: now()}, "filter.text": {Text: "x"},
 	} {
-		err, ok := errors.AsType[*Error](f.checkTallied())
+		err, ok := errors.AsType[*Error](checkTallied(f))
 		if !ok || err.Code != Invalid || err.Field != field {
 			t.Errorf("%s is refused with %+v, want INVALID of it", field, err)
 		}
@@ -102,7 +102,7 @@ func TestStatsRefuseWhatTheyCannotTell(t *testing.T) {
 		Webhooks: []WebhookID{1}, Types: []EventType{ActiveAlert}, States: []State{Delivered, Failed, Canceled},
 		Outcomes: []Outcome{RuleFailed},
 	}
-	if err := possible.checkTallied(); err != nil {
+	if err := checkTallied(possible); err != nil {
 		t.Errorf("what is possible is refused with %v", err)
 	}
 }

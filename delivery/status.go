@@ -24,7 +24,7 @@ func (s *Service) SystemStatus(ctx context.Context, c Caller) (*SystemStatus, er
 		return nil, err
 	}
 	status := &SystemStatus{
-		Workers: s.opts.Workers, Busy: int(s.pipeline.Dispatcher.busy.Load()),
+		Workers: s.opts.Workers, Busy: s.pipeline.Dispatcher.Busy(),
 		Database: "ok", Version: s.opts.Version, StartedAt: s.started,
 	}
 	if err := s.store.Ping(ctx); err != nil {

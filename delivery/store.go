@@ -358,6 +358,10 @@ type Log interface {
 	Horizon(ctx context.Context) (time.Time, error)
 }
 
+// SlotTTL is how long a server may be silent before the others take over what it
+// holds: the ttl that callers pass to Join and Heartbeat.
+const SlotTTL = 6 * time.Second
+
 // Membership tells the processes that share a database apart.
 type Membership interface {
 	// Join leases the lowest free slot under a new epoch.

@@ -39,12 +39,6 @@ type Targets struct {
 	keys     *seal.Keyring
 }
 
-// Names of the sealed fields of a webhook; with the organization and the
-// webhook they bind an envelope to its place.
-const secretField = "secret"
-
-func headerField(name string) string { return "header " + http.CanonicalHeaderKey(name) }
-
 // Of returns what a call of the webhook id needs, as it is now. A webhook
 // of an organization that does not exist counts as deleted. Where the secrets
 // can't be opened it returns that error with the rest.
@@ -101,7 +95,7 @@ func (o *openTarget) now(w *Webhook, now time.Time) *Target {
 }
 
 // openTarget opens a webhook's secrets once for each configuration.
-func (t *Targets) openTarget(c *orgConfig, w *Webhook) (*openTarget, error) {
+func (t *Targets) openTarget(c *OrgWebhooks, w *Webhook) (*openTarget, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if open, ok := c.targets[w.ID]; ok {
@@ -139,8 +133,4 @@ func (t *Targets) open(w *Webhook) (*openTarget, error) {
 		o.secrets = append(o.secrets, openSecret{signature.Secret(plain), sealed.ExpiresAt})
 	}
 	return o, nil
-}
-
-func aad(org OrgID, id WebhookID, field string) []byte {
-	return seal.AAD(org.String(), id.String(), field)
 }

@@ -48,7 +48,7 @@ func besideARestart(t *testing.T, webhooks int) {
 	devices := 20_000 / webhooks
 	restarted := make(chan IngestResult, 1)
 	go func() {
-		got, err := r.Ingest(context.Background(), testPortal, []Report{operationOn(devices)})
+		got, err := r.Ingest(context.Background(), testPortal, []Report{OperationOn(devices)})
 		if err != nil {
 			t.Error(err)
 			got = make([]IngestResult, 1)

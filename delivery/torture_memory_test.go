@@ -70,7 +70,7 @@ func TestTortureMemoryOfABacklog(t *testing.T) {
 			held, used := 0, int64(0)
 			for rounds := 0; left.Load() > 0; rounds++ {
 				time.Sleep(103 * time.Millisecond)
-				held = max(held, r.pipeline.Dispatcher.held())
+				held = max(held, r.pipeline.Dispatcher.Held())
 				if rounds%8 == 0 {
 					used = max(used, inUse()-before)
 				}
@@ -193,7 +193,7 @@ func TestTortureMemoryOfALargeOperation(t *testing.T) {
 			}
 		})
 		stop := r.start()
-		report := operationOn(20_000)
+		report := OperationOn(20_000)
 		results, err := r.Ingest(t.Context(), testPortal, []Report{report})
 		if err != nil || results[0].Status != Accepted {
 			t.Fatalf("Ingest: %+v, %v", results[0].Errors, err)

@@ -131,9 +131,9 @@ func TestIngestTellsHowManyEventsAndDeliveriesItBrought(t *testing.T) {
 	s.pipeline.Tracer = newTracer(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test"))
 	taking(t, s)
 	listen(t, s, ActiveAlert, Enabled)
-	take(t, s, alertReport("s-1"))
-	take(t, s, alertReport("s-1"))
-	if _, err := s.Ingest(t.Context(), Caller{}, []Report{alertReport("s-2")}); err == nil {
+	take(t, s, AlertReport("s-1"))
+	take(t, s, AlertReport("s-1"))
+	if _, err := s.Ingest(t.Context(), Caller{}, []Report{AlertReport("s-2")}); err == nil {
 		t.Fatal("a stranger may report")
 	}
 	ended := spans.Ended()

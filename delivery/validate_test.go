@@ -9,12 +9,12 @@ import (
 func TestValidateReport(t *testing.T) {
 	long := strings.Repeat("x", MaxIDLength+1)
 	alert := func(change func(*Report)) Report {
-		r := alertReport("s")
+		r := AlertReport("s")
 		change(&r)
 		return r
 	}
 	operation := func(change func(*OperationReport)) Report {
-		r := operationOn(3)
+		r := OperationOn(3)
 		change(r.Operation)
 		return r
 	}
@@ -27,7 +27,7 @@ func TestValidateReport(t *testing.T) {
 	}
 	microservice := func(change func(*MicroserviceReport)) Report {
 		r := Report{OrganizationID: "acme", SourceEventID: "s", MicroserviceExecution: &MicroserviceReport{
-			OperationID: "op", Microservice: ReportedItem{ID: "m", Name: "M"}, Workspaces: devices(0, 2),
+			OperationID: "op", Microservice: ReportedItem{ID: "m", Name: "M"}, Workspaces: Devices(0, 2),
 		}}
 		change(r.MicroserviceExecution)
 		return r
@@ -90,7 +90,7 @@ func TestValidateReport(t *testing.T) {
 			Required,
 		},
 		"a year that RFC 3339 can't write": {
-			alert(func(r *Report) { r.ActiveAlert.Alert.Start = testNow.AddDate(8000, 0, 0) }),
+			alert(func(r *Report) { r.ActiveAlert.Alert.Start = TestNow.AddDate(8000, 0, 0) }),
 			"event.activeAlert.alert.start", Invalid,
 		},
 		"an unknown severity": {
@@ -113,7 +113,7 @@ func TestValidateReport(t *testing.T) {
 			"event.operation.workspaces.2.startDate", Required,
 		},
 		"an end before the start": {
-			operation(func(o *OperationReport) { o.Workspaces[2].EndDate = testNow.Add(-time.Hour) }), "", "",
+			operation(func(o *OperationReport) { o.Workspaces[2].EndDate = TestNow.Add(-time.Hour) }), "", "",
 		},
 		"no result of a device": {
 			operation(func(o *OperationReport) { o.Workspaces[1].Result = "" }),
@@ -142,7 +142,7 @@ func TestValidateReport(t *testing.T) {
 			"event.operation.workspaces", Required,
 		},
 		"too many devices": {
-			operation(func(o *OperationReport) { o.Workspaces = devices(0, MaxWorkspaces+1) }),
+			operation(func(o *OperationReport) { o.Workspaces = Devices(0, MaxWorkspaces+1) }),
 			"event.operation.workspaces", LimitExceeded,
 		},
 		"a microservice on no device": {
@@ -186,7 +186,7 @@ func TestValidateReport(t *testing.T) {
 }
 
 func TestValidateReportTellsEverythingAtOnceAndStaysReadable(t *testing.T) {
-	r := operationOn(200)
+	r := OperationOn(200)
 	r.SourceEventID, r.Operation.TypeID = "", ""
 	for i := range r.Operation.Workspaces {
 		r.Operation.Workspaces[i].Result = "?"

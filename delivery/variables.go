@@ -25,35 +25,39 @@ const (
 	varResult      = "operation_result"
 )
 
-// variables collects what an event's variables are replaced by. Empty values
-// are left out: a template can tell them from text by a filter.
-type variables []variable
+// Variables collects the values of an event's variables. Empty values are left
+// out: a template can tell them from text by a filter.
+type Variables []variable
 
 type variable struct {
 	name, value string
 	raw         bool // value is JSON, not text
 }
 
-func (v *variables) text(name, value string) {
+// Text adds a text; an empty one is left out.
+func (v *Variables) Text(name, value string) {
 	if value != "" {
 		*v = append(*v, variable{name: name, value: value})
 	}
 }
 
-func (v *variables) time(name string, at time.Time) { v.text(name, formatTime(at)) }
+// Time adds a time; the zero time is left out.
+func (v *Variables) Time(name string, at time.Time) { v.Text(name, formatTime(at)) }
 
-func (v *variables) number(name string, n int) {
+// Number adds an integer.
+func (v *Variables) Number(name string, n int) {
 	*v = append(*v, variable{name: name, value: strconv.Itoa(n), raw: true})
 }
 
-func (v *variables) json(name string, value []byte) {
+// JSON adds a value that is JSON already.
+func (v *Variables) JSON(name string, value []byte) {
 	*v = append(*v, variable{name: name, value: string(value), raw: true})
 }
 
-// encode returns the variables as a compact JSON object, sorted by name. A
+// Encode returns the variables as a compact JSON object, sorted by name. A
 // value that was set twice counts as it was set last. What is added in the
 // order of names need not be sorted, which costs more than the rest.
-func (v variables) encode() json.RawMessage {
+func (v Variables) Encode() json.RawMessage {
 	size, sorted := 2, true
 	for i := range v {
 		size += len(v[i].name) + len(v[i].value) + len(`"":"",`)

@@ -167,3 +167,14 @@ const (
 	BreakerOpen     BreakerState = "OPEN"      // none is made: the target has failed too often
 	BreakerHalfOpen BreakerState = "HALF_OPEN" // a few are made, to see whether the target works again
 )
+
+// A Backlog says what waits to be sent by a webhook.
+type Backlog struct{ Pending, Held int }
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -39,7 +39,7 @@ var forbiddenHeaders = map[string]bool{
 // headers checks custom headers; a value that is not given is the stored one.
 func (c *checker) headers(stored []StoredHeader, in []HeaderInput) []draftHeader {
 	if len(in) > MaxHeaders {
-		c.fail(LimitExceeded, "headers", "A webhook has at most %d headers.", MaxHeaders)
+		c.Fail(LimitExceeded, "headers", "A webhook has at most %d headers.", MaxHeaders)
 		return nil
 	}
 	headers := make([]draftHeader, 0, len(in))
@@ -50,7 +50,7 @@ func (c *checker) headers(stored []StoredHeader, in []HeaderInput) []draftHeader
 		name := http.CanonicalHeaderKey(h.Name)
 		c.headerName(path+"name", name)
 		if seen[name] {
-			c.fail(Invalid, path+"name", "The header %s is there twice. Join its values with a comma.", name)
+			c.Fail(Invalid, path+"name", "The header %s is there twice. Join its values with a comma.", name)
 		}
 		seen[name] = true
 		d := draftHeader{Name: name, Secret: h.Secret}
@@ -64,7 +64,7 @@ func (c *checker) headers(stored []StoredHeader, in []HeaderInput) []draftHeader
 		headers = append(headers, d)
 	}
 	if size > MaxHeadersSize {
-		c.fail(LimitExceeded, "headers", "All headers together have at most %d KiB.", MaxHeadersSize>>10)
+		c.Fail(LimitExceeded, "headers", "All headers together have at most %d KiB.", MaxHeadersSize>>10)
 	}
 	return headers
 }
@@ -73,14 +73,14 @@ func (c *checker) headerName(field, name string) {
 	lower := strings.ToLower(name)
 	switch {
 	case name == "":
-		c.fail(Required, field, "Give the header a name.")
+		c.Fail(Required, field, "Give the header a name.")
 	case strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }):
-		c.fail(HeaderForbidden, field,
+		c.Fail(HeaderForbidden, field,
 			"A header's name has letters, digits and - _ . ! # $ %% & ' * + ^ ` | ~ only.")
 	case strings.HasPrefix(lower, "webhook-"):
-		c.fail(HeaderForbidden, field, "Names that start with webhook- are for the signature. Use another name.")
+		c.Fail(HeaderForbidden, field, "Names that start with webhook- are for the signature. Use another name.")
 	case forbiddenHeaders[http.CanonicalHeaderKey(name)] || strings.HasPrefix(lower, "proxy-"):
-		c.fail(HeaderForbidden, field, "The header %s is set by the sender itself. Remove it.", name)
+		c.Fail(HeaderForbidden, field, "The header %s is set by the sender itself. Remove it.", name)
 	}
 }
 
@@ -92,7 +92,7 @@ func isToken(r rune) bool {
 
 func (c *checker) headerValue(field, value string) {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
-		c.fail(HeaderForbidden, field, "A header's value must not contain line breaks or other control characters.")
+		c.Fail(HeaderForbidden, field, "A header's value must not contain line breaks or other control characters.")
 	}
 }
 
@@ -103,11 +103,11 @@ func (c *checker) keptHeader(field string, stored []StoredHeader, d draftHeader)
 			continue
 		}
 		if len(stored[i].Sealed) > 0 && !d.Secret {
-			c.fail(Required, field, "Enter the value again: a secret value can't be made visible.")
+			c.Fail(Required, field, "Enter the value again: a secret value can't be made visible.")
 		}
 		return &stored[i]
 	}
-	c.fail(Required, field, "Give the header a value.")
+	c.Fail(Required, field, "Give the header a value.")
 	return nil
 }
 

@@ -49,6 +49,9 @@ type webhookInput struct {
 	Policy                 *PolicyInput
 }
 
+// A checker collects what is wrong with the input of a caller.
+type checker struct{ Checker }
+
 // A draft is a checked configuration that is not stored yet.
 type draft struct {
 	Version  WebhookVersion // without ids and times; its headers are as Headers says
@@ -70,7 +73,7 @@ func (s *Service) compileDraft(ctx context.Context, org Organization, in CreateW
 	}
 	var status checker
 	if in.Status != "" && in.Status != Enabled && in.Status != Disabled {
-		status.fail(Invalid, "status", "The status is ENABLED or DISABLED.")
+		status.Fail(Invalid, "status", "The status is ENABLED or DISABLED.")
 	}
 	headers := in.Headers
 	d, err := s.revise(ctx, org.ID, WebhookVersion{Type: in.Type}, webhookInput{
@@ -78,12 +81,12 @@ func (s *Service) compileDraft(ctx context.Context, org Organization, in CreateW
 		Headers: &headers, Policy: in.Policy,
 	})
 	if problems, ok := errors.AsType[Errors](err); ok {
-		return nil, append(problems, status.errors...)
+		return nil, append(problems, status.Errors...)
 	}
-	if err != nil || status.errors == nil {
+	if err != nil || status.Errors == nil {
 		return d, err
 	}
-	return nil, status.errors
+	return nil, status.Errors
 }
 
 // revise checks a change of v and returns what v becomes. Only what changes is
@@ -115,8 +118,8 @@ func (s *Service) revise(ctx context.Context, org OrgID, v WebhookVersion, in we
 		}
 		d.Version.Selection = selection
 	}
-	if len(c.errors) > 0 {
-		return nil, c.errors
+	if len(c.Errors) > 0 {
+		return nil, c.Errors
 	}
 	d.Version.Fingerprint = configurationOf(org, &d.Version)
 	return d, nil
@@ -126,11 +129,11 @@ func (c *checker) webhookName(name string) string {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
-		c.fail(Required, "name", "Give the webhook a name.")
+		c.Fail(Required, "name", "Give the webhook a name.")
 	case utf8.RuneCountInString(name) > MaxWebhookName:
-		c.fail(Invalid, "name", "The name has at most %d characters.", MaxWebhookName)
+		c.Fail(Invalid, "name", "The name has at most %d characters.", MaxWebhookName)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		c.fail(Invalid, "name", "The name must not contain line breaks or other control characters.")
+		c.Fail(Invalid, "name", "The name must not contain line breaks or other control characters.")
 	}
 	return name
 }
@@ -141,11 +144,11 @@ func (c *checker) target(policy egress.Policy, target string) string {
 		bad, ok := errors.AsType[*egress.URLError](err)
 		switch {
 		case !ok:
-			c.fail(URLForbidden, "targetUrl", "This URL can't be used.")
+			c.Fail(URLForbidden, "targetUrl", "This URL can't be used.")
 		case bad.Reason == egress.URLEmpty:
-			c.fail(Required, "targetUrl", "%s", bad.Message)
+			c.Fail(Required, "targetUrl", "%s", bad.Message)
 		default:
-			c.fail(URLForbidden, "targetUrl", "%s", bad.Message)
+			c.Fail(URLForbidden, "targetUrl", "%s", bad.Message)
 		}
 	}
 	return target
@@ -162,8 +165,8 @@ func (c *checker) template(d *draft, changed bool) {
 			d.Warnings = append(d.Warnings, Warning{
 				Code: string(p.Code), Message: p.Message, Field: "template", Line: p.Line, Column: p.Column,
 			})
-		case changed && len(c.errors) < maxErrors:
-			c.errors = append(c.errors, &Error{
+		case changed && len(c.Errors) < maxErrors:
+			c.Errors = append(c.Errors, &Error{
 				Code: TemplateInvalid, Field: "template", Message: p.Message, Line: p.Line, Column: p.Column,
 			})
 		}
@@ -175,7 +178,7 @@ func (c *checker) policy(was Policy, in *PolicyInput) Policy {
 	if in.TimeoutSeconds != nil {
 		seconds := *in.TimeoutSeconds
 		if !(seconds >= MinTimeout.Seconds() && seconds <= MaxTimeout.Seconds()) { // false for NaN too
-			c.fail(Invalid, "policy.timeoutSeconds", "The timeout is %.0f to %.0f seconds.",
+			c.Fail(Invalid, "policy.timeoutSeconds", "The timeout is %.0f to %.0f seconds.",
 				MinTimeout.Seconds(), MaxTimeout.Seconds())
 		} else {
 			p.Timeout = time.Duration(seconds * float64(time.Second)).Round(time.Millisecond)
@@ -197,14 +200,14 @@ func (c *checker) policy(was Policy, in *PolicyInput) Policy {
 func (c *checker) pace(p *Policy, in *PolicyInput) {
 	if n := in.Concurrency; n != nil {
 		if *n < 0 || *n > MaxConcurrency {
-			c.fail(Invalid, "policy.concurrency",
+			c.Fail(Invalid, "policy.concurrency",
 				"Between 1 and %d attempts may be in flight at once; null takes the server's default.", MaxConcurrency)
 		}
 		p.Concurrency = *n
 	}
 	if n := in.PerMinute; n != nil {
 		if *n < 0 || *n > MaxPerMinute {
-			c.fail(Invalid, "policy.maxPerMinute",
+			c.Fail(Invalid, "policy.maxPerMinute",
 				"Between 1 and %d attempts may begin in a minute; null takes the limit away.", MaxPerMinute)
 		}
 		p.PerMinute = *n
@@ -213,7 +216,7 @@ func (c *checker) pace(p *Policy, in *PolicyInput) {
 		p.Ordered = *in.Ordered
 	}
 	if p.Ordered && p.Concurrency > 1 {
-		c.fail(Invalid, "policy.concurrency",
+		c.Fail(Invalid, "policy.concurrency",
 			"Ordered deliveries go out one after the other: leave concurrency out, or do without the order.")
 	}
 }
@@ -224,13 +227,13 @@ func (c *checker) schedule(seconds []int) Schedule {
 		return nil
 	}
 	if len(seconds) > MaxRetries {
-		c.fail(LimitExceeded, "policy.retrySeconds", "Retry at most %d times.", MaxRetries)
+		c.Fail(LimitExceeded, "policy.retrySeconds", "Retry at most %d times.", MaxRetries)
 		return nil
 	}
 	pauses := make(Schedule, len(seconds))
 	for i, n := range seconds {
 		if n < int(MinRetryPause/time.Second) || n > int(MaxRetryPause/time.Second) {
-			c.fail(Invalid, fmt.Sprintf("policy.retrySeconds.%d", i), "A pause is %.0f second to %.0f hours.",
+			c.Fail(Invalid, fmt.Sprintf("policy.retrySeconds.%d", i), "A pause is %.0f second to %.0f hours.",
 				MinRetryPause.Seconds(), MaxRetryPause.Hours())
 			continue
 		}
@@ -242,7 +245,7 @@ func (c *checker) schedule(seconds []int) Schedule {
 func (c *checker) timeZone(field, name string) string {
 	// Local is where the server happens to be.
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		c.fail(Invalid, field,
+		c.Fail(Invalid, field,
 			`There is no such time zone. Use a name such as "Europe/Madrid", or leave it empty for UTC.`)
 	}
 	return name

@@ -208,10 +208,10 @@ func TestThePaceOfAPolicy(t *testing.T) {
 		var c checker
 		got := c.policy(tt.was, &tt.in)
 		switch {
-		case tt.field == "" && (len(c.errors) > 0 || !reflect.DeepEqual(got, tt.want)):
-			t.Errorf("%s: got %+v, %v, want %+v", name, got, c.errors, tt.want)
-		case tt.field != "" && (len(c.errors) != 1 || c.errors[0].Field != tt.field):
-			t.Errorf("%s: got %v, want an error about %s", name, c.errors, tt.field)
+		case tt.field == "" && (len(c.Errors) > 0 || !reflect.DeepEqual(got, tt.want)):
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, c.Errors, tt.want)
+		case tt.field != "" && (len(c.Errors) != 1 || c.Errors[0].Field != tt.field):
+			t.Errorf("%s: got %v, want an error about %s", name, c.Errors, tt.field)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type SetStatusInput struct {
 // checkStatusChange refuses a caller who may not give w this status. Admins may
 // give it any. Operators may hold a webhook that is enabled, and let one go on
 // that is held: nothing is lost by either.
-func (c Caller) checkStatusChange(w *Webhook, in SetStatusInput) error {
+func checkStatusChange(c Caller, w *Webhook, in SetStatusInput) error {
 	holds := in.Status == Disabled && in.Hold && w.Status == Enabled
 	releases := in.Status == Enabled && !in.DropHeld && w.Holding
 	if c.Operator && (holds || releases) {
@@ -42,7 +42,7 @@ func (s *Service) SetWebhookStatus(
 		if err != nil {
 			return nil, err
 		}
-		if err := c.checkStatusChange(w, in); err != nil {
+		if err := checkStatusChange(c, w, in); err != nil {
 			return nil, err
 		}
 		if in.ExpectedVersion != 0 && in.ExpectedVersion != w.Version.Number {
@@ -80,14 +80,14 @@ func checkStatus(in SetStatusInput) error {
 	var c checker
 	switch {
 	case in.Status != Enabled && in.Status != Disabled:
-		c.fail(Invalid, "status", "The status is ENABLED or DISABLED.")
+		c.Fail(Invalid, "status", "The status is ENABLED or DISABLED.")
 	case in.Hold && in.Status == Enabled:
-		c.fail(Invalid, "hold", "Only a disabled webhook holds its events.")
+		c.Fail(Invalid, "hold", "Only a disabled webhook holds its events.")
 	case in.DropHeld && in.Status == Disabled:
-		c.fail(Invalid, "dropHeld", "Disable the webhook without hold: that drops what was held.")
+		c.Fail(Invalid, "dropHeld", "Disable the webhook without hold: that drops what was held.")
 	}
-	if len(c.errors) > 0 {
-		return c.errors
+	if len(c.Errors) > 0 {
+		return c.Errors
 	}
 	return nil
 }

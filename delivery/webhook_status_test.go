@@ -42,7 +42,7 @@ func TestSetWebhookStatus(t *testing.T) {
 	if !holding.Holding || !holding.Version.Listening || holding.DisabledReason != DisabledByAdmin {
 		t.Errorf("holding = %+v", holding)
 	}
-	take(t, c.Service, alertReport("s-1"))
+	take(t, c.Service, AlertReport("s-1"))
 	check("while holding", 1, 0, 0)
 	enabled := set(SetStatusInput{Status: Enabled})
 	if enabled.DisabledReason != "" || !enabled.DisabledAt.IsZero() || enabled.Version.Number != 3 {
@@ -54,14 +54,14 @@ func TestSetWebhookStatus(t *testing.T) {
 		t.Errorf("disabled = %+v", disabled)
 	}
 	check("disabled without hold", 0, 1, 0)
-	if got := take(t, c.Service, alertReport("s-2")); got.Deliveries != 0 {
+	if got := take(t, c.Service, AlertReport("s-2")); got.Deliveries != 0 {
 		t.Errorf("a disabled webhook took an event: %+v", got)
 	}
 	if again := set(SetStatusInput{Status: Disabled}); again.Version.Number != disabled.Version.Number {
 		t.Error("the same status makes a version")
 	}
 	set(SetStatusInput{Status: Disabled, Hold: true})
-	take(t, c.Service, alertReport("s-3"))
+	take(t, c.Service, AlertReport("s-3"))
 	set(SetStatusInput{Status: Enabled, DropHeld: true})
 	check("dropped", 0, 2, 0)
 }

@@ -99,25 +99,6 @@ func (s *Service) Overlaps(ctx context.Context, c Caller, webhooks []*Webhook) (
 	return overlaps, nil
 }
 
-// A senderKey is what webhooks must share to send the same event to the same
-// target.
-type senderKey struct {
-	Type  EventType
-	place string
-}
-
-// overlapsOf returns the webhooks other than id that share events and target
-// with v.
-func (c *orgConfig) overlapsOf(id WebhookID, v *WebhookVersion) []*Webhook {
-	var found []*Webhook
-	for _, other := range c.senders[senderKey{v.Type, placeOf(v.Target)}] {
-		if other.ID != id && overlaps(v.Selection, other.Version.Selection) {
-			found = append(found, other)
-		}
-	}
-	return found
-}
-
 // WebhookHealth returns how each webhook's target has behaved, nil for those
 // that the caller may not see.
 func (s *Service) WebhookHealth(
@@ -146,16 +127,13 @@ func (s *Service) WebhookHealth(
 			continue
 		}
 		if h, ok := byID[w.ID]; ok {
-			h.Breaker, h.OpenUntil = s.pipeline.Dispatcher.scheduler.Breaker(w.ID)
+			h.Breaker, h.OpenUntil = s.pipeline.Dispatcher.Breaker(w.ID)
 			h.DisablesAt = s.disablesAt(w, h)
 			health[i] = &h
 		}
 	}
 	return health, nil
 }
-
-// A Backlog says what waits to be sent by a webhook.
-type Backlog struct{ Pending, Held int }
 
 // Backlogs counts the pending deliveries of each webhook, up to 10,000.
 func (s *Service) Backlogs(ctx context.Context, c Caller, webhooks []*Webhook) ([]Backlog, error) {

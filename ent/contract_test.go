@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"portalhooks/delivery"
-	"portalhooks/delivery/deliverytest"
+	"portalhooks/delivery/storetest"
 )
 
 var _ delivery.Store = (*Store)(nil)
@@ -13,7 +13,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			deliverytest.Run(t, func(t *testing.T) delivery.Store { return openStore(t, url(t)) })
+			storetest.Run(t, func(t *testing.T) delivery.Store { return openStore(t, url(t)) })
 		})
 	}
 }

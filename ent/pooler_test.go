@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"portalhooks/delivery"
-	"portalhooks/delivery/deliverytest"
+	"portalhooks/delivery/storetest"
 	"portalhooks/ent/enttest"
 )
 
@@ -17,7 +17,7 @@ import (
 func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
 	t.Parallel()
 	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
-	deliverytest.Run(t, func(t *testing.T) delivery.Store {
+	storetest.Run(t, func(t *testing.T) delivery.Store {
 		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
 		if !s.pooled || s.link != nil {
 			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.pooled, s.link != nil)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"portalhooks/delivery/deliverytest"
+	"portalhooks/delivery/storetest"
 	"portalhooks/torture"
 )
 
@@ -15,7 +15,7 @@ func TestTortureModel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runs, parts := torture.Rounds(12, 100), torture.Rounds(2, 4)
-			commands := deliverytest.Model(t, openStore(t, url(t)), runs, parts)
+			commands := storetest.Model(t, openStore(t, url(t)), runs, parts)
 			torture.Result{
 				Fault: "random commands against a model of the store", Database: name, Rounds: runs,
 				Note: fmt.Sprintf("%d commands, each followed by a comparison", commands),

@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+
+	"portalhooks/delivery"
+)
+
+func testLearnOrganizations(d *desk) {
+	given := []delivery.Organization{
+		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-b", Name: "Bee", CreatedAt: at},
+		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-a", CreatedAt: at},
+		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-b", CreatedAt: at},
+	}
+	got := must(d.store.LearnOrganizations(d.Context(), given))(d)
+	unnamed := given[1]
+	unnamed.Name = unnamed.ExternalID
+	want := []delivery.Organization{given[0], unnamed, given[0]}
+	same(d, "new organizations, in order", got, want)
+
+	again := must(d.store.LearnOrganizations(d.Context(), []delivery.Organization{
+		{ID: delivery.OrgID(d.ids.Next()), ExternalID: given[0].ExternalID, CreatedAt: at.AddDate(1, 0, 0)},
+		{ID: delivery.OrgID(d.ids.Next()), ExternalID: given[1].ExternalID, Name: "Ay"},
+	}))(d)
+	want = []delivery.Organization{given[0], unnamed}
+	want[1].Name = "Ay"
+	same(d, "known organizations", again, want)
+
+	found := must(d.store.OrganizationByExternalID(d.Context(), given[1].ExternalID))(d)
+	same(d, "organization by external id", found, want[1])
+	_, err := d.store.OrganizationByExternalID(d.Context(), "nowhere")
+	d.refused(err, delivery.NotFound)
+	if none := must(d.store.LearnOrganizations(d.Context(), nil))(d); len(none) != 0 {
+		d.Errorf("learning nothing returned %v", none)
+	}
+}
+
+func testLearnOrganizationsTogether(d *desk) {
+	const callers, each = 8, 40
+	answers := make([][]delivery.Organization, callers)
+	var together sync.WaitGroup
+	for c := range callers {
+		together.Go(func() {
+			given := make([]delivery.Organization, each)
+			for i := range given {
+				n := (i*7 + c*11) % each // every caller in an order of its own
+				given[n] = delivery.Organization{
+					ID:         delivery.OrgID(d.ids.Next()),
+					ExternalID: fmt.Sprintf("%s-%d", d.org.ExternalID, n),
+					Name:       fmt.Sprintf("Caller %d", c),
+				}
+			}
+			var err error
+			if answers[c], err = d.store.LearnOrganizations(d.Context(), given); err != nil {
+				d.Error(err)
+			}
+		})
+	}
+	together.Wait()
+	if d.Failed() {
+		return
+	}
+	for c := range callers {
+		for i := range each {
+			if got, want := answers[c][i].ID, answers[0][i].ID; got != want {
+				d.Fatalf("caller %d got id %s for organization %d, caller 0 got %s", c, got, i, want)
+			}
+		}
+	}
+}
+
+func testOrganizations(d *desk) {
+	prefix := d.org.ExternalID + "-x"
+	var only []delivery.OrgID
+	for _, name := range []string{"Zebra 100%", "Émile", "alpha", "Beta 1000", "Beta_x"} {
+		only = append(only, d.learn(prefix+fmt.Sprint(len(only)), name).ID)
+	}
+	page := delivery.Page{First: 10}
+	names := func(only []delivery.OrgID, search string) []string {
+		d.Helper()
+		slice := must(d.store.Organizations(d.Context(), only, search, page))(d)
+		names := []string{}
+		for _, o := range slice.Items {
+			names = append(names, o.Name)
+		}
+		if slice.Total != -1 || slice.HasNext || slice.HasPrev || len(slice.Cursors) != len(names) {
+			d.Errorf("slice %+v, want no total, no neighbours and a cursor for each", slice)
+		}
+		return names
+	}
+	for _, c := range []struct {
+		what, search string
+		want         []string
+	}{
+		{"by name in any case", "", []string{"alpha", "Beta 1000", "Beta_x", "Émile", "Zebra 100%"}},
+		{"part of the name in any case", "ETA", []string{"Beta 1000", "Beta_x"}},
+		{"letters beyond ASCII", "ÉMI", []string{"Émile"}},
+		{"percent is a character", "100%", []string{"Zebra 100%"}},
+		{"underscore is a character", "a_x", []string{"Beta_x"}},
+		{"backslash is a character", `\`, []string{}},
+		{"external id", prefix + "2", []string{"alpha"}},
+		{"nothing", "nothing like it", []string{}},
+	} {
+		same(d, c.what, names(only, c.search), c.want)
+	}
+	same(d, "only one", names(only[:1], ""), []string{"Zebra 100%"})
+	same(d, "among none", names([]delivery.OrgID{}, ""), []string{})
+	if all := names(nil, prefix); len(all) != len(only) {
+		d.Errorf("among all: found %v, want %d", all, len(only))
+	}
+	byID := must(d.store.OrganizationsByID(d.Context(), []delivery.OrgID{only[0], 1}))(d)
+	if len(byID) != 1 || byID[0].ID != only[0] {
+		d.Errorf("by id: got %v, want the one that exists", byID)
+	}
+}

@@ -1,0 +1,267 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"portalhooks/delivery"
+)
+
+// Model does random things to an empty store, as several servers, reporters,
+// admins and readers would, and keeps a model of what the store has to say
+// afterwards: in which state each delivery is, who may be lent it, which lists
+// it is in and what the log says of it. It makes that many runs of thirty or so
+// commands in each of that many parts, and returns how many commands it gave.
+//
+// A run that fails is made smaller, and rapid says how to repeat it: with
+// -rapid.failfile and the file that it has written, or with -rapid.seed.
+func Model(t *testing.T, store delivery.Store, runs, parts int) (commands int) {
+	t.Helper()
+	if _, err := store.Join(t.Context(), "observer", longLease); err != nil {
+		t.Fatal(err)
+	}
+	var before *world
+	done, failed := 0, false
+	for done < runs && !t.Failed() {
+		rapid.Check(t, func(rt *rapid.T) {
+			// A run that has failed is made again, as often as it takes to make it smaller.
+			if done++; done > runs && !failed {
+				return
+			}
+			over := false
+			defer func() { failed = failed || !over }()
+			if before != nil {
+				before.empty(rt)
+			}
+			w := newWorld(t.Context(), rt, store)
+			before = w
+			for range parts {
+				rt.Repeat(w.actions(&commands))
+			}
+			w.finish(rt)
+			over = true
+		})
+	}
+	return commands
+}
+
+// A world is a store and the model of it.
+type world struct {
+	ctx   context.Context
+	store delivery.Store
+	ids   *delivery.IDs
+	logs  map[int]*delivery.IDs // entries are numbered by the process that writes them
+
+	servers []delivery.Owner // that live
+	orgs    []*customer
+	hooks   []*hook
+	facts   map[delivery.EventID]*fact
+	rows    map[delivery.DeliveryID]*row
+	jobs    []delivery.Job // all that were ever lent
+	log     []delivery.LogEntry
+	seen    map[int]delivery.LogID // what the reader of the log has seen
+	read    map[delivery.LogID]bool
+}
+
+// A customer is an organization.
+type customer struct {
+	delivery.Organization
+	stale int64 // an older ConfigVersion
+}
+
+// A hook is a webhook. One that is disabled without holding takes nothing.
+type hook struct {
+	delivery.Webhook
+	deleted bool
+}
+
+func (h *hook) ordered() bool { return h.Version.Policy.Ordered }
+
+// A fact is an event that is stored.
+type fact struct {
+	delivery.NewEvent
+	gone bool
+}
+
+// A row is a delivery: pending, or with a final state.
+type row struct {
+	d       delivery.Delivery // its State counts when it is final
+	event   *fact
+	owner   delivery.Owner
+	lent    bool // and its lease lasts
+	held    bool
+	cancel  bool
+	later   bool // it is due in an hour
+	outcome delivery.Outcome
+	status  int
+}
+
+func (r *row) pending() bool { return !r.d.State.Final() }
+
+func (r *row) due() bool { return r.pending() && !r.held && !r.lent && !r.later }
+
+// state is what a reader is told.
+func (r *row) state() delivery.State {
+	switch {
+	case !r.pending():
+		return r.d.State
+	case r.held:
+		return delivery.Held
+	case r.lent:
+		return delivery.Sending
+	case r.d.Attempts > 0:
+		return delivery.Retrying
+	}
+	return delivery.Queued
+}
+
+// newWorld starts with two organizations, a few webhooks and three servers.
+func newWorld(ctx context.Context, t *rapid.T, store delivery.Store) *world {
+	w := &world{
+		ctx: ctx, store: store, ids: delivery.NewIDs(0), logs: map[int]*delivery.IDs{},
+		facts: map[delivery.EventID]*fact{}, rows: map[delivery.DeliveryID]*row{},
+		read: map[delivery.LogID]bool{},
+	}
+	var err error
+	w.seen, err = store.Tail(ctx)
+	ensure(t, "Tail", err)
+	for i := range 3 {
+		w.join(t, fmt.Sprint("server ", i))
+	}
+	for range 2 {
+		name := "model " + delivery.EventID(w.ids.Next()).String()
+		orgs, err := store.LearnOrganizations(ctx, []delivery.Organization{
+			{ID: delivery.OrgID(w.ids.Next()), ExternalID: name, Name: name, CreatedAt: time.Now()},
+		})
+		ensure(t, "LearnOrganizations", err)
+		w.orgs = append(w.orgs, &customer{Organization: orgs[0]})
+	}
+	for _, kind := range []delivery.EventType{delivery.ActiveAlert, delivery.OperationInWorkspace} {
+		w.create(t, w.orgs[0], kind, false)
+		w.create(t, w.orgs[0], kind, true)
+		w.create(t, w.orgs[1], kind, false)
+	}
+	return w
+}
+
+// actions are the commands by name; "" is what holds between any two of them.
+func (w *world) actions(commands *int) map[string]func(*rapid.T) {
+	actions := map[string]func(*rapid.T){
+		"ingest": w.ingest, "report again": w.ingestKnown, "report by an old configuration": w.ingestStale,
+		"claim some": w.claimSome, "claim all": w.claimAll, "settle": w.settle, "settle a test": w.settleTest,
+		"release": w.release, "die": w.die, "recall": w.recall, "redeliver": w.redeliver,
+		"change a webhook": w.change, "delete a webhook": w.remove, "discard": w.discard,
+		"list": w.list, "list events": w.listEvents, "follow": w.follow,
+	}
+	for name, do := range actions {
+		actions[name] = func(t *rapid.T) {
+			*commands++
+			do(t)
+		}
+	}
+	actions[""] = w.check
+	return actions
+}
+
+func ensure(t *rapid.T, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (w *world) join(t *rapid.T, name string) {
+	owner, err := w.store.Join(w.ctx, name, longLease)
+	ensure(t, "Join", err)
+	for _, other := range w.servers {
+		if other.Slot == owner.Slot {
+			t.Fatalf("two servers have the slot %d", owner.Slot)
+		}
+	}
+	w.servers = append(w.servers, owner)
+	if w.logs[owner.Slot] == nil {
+		w.logs[owner.Slot] = delivery.NewIDs(owner.Slot)
+	}
+}
+
+// empty leaves nothing in the queue for the next world.
+func (w *world) empty(t *rapid.T) {
+	for slot := range w.logs {
+		_, err := w.store.Release(w.ctx, delivery.Owner{Slot: slot, Epoch: 1 << 40}, nil, 0)
+		ensure(t, "Release", err)
+	}
+	for _, h := range w.hooks {
+		_, err := w.store.Recall(w.ctx, h.ID, true, true)
+		ensure(t, "Recall", err)
+	}
+	owner := w.servers[0]
+	for {
+		jobs, err := w.store.Claim(w.ctx, delivery.ClaimRequest{
+			Owner: owner, N: 1000, PerWebhook: 1000, Lease: longLease,
+		})
+		ensure(t, "Claim", err)
+		if len(jobs) == 0 {
+			break
+		}
+		batch := make([]delivery.Settlement, len(jobs))
+		for i, j := range jobs {
+			batch[i] = w.settlement(j, delivery.Canceled, 0)
+		}
+		_, err = w.store.Settle(w.ctx, batch)
+		ensure(t, "Settle", err)
+	}
+	for _, owner := range w.servers {
+		ensure(t, "Leave", w.store.Leave(w.ctx, owner))
+	}
+}
+
+// finish delivers all that is left: nothing is lost, each has one final entry.
+func (w *world) finish(t *rapid.T) {
+	for _, h := range w.hooks {
+		_, err := w.store.Recall(w.ctx, h.ID, false, true)
+		ensure(t, "Recall", err)
+		w.recalled(h, false, true)
+	}
+	for _, owner := range w.servers {
+		_, err := w.store.Release(w.ctx, owner, nil, 0)
+		ensure(t, "Release", err)
+		w.released(func(r *row) bool { return r.owner.Slot == owner.Slot && r.owner.Epoch <= owner.Epoch }, false)
+	}
+	for rounds := 0; w.waiting() > 0; rounds++ {
+		if rounds > 100 {
+			t.Fatalf("%d deliveries are never lent", w.waiting())
+		}
+		jobs := w.claimed(t, delivery.ClaimRequest{
+			Owner: w.servers[0], N: 1000, PerWebhook: 1000, Lease: longLease,
+		}, true)
+		w.settleAll(t, jobs)
+	}
+	w.check(t)
+	w.list(t)
+	w.follow(t)
+	finals := map[delivery.DeliveryID]int{}
+	for _, e := range w.log {
+		if e.Delivery.State.Final() {
+			finals[e.Delivery.ID]++
+		}
+	}
+	for id := range w.rows {
+		if finals[id] != 1 {
+			t.Fatalf("%s has %d final entries, want 1", id, finals[id])
+		}
+	}
+}
+
+// waiting counts what is pending.
+func (w *world) waiting() (n int) {
+	for _, r := range w.rows {
+		if r.pending() {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,208 @@
+package storetest
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"portalhooks/delivery"
+)
+
+// create makes a webhook.
+func (w *world) create(t *rapid.T, org *customer, kind delivery.EventType, ordered bool) {
+	id := delivery.WebhookID(w.ids.Next())
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	h := &hook{Webhook: delivery.Webhook{
+		ID: id, Org: org.ID, Name: "Hook " + id.String(), Status: delivery.Enabled, CreatedAt: at, UpdatedAt: at,
+		Version: delivery.WebhookVersion{
+			ID: delivery.VersionID(w.ids.Next()), Webhook: id, Number: 1, Name: "Hook " + id.String(), Type: kind,
+			Target: "https://example.com/" + id.String(), Template: "{}",
+			Selection: delivery.Selection{All: true}, Policy: delivery.Policy{Ordered: ordered},
+			Listening: true, Fingerprint: id.String(), CreatedAt: at,
+		},
+	}}
+	ensure(t, "CreateWebhook", w.store.CreateWebhook(w.ctx, h.Webhook, newEntry(w.ids, org.ID)))
+	w.hooks = append(w.hooks, h)
+	w.configured(t, org)
+}
+
+// configured reads the new ConfigVersion.
+func (w *world) configured(t *rapid.T, org *customer) {
+	now, webhooks, err := w.store.Config(w.ctx, org.ID)
+	ensure(t, "Config", err)
+	if now.ConfigVersion <= org.ConfigVersion {
+		t.Fatalf("a change left the ConfigVersion %d at %d", org.ConfigVersion, now.ConfigVersion)
+	}
+	org.stale, org.ConfigVersion = org.ConfigVersion, now.ConfigVersion
+	want := 0
+	for _, h := range w.hooks {
+		if h.Org == org.ID && !h.deleted {
+			want++
+		}
+	}
+	if len(webhooks) != want {
+		t.Fatalf("Config has %d webhooks, want %d", len(webhooks), want)
+	}
+}
+
+func (w *world) owner(h *hook) *customer {
+	return w.orgs[slices.IndexFunc(w.orgs, func(o *customer) bool { return o.ID == h.Org })]
+}
+
+// change enables a webhook, disables it, or lets it hold its deliveries.
+func (w *world) change(t *rapid.T) {
+	h := rapid.SampledFrom(w.hooks).Draw(t, "webhook")
+	if h.deleted {
+		t.Skip("it is deleted")
+	}
+	now := h.Webhook
+	now.Version.ID = delivery.VersionID(w.ids.Next())
+	now.Version.Number++
+	now.Status, now.Holding, now.Version.Listening = delivery.Enabled, false, true
+	switch rapid.IntRange(0, 2).Draw(t, "status") {
+	case 0:
+		now.Status, now.Version.Listening = delivery.Disabled, false
+	case 1:
+		now.Status, now.Holding = delivery.Disabled, true
+	}
+	record := newEntry(w.ids, h.Org)
+	err := w.store.UpdateWebhook(w.ctx, now, h.Version.Number-1, record)
+	if delivery.CodeOf(err) != delivery.Conflict {
+		t.Fatalf("UpdateWebhook over an older version: %v, want %s", err, delivery.Conflict)
+	}
+	ensure(t, "UpdateWebhook", w.store.UpdateWebhook(w.ctx, now, h.Version.Number, record))
+	h.Webhook = now
+	w.configured(t, w.owner(h))
+}
+
+// remove deletes a webhook, which asks for the end of what is pending, and
+// makes another in its place.
+func (w *world) remove(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "really") > 0 {
+		t.Skip("deletions are rare")
+	}
+	h := rapid.SampledFrom(w.hooks).Draw(t, "webhook")
+	if h.deleted {
+		t.Skip("it is deleted")
+	}
+	record := newEntry(w.ids, h.Org)
+	ensure(t, "DeleteWebhook", w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now().UTC(), "model", record))
+	h.deleted, h.Version.Listening = true, false
+	w.recalled(h, true, true)
+	w.configured(t, w.owner(h))
+	w.create(t, w.owner(h), h.Version.Type, h.ordered())
+}
+
+// recall makes a webhook's deliveries due.
+func (w *world) recall(t *rapid.T) {
+	h := rapid.SampledFrom(w.hooks).Draw(t, "webhook")
+	cancel, held := rapid.Bool().Draw(t, "cancel"), rapid.Bool().Draw(t, "held")
+	got, err := w.store.Recall(w.ctx, h.ID, cancel, held)
+	ensure(t, "Recall", err)
+	if want := w.recalled(h, cancel, held); got != want {
+		t.Fatalf("Recall gave %d, want %d", got, want)
+	}
+}
+
+func (w *world) recalled(h *hook, cancel, held bool) (n int) {
+	for _, r := range w.rows {
+		if r.d.Webhook != h.ID || !r.pending() || r.held && !held {
+			continue
+		}
+		n++
+		r.held, r.cancel = false, r.cancel || cancel
+		if !r.lent {
+			r.later = false
+		}
+	}
+	return n
+}
+
+// release gives back some of what a server holds, or thinks that it holds.
+func (w *world) release(t *rapid.T) {
+	if len(w.jobs) == 0 {
+		t.Skip("nothing was lent")
+	}
+	owner := rapid.SampledFrom(w.servers).Draw(t, "server")
+	var ids []delivery.DeliveryID
+	for range rapid.IntRange(1, 5).Draw(t, "deliveries") {
+		ids = append(ids, rapid.SampledFrom(w.jobs).Draw(t, "job").Delivery.ID)
+	}
+	pause := rapid.SampledFrom([]time.Duration{0, longLease}).Draw(t, "pause")
+	got, err := w.store.Release(w.ctx, owner, ids, pause)
+	ensure(t, "Release", err)
+	want := w.released(func(r *row) bool { return r.owner == owner && slices.Contains(ids, r.d.ID) }, pause > 0)
+	if got != want {
+		t.Fatalf("Release gave %d, want %d", got, want)
+	}
+}
+
+func (w *world) released(whose func(*row) bool, later bool) (n int) {
+	for _, r := range w.rows {
+		if r.pending() && r.owner != (delivery.Owner{}) && whose(r) {
+			r.owner, r.lent, r.later = delivery.Owner{}, false, later
+			n++
+		}
+	}
+	return n
+}
+
+// die ends a server. Another releases what it held, and it starts again.
+func (w *world) die(t *rapid.T) {
+	i := rapid.IntRange(0, len(w.servers)-1).Draw(t, "server")
+	dead := w.servers[i]
+	w.servers = slices.Delete(slices.Clone(w.servers), i, i+1)
+	ensure(t, "Leave", w.store.Leave(w.ctx, dead))
+	if err := w.store.Heartbeat(w.ctx, w.servers[0], longLease); err != nil {
+		t.Fatalf("Heartbeat of a server that lives: %v", err)
+	}
+	got, err := w.store.Bury(w.ctx, w.servers[0])
+	ensure(t, "Bury", err)
+	its := func(r *row) bool { return r.owner.Slot == dead.Slot && r.owner.Epoch <= dead.Epoch }
+	want := w.released(its, false)
+	if got != want {
+		t.Fatalf("Bury released %d, want %d", got, want)
+	}
+	if err := w.store.Heartbeat(w.ctx, dead, longLease); delivery.CodeOf(err) != delivery.NotFound {
+		t.Fatalf("Heartbeat of a server that is buried: %v, want %s", err, delivery.NotFound)
+	}
+	w.join(t, "again")
+}
+
+// check compares the whole of the model, where that is one query.
+func (w *world) check(t *rapid.T) {
+	depth, err := w.store.Depth(w.ctx)
+	ensure(t, "Depth", err)
+	var want delivery.QueueDepth
+	backlogs := map[delivery.WebhookID]delivery.Backlog{}
+	for _, r := range w.rows {
+		if !r.pending() {
+			continue
+		}
+		b := backlogs[r.d.Webhook]
+		switch {
+		case r.held:
+			want.Held++
+			b.Held++
+		case r.lent:
+			want.Leased++
+			b.Pending++
+		default:
+			want.Pending++
+			b.Pending++
+		}
+		backlogs[r.d.Webhook] = b
+	}
+	depth.OldestDue = time.Time{}
+	if depth != want {
+		t.Fatalf("Depth gave %+v, want %+v", depth, want)
+	}
+	ids := slices.Sorted(maps.Keys(backlogs))
+	got, err := w.store.Pending(w.ctx, ids, 1000)
+	ensure(t, "Pending", err)
+	if !maps.Equal(got, backlogs) {
+		t.Fatalf("Pending gave %+v, want %+v", got, backlogs)
+	}
+}

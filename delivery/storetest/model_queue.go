@@ -1,0 +1,278 @@
+package storetest
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/egress"
+)
+
+// claimSome makes a claim of any size, for a lease that lasts or has ended.
+func (w *world) claimSome(t *rapid.T) {
+	c := delivery.ClaimRequest{
+		Owner: rapid.SampledFrom(w.servers).Draw(t, "server"),
+		N:     rapid.IntRange(1, 20).Draw(t, "n"), PerWebhook: rapid.IntRange(1, 8).Draw(t, "per webhook"),
+		Lease: rapid.SampledFrom([]time.Duration{longLease, longLease, noLease}).Draw(t, "lease"),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "urgent") == 0 {
+		c.Urgent = true
+	}
+	for _, h := range w.hooks {
+		if rapid.IntRange(0, 5).Draw(t, "limited") == 0 {
+			if c.Limits == nil {
+				c.Limits = map[delivery.WebhookID]int{}
+			}
+			c.Limits[h.ID] = rapid.IntRange(0, 2).Draw(t, "limit")
+		}
+	}
+	w.claimed(t, c, false)
+}
+
+// claimAll takes everything that is due.
+func (w *world) claimAll(t *rapid.T) {
+	w.claimed(t, delivery.ClaimRequest{
+		Owner: rapid.SampledFrom(w.servers).Draw(t, "server"), N: 1000, PerWebhook: 1000, Lease: longLease,
+	}, true)
+}
+
+// claimed makes a claim and checks what it brings. With all set it has to bring
+// all that is due.
+func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []delivery.Job {
+	jobs, err := w.store.Claim(w.ctx, c)
+	ensure(t, "Claim", err)
+	w.released(func(r *row) bool { return !r.lent }, false) // whose lease has ended
+	due := w.claimable()
+	if len(jobs) > c.N || all && len(jobs) != len(due) {
+		t.Fatalf("claimed %d of %d that are due, at most %d", len(jobs), len(due), c.N)
+	}
+	each := map[delivery.WebhookID][]delivery.DeliveryID{}
+	for _, j := range jobs {
+		r := w.rows[j.Delivery.ID]
+		if !due[j.Delivery.ID] {
+			t.Fatalf("claimed %s, which is not to be lent: %+v", j.Delivery.ID, r)
+		}
+		w.compareJob(t, j, r, c)
+		each[r.d.Webhook] = append(each[r.d.Webhook], r.d.ID)
+	}
+	for id, ids := range each {
+		limit, limited := c.Limits[id]
+		if len(ids) > c.PerWebhook || limited && len(ids) > limit {
+			t.Fatalf("claimed %d of a webhook, at most %d and %d", len(ids), c.PerWebhook, limit)
+		}
+		if w.hook(id).ordered() {
+			slices.Sort(ids)
+			if want := w.inLine(id)[:len(ids)]; !slices.Equal(ids, want) {
+				t.Fatalf("claimed %v out of order, want %v", ids, want)
+			}
+		}
+	}
+	for _, j := range jobs {
+		r := w.rows[j.Delivery.ID]
+		r.owner, r.lent = c.Owner, c.Lease > 0
+	}
+	w.jobs = append(w.jobs, jobs...)
+	return jobs
+}
+
+func (w *world) compareJob(t *rapid.T, j delivery.Job, r *row, c delivery.ClaimRequest) {
+	want := r.d
+	want.State = delivery.Sending
+	switch {
+	case j.Delivery != want:
+		t.Fatalf("claimed %+v, want %+v", j.Delivery, want)
+	case j.Owner != c.Owner || j.Cancel != r.cancel:
+		t.Fatalf("claimed by %v, cancel %v, want %v, %v", j.Owner, j.Cancel, c.Owner, r.cancel)
+	case j.Event.ID != r.event.Event.ID || string(j.Event.Variables) != string(r.event.Event.Variables):
+		t.Fatalf("claimed with the event %+v, want %+v", j.Event, r.event.Event)
+	case c.Urgent && j.Delivery.Type != delivery.ActiveAlert:
+		t.Fatalf("claimed %s for an urgent claim", j.Delivery.Type)
+	}
+}
+
+func (w *world) hook(id delivery.WebhookID) *hook {
+	return w.hooks[slices.IndexFunc(w.hooks, func(h *hook) bool { return h.ID == id })]
+}
+
+// claimable returns what may be lent now.
+func (w *world) claimable() map[delivery.DeliveryID]bool {
+	due := map[delivery.DeliveryID]bool{}
+	for id, r := range w.rows {
+		if r.due() && !r.d.Ordered {
+			due[id] = true
+		}
+	}
+	for _, h := range w.hooks {
+		if h.ordered() {
+			for _, id := range w.inLine(h.ID) {
+				due[id] = true
+			}
+		}
+	}
+	return due
+}
+
+// inLine returns what may be lent of an ordered webhook: nothing while any is
+// lent, or else the oldest up to the first that is not due.
+func (w *world) inLine(id delivery.WebhookID) (line []delivery.DeliveryID) {
+	over := false
+	for _, one := range slices.Sorted(maps.Keys(w.rows)) {
+		r := w.rows[one]
+		if r.d.Webhook != id || !r.pending() || r.held {
+			continue
+		}
+		if r.lent {
+			return nil
+		}
+		over = over || !r.due()
+		if !over {
+			line = append(line, one)
+		}
+	}
+	return line
+}
+
+// settle stores results of some of what was ever lent, also what is no longer,
+// and of some with a wrong fence. Once more changes nothing.
+func (w *world) settle(t *rapid.T) {
+	if len(w.jobs) == 0 {
+		t.Skip("nothing was lent")
+	}
+	chosen := map[delivery.DeliveryID]bool{}
+	var batch []delivery.Settlement
+	for range rapid.IntRange(1, 6).Draw(t, "results") {
+		// The latest are the likeliest to be lent still.
+		back := rapid.IntRange(1, min(len(w.jobs), 40)).Draw(t, "job")
+		j := w.jobs[len(w.jobs)-back]
+		if chosen[j.Delivery.ID] {
+			continue
+		}
+		chosen[j.Delivery.ID] = true
+		state := rapid.SampledFrom([]delivery.State{
+			delivery.Delivered, delivery.Delivered, delivery.Failed, delivery.Retrying, delivery.Retrying,
+			delivery.Held, delivery.Canceled,
+		}).Draw(t, "state")
+		set := w.settlement(j, state, rapid.SampledFrom([]int{200, 404, 503}).Draw(t, "status"))
+		if state == delivery.Retrying && rapid.Bool().Draw(t, "later") {
+			set.DueAt = set.Entry.At.Add(longLease)
+			set.Entry.Delivery.NextAttemptAt = set.DueAt
+		}
+		switch rapid.IntRange(0, 9).Draw(t, "fence") {
+		case 0:
+			set.Owner.Epoch++
+		case 1:
+			set.Before++
+		}
+		batch = append(batch, set)
+	}
+	want := make([]bool, len(batch))
+	for i := range batch {
+		want[i] = w.settled(&batch[i])
+	}
+	for range rapid.IntRange(1, 2).Draw(t, "times") {
+		got, err := w.store.Settle(w.ctx, batch)
+		ensure(t, "Settle", err)
+		if !slices.Equal(got, want) {
+			t.Fatalf("the fences held %v, want %v", got, want)
+		}
+	}
+}
+
+func (w *world) settleAll(t *rapid.T, jobs []delivery.Job) {
+	batch := make([]delivery.Settlement, len(jobs))
+	for i, j := range jobs {
+		batch[i] = w.settlement(j, delivery.Delivered, 200)
+		w.settled(&batch[i])
+	}
+	if len(batch) == 0 {
+		return
+	}
+	got, err := w.store.Settle(w.ctx, batch)
+	ensure(t, "Settle", err)
+	if slices.Contains(got, false) {
+		t.Fatalf("the fences held %v, want all", got)
+	}
+}
+
+// settlement moves a job to a state. Those that are canceled or held were not
+// attempted.
+func (w *world) settlement(j delivery.Job, state delivery.State, status int) delivery.Settlement {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	d := j.Delivery
+	d.State, d.Ordered = state, false // the log does not know who had to wait
+	set := delivery.Settlement{Owner: j.Owner, Before: d.Attempts}
+	if state.Final() {
+		d.FinishedAt = now
+	}
+	var a *delivery.Attempt
+	if state != delivery.Canceled && state != delivery.Held {
+		d.Attempts++
+		a = &delivery.Attempt{
+			Number: d.Attempts, StartedAt: now, Duration: time.Millisecond, Outcome: egress.HTTPError,
+			HTTPStatus: status, Timing: delivery.Timing{DNS: -1, Connect: -1, TLS: -1, FirstByte: -1, Body: -1},
+		}
+		if status < 300 {
+			a.Outcome = egress.Success
+		}
+	}
+	if state == delivery.Retrying {
+		set.DueAt = now.Add(-time.Minute)
+		d.NextAttemptAt = set.DueAt
+	}
+	set.Entry = delivery.LogEntry{
+		ID: delivery.LogID(w.logs[j.Owner.Slot].Next()), At: now, Delivery: d, Attempt: a,
+	}
+	return set
+}
+
+// settled makes the step in the model, unless the fence does not hold.
+func (w *world) settled(s *delivery.Settlement) bool {
+	r := w.rows[s.Entry.Delivery.ID]
+	if !r.pending() || r.owner != s.Owner || r.owner == (delivery.Owner{}) || r.d.Attempts != s.Before {
+		return false
+	}
+	r.owner, r.lent, r.held, r.later = delivery.Owner{}, false, false, false
+	r.d.Attempts = s.Entry.Delivery.Attempts
+	if a := s.Entry.Attempt; a != nil {
+		r.outcome, r.status = a.Outcome, a.HTTPStatus
+	}
+	switch state := s.Entry.Delivery.State; state {
+	case delivery.Retrying:
+		r.later = s.DueAt.After(s.Entry.At) && !r.cancel
+	case delivery.Held:
+		r.held = true
+	default:
+		r.d.State, r.d.FinishedAt = state, s.Entry.At
+	}
+	w.log = append(w.log, s.Entry)
+	return true
+}
+
+// settleTest logs the test of a webhook.
+func (w *world) settleTest(t *rapid.T) {
+	e := w.event(t)
+	e.Event.Test, e.Deliveries = true, nil
+	h := w.hookFor(&e.Event)
+	if h == nil {
+		t.Skip("no webhook")
+	}
+	owner := rapid.SampledFrom(w.servers).Draw(t, "server")
+	d := delivery.Delivery{
+		ID: delivery.DeliveryID(w.ids.Next()), Org: h.Org, Webhook: h.ID, Version: h.Version.ID, Event: e.Event.ID,
+		Type: e.Event.Type, Item: e.Event.Item, Trigger: delivery.ByTest, State: delivery.Queued,
+	}
+	f := &fact{NewEvent: e}
+	w.facts[e.Event.ID] = f
+	w.rows[d.ID] = &row{d: d, event: f, owner: owner}
+	set := w.settlement(delivery.Job{Delivery: d, Owner: owner}, delivery.Failed, 404)
+	set.Unqueued, set.Event = true, &e.Event
+	w.settled(&set)
+	got, err := w.store.Settle(w.ctx, []delivery.Settlement{set})
+	ensure(t, "Settle", err)
+	if !got[0] {
+		t.Fatal("a test was not logged")
+	}
+}

@@ -1,0 +1,27 @@
+package storetest
+
+import (
+	"maps"
+	"testing"
+
+	"portalhooks/delivery"
+)
+
+// runQueue proves the laws of the Queue, the Log, Membership, Maintenance and
+// of the stores of events and deliveries. Claims see the whole store, so each
+// test opens one of its own.
+func runQueue(t *testing.T, open func(t *testing.T) delivery.Store) {
+	tests := map[string]func(*scene){}
+	for _, some := range []map[string]func(*scene){
+		ingestTests, claimTests, fairTests, settleTests, releaseTests, logTests,
+		eventTests, listTests, memberTests, discardTests, orderTests, tallyTests,
+	} {
+		maps.Copy(tests, some)
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newScene(t, open(t)))
+		})
+	}
+}

@@ -1,0 +1,209 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+var fairTests = map[string]func(*scene){
+	"released with a pause, a delivery is due after it": testReleasePause,
+	"a claim spares the webhooks that take nothing now": testClaimLimits,
+	"alerts are claimed before what was due earlier":    testAlertsFirst,
+	"a claim for alerts brings nothing else":            testClaimUrgent,
+	"many alerts leave a part of a claim to others":     testAlertsLeaveRoom,
+	"ordered deliveries are lent to one at a time":      testOrderedLent,
+	"an ordered delivery that retries holds up others":  testOrderedBlocked,
+	"a webhook's order can be given and taken away":     testOrderChanges,
+}
+
+func (s *scene) request(r delivery.ClaimRequest) []delivery.DeliveryID {
+	s.t.Helper()
+	if r.Owner == (delivery.Owner{}) {
+		r.Owner = s.owner
+	}
+	r.Lease = longLease
+	jobs, err := s.store.Claim(s.t.Context(), r)
+	if err != nil {
+		s.t.Fatalf("Claim: %v", err)
+	}
+	return idsOf(jobs)
+}
+
+// alerts stores n alerts with a delivery to w each.
+func (s *scene) alerts(n int, w delivery.WebhookID) []delivery.DeliveryID {
+	s.t.Helper()
+	var ids []delivery.DeliveryID
+	var events []delivery.NewEvent
+	for range n {
+		e := s.event("alert "+delivery.EventID(s.ids.Next()).String(), w)
+		e.Event.Type, e.Deliveries[0].Type = delivery.ActiveAlert, delivery.ActiveAlert
+		events, ids = append(events, e), append(ids, e.Deliveries[0].ID)
+	}
+	s.ingest(events...)
+	return ids
+}
+
+func testReleasePause(s *scene) {
+	s.queued(2, s.webhook())
+	ids := s.request(delivery.ClaimRequest{N: 2, PerWebhook: 2})
+	if n, err := s.store.Release(s.t.Context(), s.owner, ids[:1], time.Hour); n != 1 || err != nil {
+		s.t.Fatalf("Release gave %d, %v, want 1", n, err)
+	}
+	if n, err := s.store.Release(s.t.Context(), s.owner, ids[1:], 0); n != 1 || err != nil {
+		s.t.Fatalf("Release gave %d, %v, want 1", n, err)
+	}
+	if got := s.request(delivery.ClaimRequest{N: 9, PerWebhook: 9}); !slices.Equal(got, ids[1:]) {
+		s.t.Errorf("claimed %v, want only %v, which was released without a pause", got, ids[1:])
+	}
+	d := s.get(ids[0])
+	if wait := time.Until(d.NextAttemptAt); d.State != delivery.Queued || d.Attempts != 0 ||
+		wait < 50*time.Minute || wait > 70*time.Minute {
+		s.t.Errorf("the delivery is %+v, want it queued for its first attempt in an hour", d)
+	}
+}
+
+func testClaimLimits(s *scene) {
+	closed, few, free := s.webhook(), s.webhook(), s.webhook()
+	s.queued(5, closed)
+	s.queued(5, few)
+	s.queued(5, free)
+	jobs, err := s.store.Claim(s.t.Context(), delivery.ClaimRequest{
+		Owner: s.owner, N: 100, PerWebhook: 4, Lease: longLease,
+		Limits: map[delivery.WebhookID]int{closed: 0, few: 2},
+	})
+	count := map[delivery.WebhookID]int{}
+	for _, j := range jobs {
+		count[j.Delivery.Webhook]++
+	}
+	if err != nil || count[closed] != 0 || count[few] != 2 || count[free] != 4 {
+		s.t.Errorf("claimed %v, %v, want none, 2 and 4", count, err)
+	}
+}
+
+func testAlertsFirst(s *scene) {
+	for range 3 {
+		s.queued(200, s.webhook())
+	}
+	want := s.alerts(2, s.webhook())
+	got := s.request(delivery.ClaimRequest{N: 8, PerWebhook: 8})
+	if len(got) != 8 || !slices.Contains(got, want[0]) || !slices.Contains(got, want[1]) {
+		s.t.Errorf("claimed %v, want the alerts %v among 8", got, want)
+	}
+}
+
+func testClaimUrgent(s *scene) {
+	s.queued(20, s.webhook())
+	want := s.alerts(2, s.webhook())
+	if got := s.request(delivery.ClaimRequest{N: 8, PerWebhook: 8, Urgent: true}); !slices.Equal(got, want) {
+		s.t.Errorf("claimed %v, want the alerts %v", got, want)
+	}
+}
+
+func testAlertsLeaveRoom(s *scene) {
+	s.alerts(300, s.webhook())
+	want := numbersOf(s.queued(1, s.webhook()))
+	got := s.request(delivery.ClaimRequest{N: 16, PerWebhook: 16})
+	if len(got) != 15 || !slices.Contains(got, want[0]) {
+		s.t.Errorf("claimed %d with %v, want 14 alerts and the other", len(got), got)
+	}
+}
+
+// orderedWebhook stores a webhook whose deliveries go out in order, and n of
+// them.
+func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) {
+	s.t.Helper()
+	id := s.webhook()
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	w := delivery.Webhook{
+		ID: id, Org: s.org.ID, Name: "In order " + id.String(), Status: delivery.Enabled,
+		CreatedAt: at, UpdatedAt: at,
+		Version: delivery.WebhookVersion{
+			ID: delivery.VersionID(s.ids.Next()), Org: s.org.ID, Webhook: id, Number: 1,
+			Name: "In order " + id.String(),
+			Type: delivery.OperationInWorkspace, Target: "https://example.com/" + id.String(), Template: "{}",
+			Selection: delivery.Selection{All: true}, Policy: delivery.Policy{Ordered: true},
+			Listening: true, Fingerprint: id.String(), CreatedAt: at,
+		},
+	}
+	if err := s.store.CreateWebhook(s.t.Context(), w, newEntry(s.ids, s.org.ID)); err != nil {
+		s.t.Fatalf("CreateWebhook: %v", err)
+	}
+	found, err := s.store.OrganizationsByID(s.t.Context(), []delivery.OrgID{s.org.ID})
+	if err != nil || len(found) != 1 {
+		s.t.Fatalf("OrganizationsByID gave %v, %v", found, err)
+	}
+	s.org = found[0]
+	var events []delivery.NewEvent
+	var ids []delivery.DeliveryID
+	for range n {
+		e := s.event("in order "+delivery.EventID(s.ids.Next()).String(), id)
+		e.Deliveries[0].Ordered = true
+		events, ids = append(events, e), append(ids, e.Deliveries[0].ID)
+	}
+	s.ingest(events...)
+	return w, ids
+}
+
+func testOrderedLent(s *scene) {
+	_, ids := s.orderedWebhook(5)
+	second := s.join("second")
+	some := delivery.ClaimRequest{N: 9, PerWebhook: 2}
+	if got := s.request(some); !slices.Equal(got, ids[:2]) {
+		s.t.Fatalf("claimed %v, want the oldest two %v", got, ids[:2])
+	}
+	some.Owner = second
+	if got := s.request(some); len(got) > 0 {
+		s.t.Errorf("claimed %v while older ones are lent", got)
+	}
+	if _, err := s.store.Release(s.t.Context(), s.owner, ids[:1], 0); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.request(some); len(got) > 0 {
+		s.t.Errorf("claimed %v while another process has a later one", got)
+	}
+	if _, err := s.store.Release(s.t.Context(), s.owner, ids[1:2], 0); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.request(some); !slices.Equal(got, ids[:2]) {
+		s.t.Errorf("claimed %v, want %v again", got, ids[:2])
+	}
+}
+
+func testOrderedBlocked(s *scene) {
+	_, ids := s.orderedWebhook(3)
+	jobs := s.claim(s.owner, 1, 1, longLease)
+	if len(jobs) != 1 || !jobs[0].Delivery.Ordered {
+		s.t.Fatalf("claimed %+v, want the oldest, ordered", jobs)
+	}
+	set := s.settlement(jobs[0], delivery.Retrying, 500)
+	set.DueAt = set.Entry.At.Add(longLease)
+	s.settle(set)
+	if got := s.request(delivery.ClaimRequest{N: 9, PerWebhook: 9}); len(got) > 0 {
+		s.t.Errorf("claimed %v past one that is to be retried", got)
+	}
+	s.recall(jobs[0].Delivery.Webhook, false, false, 3)
+	if got := s.request(delivery.ClaimRequest{N: 9, PerWebhook: 9}); !slices.Equal(got, ids) {
+		s.t.Errorf("claimed %v, want all of %v in one piece", got, ids)
+	}
+}
+
+func testOrderChanges(s *scene) {
+	w, ids := s.orderedWebhook(3)
+	for number, ordered := range []bool{false, true} {
+		w.Version.ID, w.Version.Number = delivery.VersionID(s.ids.Next()), number+2
+		w.Version.Policy.Ordered = ordered
+		if err := s.store.UpdateWebhook(s.t.Context(), w, number+1, newEntry(s.ids, s.org.ID)); err != nil {
+			s.t.Fatalf("UpdateWebhook: %v", err)
+		}
+		first := s.request(delivery.ClaimRequest{N: 1, PerWebhook: 1})
+		second := s.request(delivery.ClaimRequest{N: 1, PerWebhook: 1})
+		if len(first) != 1 || (len(second) == 0) != ordered {
+			s.t.Errorf("ordered %v: claimed %v, then %v", ordered, first, second)
+		}
+		if _, err := s.store.Release(s.t.Context(), s.owner, ids, 0); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
