@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/ent"
 	"portalhooks/graph"
 )
@@ -104,7 +105,7 @@ func countStatements(t *testing.T, w *world, url, field string, size int, connec
 	}
 	silent := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
-	service := delivery.New(store, delivery.Options{
+	service := service.New(store, service.Options{
 		Owner: delivery.Owner{Slot: delivery.MaxSlot}, Keyring: keyring, Registry: registry, Logger: silent,
 	})
 	org, _ := delivery.ParseOrgID(w.a.names["organization"])

@@ -19,6 +19,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
 	"portalhooks/ent"
 	"portalhooks/front"
 	"portalhooks/graph"
@@ -32,7 +33,7 @@ type app struct {
 	log      *slog.Logger
 	store    *ent.Store
 	owner    delivery.Owner
-	service  *delivery.Service
+	service  *service.Service
 	auth     *auth.Authenticator
 	api      *transport.Handler
 	metrics  *prometheus.Registry
@@ -109,7 +110,7 @@ func newApp(ctx context.Context, c *serveCmd, log *slog.Logger, addr string) (_ 
 	if a.traces, err = openTracing(ctx, c, log); err != nil {
 		return nil, err
 	}
-	a.service = delivery.New(a.store, a.serviceOptions(keyring))
+	a.service = service.New(a.store, a.serviceOptions(keyring))
 	pace := newPace(c)
 	a.auth = &auth.Authenticator{Keys: auth.NewKeys(a.store), Strangers: pace.stranger}
 	if c.OIDCIssuer != "" {
@@ -143,7 +144,7 @@ func (c *serveCmd) storeOptions(log *slog.Logger) ent.Options {
 	return ent.Options{URL: c.Database, Direct: c.DatabaseDirect, Logger: log}
 }
 
-func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
+func (a *app) serviceOptions(keyring *seal.Keyring) service.Options {
 	c := a.settings
 	policy := egress.Policy{
 		Allow: c.EgressAllow, AllowHTTP: c.EgressAllowHTTP, Ports: c.EgressPorts, Proxy: c.EgressProxy,
@@ -156,7 +157,7 @@ func (a *app) serviceOptions(keyring *seal.Keyring) delivery.Options {
 	for kind, pattern := range c.ViewURL {
 		pages[delivery.ItemKind(kind)] = pattern
 	}
-	return delivery.Options{
+	return service.Options{
 		Owner: a.owner, Keyring: keyring, Registry: a.metrics, Egress: policy, ViewURLs: pages,
 		Workers: c.Workers, Concurrency: c.WebhookWorkers, Retention: c.Retention, AuditRetention: c.AuditRetention,
 		Version: version(), Logger: a.log, Tracer: a.traces.tracer("portalhooks/delivery"),

@@ -17,6 +17,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/receiver"
 	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
 )
 
 // What development mode keeps beside the SQLite database.
@@ -123,7 +124,7 @@ func writeCredentials(ctx context.Context, a *app, base string) error {
 // replaceKeys makes a key for the commands on this machine. Of the earlier ones
 // the texts are lost, but for that of a server beside this one: the newest
 // stays.
-func replaceKeys(ctx context.Context, keys *delivery.Keys, role delivery.KeyRole) (string, error) {
+func replaceKeys(ctx context.Context, keys *service.Keys, role delivery.KeyRole) (string, error) {
 	by, name := delivery.AtTerminalOf("development mode"), "local "+string(role)
 	old, err := keys.List(ctx, by, 0)
 	if err != nil {
@@ -141,7 +142,7 @@ func replaceKeys(ctx context.Context, keys *delivery.Keys, role delivery.KeyRole
 		}
 		newest = false
 	}
-	made, err := keys.Create(ctx, by, delivery.KeyInput{Role: role, Name: name})
+	made, err := keys.Create(ctx, by, service.KeyInput{Role: role, Name: name})
 	if err != nil {
 		return "", err
 	}

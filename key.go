@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/ent"
 )
 
@@ -47,7 +48,7 @@ func (c *keyCreateCmd) Run(ctx context.Context, t terminal) error {
 }
 
 func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text string, err error) {
-	in := delivery.KeyInput{Role: delivery.KeyRole(c.Role), Name: cmp.Or(c.Name, c.Role)}
+	in := service.KeyInput{Role: delivery.KeyRole(c.Role), Name: cmp.Or(c.Name, c.Role)}
 	if c.ExpiresIn > 0 {
 		in.ExpiresAt = time.Now().Add(c.ExpiresIn)
 	}
@@ -57,7 +58,7 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 				return err
 			}
 		}
-		made, err := delivery.NewKeys(store, ids).Create(ctx, atTerminal(), in)
+		made, err := service.NewKeys(store, ids).Create(ctx, atTerminal(), in)
 		if err == nil {
 			text = made.Text
 		}
@@ -116,7 +117,7 @@ type keyListCmd struct{ databaseFlag }
 // Run lists the keys.
 func (c *keyListCmd) Run(ctx context.Context, t terminal) error {
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
-		keys, err := delivery.NewKeys(store, nil).List(ctx, atTerminal(), 0)
+		keys, err := service.NewKeys(store, nil).List(ctx, atTerminal(), 0)
 		if err != nil {
 			return err
 		}
@@ -168,7 +169,7 @@ func (c *keyRevokeCmd) Run(ctx context.Context, t terminal) error {
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
 		err := withIDs(ctx, store, "key revoke", func(ids *delivery.IDs) error {
-			_, err := delivery.NewKeys(store, ids).Revoke(ctx, atTerminal(), id)
+			_, err := service.NewKeys(store, ids).Revoke(ctx, atTerminal(), id)
 			return err
 		})
 		if err != nil {

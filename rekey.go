@@ -7,6 +7,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
 	"portalhooks/ent"
 )
 
@@ -24,9 +25,9 @@ func (c *rekeyCmd) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
-		var done delivery.Resealed
+		var done service.Resealed
 		err := withIDs(ctx, store, "rekey", func(ids *delivery.IDs) (err error) {
-			done, err = delivery.Rekey(ctx, atTerminal(), store, keys, ids)
+			done, err = service.Rekey(ctx, atTerminal(), store, keys, ids)
 			return err
 		})
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/ent/enttest"
 )
 
@@ -39,9 +40,9 @@ func pairOf(t *testing.T, first, second *apiServer) *pair {
 	}
 	p.org = orgs[0].ID
 	p.admin = delivery.Caller{Name: "admin", Grants: map[delivery.OrgID]delivery.Role{p.org: delivery.Admin}}
-	_, err = first.service.CreateWebhook(t.Context(), p.admin, delivery.CreateWebhookInput{
+	_, err = first.service.CreateWebhook(t.Context(), p.admin, service.CreateWebhookInput{
 		OrganizationID: "pair", Name: "All", Type: delivery.ActiveAlert, TargetURL: first.receiver + "/in",
-		Selection: delivery.SelectionInput{All: true},
+		Selection: service.SelectionInput{All: true},
 	})
 	if err != nil {
 		t.Fatal(err)

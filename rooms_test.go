@@ -31,7 +31,7 @@ type room struct {
 var rooms = map[string]room{
 	".": {
 		imports: []string{
-			"delivery", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
+			"delivery", "delivery/service", "delivery/egress", "delivery/feed", "delivery/receiver", "delivery/seal",
 			"delivery/signature", "delivery/template",
 			"auth", "bench", "console", "ent", "ent/migrate", "front", "graph", "graph/transport", "schema",
 		},
@@ -45,24 +45,43 @@ var rooms = map[string]room{
 	"schema": {},
 	"graph": {
 		imports: []string{
-			"delivery", "graph/gen/...", "graph/limits", "graph/model", "graph/strict", "graph/transport", "schema",
+			"delivery", "delivery/service", "graph/gen/...", "graph/limits", "graph/model", "graph/strict",
+			"graph/transport", "schema",
 		},
 		tests: []string{"delivery/storetest", "delivery/seal"},
 	},
-	"graph/gen":       {imports: []string{"delivery", "delivery/egress", "graph/gen/...", "graph/model"}},
+	"graph/gen": {imports: []string{
+		"delivery", "delivery/service", "delivery/egress", "graph/gen/...", "graph/model",
+	}},
 	"graph/limits":    {},
 	"graph/strict":    {},
-	"graph/model":     {imports: []string{"delivery"}},
+	"graph/model":     {imports: []string{"delivery", "delivery/service"}},
 	"graph/transport": {imports: []string{"graph/limits", "graph/strict"}},
 
-	// The domain. It knows neither the API nor the storage.
-	"delivery": {
+	// The domain. It knows neither the API nor the storage: the service is built
+	// on the pipeline, the pipeline on the scheduler, and all on the nouns.
+	"delivery/service": {
 		imports: []string{
-			"delivery/credential", "delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/receiver",
+			"delivery", "delivery/pipeline", "delivery/credential", "delivery/egress", "delivery/loop",
 			"delivery/seal", "delivery/signature", "delivery/template",
 		},
-		tests: []string{"delivery/storetest", "torture"},
+		tests: []string{
+			"delivery/deliverytest", "delivery/fair", "delivery/feed", "delivery/memstore", "torture",
+		},
 	},
+	"delivery/pipeline": {
+		imports: []string{
+			"delivery", "delivery/fair", "delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/loop",
+			"delivery/seal", "delivery/signature", "delivery/template",
+		},
+		tests: []string{"delivery/deliverytest", "delivery/memstore"},
+	},
+	"delivery/fair": {imports: []string{"delivery", "delivery/egress"}},
+	"delivery": {
+		imports: []string{"delivery/credential", "delivery/egress", "delivery/seal", "delivery/template"},
+	},
+	"delivery/deliverytest": {imports: []string{"delivery"}},
+	"delivery/memstore":     {imports: []string{"delivery", "delivery/loop"}},
 	"delivery/credential":   {},
 	"delivery/egress":       {imports: []string{"delivery/failpoint"}, tests: []string{"torture"}},
 	"delivery/failpoint":    {},
@@ -71,7 +90,8 @@ var rooms = map[string]room{
 	"delivery/seal":         {},
 	"delivery/signature":    {},
 	"delivery/template":     {},
-	"delivery/storetest": {imports: []string{"delivery", "delivery/egress"}},
+	"delivery/loop":         {},
+	"delivery/storetest":    {imports: []string{"delivery", "delivery/egress"}},
 
 	// The storage. Its generated code is nobody else's business. Of egress it
 	// knows the words for how a call ended.
@@ -86,11 +106,11 @@ var rooms = map[string]room{
 
 	"auth": {
 		imports: []string{"delivery", "delivery/credential"},
-		tests:   []string{"auth/authtest", "delivery/storetest", "delivery/seal"},
+		tests:   []string{"auth/authtest", "delivery/service", "delivery/storetest", "delivery/seal"},
 	},
 	"auth/authtest": {},
 	"bench": {imports: []string{
-		"delivery", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
+		"delivery", "delivery/service", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
 	}},
 	"console": {},
 	"front":   {},

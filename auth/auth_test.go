@@ -10,6 +10,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/credential"
+	"portalhooks/delivery/service"
 )
 
 // fakeKeys is a KeyStore in memory.
@@ -42,7 +43,7 @@ func (f *fakeKeys) TouchKey(_ context.Context, id delivery.KeyID, at time.Time) 
 
 var start = time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
 
-func issue(t *testing.T, store *fakeKeys, r delivery.KeyInput) (delivery.APIKey, string) {
+func issue(t *testing.T, store *fakeKeys, r service.KeyInput) (delivery.APIKey, string) {
 	t.Helper()
 	text, prefix, hash, err := credential.New()
 	if err != nil {
@@ -83,7 +84,7 @@ func TestKeyMakesItsCaller(t *testing.T) {
 			return c.Grants[7] == delivery.ViewerRole && !c.Portal
 		}},
 	} {
-		_, text := issue(t, store, delivery.KeyInput{Role: role, Org: tt.org, Name: "it"})
+		_, text := issue(t, store, service.KeyInput{Role: role, Org: tt.org, Name: "it"})
 		caller, _, err := keys.Authenticate(t.Context(), text, false)
 		if err != nil || !tt.check(caller) || !strings.HasPrefix(caller.Name, "it (API key phk_") {
 			t.Errorf("%s: caller = %+v, %v", role, caller, err)
@@ -93,10 +94,10 @@ func TestKeyMakesItsCaller(t *testing.T) {
 
 func TestKeyThatDoesNotWork(t *testing.T) {
 	keys, store, now := newKeys()
-	good, text := issue(t, store, delivery.KeyInput{
+	good, text := issue(t, store, service.KeyInput{
 		Role: delivery.PortalKey, Name: "it", ExpiresAt: start.Add(time.Hour),
 	})
-	revoked, revokedText := issue(t, store, delivery.KeyInput{Role: delivery.PortalKey, Name: "it"})
+	revoked, revokedText := issue(t, store, service.KeyInput{Role: delivery.PortalKey, Name: "it"})
 	revoked.RevokedAt = start
 	store.keys[revoked.Prefix] = revoked
 	other := []byte(text)
@@ -131,7 +132,7 @@ func TestKeyThatDoesNotWork(t *testing.T) {
 
 func TestKeyIsRememberedForAShortTime(t *testing.T) {
 	keys, store, now := newKeys()
-	k, text := issue(t, store, delivery.KeyInput{Role: delivery.PortalKey, Name: "it"})
+	k, text := issue(t, store, service.KeyInput{Role: delivery.PortalKey, Name: "it"})
 	for range 3 {
 		if _, _, err := keys.Authenticate(t.Context(), text, false); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 )
 
 // somebody is People who always find the same.
@@ -86,7 +87,7 @@ func TestRightsThatWereGainedAndLost(t *testing.T) {
 func TestConnectionsShareTheLookAtTheirKey(t *testing.T) {
 	t.Parallel()
 	store := &fakeKeys{keys: map[string]delivery.APIKey{}}
-	key, text := issue(t, store, delivery.KeyInput{Role: delivery.OperatorKey, Name: "it"})
+	key, text := issue(t, store, service.KeyInput{Role: delivery.OperatorKey, Name: "it"})
 	a := &Authenticator{Keys: NewKeys(store)}
 	r := &http.Request{Header: http.Header{"Authorization": {"Bearer " + text}}}
 	c, _, err := a.Request(r)

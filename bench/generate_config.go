@@ -14,6 +14,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/service"
 	"portalhooks/ent"
 )
 
@@ -54,7 +55,7 @@ func (g *generator) configure(ctx context.Context, store *ent.Store) (err error)
 		return fmt.Errorf("take a slot among the servers of this database: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Leave(ctx, owner)) }()
-	service := delivery.New(store, delivery.Options{
+	service := service.New(store, service.Options{
 		Owner: owner, Keyring: g.Keyring, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		Egress: egress.Policy{
 			Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AllowHTTP: true, AnyPort: true,
@@ -76,13 +77,13 @@ func (g *generator) configure(ctx context.Context, store *ent.Store) (err error)
 
 // organization makes one of them. Its webhooks listen to alerts, or to
 // operations: types 1 and 6.
-func (g *generator) organization(ctx context.Context, s *delivery.Service, store *ent.Store, i int) error {
+func (g *generator) organization(ctx context.Context, s *service.Service, store *ent.Store, i int) error {
 	ref, kind, typ, code := fmt.Sprintf("generated-%03d", i), delivery.AlertItem, delivery.ActiveAlert, 1
 	if i%2 == 1 {
 		kind, typ, code = delivery.OperationItem, delivery.OperationExecuted, 6
 	}
 	items := []delivery.SyncedItem{{ID: "generated", Name: "Disk space is low", Enabled: true}}
-	if _, err := s.SyncItems(ctx, portal, delivery.SyncItemsInput{
+	if _, err := s.SyncItems(ctx, portal, service.SyncItemsInput{
 		OrganizationID: ref, OrganizationName: fmt.Sprintf("Generated %03d", i), Kind: kind, Items: items,
 	}); err != nil {
 		return err
@@ -97,9 +98,9 @@ func (g *generator) organization(ctx context.Context, s *delivery.Service, store
 	}
 	admin := delivery.Caller{Name: "generate", Grants: map[delivery.OrgID]delivery.Role{org.ID: delivery.Admin}}
 	for w := range g.Webhooks {
-		made, err := s.CreateWebhook(ctx, admin, delivery.CreateWebhookInput{
+		made, err := s.CreateWebhook(ctx, admin, service.CreateWebhookInput{
 			OrganizationID: ref, Name: fmt.Sprintf("Webhook %d", w), Type: typ,
-			TargetURL: fmt.Sprintf("http://127.0.0.1:9/%s/%d", ref, w), Selection: delivery.SelectionInput{All: true},
+			TargetURL: fmt.Sprintf("http://127.0.0.1:9/%s/%d", ref, w), Selection: service.SelectionInput{All: true},
 		})
 		if err != nil {
 			return err

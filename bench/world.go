@@ -16,6 +16,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
 	"portalhooks/ent"
 )
 
@@ -71,12 +72,12 @@ func (b *bench) newWorld(ctx context.Context, first, hooks int) (_ *world, err e
 }
 
 // fill makes the organization, its items and its webhooks.
-func (w *world) fill(ctx context.Context, s *delivery.Service, r *receiver, first int) error {
+func (w *world) fill(ctx context.Context, s *service.Service, r *receiver, first int) error {
 	items := []delivery.SyncedItem{{ID: quietAlert, Name: "Quiet", Enabled: true}}
 	for i := range w.hooks {
 		items = append(items, delivery.SyncedItem{ID: alertID(i), Name: fmt.Sprintf("Alert %d", i), Enabled: true})
 	}
-	_, err := s.SyncItems(ctx, portal, delivery.SyncItemsInput{
+	_, err := s.SyncItems(ctx, portal, service.SyncItemsInput{
 		OrganizationID: orgRef, OrganizationName: "Benchmark", Kind: delivery.AlertItem, Items: items,
 	})
 	if err != nil {
@@ -89,10 +90,10 @@ func (w *world) fill(ctx context.Context, s *delivery.Service, r *receiver, firs
 	w.org = org.ID
 	admin := delivery.Caller{Name: "bench", Grants: map[delivery.OrgID]delivery.Role{org.ID: delivery.Admin}}
 	for i := range w.hooks {
-		_, err := s.CreateWebhook(ctx, admin, delivery.CreateWebhookInput{
+		_, err := s.CreateWebhook(ctx, admin, service.CreateWebhookInput{
 			OrganizationID: orgRef, Name: fmt.Sprintf("Webhook %d", i), Type: "ACTIVE_ALERT",
 			TargetURL: r.hook(first + i), Template: &messageTemplate,
-			Selection: delivery.SelectionInput{ExternalIDs: []string{alertID(i)}},
+			Selection: service.SelectionInput{ExternalIDs: []string{alertID(i)}},
 		})
 		if err != nil {
 			return fmt.Errorf("make the webhooks: %w", err)
@@ -111,7 +112,7 @@ type engine struct {
 	store   *tally
 	opened  *ent.Store
 	owner   delivery.Owner
-	service *delivery.Service
+	service *service.Service
 }
 
 // open returns a service over the database, which does not run. An idle one,
@@ -133,7 +134,7 @@ func (w *world) open(ctx context.Context, idle bool) (*engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	e.service = delivery.New(e.store, delivery.Options{
+	e.service = service.New(e.store, service.Options{
 		Owner: e.owner, Keyring: w.keyring, Registry: prometheus.NewRegistry(), Logger: logger,
 		Egress: egress.Policy{
 			Allow:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},

@@ -30,27 +30,27 @@ type Caller struct {
 	Address string    // where the request comes from, for the audit log
 	Request string    // its id, for the same
 
-	kind ActorKind // AtTerminal or BySystem; empty for callers of the API
+	Kind ActorKind // AtTerminal or BySystem; empty for callers of the API
 }
 
 // AtTerminalOf returns the caller that the program's own commands act for: a
 // person who has the database itself, and may do to keys whatever he likes.
-func AtTerminalOf(user string) Caller { return Caller{Name: user, kind: AtTerminal} }
+func AtTerminalOf(user string) Caller { return Caller{Name: user, Kind: AtTerminal} }
 
-// bySystem is who changes a webhook when no person does.
-const bySystem = "Portalhooks"
+// SystemName is who changes a webhook when no person does.
+const SystemName = "Portalhooks"
 
-// system is Portalhooks itself.
-var system = Caller{Name: bySystem, kind: BySystem}
+// System is Portalhooks itself.
+var System = Caller{Name: SystemName, Kind: BySystem}
 
 // Terminal reports whether the caller runs one of the program's own commands.
-func (c Caller) Terminal() bool { return c.kind == AtTerminal }
+func (c Caller) Terminal() bool { return c.Kind == AtTerminal }
 
-// actor returns how the audit log names the caller.
-func (c Caller) actor() Actor {
-	a := Actor{Kind: c.kind, Name: c.Name, Key: c.Key}
+// Actor returns how the audit log names the caller.
+func (c Caller) Actor() Actor {
+	a := Actor{Kind: c.Kind, Name: c.Name, Key: c.Key}
 	switch {
-	case c.kind != "":
+	case c.Kind != "":
 	case c.Key != 0:
 		a.Kind = ByKey
 	default:
@@ -75,23 +75,23 @@ func (c Caller) Covers(other Caller) bool {
 // Known reports whether the caller is anybody.
 func (c Caller) Known() bool { return c.Name != "" }
 
-// checkRead refuses, with NotFound, a caller who may not see org: another
+// CheckRead refuses, with NotFound, a caller who may not see org: another
 // organization's id answers like one that does not exist.
-func (c Caller) checkRead(org OrgID) error {
+func (c Caller) CheckRead(org OrgID) error {
 	if !c.Known() {
-		return errUnauthenticated
+		return ErrUnauthenticated
 	}
 	if c.Operator || c.Grants[org] != "" {
 		return nil
 	}
-	return errNotFound
+	return ErrNotFound
 }
 
-// checkConfigure refuses a caller who may not change org's webhooks: with
+// CheckConfigure refuses a caller who may not change org's webhooks: with
 // NotFound where the caller may not even see the organization, otherwise with
 // Forbidden.
-func (c Caller) checkConfigure(org OrgID) error {
-	if err := c.checkRead(org); err != nil {
+func (c Caller) CheckConfigure(org OrgID) error {
+	if err := c.CheckRead(org); err != nil {
 		return err
 	}
 	if c.Grants[org] != Admin {
@@ -101,31 +101,31 @@ func (c Caller) checkConfigure(org OrgID) error {
 	return nil
 }
 
-// checkRedeliver refuses a caller who may not send deliveries of org again.
-func (c Caller) checkRedeliver(org OrgID) error {
+// CheckRedeliver refuses a caller who may not send deliveries of org again.
+func (c Caller) CheckRedeliver(org OrgID) error {
 	if c.Operator {
 		return nil
 	}
-	return c.checkConfigure(org)
+	return c.CheckConfigure(org)
 }
 
-// checkAudit refuses a caller who may not read what was done in org; 0 is
+// CheckAudit refuses a caller who may not read what was done in org; 0 is
 // everywhere.
-func (c Caller) checkAudit(org OrgID) error {
+func (c Caller) CheckAudit(org OrgID) error {
 	switch {
 	case org == 0:
-		return c.checkOperator()
+		return c.CheckOperator()
 	case c.Operator:
 		return nil
 	}
-	return c.checkConfigure(org)
+	return c.CheckConfigure(org)
 }
 
-// checkPortal refuses a caller who may not ingest at all.
-func (c Caller) checkPortal() error {
+// CheckPortal refuses a caller who may not ingest at all.
+func (c Caller) CheckPortal() error {
 	switch {
 	case !c.Known():
-		return errUnauthenticated
+		return ErrUnauthenticated
 	case !c.Portal:
 		return Errorf(Forbidden, "",
 			"Only Portal may submit events and items. Use an API key with the role portal.")
@@ -133,11 +133,11 @@ func (c Caller) checkPortal() error {
 	return nil
 }
 
-// checkOperator refuses everyone but operators of the platform.
-func (c Caller) checkOperator() error {
+// CheckOperator refuses everyone but operators of the platform.
+func (c Caller) CheckOperator() error {
 	switch {
 	case !c.Known():
-		return errUnauthenticated
+		return ErrUnauthenticated
 	case !c.Operator:
 		return Errorf(Forbidden, "", "Only operators may see this.")
 	}
@@ -145,7 +145,7 @@ func (c Caller) checkOperator() error {
 }
 
 var (
-	errUnauthenticated = Errorf(Unauthenticated, "",
+	ErrUnauthenticated = Errorf(Unauthenticated, "",
 		`Sign in, or send an API key: "Authorization: Bearer phk_…".`)
-	errNotFound = Errorf(NotFound, "", "There is no such thing, or you may not see it.")
+	ErrNotFound = Errorf(NotFound, "", "There is no such thing, or you may not see it.")
 )

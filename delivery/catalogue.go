@@ -200,7 +200,7 @@ func parseType(f *catalogueFile, t catalogueType) (TypeInfo, error) {
 				return TypeInfo{}, err
 			}
 			switch v.Name {
-			case varEventType:
+			case VarEventType:
 				v.Sample = info.Caption(English)
 			case varEventTypeID:
 				v.Sample = string(info.Type)

@@ -20,14 +20,14 @@ const (
 )
 
 // A Checker collects what is wrong with one input. To keep the answer readable
-// it stops listing after maxErrors.
+// it stops listing after MaxErrors.
 type Checker struct{ Errors Errors }
 
-const maxErrors = 50
+const MaxErrors = 50
 
-// Fail adds an error, up to maxErrors.
+// Fail adds an error, up to MaxErrors.
 func (c *Checker) Fail(code Code, field, format string, args ...any) {
-	if len(c.Errors) < maxErrors {
+	if len(c.Errors) < MaxErrors {
 		c.Errors = append(c.Errors, Errorf(code, field, format, args...))
 	}
 }
@@ -88,7 +88,7 @@ func (c *Checker) ViewURL(field, link string) {
 	}
 	u, err := url.Parse(link)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(link) > maxViewURL ||
-		!storable(link) {
+		!Storable(link) {
 		c.Fail(Invalid, field, "The link must be an absolute http or https URL of at most %d bytes.", maxViewURL)
 	}
 }

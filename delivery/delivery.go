@@ -19,8 +19,8 @@ const (
 // Final reports whether a delivery in this state will never change again.
 func (s State) Final() bool { return s == Delivered || s == Failed || s == Canceled }
 
-// waits reports whether a delivery in this state needs another attempt.
-func (s State) waits() bool { return !s.Final() && s != Held }
+// Waits reports whether a delivery in this state needs another attempt.
+func (s State) Waits() bool { return !s.Final() && s != Held }
 
 // A Trigger is why a delivery was made.
 type Trigger string

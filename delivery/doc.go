@@ -1,21 +1,14 @@
-// Package delivery turns events into webhook calls and remembers what happened.
+// Package delivery has the nouns of the domain and the rules about them.
 //
-// An event travels one way through the package:
+// A Webhook of an Organization sends a message for each Event of its type that
+// happens to a selected Item. A Delivery is one message owed to one webhook for
+// one event; an Attempt is one HTTP call for it. The rules are pure functions of
+// these: whether a webhook fires for an event (Match), what an attempt leads to
+// (Judge), which fact a report is about (the keys and fingerprints of
+// identity.go), what a Caller may do.
 //
-//	ingest   accept an event from Portal once, however often it is sent
-//	match    find the enabled webhooks that listen to it
-//	enqueue  store the event and one Delivery per webhook in one transaction
-//	dispatch hand due deliveries to the workers, under a lease
-//	render   fill the webhook's message template
-//	attempt  make one signed HTTP call
-//	settle   store the attempt and the delivery's next state
-//	publish  wake the live feed
-//
-// Once Portal has its answer, every delivery that the event causes is durable.
-// Everything after enqueue is repeated until it is settled, so a receiver sees
-// each delivery at least once and uses the webhook-id header to drop repeats.
-//
-// Who may do what is a rule of this package: every method of Service takes the
-// Caller and checks its role. The package knows neither GraphQL nor SQL. It
-// declares the Store it needs; package ent provides one.
+// The package declares the Store that keeps all of it; package ent provides one
+// on SQLite and PostgreSQL, package memstore one in memory. What an event goes
+// through is package pipeline; what callers may ask for is package service. This
+// package knows neither, nor GraphQL or SQL.
 package delivery

@@ -7,38 +7,38 @@ import (
 	"strings"
 )
 
-// An entryFilter applies a DeliveryFilter to entries of the log.
-type entryFilter struct {
+// An EntryFilter applies a DeliveryFilter to entries of the log.
+type EntryFilter struct {
 	org        OrgID          // 0 for any
 	f          DeliveryFilter // its lists are sorted, without repetitions
 	text       string         // in lower case
-	needsEvent bool           // whether event has to be asked, too
+	NeedsEvent bool           // whether event has to be asked, too
 }
 
-func newEntryFilter(org OrgID, f DeliveryFilter) *entryFilter {
+func NewEntryFilter(org OrgID, f DeliveryFilter) *EntryFilter {
 	f.Webhooks, f.Types, f.States = sorted(f.Webhooks), sorted(f.Types), sorted(f.States)
 	f.Outcomes, f.Triggers = sorted(f.Outcomes), sorted(f.Triggers)
-	return &entryFilter{
+	return &EntryFilter{
 		org: org, f: f, text: strings.ToLower(f.Text),
-		needsEvent: f.Group != "" || f.WorkspaceID != "" || f.Text != "",
+		NeedsEvent: f.Group != "" || f.WorkspaceID != "" || f.Text != "",
 	}
 }
 
-// key returns a text that is the same for filters that entry answers the same
+// Key returns a text that is the same for filters that entry answers the same
 // for. What only event looks at is left out.
-func (m *entryFilter) key() string {
+func (m *EntryFilter) Key() string {
 	f := m.f
 	f.Group, f.WorkspaceID, f.Text = "", "", ""
 	f.After, f.Before = f.After.UTC(), f.Before.UTC()
 	return fmt.Sprintf("%d %#v", m.org, f)
 }
 
-// entry reports whether e passes, as far as the entry itself tells.
-func (m *entryFilter) entry(e *LogEntry) bool {
+// Entry reports whether e passes, as far as the entry itself tells.
+func (m *EntryFilter) Entry(e *LogEntry) bool {
 	d, f := &e.Delivery, &m.f
 	return (m.org == 0 || d.Org == m.org) &&
-		among(f.Webhooks, d.Webhook) && among(f.Types, d.Type) &&
-		among(f.States, d.State) && among(f.Triggers, d.Trigger) &&
+		Among(f.Webhooks, d.Webhook) && Among(f.Types, d.Type) &&
+		Among(f.States, d.State) && Among(f.Triggers, d.Trigger) &&
 		(f.Event == 0 || d.Event == f.Event) &&
 		(f.Item == 0 || d.Item == f.Item) &&
 		(f.After.IsZero() || !d.CreatedAt().Before(f.After)) &&
@@ -47,27 +47,27 @@ func (m *entryFilter) entry(e *LogEntry) bool {
 }
 
 // attempt reports whether the attempt passes; nil is one that was not made.
-func (m *entryFilter) attempt(a *Attempt) bool {
+func (m *EntryFilter) attempt(a *Attempt) bool {
 	f := &m.f
 	if len(f.Outcomes) == 0 && f.StatusFrom == 0 && f.StatusTo == 0 {
 		return true
 	}
-	return a != nil && among(f.Outcomes, a.Outcome) && a.HTTPStatus >= f.StatusFrom &&
+	return a != nil && Among(f.Outcomes, a.Outcome) && a.HTTPStatus >= f.StatusFrom &&
 		(f.StatusTo == 0 || a.HTTPStatus <= f.StatusTo)
 }
 
-// event reports whether an entry that passed is about an event that passes.
-func (m *entryFilter) event(e *Event) bool {
+// Event reports whether an entry that passed is about an event that passes.
+func (m *EntryFilter) Event(e *Event) bool {
 	f := &m.f
 	return (f.Group == "" || e.Group == f.Group) &&
 		(f.WorkspaceID == "" || e.WorkspaceID == f.WorkspaceID) &&
 		(m.text == "" || m.in(e.ItemName) || m.in(e.WorkspaceName) || m.in(e.WorkspaceID))
 }
 
-func (m *entryFilter) in(text string) bool { return strings.Contains(strings.ToLower(text), m.text) }
+func (m *EntryFilter) in(text string) bool { return strings.Contains(strings.ToLower(text), m.text) }
 
-// among reports whether list has v, or does not narrow.
-func among[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
+// Among reports whether list has v, or does not narrow.
+func Among[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
 
 // sorted returns a sorted copy of list, without repetitions.
 func sorted[T cmp.Ordered](list []T) []T { return slices.Compact(slices.Sorted(slices.Values(list))) }

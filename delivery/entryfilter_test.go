@@ -12,7 +12,7 @@ func TestFiltersWithOneKeyWantTheSameEntries(t *testing.T) {
 	some := DeliveryFilter{
 		Webhooks: []WebhookID{2, 1}, States: []State{Failed, Retrying}, StatusFrom: 400, Before: at, Text: "disk",
 	}
-	key := newEntryFilter(1, some).key()
+	key := NewEntryFilter(1, some).Key()
 	for name, tt := range map[string]struct {
 		org    OrgID
 		change func(f *DeliveryFilter)
@@ -39,7 +39,7 @@ func TestFiltersWithOneKeyWantTheSameEntries(t *testing.T) {
 	} {
 		f := some
 		tt.change(&f)
-		if got := newEntryFilter(tt.org, f).key() == key; got != tt.same {
+		if got := NewEntryFilter(tt.org, f).Key() == key; got != tt.same {
 			t.Errorf("%s: same key = %v, want %v", name, got, tt.same)
 		}
 	}

@@ -24,9 +24,9 @@ type Event struct {
 	Variables     json.RawMessage // a compact JSON object, variable name without # to value
 }
 
-// withoutReport returns e with copies of the texts that it has from its report,
+// WithoutReport returns e with copies of the texts that it has from its report,
 // which may be megabytes that they keep in memory.
-func (e Event) withoutReport() Event {
+func (e Event) WithoutReport() Event {
 	e.ItemName, e.SourceEventID = strings.Clone(e.ItemName), strings.Clone(e.SourceEventID)
 	e.WorkspaceID, e.WorkspaceName = strings.Clone(e.WorkspaceID), strings.Clone(e.WorkspaceName)
 	return e

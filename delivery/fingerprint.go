@@ -11,10 +11,10 @@ import (
 	"portalhooks/delivery/template"
 )
 
-// configurationOf returns the fingerprint of what a webhook sends: two webhooks
+// ConfigurationFingerprint returns the fingerprint of what a webhook sends: two webhooks
 // of an organization that have the same would send the same message for the
 // same events to the same place. Name, status, headers and policy don't count.
-func configurationOf(org OrgID, v *WebhookVersion) string {
+func ConfigurationFingerprint(org OrgID, v *WebhookVersion) string {
 	canonical, err := template.Canonical(v.Template)
 	if err != nil {
 		canonical = v.Template // was saved, so it is JSON; be strict all the same
@@ -28,15 +28,15 @@ func configurationOf(org OrgID, v *WebhookVersion) string {
 		selection = strings.Join(ids, ",")
 	}
 	hash := sha256.New()
-	for _, part := range []string{org.String(), string(v.Type), placeOf(v.Target), selection, canonical} {
+	for _, part := range []string{org.String(), string(v.Type), TargetPlace(v.Target), selection, canonical} {
 		// The length in front keeps two lists of parts from reading the same.
 		hash.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// placeOf is the normalised spelling of a target.
-func placeOf(target string) string {
+// TargetPlace is the normalised spelling of a target.
+func TargetPlace(target string) string {
 	u, err := url.Parse(target)
 	if err != nil {
 		return target
@@ -44,8 +44,8 @@ func placeOf(target string) string {
 	return egress.Normalize(u)
 }
 
-// overlaps reports whether some item may be selected by both.
-func overlaps(a, b Selection) bool {
+// Overlaps reports whether some item may be selected by both.
+func Overlaps(a, b Selection) bool {
 	if a.All || b.All {
 		return true
 	}

@@ -134,7 +134,7 @@ func parseID[T ~int64](prefix, s string) (T, bool) {
 // and a sequence number within the millisecond.
 const (
 	slotBits = 10
-	seqBits  = 12
+	SeqBits  = 12
 	MaxSlot  = 1<<slotBits - 1 // the highest slot; at most 1,024 processes share a database
 )
 
@@ -145,7 +145,7 @@ var idEpoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 // clock jumps back, and no two processes with different slots make the same.
 type IDs struct {
 	slot int64
-	last atomic.Int64 // ms<<seqBits | seq of the latest id
+	last atomic.Int64 // ms<<SeqBits | seq of the latest id
 }
 
 // NewIDs returns a source for the process that holds slot, 0 to MaxSlot.
@@ -153,22 +153,22 @@ func NewIDs(slot int) *IDs { return &IDs{slot: int64(slot) & MaxSlot} }
 
 // Next returns a new identifier.
 func (s *IDs) Next() int64 {
-	now := time.Since(idEpoch).Milliseconds() << seqBits
+	now := time.Since(idEpoch).Milliseconds() << SeqBits
 	for {
 		last := s.last.Load()
 		next := max(now, last+1)
 		if s.last.CompareAndSwap(last, next) {
-			return next>>seqBits<<(slotBits+seqBits) | s.slot<<seqBits | next&(1<<seqBits-1)
+			return next>>SeqBits<<(slotBits+SeqBits) | s.slot<<SeqBits | next&(1<<SeqBits-1)
 		}
 	}
 }
 
-// follow makes all ids that come greater than id, as far as they can be while
+// Follow makes all ids that come greater than id, as far as they can be while
 // carrying another slot: for a process that starts where one has ended whose
 // clock was ahead.
-func (s *IDs) follow(id int64) {
-	ms, seq := id>>(slotBits+seqBits), id&(1<<seqBits-1)
-	for past := ms<<seqBits | seq; ; {
+func (s *IDs) Follow(id int64) {
+	ms, seq := id>>(slotBits+SeqBits), id&(1<<SeqBits-1)
+	for past := ms<<SeqBits | seq; ; {
 		last := s.last.Load()
 		if last >= past || s.last.CompareAndSwap(last, past) {
 			return
@@ -178,18 +178,18 @@ func (s *IDs) follow(id int64) {
 
 // IDTime returns when id was made, to the millisecond, in UTC.
 func IDTime[T ~int64](id T) time.Time {
-	return idEpoch.Add(time.Duration(int64(id)>>(slotBits+seqBits)) * time.Millisecond)
+	return idEpoch.Add(time.Duration(int64(id)>>(slotBits+SeqBits)) * time.Millisecond)
 }
 
 // IDAt returns the smallest id that a process could make at t: a bound for
 // range scans over time.
 func IDAt[T ~int64](t time.Time) T {
-	return T(max(0, t.Sub(idEpoch).Milliseconds()) << (slotBits + seqBits))
+	return T(max(0, t.Sub(idEpoch).Milliseconds()) << (slotBits + SeqBits))
 }
 
 // IDSlot returns the slot of the process that made id.
-func IDSlot[T ~int64](id T) int { return int(int64(id) >> seqBits & MaxSlot) }
+func IDSlot[T ~int64](id T) int { return int(int64(id) >> SeqBits & MaxSlot) }
 
-// now returns the time as it is stored with webhooks: as precise as ids are, so
+// Now returns the time as it is stored with webhooks: as precise as ids are, so
 // that what is compared with the time of an event compares exactly.
-func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+func Now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -16,9 +16,9 @@ import (
 // names32 spells hashes as ids are spelled.
 var names32 = base32.NewEncoding(idDigits).WithPadding(base32.NoPadding)
 
-// hashed returns 128 bits of the parts' hash as 26 digits, behind a prefix. The
+// Hashed returns 128 bits of the parts' hash as 26 digits, behind a prefix. The
 // parts' lengths are part of it, so that no two lists give the same.
-func hashed(prefix string, parts ...string) string {
+func Hashed(prefix string, parts ...string) string {
 	var room [256]byte
 	text := room[:0]
 	for _, part := range parts {
@@ -32,37 +32,37 @@ func hashed(prefix string, parts ...string) string {
 // groupPrefix begins the id of a group.
 const groupPrefix = "grp_"
 
-// operationGroup is shared by everything that one operation raises, also by
+// OperationGroup is shared by everything that one operation raises, also by
 // the microservices that it runs.
-func operationGroup(org Organization, operationID string) GroupID {
-	return GroupID(hashed(groupPrefix, "operation", org.ExternalID, operationID))
+func OperationGroup(org Organization, operationID string) GroupID {
+	return GroupID(Hashed(groupPrefix, "operation", org.ExternalID, operationID))
 }
 
-// alertGroup is shared by an alert's repeats on one device. Without a device
+// AlertGroup is shared by an alert's repeats on one device. Without a device
 // the element that triggered it takes its place.
-func alertGroup(org Organization, r *ActiveAlertReport) GroupID {
+func AlertGroup(org Organization, r *ActiveAlertReport) GroupID {
 	if r.Workspace != nil {
-		return GroupID(hashed(groupPrefix, "alert", org.ExternalID, r.Alert.ID, "workspace", r.Workspace.ID))
+		return GroupID(Hashed(groupPrefix, "alert", org.ExternalID, r.Alert.ID, "workspace", r.Workspace.ID))
 	}
-	return GroupID(hashed(groupPrefix, "alert", org.ExternalID, r.Alert.ID, "element", r.Alert.Element))
+	return GroupID(Hashed(groupPrefix, "alert", org.ExternalID, r.Alert.ID, "element", r.Alert.Element))
 }
 
-// sourceGroup is that of a single change.
-func sourceGroup(org Organization, sourceEventID string) GroupID {
-	return GroupID(hashed(groupPrefix, "source", org.ExternalID, sourceEventID))
+// SourceGroup is that of a single change.
+func SourceGroup(org Organization, sourceEventID string) GroupID {
+	return GroupID(Hashed(groupPrefix, "source", org.ExternalID, sourceEventID))
 }
 
 // SourceKey is the key of the one event of a report that is known by its
 // sender's id alone.
 func SourceKey(sourceEventID string) string { return key('s', sourceEventID) }
 
-func operationKey(operationID string) string { return key('o', operationID) }
+func OperationKey(operationID string) string { return key('o', operationID) }
 
-func workspaceKey(operationID, workspaceID string) string {
+func WorkspaceKey(operationID, workspaceID string) string {
 	return key('w', operationID, workspaceID)
 }
 
-func microserviceKey(operationID, microserviceID, workspaceID string) string {
+func MicroserviceKey(operationID, microserviceID, workspaceID string) string {
 	return key('m', operationID, microserviceID, workspaceID)
 }
 
@@ -102,11 +102,11 @@ func packable(id string) bool {
 	return len(id)%2 == 0 && len(id) <= MaxIDLength && strings.Trim(id, "0123456789abcdef") == ""
 }
 
-// fingerprint hashes the payload of a report. What is around it doesn't count:
+// ReportFingerprint hashes the payload of a report. What is around it doesn't count:
 // the organization's name may change between a report and its re-send, and a
 // sender may stamp each try anew. Neither does the devices' order, which the
 // caller sorts, nor the zone that a time is written in.
-func fingerprint(r *Report, devices []WorkspaceExecution) uint64 {
+func ReportFingerprint(r *Report, devices []WorkspaceExecution) uint64 {
 	var room [1 << 10]byte
 	hash := fnv.New64a()
 	_, _ = hash.Write(canonical(room[:0]).of(r, devices)) // which never fails

@@ -7,10 +7,10 @@ import (
 )
 
 func TestHashedTellsPartsApart(t *testing.T) {
-	if hashed("", "a", "bc") == hashed("", "ab", "c") || hashed("", "a") == hashed("", "a", "") {
+	if Hashed("", "a", "bc") == Hashed("", "ab", "c") || Hashed("", "a") == Hashed("", "a", "") {
 		t.Error("two lists of parts have the same hash")
 	}
-	if n := len(hashed("", strings.Repeat("x", 10_000))); n != 26 {
+	if n := len(Hashed("", strings.Repeat("x", 10_000))); n != 26 {
 		t.Errorf("%d digits, want 26 whatever is hashed", n)
 	}
 }
@@ -29,13 +29,13 @@ func TestKeysTellFactsApart(t *testing.T) {
 		SourceKey("change-1"):                 "stchange-1\x00",
 		SourceKey(strings.Repeat("00", 128)):  "sx\x80" + strings.Repeat("\x00", 128),
 		SourceKey(strings.Repeat("00", 129)):  "st" + strings.Repeat("00", 129) + "\x00",
-		operationKey("op-1"):                  "otop-1\x00",
-		operationKey("64b0c3a9"):              "ox\x04\x64\xb0\xc3\xa9",
-		workspaceKey("op-1", "00ff"):          "wtop-1\x00x\x02\x00\xff",
-		workspaceKey(hex24, hex24):            "w" + packed + packed,
-		microserviceKey("op-1", "0a", "ws-1"): "mtop-1\x00x\x01\x0atws-1\x00",
+		OperationKey("op-1"):                  "otop-1\x00",
+		OperationKey("64b0c3a9"):              "ox\x04\x64\xb0\xc3\xa9",
+		WorkspaceKey("op-1", "00ff"):          "wtop-1\x00x\x02\x00\xff",
+		WorkspaceKey(hex24, hex24):            "w" + packed + packed,
+		MicroserviceKey("op-1", "0a", "ws-1"): "mtop-1\x00x\x01\x0atws-1\x00",
 		SourceKey(long):                       "st" + long + "\x00",
-		workspaceKey(long, long):              "wh" + string(hash[:]),
+		WorkspaceKey(long, long):              "wh" + string(hash[:]),
 	} {
 		if got != want {
 			t.Errorf("key %q, want %q", got, want)
@@ -58,7 +58,7 @@ func FuzzKey(f *testing.F) {
 		if strings.IndexByte(a+b+c+d, 0) >= 0 {
 			return // no id has one
 		}
-		first, second := workspaceKey(a, b), workspaceKey(c, d)
+		first, second := WorkspaceKey(a, b), WorkspaceKey(c, d)
 		if (first == second) != (a == c && b == d) {
 			t.Errorf("keys of %q, %q and %q, %q: %q and %q", a, b, c, d, first, second)
 		}

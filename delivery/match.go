@@ -13,10 +13,10 @@ const (
 	WasDeleted      MatchReason = "DELETED"           // it did not exist any more
 )
 
-// match says whether a webhook fires for an event that comes while v is its
+// Match says whether a webhook fires for an event that comes while v is its
 // current version. Ingest and explain share it, so that what is explained is
 // what happened.
-func match(v *WebhookVersion, e *Event) MatchReason {
+func Match(v *WebhookVersion, e *Event) MatchReason {
 	switch {
 	case v.Type != e.Type:
 		return OtherEventType
@@ -28,14 +28,14 @@ func match(v *WebhookVersion, e *Event) MatchReason {
 	return Matched
 }
 
-// explain says why a webhook fired for an event of the past or did not, by the
+// Explain says why a webhook fired for an event of the past or did not, by the
 // version that was current when the event came, or else the nearest.
-func explain(v *WebhookVersion, e *Event) MatchReason {
+func Explain(v *WebhookVersion, e *Event) MatchReason {
 	switch {
 	case v.CreatedAt.After(e.ReceivedAt):
 		return CreatedLater
 	case v.Deleted && !v.EndedAt.After(e.ReceivedAt):
 		return WasDeleted
 	}
-	return match(v, e)
+	return Match(v, e)
 }

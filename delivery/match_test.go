@@ -42,7 +42,7 @@ func TestMatch(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := explain(&tt.version, &e); got != tt.want {
+			if got := Explain(&tt.version, &e); got != tt.want {
 				t.Errorf("reason = %s, want %s", got, tt.want)
 			}
 		})
@@ -57,7 +57,7 @@ func BenchmarkMatch(b *testing.B) {
 	e := Event{Type: ActiveAlert, Item: 15_001}
 	b.ReportAllocs()
 	for b.Loop() {
-		if match(&v, &e) != Matched {
+		if Match(&v, &e) != Matched {
 			b.Fatal("no match")
 		}
 	}

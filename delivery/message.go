@@ -6,16 +6,16 @@ import (
 	"portalhooks/delivery/template"
 )
 
-// A compiled is a webhook version's template, ready to render.
-type compiled struct {
-	template *template.Template
-	webhook  string // what #webhook_id shows; empty in a draft
-	name     string
+// A Compiled is a webhook version's template, ready to render.
+type Compiled struct {
+	Template *template.Template
+	Webhook  string // what #webhook_id shows; empty in a draft
+	Name     string
 }
 
-// compile compiles the template of a version. Problems that are no errors come
+// Compile compiles the template of a version. Problems that are no errors come
 // with it; with an error the result is nil.
-func compile(t EventType, source, timeZone string) (*template.Template, []template.Problem) {
+func Compile(t EventType, source, timeZone string) (*template.Template, []template.Problem) {
 	zone, err := time.LoadLocation(timeZone)
 	if err != nil {
 		zone = time.UTC
@@ -23,9 +23,9 @@ func compile(t EventType, source, timeZone string) (*template.Template, []templa
 	return template.Compile(source, catalogue().vocabularies[t], template.Options{TimeZone: zone})
 }
 
-// message appends the message of e to dst. What is not known yet, as in a
+// Message appends the message of e to dst. What is not known yet, as in a
 // preview, keeps the value that e's variables have for it.
-func (c *compiled) message(dst []byte, e *Event, d DeliveryID) ([]byte, error) {
+func (c *Compiled) Message(dst []byte, e *Event, d DeliveryID) ([]byte, error) {
 	values, err := template.ParseValues(e.Variables)
 	if err != nil {
 		return dst, Errorf(Invalid, "", "The variables of %s can't be used: %s.", e.ID, err)
@@ -39,14 +39,14 @@ func (c *compiled) message(dst []byte, e *Event, d DeliveryID) ([]byte, error) {
 				Text: string(e.Group),
 			})
 	}
-	if c.webhook != "" {
-		texts = append(texts, template.Text{Name: varWebhookID, Text: c.webhook})
+	if c.Webhook != "" {
+		texts = append(texts, template.Text{Name: varWebhookID, Text: c.Webhook})
 	}
-	if c.name != "" {
-		texts = append(texts, template.Text{Name: varWebhookName, Text: c.name})
+	if c.Name != "" {
+		texts = append(texts, template.Text{Name: varWebhookName, Text: c.Name})
 	}
 	if d != 0 {
 		texts = append(texts, template.Text{Name: varDeliveryID, Text: d.String()})
 	}
-	return c.template.Render(dst, values.With(texts...), 0)
+	return c.Template.Render(dst, values.With(texts...), 0)
 }

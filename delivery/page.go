@@ -25,9 +25,9 @@ type Slice[T any] struct {
 	Total   int      // of the whole list, where the list is short enough to count; else -1
 }
 
-// bounded returns p with its defaults, or Invalid when it asks for both ends,
+// Bounded returns p with its defaults, or Invalid when it asks for both ends,
 // for none, or for more than MaxPageSize.
-func (p Page) bounded() (Page, error) {
+func (p Page) Bounded() (Page, error) {
 	switch {
 	case p.First < 0 || p.First > MaxPageSize:
 		return p, Errorf(Invalid, "first", "Ask for 1 to %d at once.", MaxPageSize)

@@ -58,8 +58,8 @@ func (p Policy) WithDefaults() Policy {
 	return p
 }
 
-// timeout returns the deadline of one attempt, within the limits.
-func (p Policy) timeout() time.Duration {
+// AttemptTimeout returns the deadline of one attempt, within the limits.
+func (p Policy) AttemptTimeout() time.Duration {
 	if p.Timeout <= 0 {
 		return DefaultTimeout
 	}

@@ -30,7 +30,7 @@ type ReportedWorkspace struct {
 type ReportedItem struct{ ID, Name, ViewURL string }
 
 // DisplayName returns the name of an item: its id when the report has none.
-func (i ReportedItem) DisplayName() string { return cmp.Or(cleaned(i.Name), i.ID) }
+func (i ReportedItem) DisplayName() string { return cmp.Or(Clean(i.Name), i.ID) }
 
 // An OperationResult is how an operation ended.
 type OperationResult string
@@ -108,4 +108,24 @@ type SyncedItem struct {
 	Enabled    bool
 	ViewURL    string
 	Attributes json.RawMessage // a JSON object; none if empty
+}
+
+// An IngestStatus says what became of a report.
+type IngestStatus string
+
+// The statuses.
+const (
+	Accepted   IngestStatus = "ACCEPTED"  // it was new, at least in part
+	Duplicated IngestStatus = "DUPLICATE" // all of it was stored before
+	Rejected   IngestStatus = "REJECTED"  // nothing of it was stored
+)
+
+// An IngestResult is the answer to one report.
+type IngestResult struct {
+	Status IngestStatus
+	// Events are those that the report raised; of a duplicate, those that the
+	// same report raised before.
+	Events     []EventID
+	Deliveries int    // that Events caused
+	Errors     Errors // when rejected; Field is the path inside the report
 }

@@ -14,12 +14,12 @@ type Verdict struct {
 	Gone  bool      // the receiver says that it is gone for good: disable the webhook
 }
 
-// judge returns what attempt a leads to, which ended at now. retryAfter is the
+// Judge returns what attempt a leads to, which ended at now. retryAfter is the
 // pause that the receiver asked for, 0 if none; random is from [0, 1).
 //
 // An attempt that this process broke off itself does not count: the delivery
 // goes back to the queue as it was.
-func judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) Verdict {
+func Judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) Verdict {
 	switch {
 	case a.Outcome == egress.Canceled:
 		return Verdict{State: Queued}

@@ -52,7 +52,7 @@ func TestJudge(t *testing.T) {
 			if tt.random == 0 {
 				tt.random = middle
 			}
-			got := judge(tt.policy, &tt.attempt, tt.retryAfter, at, tt.random)
+			got := Judge(tt.policy, &tt.attempt, tt.retryAfter, at, tt.random)
 			if got.State != tt.state || got.Gone != tt.gone {
 				t.Errorf("judge = %s, gone %v; want %s, %v", got.State, got.Gone, tt.state, tt.gone)
 			}
@@ -91,7 +91,7 @@ func TestJudgeEveryStatus(t *testing.T) {
 			case stop && status >= 400 && status < 500:
 				want = Failed
 			}
-			got := judge(Policy{Stop4xx: stop}, &a, 0, at, middle)
+			got := Judge(Policy{Stop4xx: stop}, &a, 0, at, middle)
 			if got.State != want || got.Gone != (status == http.StatusGone) {
 				t.Errorf("%d with Stop4xx %v: %+v, want %s", status, stop, got, want)
 			}
@@ -117,7 +117,7 @@ func TestJudgeEveryOutcome(t *testing.T) {
 				expected = Failed
 			}
 			a := Attempt{Number: number, Outcome: outcome}
-			if got := judge(Policy{Stop4xx: true}, &a, 0, at, middle); got.State != expected {
+			if got := Judge(Policy{Stop4xx: true}, &a, 0, at, middle); got.State != expected {
 				t.Errorf("attempt %d ended %s: %s, want %s", number, outcome, got.State, expected)
 			}
 		}

@@ -18,9 +18,9 @@ func sampleVariables(info TypeInfo) json.RawMessage {
 	return v.Encode()
 }
 
-// sampleEvent returns an event with the catalogue's sample values, as if it had
+// SampleEvent returns an event with the catalogue's sample values, as if it had
 // happened in org. It has no id and no item.
-func sampleEvent(t EventType, org Organization, now time.Time) Event {
+func SampleEvent(t EventType, org Organization, now time.Time) Event {
 	e := Event{
 		Org: org.ID, Type: t, OccurredAt: now.UTC(), ReceivedAt: now.UTC(), Test: true,
 		SourceEventID: "sample", Variables: catalogue().samples[t],
@@ -49,7 +49,7 @@ func withOrganization(samples json.RawMessage, org Organization) json.RawMessage
 	for name, value := range fields {
 		v.JSON(name, value)
 	}
-	v.Text(varOrgID, org.ExternalID)
-	v.Text(varOrgName, org.Name)
+	v.Text(VarOrgID, org.ExternalID)
+	v.Text(VarOrgName, org.Name)
 	return v.Encode()
 }

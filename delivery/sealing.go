@@ -93,7 +93,7 @@ func (s sealing) openVersions(versions []WebhookVersion, err error) ([]WebhookVe
 
 // seal hides v's target, which it shares with nobody.
 func (s sealing) seal(v *WebhookVersion, org OrgID, id WebhookID) {
-	v.Sealed = s.keys.Seal([]byte(v.Target), aad(org, id, targetField))
+	v.Sealed = s.keys.Seal([]byte(v.Target), FieldAAD(org, id, TargetField))
 	v.Target = MaskURL(v.Target)
 }
 
@@ -103,20 +103,20 @@ func (s sealing) open(v *WebhookVersion) {
 	if len(v.Sealed) == 0 {
 		return
 	}
-	plain, _ := s.keys.Open(v.Sealed, aad(v.Org, v.Webhook, targetField))
+	plain, _ := s.keys.Open(v.Sealed, FieldAAD(v.Org, v.Webhook, TargetField))
 	v.Target, v.Sealed = string(plain), nil
 }
 
 // Names of the sealed fields of a webhook; with the organization and the
 // webhook they bind an envelope to its place.
 const (
-	secretField = "secret"
-	targetField = "target"
+	SecretField = "secret"
+	TargetField = "target"
 )
 
-func headerField(name string) string { return "header " + http.CanonicalHeaderKey(name) }
+func HeaderField(name string) string { return "header " + http.CanonicalHeaderKey(name) }
 
-// aad binds an envelope to its place: the field of a webhook.
-func aad(org OrgID, id WebhookID, field string) []byte {
+// FieldAAD binds an envelope to its place: the field of a webhook.
+func FieldAAD(org OrgID, id WebhookID, field string) []byte {
 	return seal.AAD(org.String(), id.String(), field)
 }

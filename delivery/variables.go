@@ -12,17 +12,17 @@ import (
 
 // Names of variables that more than one place sets.
 const (
-	varEventType   = "event_type"
+	VarEventType   = "event_type"
 	varEventTypeID = "event_type_id"
 	varEventID     = "event_id"
 	varGroupID     = "group_id"
 	varWebhookID   = "webhook_id"
 	varWebhookName = "webhook_name"
 	varDeliveryID  = "delivery_id"
-	varOrgID       = "organization_id"
-	varOrgName     = "organization_name"
-	varTimestamp   = "timestamp"
-	varResult      = "operation_result"
+	VarOrgID       = "organization_id"
+	VarOrgName     = "organization_name"
+	VarTimestamp   = "timestamp"
+	VarResult      = "operation_result"
 )
 
 // Variables collects the values of an event's variables. Empty values are left
@@ -42,7 +42,7 @@ func (v *Variables) Text(name, value string) {
 }
 
 // Time adds a time; the zero time is left out.
-func (v *Variables) Time(name string, at time.Time) { v.Text(name, formatTime(at)) }
+func (v *Variables) Time(name string, at time.Time) { v.Text(name, FormatTime(at)) }
 
 // Number adds an integer.
 func (v *Variables) Number(name string, n int) {
@@ -79,15 +79,15 @@ func (v Variables) Encode() json.RawMessage {
 		if one.raw {
 			dst = append(dst, one.value...)
 		} else {
-			dst = appendJSONText(dst, one.value)
+			dst = AppendJSONText(dst, one.value)
 		}
 	}
 	return append(dst, '}')
 }
 
-// appendJSONText appends text as a JSON string. Bytes that are not UTF-8 and
+// AppendJSONText appends text as a JSON string. Bytes that are not UTF-8 and
 // NUL, which PostgreSQL refuses, become U+FFFD.
-func appendJSONText(dst []byte, text string) []byte {
+func AppendJSONText(dst []byte, text string) []byte {
 	dst = append(dst, '"')
 	done := 0
 	for i := 0; i < len(text); {
@@ -126,24 +126,24 @@ func appendJSONRune(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
 }
 
-// storable reports whether every database can keep text: PostgreSQL refuses NUL
+// Storable reports whether every database can keep text: PostgreSQL refuses NUL
 // and bytes that are not UTF-8.
-func storable(text string) bool {
+func Storable(text string) bool {
 	return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 }
 
-// cleaned makes text storable: an event must not be lost for a character in a
+// Clean makes text storable: an event must not be lost for a character in a
 // device's name.
-func cleaned(text string) string {
-	if storable(text) {
+func Clean(text string) string {
+	if Storable(text) {
 		return text
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// formatTime writes a time as RFC 3339 in UTC, with milliseconds where there
+// FormatTime writes a time as RFC 3339 in UTC, with milliseconds where there
 // are any. The zero time is empty.
-func formatTime(at time.Time) string {
+func FormatTime(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}

@@ -15,7 +15,7 @@ func TestFormatTime(t *testing.T) {
 		"2026-01-14T09:31:07.120Z": time.Date(2026, 1, 14, 9, 31, 7, 120_456_789, time.UTC),
 		"0990-01-01T00:00:00Z":     time.Date(990, 1, 1, 0, 0, 0, 999, time.UTC),
 	} {
-		if got := formatTime(at); got != want {
+		if got := FormatTime(at); got != want {
 			t.Errorf("%s is written %q, want %q", at, got, want)
 		}
 	}

@@ -171,8 +171,8 @@ const (
 // A Backlog says what waits to be sent by a webhook.
 type Backlog struct{ Pending, Held int }
 
-// later returns the later of two times.
-func later(a, b time.Time) time.Time {
+// Later returns the later of two times.
+func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
 
 // CreateAPIKey is the resolver for the createApiKey field.
 func (r *mutationResolver) CreateAPIKey(ctx context.Context, input gen.CreateAPIKeyInput) (*gen.CreateAPIKeyPayload, error) {
-	made, err := r.Service.CreateAPIKey(ctx, callerOf(ctx), input.OrganizationID, delivery.KeyInput{
+	made, err := r.Service.CreateAPIKey(ctx, callerOf(ctx), input.OrganizationID, service.KeyInput{
 		Name: input.Name, Role: input.Role, ExpiresAt: value(input.ExpiresAt),
 	})
 	problems, err := r.userErrors(ctx, err)

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 )
 
@@ -37,7 +38,7 @@ func complexity() gen.ComplexityRoot {
 		return list(child, first, last)
 	}
 	// Counts of many hours are added up.
-	c.Organization.DeliveryStats = func(child int, _ delivery.StatsWindow, _ *gen.DeliveryFilter) int {
+	c.Organization.DeliveryStats = func(child int, _ service.StatsWindow, _ *gen.DeliveryFilter) int {
 		return 50 + child
 	}
 	c.DeliveryStats.Buckets = func(child int) int { return 1 + longestWindow*child }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
@@ -46,8 +47,8 @@ func (r *deliveryResolver) Message(ctx context.Context, obj *model.Delivery) (st
 }
 
 // Request is the resolver for the request field.
-func (r *deliveryResolver) Request(ctx context.Context, obj *model.Delivery) (*delivery.RequestPreview, error) {
-	return obj.With.Request.At(obj.Index, func() ([]*delivery.RequestPreview, error) {
+func (r *deliveryResolver) Request(ctx context.Context, obj *model.Delivery) (*service.RequestPreview, error) {
+	return obj.With.Request.At(obj.Index, func() ([]*service.RequestPreview, error) {
 		return r.Service.Requests(ctx, callerOf(ctx), obj.With.All)
 	})
 }

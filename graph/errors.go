@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 	"portalhooks/graph/transport"
@@ -147,7 +148,7 @@ func (r *Resolver) userError(ctx context.Context, e *delivery.Error) (*gen.UserE
 }
 
 // warnings shows what was accepted but deserves a look.
-func (r *Resolver) warnings(ctx context.Context, all []delivery.Warning) ([]*gen.Warning, error) {
+func (r *Resolver) warnings(ctx context.Context, all []service.Warning) ([]*gen.Warning, error) {
 	shown := make([]*gen.Warning, len(all))
 	for i, w := range all {
 		shown[i] = &gen.Warning{Code: w.Code, Message: w.Message, Field: optional(w.Field)}

@@ -14,6 +14,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
 )
 
 // quietStore takes every event and has nothing to deliver.
@@ -104,7 +105,7 @@ func serveQuiet(b *testing.B) http.Handler {
 		b.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	service := delivery.New(quietStore{}, delivery.Options{
+	service := service.New(quietStore{}, service.Options{
 		Owner: delivery.Owner{Slot: 1}, Keyring: keyring, Registry: registry, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))

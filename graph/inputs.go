@@ -5,12 +5,13 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/transport"
 )
 
-func syncInput(in *gen.SyncItemsInput) delivery.SyncItemsInput {
-	out := delivery.SyncItemsInput{
+func syncInput(in *gen.SyncItemsInput) service.SyncItemsInput {
+	out := service.SyncItemsInput{
 		OrganizationID: in.OrganizationID, OrganizationName: value(in.OrganizationName), Kind: in.Kind,
 		Complete: in.Complete, Items: make([]delivery.SyncedItem, len(in.Items)),
 	}
@@ -23,7 +24,7 @@ func syncInput(in *gen.SyncItemsInput) delivery.SyncItemsInput {
 	return out
 }
 
-func testInput(in *gen.TestWebhookInput) (out delivery.TestInput, err error) {
+func testInput(in *gen.TestWebhookInput) (out service.TestInput, err error) {
 	if out.Webhook, err = parseID("webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID); err != nil {
 		return out, err
 	}
@@ -35,8 +36,8 @@ func testInput(in *gen.TestWebhookInput) (out delivery.TestInput, err error) {
 	return out, err
 }
 
-func previewInput(in *gen.PreviewMessageInput) (out delivery.PreviewInput, err error) {
-	out = delivery.PreviewInput{
+func previewInput(in *gen.PreviewMessageInput) (out service.PreviewInput, err error) {
+	out = service.PreviewInput{
 		OrganizationID: value(in.OrganizationID), Type: in.EventType, TimeZone: value(in.TimeZone),
 	}
 	if in.Template != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
@@ -33,7 +34,7 @@ func (r *organizationResolver) Items(ctx context.Context, obj *model.Organizatio
 	if err != nil {
 		return nil, err
 	}
-	q := delivery.ItemQuery{Kind: kind, Search: value(search), EnabledOnly: value(enabledOnly)}
+	q := service.ItemQuery{Kind: kind, Search: value(search), EnabledOnly: value(enabledOnly)}
 	s, err := r.Service.Items(ctx, callerOf(ctx), obj.Organization.ID, q, page)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (r *organizationResolver) Deliveries(ctx context.Context, obj *model.Organi
 }
 
 // DeliveryStats is the resolver for the deliveryStats field.
-func (r *organizationResolver) DeliveryStats(ctx context.Context, obj *model.Organization, window delivery.StatsWindow, filter *gen.DeliveryFilter) (*gen.DeliveryStats, error) {
+func (r *organizationResolver) DeliveryStats(ctx context.Context, obj *model.Organization, window service.StatsWindow, filter *gen.DeliveryFilter) (*gen.DeliveryStats, error) {
 	f, err := deliveryFilter(filter)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
 )
 
 // brokenStore fails at everything, with words that are nobody's business.
@@ -88,7 +89,7 @@ func serveBroken(t *testing.T, who fixedCaller) (url string, log *safeBuffer) {
 	}
 	log = &safeBuffer{}
 	logger, registry := slog.New(slog.NewTextHandler(log, nil)), prometheus.NewRegistry()
-	service := delivery.New(brokenStore{}, delivery.Options{
+	service := service.New(brokenStore{}, service.Options{
 		Keyring: keyring, Registry: registry, Logger: logger,
 	})
 	server := httptest.NewServer(New(service, Options{Authenticate: who, Registry: registry, Logger: logger}))

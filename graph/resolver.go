@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/limits"
 	"portalhooks/graph/transport"
@@ -20,7 +21,7 @@ import (
 
 // A Resolver answers the root fields.
 type Resolver struct {
-	Service *delivery.Service
+	Service *service.Service
 	pace    Pace
 }
 
@@ -63,7 +64,7 @@ const (
 
 // New returns the GraphQL API over service: POST, server-sent events and
 // WebSocket on one address.
-func New(service *delivery.Service, o Options) *transport.Handler {
+func New(service *service.Service, o Options) *transport.Handler {
 	presenter := &presenter{o.Logger}
 	if o.Pace == nil {
 		o.Pace = func(delivery.Caller, int) time.Duration { return 0 }

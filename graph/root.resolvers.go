@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
@@ -74,7 +75,7 @@ func (r *mutationResolver) SetWebhookStatus(ctx context.Context, input gen.SetWe
 	if err != nil {
 		return r.webhookPayload(ctx, nil, err)
 	}
-	changed, err := r.Service.SetWebhookStatus(ctx, callerOf(ctx), delivery.SetStatusInput{
+	changed, err := r.Service.SetWebhookStatus(ctx, callerOf(ctx), service.SetStatusInput{
 		ID: id, Status: input.Status, Hold: input.Hold, DropHeld: input.DropHeld,
 		ExpectedVersion: int(value(input.ExpectedVersion)),
 	})
@@ -84,7 +85,7 @@ func (r *mutationResolver) SetWebhookStatus(ctx context.Context, input gen.SetWe
 // RotateWebhookSecret is the resolver for the rotateWebhookSecret field.
 func (r *mutationResolver) RotateWebhookSecret(ctx context.Context, input gen.RotateWebhookSecretInput) (*gen.WebhookSecretPayload, error) {
 	id, err := parseID("id", "a webhook", &input.ID, delivery.ParseWebhookID)
-	var made *delivery.CreatedWebhook
+	var made *service.CreatedWebhook
 	if err == nil {
 		made, err = r.Service.RotateWebhookSecret(ctx, callerOf(ctx), id, hours(input.KeepOldHours))
 	}
@@ -100,7 +101,7 @@ func (r *mutationResolver) RotateWebhookSecret(ctx context.Context, input gen.Ro
 // TestWebhook is the resolver for the testWebhook field.
 func (r *mutationResolver) TestWebhook(ctx context.Context, input gen.TestWebhookInput) (*gen.TestWebhookPayload, error) {
 	in, err := testInput(&input)
-	var result *delivery.TestResult
+	var result *service.TestResult
 	if err == nil {
 		result, err = r.Service.TestWebhook(ctx, callerOf(ctx), in)
 	}

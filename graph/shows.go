@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
@@ -54,7 +55,7 @@ func (r *Resolver) ingestPayload(
 }
 
 func (r *Resolver) webhookPayload(
-	ctx context.Context, changed *delivery.UpdatedWebhook, failure error,
+	ctx context.Context, changed *service.UpdatedWebhook, failure error,
 ) (*gen.WebhookPayload, error) {
 	problems, err := r.userErrors(ctx, failure)
 	if err != nil || len(problems) > 0 {
@@ -79,7 +80,7 @@ func (r *Resolver) overlapsOf(ctx context.Context, all []*delivery.Webhook) ([][
 }
 
 func webhookHealth(
-	h delivery.WebhookHealth, b delivery.Backlog, c delivery.Counts,
+	h delivery.WebhookHealth, b delivery.Backlog, c service.Counts,
 ) *gen.WebhookHealth {
 	return &gen.WebhookHealth{
 		LastSuccessAt: &h.LastSuccessAt, LastFailureAt: &h.LastFailureAt, FailingSince: &h.FailingSince,
@@ -91,7 +92,7 @@ func webhookHealth(
 
 // evaluations keeps the webhooks together, so that their fields are loaded at
 // once.
-func evaluations(all []delivery.Evaluation) []*gen.WebhookEvaluation {
+func evaluations(all []service.Evaluation) []*gen.WebhookEvaluation {
 	webhooks := make([]*delivery.Webhook, len(all))
 	for i, e := range all {
 		webhooks[i] = e.Webhook
@@ -113,7 +114,7 @@ func eventTypes(all []delivery.TypeInfo) []*model.EventType {
 	return shown
 }
 
-func testPayload(t *delivery.TestResult) *gen.TestWebhookPayload {
+func testPayload(t *service.TestResult) *gen.TestWebhookPayload {
 	entry := t.Entry
 	if entry == nil { // a draft leaves no entry in the log
 		entry = &delivery.LogEntry{At: t.Attempt.StartedAt, Attempt: &t.Attempt}
@@ -124,7 +125,7 @@ func testPayload(t *delivery.TestResult) *gen.TestWebhookPayload {
 	}
 }
 
-func messagePreview(p *delivery.Preview) *gen.MessagePreview {
+func messagePreview(p *service.Preview) *gen.MessagePreview {
 	shown := &gen.MessagePreview{
 		Bytes: int32(p.Bytes), Errors: []*gen.TemplateProblem{}, Warnings: []*gen.TemplateProblem{},
 	}
@@ -144,7 +145,7 @@ func messagePreview(p *delivery.Preview) *gen.MessagePreview {
 	return shown
 }
 
-func systemStatus(s *delivery.SystemStatus) *gen.SystemStatus {
+func systemStatus(s *service.SystemStatus) *gen.SystemStatus {
 	shown := &gen.SystemStatus{
 		Pending: int32(s.Queue.Pending), Leased: int32(s.Queue.Leased), Held: int32(s.Queue.Held),
 		OldestDue: &s.Queue.OldestDue, Workers: int32(s.Workers), BusyWorkers: int32(s.Busy),

@@ -4,11 +4,11 @@ import (
 	"math"
 	"time"
 
-	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 )
 
-func deliveryStats(s *delivery.Stats) *gen.DeliveryStats {
+func deliveryStats(s *service.Stats) *gen.DeliveryStats {
 	shown := &gen.DeliveryStats{
 		From: s.From, To: s.To, Total: deliveryCounts(s.Total),
 		Outcomes: make([]*gen.OutcomeCount, len(s.Outcomes)), Buckets: make([]*gen.StatsBucket, len(s.Buckets)),
@@ -22,7 +22,7 @@ func deliveryStats(s *delivery.Stats) *gen.DeliveryStats {
 	return shown
 }
 
-func deliveryCounts(c delivery.Counts) *gen.DeliveryCounts {
+func deliveryCounts(c service.Counts) *gen.DeliveryCounts {
 	shown := &gen.DeliveryCounts{
 		Delivered: atMost32(c.Delivered), Failed: atMost32(c.Failed), Canceled: atMost32(c.Canceled),
 		Attempts: atMost32(c.Attempts),

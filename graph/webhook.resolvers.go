@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
@@ -65,7 +66,7 @@ func (r *webhookResolver) Health(ctx context.Context, obj *model.Webhook) (*gen.
 	if err != nil {
 		return nil, err
 	}
-	counts, err := obj.With.Counts.At(obj.Index, func() ([]delivery.Counts, error) {
+	counts, err := obj.With.Counts.At(obj.Index, func() ([]service.Counts, error) {
 		return r.Service.WebhookCounts(ctx, callerOf(ctx), obj.With.All)
 	})
 	return webhookHealth(value(health), backlog, counts), err

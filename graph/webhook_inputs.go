@@ -4,23 +4,24 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 )
 
-func createInput(in *gen.CreateWebhookInput) delivery.CreateWebhookInput {
-	return delivery.CreateWebhookInput{
+func createInput(in *gen.CreateWebhookInput) service.CreateWebhookInput {
+	return service.CreateWebhookInput{
 		OrganizationID: in.OrganizationID, Name: in.Name, Type: in.EventType, TargetURL: in.TargetURL,
 		Selection: selectionInput(in.Selection), Template: in.Template, Headers: headerInputs(in.Headers),
 		Policy: policyInput(in.Policy), Status: in.Status,
 	}
 }
 
-func updateInput(in *gen.UpdateWebhookInput) (delivery.UpdateWebhookInput, error) {
+func updateInput(in *gen.UpdateWebhookInput) (service.UpdateWebhookInput, error) {
 	id, err := parseID("id", "a webhook", &in.ID, delivery.ParseWebhookID)
 	if err != nil {
-		return delivery.UpdateWebhookInput{}, err
+		return service.UpdateWebhookInput{}, err
 	}
-	out := delivery.UpdateWebhookInput{
+	out := service.UpdateWebhookInput{
 		ID: id, ExpectedVersion: int(in.ExpectedVersion), Name: in.Name, TargetURL: in.TargetURL,
 		Template: in.Template, Policy: policyInput(in.Policy),
 	}
@@ -35,23 +36,23 @@ func updateInput(in *gen.UpdateWebhookInput) (delivery.UpdateWebhookInput, error
 	return out, nil
 }
 
-func selectionInput(in *gen.SelectionInput) delivery.SelectionInput {
-	return delivery.SelectionInput{All: value(in.All), ItemIDs: in.ItemIds, ExternalIDs: in.ExternalIds}
+func selectionInput(in *gen.SelectionInput) service.SelectionInput {
+	return service.SelectionInput{All: value(in.All), ItemIDs: in.ItemIds, ExternalIDs: in.ExternalIds}
 }
 
-func headerInputs(in []*gen.HeaderInput) []delivery.HeaderInput {
-	out := make([]delivery.HeaderInput, len(in))
+func headerInputs(in []*gen.HeaderInput) []service.HeaderInput {
+	out := make([]service.HeaderInput, len(in))
 	for i, h := range in {
-		out[i] = delivery.HeaderInput{Name: h.Name, Value: h.Value, Secret: h.Secret}
+		out[i] = service.HeaderInput{Name: h.Name, Value: h.Value, Secret: h.Secret}
 	}
 	return out
 }
 
-func policyInput(in *gen.DeliveryPolicyInput) *delivery.PolicyInput {
+func policyInput(in *gen.DeliveryPolicyInput) *service.PolicyInput {
 	if in == nil {
 		return nil
 	}
-	out := &delivery.PolicyInput{
+	out := &service.PolicyInput{
 		TimeoutSeconds: in.TimeoutSeconds, Stop4xx: in.StopOn4xx, TimeZone: in.TimeZone,
 		Concurrency: number(in.Concurrency), PerMinute: number(in.MaxPerMinute), Ordered: in.Ordered,
 	}

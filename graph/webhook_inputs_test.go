@@ -8,6 +8,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
 )
 
@@ -19,11 +20,11 @@ func TestCreateInputComesThroughWhole(t *testing.T) {
 		Headers: []*gen.HeaderInput{{Name: "A", Value: new("1"), Secret: true}, {Name: "B"}},
 		Policy:  &gen.DeliveryPolicyInput{TimeoutSeconds: new(2.5)}, Status: delivery.Disabled,
 	})
-	want := delivery.CreateWebhookInput{
+	want := service.CreateWebhookInput{
 		OrganizationID: "org", Name: "n", Type: delivery.ActiveAlert, TargetURL: "https://example.com",
-		Selection: delivery.SelectionInput{ItemIDs: []string{"itm_1"}}, Template: new("{}"),
-		Headers: []delivery.HeaderInput{{Name: "A", Value: new("1"), Secret: true}, {Name: "B"}},
-		Policy:  &delivery.PolicyInput{TimeoutSeconds: new(2.5)}, Status: delivery.Disabled,
+		Selection: service.SelectionInput{ItemIDs: []string{"itm_1"}}, Template: new("{}"),
+		Headers: []service.HeaderInput{{Name: "A", Value: new("1"), Secret: true}, {Name: "B"}},
+		Policy:  &service.PolicyInput{TimeoutSeconds: new(2.5)}, Status: delivery.Disabled,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -47,7 +48,7 @@ func TestUpdateInput(t *testing.T) {
 		t.Errorf("got %+v, want an empty list of headers, which removes all", got)
 	}
 	got, err = updateInput(&gen.UpdateWebhookInput{ID: id.String(), ExpectedVersion: 3})
-	want := delivery.UpdateWebhookInput{ID: id, ExpectedVersion: 3}
+	want := service.UpdateWebhookInput{ID: id, ExpectedVersion: 3}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("nothing to change: got %+v, %v; want %+v", got, err, want)
 	}

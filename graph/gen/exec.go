@@ -20,6 +20,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/model"
 )
 
@@ -326,7 +327,7 @@ type ComplexityRoot struct {
 		APIKeys       func(childComplexity int) int
 		AuditLog      func(childComplexity int, first *int32, after *string, filter *AuditFilter) int
 		Deliveries    func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *DeliveryFilter) int
-		DeliveryStats func(childComplexity int, window delivery.StatsWindow, filter *DeliveryFilter) int
+		DeliveryStats func(childComplexity int, window service.StatsWindow, filter *DeliveryFilter) int
 		Events        func(childComplexity int, first *int32, after *string, filter *EventFilter) int
 		ExternalID    func(childComplexity int) int
 		ID            func(childComplexity int) int
@@ -601,7 +602,7 @@ type DeliveryResolver interface {
 	RedeliveryOf(ctx context.Context, obj *model.Delivery) (*model.Delivery, error)
 
 	Message(ctx context.Context, obj *model.Delivery) (string, error)
-	Request(ctx context.Context, obj *model.Delivery) (*delivery.RequestPreview, error)
+	Request(ctx context.Context, obj *model.Delivery) (*service.RequestPreview, error)
 	Attempts(ctx context.Context, obj *model.Delivery) ([]*model.Attempt, error)
 }
 type EventResolver interface {
@@ -633,7 +634,7 @@ type OrganizationResolver interface {
 	Items(ctx context.Context, obj *model.Organization, kind delivery.ItemKind, search *string, enabledOnly *bool, first *int32, after *string) (*ItemConnection, error)
 	Events(ctx context.Context, obj *model.Organization, first *int32, after *string, filter *EventFilter) (*EventConnection, error)
 	Deliveries(ctx context.Context, obj *model.Organization, first *int32, after *string, last *int32, before *string, filter *DeliveryFilter) (*DeliveryConnection, error)
-	DeliveryStats(ctx context.Context, obj *model.Organization, window delivery.StatsWindow, filter *DeliveryFilter) (*DeliveryStats, error)
+	DeliveryStats(ctx context.Context, obj *model.Organization, window service.StatsWindow, filter *DeliveryFilter) (*DeliveryStats, error)
 	APIKeys(ctx context.Context, obj *model.Organization) ([]*model.APIKey, error)
 	AuditLog(ctx context.Context, obj *model.Organization, first *int32, after *string, filter *AuditFilter) (*AuditConnection, error)
 }
@@ -1857,7 +1858,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Organization.DeliveryStats(childComplexity, args["window"].(delivery.StatsWindow), args["filter"].(*DeliveryFilter)), true
+		return e.ComplexityRoot.Organization.DeliveryStats(childComplexity, args["window"].(service.StatsWindow), args["filter"].(*DeliveryFilter)), true
 	case "Organization.events":
 		if e.ComplexityRoot.Organization.Events == nil {
 			break
@@ -6392,8 +6393,8 @@ func (ec *executionContext) field_Organization_deliveryStats_args(ctx context.Co
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "window",
-		func(ctx context.Context, v any) (delivery.StatsWindow, error) {
-			return ec.unmarshalNStatsWindow2portalhooksᚋdeliveryᚐStatsWindow(ctx, v)
+		func(ctx context.Context, v any) (service.StatsWindow, error) {
+			return ec.unmarshalNStatsWindow2portalhooksᚋdeliveryᚋserviceᚐStatsWindow(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -8596,8 +8597,8 @@ func (ec *executionContext) _Delivery_request(ctx context.Context, field graphql
 			return ec.Resolvers.Delivery().Request(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *delivery.RequestPreview) graphql.Marshaler {
-			return ec.marshalNRequestPreview2ᚖportalhooksᚋdeliveryᚐRequestPreview(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *service.RequestPreview) graphql.Marshaler {
+			return ec.marshalNRequestPreview2ᚖportalhooksᚋdeliveryᚋserviceᚐRequestPreview(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11820,7 +11821,7 @@ func (ec *executionContext) _Organization_deliveryStats(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Organization().DeliveryStats(ctx, obj, fc.Args["window"].(delivery.StatsWindow), fc.Args["filter"].(*DeliveryFilter))
+			return ec.Resolvers.Organization().DeliveryStats(ctx, obj, fc.Args["window"].(service.StatsWindow), fc.Args["filter"].(*DeliveryFilter))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *DeliveryStats) graphql.Marshaler {
@@ -12899,7 +12900,7 @@ func (ec *executionContext) fieldContext_Replica_seenAt(_ context.Context, field
 	return graphql.NewScalarFieldContext("Replica", field, false, false, "Time")
 }
 
-func (ec *executionContext) _RequestPreview_method(ctx context.Context, field graphql.CollectedField, obj *delivery.RequestPreview) (ret graphql.Marshaler) {
+func (ec *executionContext) _RequestPreview_method(ctx context.Context, field graphql.CollectedField, obj *service.RequestPreview) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12922,7 +12923,7 @@ func (ec *executionContext) fieldContext_RequestPreview_method(_ context.Context
 	return graphql.NewScalarFieldContext("RequestPreview", field, false, false, "String")
 }
 
-func (ec *executionContext) _RequestPreview_url(ctx context.Context, field graphql.CollectedField, obj *delivery.RequestPreview) (ret graphql.Marshaler) {
+func (ec *executionContext) _RequestPreview_url(ctx context.Context, field graphql.CollectedField, obj *service.RequestPreview) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12945,7 +12946,7 @@ func (ec *executionContext) fieldContext_RequestPreview_url(_ context.Context, f
 	return graphql.NewScalarFieldContext("RequestPreview", field, false, false, "String")
 }
 
-func (ec *executionContext) _RequestPreview_headers(ctx context.Context, field graphql.CollectedField, obj *delivery.RequestPreview) (ret graphql.Marshaler) {
+func (ec *executionContext) _RequestPreview_headers(ctx context.Context, field graphql.CollectedField, obj *service.RequestPreview) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12977,7 +12978,7 @@ func (ec *executionContext) fieldContext_RequestPreview_headers(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _RequestPreview_curl(ctx context.Context, field graphql.CollectedField, obj *delivery.RequestPreview) (ret graphql.Marshaler) {
+func (ec *executionContext) _RequestPreview_curl(ctx context.Context, field graphql.CollectedField, obj *service.RequestPreview) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13795,8 +13796,8 @@ func (ec *executionContext) _TestWebhookPayload_request(ctx context.Context, fie
 			return obj.Request, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *delivery.RequestPreview) graphql.Marshaler {
-			return ec.marshalORequestPreview2ᚖportalhooksᚋdeliveryᚐRequestPreview(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *service.RequestPreview) graphql.Marshaler {
+			return ec.marshalORequestPreview2ᚖportalhooksᚋdeliveryᚋserviceᚐRequestPreview(ctx, selections, v)
 		},
 		true,
 		false,
@@ -18760,7 +18761,7 @@ func (ec *executionContext) unmarshalInputRedeliverInput(ctx context.Context, ob
 			it.Ids = data
 		case "message":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("message"))
-			data, err := ec.unmarshalNRedeliverMessage2portalhooksᚋdeliveryᚐRedeliverMode(ctx, v)
+			data, err := ec.unmarshalNRedeliverMessage2portalhooksᚋdeliveryᚋserviceᚐRedeliverMode(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -22004,7 +22005,7 @@ func (ec *executionContext) _Replica(ctx context.Context, sel ast.SelectionSet, 
 
 var requestPreviewImplementors = []string{"RequestPreview"}
 
-func (ec *executionContext) _RequestPreview(ctx context.Context, sel ast.SelectionSet, obj *delivery.RequestPreview) graphql.Marshaler {
+func (ec *executionContext) _RequestPreview(ctx context.Context, sel ast.SelectionSet, obj *service.RequestPreview) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, requestPreviewImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -24726,13 +24727,13 @@ func (ec *executionContext) unmarshalNRedeliverInput2portalhooksᚋgraphᚋgen�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNRedeliverMessage2portalhooksᚋdeliveryᚐRedeliverMode(ctx context.Context, v any) (delivery.RedeliverMode, error) {
+func (ec *executionContext) unmarshalNRedeliverMessage2portalhooksᚋdeliveryᚋserviceᚐRedeliverMode(ctx context.Context, v any) (service.RedeliverMode, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := delivery.RedeliverMode(tmp)
+	res := service.RedeliverMode(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRedeliverMessage2portalhooksᚋdeliveryᚐRedeliverMode(ctx context.Context, sel ast.SelectionSet, v delivery.RedeliverMode) graphql.Marshaler {
+func (ec *executionContext) marshalNRedeliverMessage2portalhooksᚋdeliveryᚋserviceᚐRedeliverMode(ctx context.Context, sel ast.SelectionSet, v service.RedeliverMode) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -24773,7 +24774,7 @@ func (ec *executionContext) marshalNReplica2ᚖportalhooksᚋgraphᚋgenᚐRepli
 	return ec._Replica(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNRequestPreview2ᚖportalhooksᚋdeliveryᚐRequestPreview(ctx context.Context, sel ast.SelectionSet, v *delivery.RequestPreview) graphql.Marshaler {
+func (ec *executionContext) marshalNRequestPreview2ᚖportalhooksᚋdeliveryᚋserviceᚐRequestPreview(ctx context.Context, sel ast.SelectionSet, v *service.RequestPreview) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "RequestPreview!")
 		return graphql.Null
@@ -24852,13 +24853,13 @@ func (ec *executionContext) marshalNStatsBucket2ᚖportalhooksᚋgraphᚋgenᚐS
 	return ec._StatsBucket(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNStatsWindow2portalhooksᚋdeliveryᚐStatsWindow(ctx context.Context, v any) (delivery.StatsWindow, error) {
+func (ec *executionContext) unmarshalNStatsWindow2portalhooksᚋdeliveryᚋserviceᚐStatsWindow(ctx context.Context, v any) (service.StatsWindow, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := delivery.StatsWindow(tmp)
+	res := service.StatsWindow(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNStatsWindow2portalhooksᚋdeliveryᚐStatsWindow(ctx context.Context, sel ast.SelectionSet, v delivery.StatsWindow) graphql.Marshaler {
+func (ec *executionContext) marshalNStatsWindow2portalhooksᚋdeliveryᚋserviceᚐStatsWindow(ctx context.Context, sel ast.SelectionSet, v service.StatsWindow) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -26087,7 +26088,7 @@ func (ec *executionContext) marshalOOrganization2ᚖportalhooksᚋgraphᚋmodel�
 	return ec._Organization(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalORequestPreview2ᚖportalhooksᚋdeliveryᚐRequestPreview(ctx context.Context, sel ast.SelectionSet, v *delivery.RequestPreview) graphql.Marshaler {
+func (ec *executionContext) marshalORequestPreview2ᚖportalhooksᚋdeliveryᚋserviceᚐRequestPreview(ctx context.Context, sel ast.SelectionSet, v *service.RequestPreview) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -14,6 +14,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/service"
 	"portalhooks/graph/model"
 )
 
@@ -534,7 +535,7 @@ type RedeliverInput struct {
 	// The deliveries, at most 100.
 	Ids []string `json:"ids"`
 	// Which message to send.
-	Message delivery.RedeliverMode `json:"message"`
+	Message service.RedeliverMode `json:"message"`
 }
 
 // The new deliveries.
@@ -710,7 +711,7 @@ type TestWebhookPayload struct {
 	// The message that was sent.
 	Message *string `json:"message,omitempty"`
 	// The request that was made.
-	Request *delivery.RequestPreview `json:"request,omitempty"`
+	Request *service.RequestPreview `json:"request,omitempty"`
 	// What is wrong with the input; nothing was sent then.
 	UserErrors []*UserError `json:"userErrors"`
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 )
 
 // An Event is shown with its id as text.
@@ -61,7 +62,7 @@ type DeliverySiblings struct {
 	Event    Field[*Event]
 	Original Field[*Delivery]
 	Message  Field[string]
-	Request  Field[*delivery.RequestPreview]
+	Request  Field[*service.RequestPreview]
 	Attempts Field[[]*Attempt]
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 )
 
 // A Webhook is shown with the fields of its current version.
@@ -20,7 +21,7 @@ type WebhookSiblings struct {
 	Overlaps     Field[[]*Webhook]
 	Health       Field[*delivery.WebhookHealth]
 	Backlog      Field[delivery.Backlog]
-	Counts       Field[delivery.Counts]
+	Counts       Field[service.Counts]
 	Items        Field[[]*Item]
 }
 

@@ -1,0 +1,2 @@
+// Package memstore keeps the domain in memory, for tests.
+package memstore

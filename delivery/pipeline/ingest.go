@@ -1,0 +1,260 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"portalhooks/delivery"
+)
+
+// An Ingester accepts what Portal reports.
+type Ingester struct {
+	events   delivery.EventStore
+	webhooks *WebhookCache
+	register *register
+	ids      *delivery.IDs
+	metrics  *Metrics
+	enqueuer *enqueuer
+}
+
+// Run stores events until ctx ends. Ingest waits for it.
+func (g *Ingester) Run(ctx context.Context) error { return g.enqueuer.Run(ctx) }
+
+// Enqueue stores events that were matched already, and returns what became of
+// them. It returns Unavailable when ctx ends, or the server stops, before that is
+// known.
+func (g *Ingester) Enqueue(ctx context.Context, units []delivery.Ingest) ([]delivery.Ingested, error) {
+	return g.enqueuer.enqueue(ctx, units)
+}
+
+// Ingest stores reports, once however often they are sent. The results are in
+// the order of the reports: a bad report is rejected and does not keep the
+// others from being accepted. Once Ingest returns, every event that it names is
+// durable with all its deliveries. With a scope, reports of other organizations
+// are rejected with NotFound. It returns LimitExceeded for more than MaxReports,
+// and Unavailable when it is not known whether the reports were stored: they may
+// be sent again, nothing is stored twice.
+func (g *Ingester) Ingest(ctx context.Context, scope delivery.OrgID, reports []delivery.Report) ([]delivery.IngestResult, error) {
+	if len(reports) > delivery.MaxReports {
+		return nil, delivery.Errorf(delivery.LimitExceeded, "input", "Submit at most %d reports in one call.", delivery.MaxReports)
+	}
+	submissions := make([]submission, len(reports))
+	for i := range reports {
+		submissions[i].report = &reports[i]
+		submissions[i].result.Errors = validateReport(&reports[i])
+	}
+	if err := g.locate(ctx, scope, submissions); err != nil {
+		return nil, err
+	}
+	if err := g.expand(ctx, submissions); err != nil {
+		return nil, err
+	}
+	if err := g.store(ctx, submissions); err != nil {
+		return nil, err
+	}
+	results := make([]delivery.IngestResult, len(submissions))
+	for i := range submissions {
+		results[i] = submissions[i].answer()
+	}
+	g.metrics.ingested(results)
+	return results, nil
+}
+
+// A submission is one report on its way in.
+type submission struct {
+	report *delivery.Report
+	org    delivery.Organization
+	facts  []fact
+	stored []delivery.Stored // one for each fact
+	result delivery.IngestResult
+}
+
+func (in *submission) rejected() bool { return len(in.result.Errors) > 0 }
+
+// locate finds the organization of each report, registering those that are not
+// known yet. With a scope there is only one that may be named.
+func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions []submission) error {
+	allowed, err := g.scopeOf(ctx, scope)
+	if err != nil {
+		return err
+	}
+	var wanted []namedOrg
+	for i := range submissions {
+		in := &submissions[i]
+		if in.rejected() {
+			continue
+		}
+		if err := g.resolveOpaque(ctx, in); err != nil {
+			return err
+		}
+		id := in.report.OrganizationID
+		if in.org.ID != 0 {
+			id = in.org.ExternalID
+		}
+		if scope != 0 && id != allowed.ExternalID {
+			in.result.Errors = delivery.Errors{delivery.Errorf(delivery.NotFound, "organizationId",
+				"There is no such organization, or this API key may not report for it.")}
+			continue
+		}
+		wanted = append(wanted, namedOrg{id, delivery.Clean(in.report.OrganizationName)})
+		in.org.ExternalID = id
+	}
+	known, err := g.register.organizations(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	for i := range submissions {
+		if !submissions[i].rejected() {
+			submissions[i].org = known[submissions[i].org.ExternalID]
+		}
+	}
+	return nil
+}
+
+// scopeOf returns the only organization that may be reported for; the zero
+// Organization without a scope.
+func (g *Ingester) scopeOf(ctx context.Context, scope delivery.OrgID) (delivery.Organization, error) {
+	if scope == 0 {
+		return delivery.Organization{}, nil
+	}
+	config, err := g.webhooks.Get(ctx, scope)
+	if err != nil {
+		return delivery.Organization{}, err
+	}
+	return config.Org, nil
+}
+
+// resolveOpaque fills in the organization of a report that names it by our own
+// id. What only looks like one is Portal's id.
+func (g *Ingester) resolveOpaque(ctx context.Context, in *submission) error {
+	id, ok := delivery.ParseOrgID(in.report.OrganizationID)
+	if !ok {
+		return nil
+	}
+	config, err := g.webhooks.Get(ctx, id)
+	if delivery.CodeOf(err) == delivery.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.org = config.Org
+	return nil
+}
+
+// expand finds the facts that the reports state.
+func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
+	x := expansion{now: delivery.Now(), room: make(delivery.Variables, 0, 24)}
+	inCall := make(map[delivery.GroupID][]deviceResult)
+	for i := range submissions {
+		in := &submissions[i]
+		if in.rejected() {
+			continue
+		}
+		earlier, err := g.earlier(ctx, in, inCall)
+		if err != nil {
+			return err
+		}
+		in.facts = x.facts(in.org, in.report, earlier)
+		if err := g.register.items(ctx, in.org.ID, in.facts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event returns the i-th fact as a new event with the id.
+func (in *submission) event(i int, id delivery.EventID) delivery.NewEvent {
+	f := &in.facts[i]
+	return delivery.NewEvent{
+		Event: delivery.Event{
+			ID: id, ReceivedAt: delivery.IDTime(id),
+			Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: f.Item.DisplayName(), Group: f.Group,
+			OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
+			WorkspaceName: f.WorkspaceName, Variables: f.Variables,
+		},
+		Key: f.Key, Fingerprint: f.Fingerprint,
+		BySource: in.report.ActiveAlert != nil || in.report.ObjectChange != nil,
+	}
+}
+
+// earlier returns the devices of a complete operation that were reported
+// before, also those of earlier reports of the same call.
+func (g *Ingester) earlier(
+	ctx context.Context, in *submission, inCall map[delivery.GroupID][]deviceResult,
+) ([]deviceResult, error) {
+	r := in.report.Operation
+	if r == nil {
+		return nil, nil
+	}
+	group := delivery.OperationGroup(in.org, r.OperationID)
+	if !r.Complete {
+		inCall[group] = append(inCall[group], merged(r.Workspaces, nil)...)
+		return nil, nil
+	}
+	events, err := g.events.EventsOfGroup(ctx, in.org.ID, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces)
+	if err != nil {
+		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
+	}
+	return append(earlierDevices(events), inCall[group]...), nil
+}
+
+// answer sums up what the store did with the report.
+func (in *submission) answer() delivery.IngestResult {
+	if in.rejected() {
+		in.result.Status = delivery.Rejected
+		return in.result
+	}
+	r := delivery.IngestResult{Status: delivery.Duplicated}
+	for _, stored := range in.stored {
+		if stored.Fresh {
+			r.Status = delivery.Accepted
+			break
+		}
+	}
+	for i, stored := range in.stored {
+		if r.Status == delivery.Duplicated && in.clashes(&in.facts[i], stored) {
+			return delivery.IngestResult{Status: delivery.Rejected, Errors: delivery.Errors{in.conflict()}}
+		}
+		if stored.Fresh || r.Status == delivery.Duplicated {
+			r.Events = append(r.Events, stored.ID)
+			r.Deliveries += stored.Deliveries
+		}
+	}
+	return r
+}
+
+// clashes reports whether a fact was stored before with other words. A device
+// of an operation never clashes: what was said of it first has been sent.
+func (in *submission) clashes(f *fact, stored delivery.Stored) bool {
+	return f.Fingerprint != 0 && f.Fingerprint != stored.Fingerprint
+}
+
+func (in *submission) conflict() *delivery.Error {
+	if in.report.Operation != nil {
+		return delivery.Errorf(delivery.Conflict, "event.operation.operationId",
+			"This operation was reported as complete before, with other values. An operation is reported once.")
+	}
+	return delivery.Errorf(delivery.Conflict, "sourceEventId",
+		"Another event was reported with this id before. Give each event an id of its own.")
+}
+
+// Organization returns the organization that Portal names, and registers it when
+// it is not known yet. With a scope there is only one that may be named: others
+// are NotFound.
+func (g *Ingester) Organization(ctx context.Context, scope delivery.OrgID, id, name string) (delivery.Organization, error) {
+	one := []submission{{report: &delivery.Report{OrganizationID: id, OrganizationName: name}}}
+	if err := g.locate(ctx, scope, one); err != nil {
+		return delivery.Organization{}, err
+	}
+	if one[0].rejected() {
+		return delivery.Organization{}, one[0].result.Errors
+	}
+	return one[0].org, nil
+}
+
+// ForgetItems drops what is remembered of an organization's items of one kind:
+// their list has been replaced.
+func (g *Ingester) ForgetItems(org delivery.OrgID, kind delivery.ItemKind) {
+	g.register.forget(org, kind)
+}

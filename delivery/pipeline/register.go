@@ -1,0 +1,185 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"portalhooks/delivery"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	organizationsKept = 10_000
+	itemsKept         = 50_000
+	// registeredAge is how long a registration is remembered. After it the store
+	// is told again, in case another server has changed it.
+	registeredAge = 10 * time.Minute
+)
+
+// A register makes sure that the organizations and items of reports exist. It
+// remembers those that it has stored, so that reports about them cost no query.
+// What it remembers are copies: see [Report].
+type register struct {
+	store delivery.Store
+	ids   *delivery.IDs
+	orgs  *lru.Cache[string, registeredOrg] // by external id
+	known *lru.Cache[itemRef, registeredItem]
+}
+
+type registeredOrg struct {
+	org   delivery.Organization
+	until time.Time
+}
+
+// An itemRef names an item as Portal does.
+type itemRef struct {
+	org        delivery.OrgID
+	kind       delivery.ItemKind
+	externalID string
+}
+
+type registeredItem struct {
+	id            delivery.ItemID
+	name, viewURL string // as reported last; empty when it was not
+	until         time.Time
+}
+
+func newRegister(store delivery.Store, ids *delivery.IDs) *register {
+	return &register{
+		store: store, ids: ids,
+		orgs: newLRU[string, registeredOrg](organizationsKept), known: newLRU[itemRef, registeredItem](itemsKept),
+	}
+}
+
+// A namedOrg is an organization as a report names it.
+type namedOrg struct{ externalID, name string }
+
+// organizations returns the organization of each external id. Unknown ones are
+// stored, and new names replace old ones.
+func (r *register) organizations(ctx context.Context, wanted []namedOrg) (map[string]delivery.Organization, error) {
+	known := make(map[string]delivery.Organization, len(wanted))
+	names := make(map[string]string)
+	var missing []string
+	now := time.Now()
+	for _, w := range wanted {
+		if _, done := known[w.externalID]; done {
+			continue
+		}
+		if e, ok := r.orgs.Get(w.externalID); ok && now.Before(e.until) && (w.name == "" || w.name == e.org.Name) {
+			known[w.externalID] = e.org
+			continue
+		}
+		if name, waits := names[w.externalID]; !waits {
+			missing = append(missing, w.externalID)
+			names[w.externalID] = w.name
+		} else if name == "" {
+			names[w.externalID] = w.name
+		}
+	}
+	if len(missing) == 0 {
+		return known, nil
+	}
+	orgs := make([]delivery.Organization, len(missing))
+	for i, id := range missing {
+		orgs[i] = delivery.Organization{
+			ID: delivery.OrgID(r.ids.Next()), ExternalID: strings.Clone(id), Name: strings.Clone(names[id]),
+			CreatedAt: now.UTC(),
+		}
+	}
+	stored, err := r.store.LearnOrganizations(ctx, orgs)
+	if err != nil {
+		return nil, fmt.Errorf("register organizations: %w", err)
+	}
+	for _, org := range stored {
+		known[org.ExternalID] = org
+		r.orgs.Add(org.ExternalID, registeredOrg{org, now.Add(registeredAge)})
+	}
+	return known, nil
+}
+
+// items gives each fact's item its id; all facts are of org. Unknown items are
+// stored, and new names and links replace old ones.
+func (r *register) items(ctx context.Context, org delivery.OrgID, facts []fact) error {
+	var missing []delivery.Item
+	var first *fact // of those about the same item: a report has one, or one after the other
+	now := time.Now()
+	for i := range facts {
+		f := &facts[i]
+		if first != nil && f.Kind == first.Kind && f.Item == first.Item {
+			f.ItemID = first.ItemID
+			continue
+		}
+		first = f
+		e, ok := r.known.Get(itemRef{org, f.Kind, f.Item.ID})
+		if ok && now.Before(e.until) && (f.Item.Name == "" || delivery.Clean(f.Item.Name) == e.name) &&
+			(f.Item.ViewURL == "" || f.Item.ViewURL == e.viewURL) {
+			f.ItemID = e.id
+			continue
+		}
+		missing = append(missing, delivery.Item{
+			ID: delivery.ItemID(r.ids.Next()), Org: org, Kind: f.Kind, ExternalID: strings.Clone(f.Item.ID),
+			Name: strings.Clone(delivery.Clean(f.Item.Name)), Enabled: true, ViewURL: strings.Clone(f.Item.ViewURL),
+			Attributes: []byte("{}"), UpdatedAt: now.UTC(),
+		})
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return r.addItems(ctx, org, missing, facts)
+}
+
+// addItems stores items and gives the facts without an item's id theirs.
+func (r *register) addItems(ctx context.Context, org delivery.OrgID, missing []delivery.Item, facts []fact) error {
+	if err := r.nameItems(ctx, org, missing); err != nil {
+		return err
+	}
+	stored, err := r.store.LearnItems(ctx, org, missing)
+	if err != nil {
+		return fmt.Errorf("register items: %w", err)
+	}
+	registered := make(map[itemRef]delivery.ItemID, len(stored))
+	until := time.Now().Add(registeredAge)
+	for _, item := range stored {
+		ref := itemRef{org, item.Kind, item.ExternalID}
+		registered[ref] = item.ID
+		r.known.Add(ref, registeredItem{item.ID, item.Name, item.ViewURL, until})
+	}
+	for i := range facts {
+		if f := &facts[i]; f.ItemID == 0 {
+			f.ItemID = registered[itemRef{org, f.Kind, f.Item.ID}]
+		}
+	}
+	return nil
+}
+
+// nameItems gives new items without a name their id for one. Existing items
+// keep their names.
+func (r *register) nameItems(ctx context.Context, org delivery.OrgID, items []delivery.Item) error {
+	for i := range items {
+		item := &items[i]
+		if item.Name != "" {
+			continue
+		}
+		found, err := r.store.ItemsByExternalID(ctx, org, item.Kind, []string{item.ExternalID})
+		if err != nil {
+			return fmt.Errorf("look for an item without a name: %w", err)
+		}
+		if len(found) == 0 {
+			item.Name = item.ExternalID
+		}
+	}
+	return nil
+}
+
+// forget drops what is known of an organization's items of one kind: their
+// list has been replaced.
+func (r *register) forget(org delivery.OrgID, kind delivery.ItemKind) {
+	for _, ref := range r.known.Keys() {
+		if ref.org == org && ref.kind == kind {
+			r.known.Remove(ref)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"portalhooks/delivery"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const templatesKept = 2_000
+
+// A Renderer makes messages. It keeps compiled templates by version; versions
+// are immutable.
+type Renderer struct {
+	store   versions
+	entries *lru.Cache[delivery.VersionID, *delivery.Compiled]
+}
+
+// versions is where a Renderer reads webhooks' versions.
+type versions interface {
+	VersionsByID(ctx context.Context, ids []delivery.VersionID) ([]delivery.WebhookVersion, error)
+}
+
+// NewRenderer returns a renderer with an empty cache.
+func NewRenderer(store versions) *Renderer {
+	return &Renderer{store: store, entries: newLRU[delivery.VersionID, *delivery.Compiled](templatesKept)}
+}
+
+func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (*delivery.Compiled, error) {
+	if c, ok := k.entries.Get(id); ok {
+		return c, nil
+	}
+	found, err := k.store.VersionsByID(ctx, []delivery.VersionID{id})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", id, err)
+	}
+	if len(found) == 0 {
+		return nil, delivery.Errorf(delivery.NotFound, "", "There is no version %s of a webhook any more.", id)
+	}
+	v := &found[0]
+	t, problems := delivery.Compile(v.Type, v.Template, v.Policy.TimeZone)
+	if t == nil {
+		return nil, delivery.Errorf(delivery.TemplateInvalid, "", "The template of %s can't be used: %s", id, problems[0])
+	}
+	c := &delivery.Compiled{Template: t, Webhook: v.Webhook.String(), Name: v.Name}
+	k.entries.Add(id, c)
+	return c, nil
+}
+
+// Render appends the message of e by the version v to dst; d is the id that
+// #delivery_id shows. It returns template.ErrTooLarge for a message over the
+// limit, and NotFound or TemplateInvalid for a version that can't be used. The
+// same arguments give the same bytes, always.
+func (k *Renderer) Render(
+	ctx context.Context, dst []byte, e *delivery.Event, v delivery.VersionID, d delivery.DeliveryID,
+) ([]byte, error) {
+	c, err := k.get(ctx, v)
+	if err != nil {
+		return dst, err
+	}
+	return c.Message(dst, e, d)
+}

@@ -1,0 +1,165 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"portalhooks/delivery"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	configsKept = 2_000            // organizations
+	configAge   = time.Second      // after which the ConfigVersion is compared again
+	loadTimeout = 10 * time.Second // of one query for several callers
+)
+
+// OrgWebhooks are an organization's webhooks as they stood at one ConfigVersion.
+// They are immutable but for the targets that are opened on demand.
+type OrgWebhooks struct {
+	Org      delivery.Organization
+	Webhooks []delivery.Webhook
+
+	byID      map[delivery.WebhookID]*delivery.Webhook
+	listening map[delivery.EventType][]*delivery.Webhook
+	senders   map[senderKey][]*delivery.Webhook
+
+	mu      sync.Mutex
+	targets map[delivery.WebhookID]*openTarget
+}
+
+func newOrgWebhooks(org delivery.Organization, webhooks []delivery.Webhook) *OrgWebhooks {
+	c := &OrgWebhooks{
+		Org: org, Webhooks: webhooks,
+		byID:      make(map[delivery.WebhookID]*delivery.Webhook, len(webhooks)),
+		listening: make(map[delivery.EventType][]*delivery.Webhook),
+		senders:   make(map[senderKey][]*delivery.Webhook),
+		targets:   make(map[delivery.WebhookID]*openTarget),
+	}
+	for i := range webhooks {
+		w := &webhooks[i]
+		c.byID[w.ID] = w
+		key := senderKey{w.Version.Type, delivery.TargetPlace(w.Version.Target)}
+		c.senders[key] = append(c.senders[key], w)
+		if w.Version.Listening {
+			c.listening[w.Version.Type] = append(c.listening[w.Version.Type], w)
+		}
+	}
+	return c
+}
+
+// A senderKey is what webhooks must share to send the same event to the same
+// target.
+type senderKey struct {
+	Type  delivery.EventType
+	place string
+}
+
+// Overlaps returns the webhooks other than id that share events and target
+// with v.
+func (c *OrgWebhooks) Overlaps(id delivery.WebhookID, v *delivery.WebhookVersion) []*delivery.Webhook {
+	var found []*delivery.Webhook
+	for _, other := range c.senders[senderKey{v.Type, delivery.TargetPlace(v.Target)}] {
+		if other.ID != id && delivery.Overlaps(v.Selection, other.Version.Selection) {
+			found = append(found, other)
+		}
+	}
+	return found
+}
+
+// A WebhookCache keeps organizations' configurations. A change made by another
+// process is noticed after configAge at the latest; until then ingest is told
+// by the store that what it matched against is stale.
+type WebhookCache struct {
+	store   delivery.Store
+	entries *lru.Cache[delivery.OrgID, configEntry]
+	flight  singleflight.Group
+	drops   atomic.Int64 // how often drop was called: a load that began before may be old
+}
+
+type configEntry struct {
+	config  *OrgWebhooks
+	checked time.Time
+}
+
+// NewWebhookCache returns an empty cache over store.
+func NewWebhookCache(store delivery.Store) *WebhookCache {
+	return &WebhookCache{store: store, entries: newLRU[delivery.OrgID, configEntry](configsKept)}
+}
+
+// Get returns the configuration of org, at most configAge old where another
+// process changes it. It returns NotFound for an unknown organization.
+func (k *WebhookCache) Get(ctx context.Context, org delivery.OrgID) (*OrgWebhooks, error) {
+	entry, ok := k.entries.Get(org)
+	if ok && time.Since(entry.checked) < configAge {
+		return entry.config, nil
+	}
+	drops := k.drops.Load()
+	// Callers that wait share the query, so no single one may cancel it.
+	done := k.flight.DoChan(fmt.Sprint(drops, org), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		return k.load(ctx, org, entry.config, drops)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case result := <-done:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return result.Val.(*OrgWebhooks), nil
+	}
+}
+
+// Latest returns the configuration of org as it was known last, however old.
+func (k *WebhookCache) Latest(ctx context.Context, org delivery.OrgID) (*OrgWebhooks, error) {
+	if entry, ok := k.entries.Get(org); ok {
+		return entry.config, nil
+	}
+	return k.Get(ctx, org)
+}
+
+// load returns the configuration that known still is, or else reads it anew.
+func (k *WebhookCache) load(
+	ctx context.Context, org delivery.OrgID, known *OrgWebhooks, drops int64,
+) (*OrgWebhooks, error) {
+	checked := time.Now()
+	if known != nil {
+		found, err := k.store.OrganizationsByID(ctx, []delivery.OrgID{org})
+		if err != nil {
+			return nil, fmt.Errorf("compare the configuration of %s: %w", org, err)
+		}
+		if len(found) == 1 && found[0].ConfigVersion == known.Org.ConfigVersion {
+			k.keep(org, configEntry{known, checked}, drops)
+			return known, nil
+		}
+	}
+	found, webhooks, err := k.store.Config(ctx, org)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration of %s: %w", org, err)
+	}
+	if found.ID == 0 {
+		return nil, delivery.ErrNotFound
+	}
+	config := newOrgWebhooks(found, webhooks)
+	k.keep(org, configEntry{config, checked}, drops)
+	return config, nil
+}
+
+func (k *WebhookCache) keep(org delivery.OrgID, e configEntry, drops int64) {
+	if k.drops.Load() == drops {
+		k.entries.Add(org, e)
+	}
+}
+
+// Drop forgets the configuration of org: it has changed.
+func (k *WebhookCache) Drop(org delivery.OrgID) {
+	k.drops.Add(1)
+	k.entries.Remove(org)
+}

@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/memstore"
+)
+
+func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New()
+		store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "acme", ConfigVersion: 1}}
+		k := NewWebhookCache(store)
+		get := func() *OrgWebhooks {
+			t.Helper()
+			c, err := k.Get(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		first := get()
+		for range 100 {
+			get()
+		}
+		if store.Calls["Config"] != 1 || store.Calls["OrganizationsByID"] != 0 {
+			t.Errorf("calls = %v within a second", store.Calls)
+		}
+		time.Sleep(configAge)
+		if get() != first || store.Calls["Config"] != 1 || store.Calls["OrganizationsByID"] != 1 {
+			t.Errorf("calls = %v: what has not changed was read again", store.Calls)
+		}
+		store.Change(func() { store.OrgRows[0].ConfigVersion++ }) // by another process
+		if get() != first {
+			t.Error("the version was compared again at once")
+		}
+		time.Sleep(configAge)
+		if got := get(); got == first || got.Org.ConfigVersion != 2 {
+			t.Errorf("the change was not noticed after %s", configAge)
+		}
+		k.Drop(1)
+		if get(); store.Calls["Config"] != 3 {
+			t.Errorf("calls = %v after a drop", store.Calls)
+		}
+	})
+}
+
+func TestConfigReadBeforeADropIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New()
+		store.OrgRows = []delivery.Organization{{ID: 1, ConfigVersion: 1}}
+		store.Took["Config"] = time.Second / 2
+		k := NewWebhookCache(store)
+		old := make(chan *OrgWebhooks)
+		go func() {
+			c, err := k.Get(t.Context(), 1)
+			if err != nil {
+				t.Error(err)
+			}
+			old <- c
+		}()
+		synctest.Wait() // the query is under way
+		k.Drop(1)
+		<-old
+		if _, err := k.Get(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if n := store.Calls["Config"]; n != 2 {
+			t.Errorf("%d reads: what was read before the drop was kept", n)
+		}
+	})
+}
+
+func TestConfigIsReadOnceForManyCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New()
+		store.OrgRows = []delivery.Organization{{ID: 1, ConfigVersion: 1}}
+		store.Took["Config"] = time.Second / 2
+		k := NewWebhookCache(store)
+		done := make(chan error, 50)
+		for range cap(done) {
+			go func() { _, err := k.Get(t.Context(), 1); done <- err }()
+		}
+		for range cap(done) {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if n := store.Calls["Config"]; n != 1 {
+			t.Errorf("%d reads for 50 callers at once", n)
+		}
+	})
+}
+
+func TestUnknownOrganizationHasNoConfig(t *testing.T) {
+	if _, err := NewWebhookCache(memstore.New()).Get(t.Context(), 9); delivery.CodeOf(err) != delivery.NotFound {
+		t.Errorf("err = %v, want %s", err, delivery.NotFound)
+	}
+}

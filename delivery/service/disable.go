@@ -1,0 +1,71 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// disable disables a webhook on the system's behalf, unless somebody has
+// changed its target, when one is given, disabled it or deleted it meanwhile.
+// What is pending is canceled.
+func (s *Service) disable(
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, reason delivery.DisabledReason, target string,
+) error {
+	const tries = 3
+	for try := 1; ; try++ {
+		found, err := s.store.WebhooksByID(ctx, org, []delivery.WebhookID{id})
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return nil
+		}
+		w := found[0]
+		if w.Status == delivery.Disabled || w.Version.Deleted || target != "" && w.Version.Target != target {
+			return nil
+		}
+		was := w
+		s.markDisabled(&w, reason)
+		err = s.store.UpdateWebhook(ctx, w, was.Version.Number, s.record(delivery.System, delivery.WebhookDisabled, &was, &w))
+		if delivery.CodeOf(err) == delivery.Conflict && try < tries {
+			continue // somebody has just changed it: look again
+		}
+		if err != nil && delivery.CodeOf(err) != delivery.NotFound {
+			return err
+		}
+		break
+	}
+	s.pipeline.Webhooks.Drop(org)
+	s.metrics.Disabled.WithLabelValues(string(reason)).Inc()
+	s.log.WarnContext(ctx, "webhook disabled", "webhook", id, "organization", org, "reason", reason)
+	s.recall(ctx, id, false, false)
+	return nil
+}
+
+// markDisabled gives w a new version that does not listen.
+func (s *Service) markDisabled(w *delivery.Webhook, reason delivery.DisabledReason) {
+	now := time.Now().UTC()
+	w.Status, w.DisabledReason, w.DisabledAt, w.Holding = delivery.Disabled, reason, now, false
+	w.UpdatedAt, w.UpdatedBy = now, delivery.SystemName
+	w.Version.ID = delivery.VersionID(s.ids.Next())
+	w.Version.Number++
+	w.Version.Listening = false
+	w.Version.CreatedAt, w.Version.CreatedBy = now, delivery.SystemName
+	w.Version.EndedAt = time.Time{}
+}
+
+// recall makes the dispatchers look at a webhook's pending deliveries again:
+// with cancel to cancel them, with held also at those kept back.
+func (s *Service) recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) {
+	// The change that calls for it is made: it must not depend on the caller's
+	// patience.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer stop()
+	if _, err := s.store.Recall(ctx, id, cancel, held); err != nil {
+		s.metrics.Failed("recall")
+		s.log.WarnContext(ctx, "recall a webhook's deliveries", "webhook", id, "err", err)
+	}
+	s.pipeline.Dispatcher.Reset(id)
+}

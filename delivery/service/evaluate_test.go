@@ -1,0 +1,39 @@
+package service
+
+import (
+	"testing"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/deliverytest"
+	"portalhooks/delivery/memstore"
+)
+
+func TestEvaluateExplainsEveryWebhook(t *testing.T) {
+	store := memstore.New()
+	s := newFront(t, store)
+	taking(t, s)
+	fired, other, off := listen(t, s, delivery.ActiveAlert, delivery.Enabled), listen(t, s, delivery.ObjectCreated, delivery.Enabled),
+		listen(t, s, delivery.OperationExecuted, delivery.Disabled)
+	id := take(t, s, deliverytest.AlertReport("s")).Events[0]
+	viewer := delivery.Caller{Name: "v", Grants: map[delivery.OrgID]delivery.Role{fired.Org: delivery.ViewerRole}}
+	events, err := s.EventsByID(t.Context(), viewer, []delivery.EventID{id, 1})
+	if err != nil || events[1] != nil {
+		t.Fatalf("events = %v, err = %v", events, err)
+	}
+	got, err := s.Evaluate(t.Context(), viewer, events[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[delivery.WebhookID]delivery.MatchReason{fired.ID: delivery.Matched, other.ID: delivery.OtherEventType, off.ID: delivery.OtherEventType}
+	if len(got) != len(want) || got[0].Webhook.ID != fired.ID {
+		t.Fatalf("evaluations = %+v", got)
+	}
+	for _, e := range got {
+		if e.Reason != want[e.Webhook.ID] {
+			t.Errorf("%s: %s, want %s", e.Webhook.Name, e.Reason, want[e.Webhook.ID])
+		}
+	}
+	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "stranger"}, events[0]); delivery.CodeOf(err) != delivery.NotFound {
+		t.Errorf("a stranger gets %v", err)
+	}
+}

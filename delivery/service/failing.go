@@ -1,0 +1,80 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// checkFailing gives notice of webhooks that have done nothing but fail for
+// half of the limit, and disables those that have for all of it.
+func (s *Service) checkFailing(ctx context.Context) error {
+	now := delivery.Now()
+	half := s.opts.FailingLimit / 2
+	webhooks, err := s.store.FailingWebhooks(ctx, now.Add(-half))
+	if err != nil || len(webhooks) == 0 {
+		return err
+	}
+	ids := make([]delivery.WebhookID, len(webhooks))
+	for i, w := range webhooks {
+		ids[i] = w.ID
+	}
+	all, err := s.store.Health(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read the health of failing webhooks: %w", err)
+	}
+	health := make(map[delivery.WebhookID]delivery.WebhookHealth, len(all))
+	for _, h := range all {
+		health[h.Webhook] = h
+	}
+	var failed error
+	for i := range webhooks {
+		w := &webhooks[i]
+		h := health[w.ID]
+		since := failingPeriod(w, h)
+		switch {
+		case h.FailingSince.IsZero() || now.Sub(since) < half:
+		case now.Sub(since) > s.opts.FailingLimit:
+			failed = errors.Join(failed, s.disable(ctx, w.Org, w.ID, delivery.DisabledAsFailing, ""))
+		case h.NoticedAt.Before(since):
+			failed = errors.Join(failed, s.notice(ctx, w, h, now))
+		}
+	}
+	return failed
+}
+
+// failingPeriod returns when a failing webhook's time began to run: somebody
+// who mends it or enables it again gets as long anew.
+func failingPeriod(w *delivery.Webhook, h delivery.WebhookHealth) time.Time {
+	return delivery.Later(h.FailingSince, w.Version.CreatedAt)
+}
+
+// disablesAt returns when w will be disabled if nothing but failures follows;
+// zero unless it is enabled and fails.
+func (s *Service) disablesAt(w *delivery.Webhook, h delivery.WebhookHealth) time.Time {
+	if w.Status != delivery.Enabled || w.Version.Deleted || h.FailingSince.IsZero() {
+		return time.Time{}
+	}
+	return failingPeriod(w, h).Add(s.opts.FailingLimit)
+}
+
+// notice tells those concerned, once in a period of failures, that w will be
+// disabled.
+func (s *Service) notice(ctx context.Context, w *delivery.Webhook, h delivery.WebhookHealth, now time.Time) error {
+	disables := s.disablesAt(w, h)
+	record := entry(s.ids, delivery.System, w.Org, delivery.WebhookFailing, webhookObject(w), differences(nil, traits{
+		{field: "failingSince", value: delivery.FormatTime(h.FailingSince)},
+		{field: "disablesAt", value: delivery.FormatTime(disables)},
+	}))
+	noticed, err := s.store.NoticeFailing(ctx, w.Org, w.ID, failingPeriod(w, h), now, record)
+	if err != nil || !noticed {
+		return err
+	}
+	s.metrics.Noticed.Inc()
+	s.log.WarnContext(ctx, "webhook does nothing but fail and will be disabled", "webhook", w.ID,
+		"organization", w.Org, "failing_since", h.FailingSince, "disables_at", disables)
+	return nil
+}

@@ -1,0 +1,203 @@
+package service
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/credential"
+)
+
+// Keys makes, lists and revokes API keys. The API and the command line share
+// it, so that both keep the same rules and leave the same records.
+type Keys struct {
+	store delivery.KeyStore
+	ids   *delivery.IDs
+}
+
+// NewKeys returns Keys over store. New keys and records take their ids from
+// ids.
+func NewKeys(store delivery.KeyStore, ids *delivery.IDs) *Keys { return &Keys{store, ids} }
+
+// A KeyInput describes an API key to be made.
+type KeyInput struct {
+	Org       delivery.OrgID // 0 for all, which portal and operator keys may have
+	Name      string
+	Role      delivery.KeyRole
+	ExpiresAt time.Time // zero for never
+}
+
+// A CreatedKey is an API key with its text, which is told this once.
+type CreatedKey struct {
+	Key  delivery.APIKey
+	Text string
+}
+
+// Create makes an API key. Admins may make keys of their own organization; keys
+// that reach further are made at the terminal alone, so that nobody who gets
+// hold of a person's or a program's credentials can make himself lasting ones
+// for everything. A key that expires makes none that outlives it. It returns
+// Conflict when KeysPerName of the client's keys work already, and
+// LimitExceeded when MaxKeys of the organization do.
+func (k *Keys) Create(ctx context.Context, c delivery.Caller, in KeyInput) (*CreatedKey, error) {
+	if err := checkKeys(c, in.Org); err != nil {
+		return nil, err
+	}
+	at := delivery.Now()
+	in.Name, in.ExpiresAt = strings.TrimSpace(in.Name), in.ExpiresAt.UTC().Truncate(time.Millisecond)
+	if err := in.check(c, at); err != nil {
+		return nil, err
+	}
+	text, prefix, hash, err := credential.New()
+	if err != nil {
+		return nil, err
+	}
+	key := delivery.APIKey{
+		ID: delivery.KeyID(k.ids.Next()), Prefix: prefix, Hash: hash, Name: in.Name, Role: in.Role, Org: in.Org,
+		CreatedAt: at, CreatedBy: c.Name, ExpiresAt: in.ExpiresAt,
+	}
+	record := entry(k.ids, c, key.Org, delivery.APIKeyCreated, keyObject(&key), differences(nil, keyTraits(&key)))
+	if err := k.store.CreateKey(ctx, key, record); err != nil {
+		return nil, err
+	}
+	return &CreatedKey{Key: key, Text: text}, nil
+}
+
+// checkKeys refuses a caller who may not make keys of org.
+func checkKeys(c delivery.Caller, org delivery.OrgID) error {
+	switch {
+	case c.Terminal():
+		return nil
+	case org == 0 && c.Known():
+		return delivery.Errorf(delivery.Forbidden, "", "A key for every organization is made with \"portalhooks key create\" only.")
+	}
+	return c.CheckConfigure(org)
+}
+
+// check returns everything that is wrong with the input.
+func (in *KeyInput) check(c delivery.Caller, at time.Time) error {
+	var all checker
+	in.checkRole(&all)
+	switch n := utf8.RuneCountInString(in.Name); {
+	case n == 0:
+		all.Fail(delivery.Required, "name", "Name the client that will use the key.")
+	case n > delivery.MaxKeyName || !delivery.Storable(in.Name):
+		all.Fail(delivery.Invalid, "name", "The client's name has at most %d characters.", delivery.MaxKeyName)
+	}
+	switch end := in.ExpiresAt; {
+	case end.IsZero() && !c.Until.IsZero(), !c.Until.IsZero() && end.After(c.Until):
+		all.Fail(delivery.Invalid, "expiresAt", "The key that asks for this one expires at %s: so must this one.",
+			delivery.FormatTime(c.Until))
+	case end.IsZero():
+	case !end.After(at):
+		all.Fail(delivery.Invalid, "expiresAt", "The key would be expired already. Name a time to come.")
+	case end.After(at.Add(delivery.MaxKeyLife)):
+		all.Fail(delivery.Invalid, "expiresAt", "A key that expires does so within 5 years.")
+	}
+	if len(all.Errors) > 0 {
+		return all.Errors
+	}
+	return nil
+}
+
+func (in *KeyInput) checkRole(all *checker) {
+	switch in.Role {
+	case delivery.AdminKey, delivery.ViewerKey:
+		if in.Org == 0 {
+			all.Fail(delivery.Required, "organization",
+				"A key with the role %s belongs to one organization: say which.", in.Role)
+		}
+	case delivery.OperatorKey:
+		if in.Org != 0 {
+			all.Fail(delivery.Invalid, "role",
+				"A key with the role operator is for every organization: it can't belong to one.")
+		}
+	case delivery.PortalKey:
+	default:
+		all.Fail(delivery.Invalid, "role", "The role is portal, admin, viewer or operator.")
+	}
+}
+
+// Revoke makes an API key stop working, on every server within seconds, and
+// returns it. Admins may revoke keys of their own organization, operators and
+// whoever is at the terminal any. Revoking one that is revoked changes nothing.
+// No key revokes itself, with Conflict: that its successor can is what shows
+// that the successor works.
+func (k *Keys) Revoke(ctx context.Context, c delivery.Caller, id delivery.KeyID) (*delivery.APIKey, error) {
+	if !c.Known() {
+		return nil, delivery.ErrUnauthenticated
+	}
+	key, err := k.store.KeyByID(ctx, id)
+	if delivery.CodeOf(err) == delivery.NotFound {
+		return nil, delivery.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !c.Operator && !c.Terminal() {
+		if err := c.CheckConfigure(key.Org); err != nil {
+			return nil, err
+		}
+	}
+	if c.Key == id {
+		return nil, delivery.Errorf(delivery.Conflict, "id",
+			"A key can't revoke itself. Make its successor, and revoke it with that: so you know that it works.")
+	}
+	was := key
+	key.RevokedAt = delivery.Now()
+	changes := differences(keyTraits(&was), keyTraits(&key))
+	record := entry(k.ids, c, key.Org, delivery.APIKeyRevoked, keyObject(&key), changes)
+	if err := k.store.RevokeKey(ctx, id, key.RevokedAt, record); err != nil {
+		return nil, err
+	}
+	if !was.RevokedAt.IsZero() {
+		return &was, nil
+	}
+	return &key, nil
+}
+
+// List returns an organization's keys, or with org 0 all there are, the newest
+// first: those that work, and the latest of those that no longer do.
+func (k *Keys) List(ctx context.Context, c delivery.Caller, org delivery.OrgID) ([]delivery.APIKey, error) {
+	if !c.Terminal() {
+		if err := c.CheckAudit(org); err != nil {
+			return nil, err
+		}
+	}
+	return k.store.Keys(ctx, org, delivery.Now())
+}
+
+// CreateAPIKey makes an API key of the organization that ref names: our org_…
+// id or Portal's own. See [Keys.Create].
+func (s *Service) CreateAPIKey(ctx context.Context, c delivery.Caller, ref string, in KeyInput) (*CreatedKey, error) {
+	org, err := s.Organization(ctx, c, ref)
+	if err != nil {
+		return nil, err
+	}
+	in.Org = org.ID
+	return s.Keys.Create(ctx, c, in)
+}
+
+func keyObject(k *delivery.APIKey) delivery.AuditObject {
+	return delivery.AuditObject{Type: delivery.APIKeyObject, ID: k.ID.String(), Name: k.Name}
+}
+
+// keyTraits are a key's fields as its list shows them.
+func keyTraits(k *delivery.APIKey) traits {
+	all := traits{
+		{field: "name", value: k.Name},
+		{field: "prefix", value: k.Prefix},
+		{field: "role", value: k.Role},
+		{field: "expiresAt"},
+		{field: "revokedAt"},
+	}
+	if !k.ExpiresAt.IsZero() {
+		all[3].value = delivery.FormatTime(k.ExpiresAt)
+	}
+	if !k.RevokedAt.IsZero() {
+		all[4].value = delivery.FormatTime(k.RevokedAt)
+	}
+	return all
+}

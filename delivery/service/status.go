@@ -1,0 +1,45 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"portalhooks/delivery"
+)
+
+// SystemStatus is how this process and its database are.
+type SystemStatus struct {
+	Queue     delivery.QueueDepth
+	Workers   int               // attempts that can be in flight in this process
+	Busy      int               // attempts in flight in this process
+	Members   []delivery.Member // the processes that share the database
+	Database  string            // "ok", or what is wrong with it
+	Version   string
+	StartedAt time.Time
+}
+
+// SystemStatus returns how the system is; only operators may ask. A database
+// that does not answer is part of the status.
+func (s *Service) SystemStatus(ctx context.Context, c delivery.Caller) (*SystemStatus, error) {
+	if err := c.CheckOperator(); err != nil {
+		return nil, err
+	}
+	status := &SystemStatus{
+		Workers: s.opts.Workers, Busy: s.pipeline.Dispatcher.Busy(),
+		Database: "ok", Version: s.opts.Version, StartedAt: s.started,
+	}
+	if err := s.store.Ping(ctx); err != nil {
+		s.log.WarnContext(ctx, "ask the database", "err", err)
+		status.Database = "does not answer"
+		return status, nil
+	}
+	var err error
+	if status.Queue, err = s.store.Depth(ctx); err != nil {
+		return nil, fmt.Errorf("measure the queue: %w", err)
+	}
+	if status.Members, err = s.store.Members(ctx); err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	return status, nil
+}
