@@ -8,51 +8,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
+	"portalhooks/cli"
 	"syscall"
-
-	"portalhooks/delivery"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// exitUsage is the exit code for a command line that makes no sense; 1 is for
-// everything else that goes wrong.
-const exitUsage = 2
-
-// run carries out one command line and returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	cmd, err := parse(args, stdout, stderr)
-	switch {
-	case errors.Is(err, errHelpShown):
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "portalhooks: %s\n", err)
-		return exitUsage
-	}
-	// A second signal ends the process at once: by then ctx has ended.
-	if err := cmd.Run(ctx, terminal{stdout, stderr}); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(stderr, "portalhooks: %s\n", explain(err))
-		return 1
-	}
-	return 0
-}
-
-// A terminal is where a command writes.
-type terminal struct{ out, err *os.File }
-
-// explain returns err's text; of a failure that a person can do something
-// about, only what it says to them.
-func explain(err error) string {
-	if e, ok := errors.AsType[*delivery.Error](err); ok {
-		return e.Message
-	}
-	return err.Error()
+	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // An upkeep is a store whose retention runs while deliveries are made.
@@ -41,7 +41,7 @@ func TestTortureRetention(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		rounds := torture.Rounds(2, 40)
+		rounds := faults.Rounds(2, 40)
 		var alone, besides []time.Duration
 		for range rounds {
 			for age := 12; age > 0; age-- {
@@ -60,7 +60,7 @@ func TestTortureRetention(t *testing.T) {
 			}
 		}
 		lost, left := u.missing(u.stays), len(u.gone)-u.missing(u.gone)
-		torture.Result{
+		faults.Result{
 			Fault: "retention while deliveries are made", Database: s.dialect.String(), Rounds: rounds, Lost: lost,
 			Note: fmt.Sprintf("p99 of a commit %.1f times that without",
 				ratioOf(percentile99(besides), percentile99(alone))),

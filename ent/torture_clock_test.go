@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // jump makes the store believe that its database's clock was set by some time:
@@ -74,7 +74,7 @@ func TestTortureClockSetBack(t *testing.T) {
 					t.Errorf("%s: %s is due in %s, want about a minute", by, id, left)
 				}
 			}
-			torture.Result{
+			faults.Result{
 				Fault: "the database's clock is set back by " + (-by).String(), Database: databaseOf(s),
 				Rounds: len(waiting) + len(lent) + len(paused), Recovery: 2 * time.Second,
 				Note: "what was due is due, leases and pauses keep their length, by the next heartbeat",
@@ -112,7 +112,7 @@ func TestTortureClockSetAhead(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: claimed %d, want all %d: their times are over", by, len(got), len(want))
 			}
-			torture.Result{
+			faults.Result{
 				Fault: "the database's clock is set ahead by " + by.String(), Database: databaseOf(s),
 				Rounds: len(want), Note: fmt.Sprintf("the living keep their slots; %d due at once", len(got)),
 			}.Report(t)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"portalhooks/delivery/storetest"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // Random commands of servers, reporters, admins and readers leave what a model
@@ -14,9 +14,9 @@ func TestTortureModel(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			runs, parts := torture.Rounds(12, 100), torture.Rounds(2, 4)
+			runs, parts := faults.Rounds(12, 100), faults.Rounds(2, 4)
 			commands := storetest.Model(t, openStore(t, url(t)), runs, parts)
-			torture.Result{
+			faults.Result{
 				Fault: "random commands against a model of the store", Database: name, Rounds: runs,
 				Note: fmt.Sprintf("%d commands, each followed by a comparison", commands),
 			}.Report(t)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // poisonedRows are what somebody, or a fault of the disk, writes into the
@@ -60,7 +60,7 @@ func TestTorturePoisonRows(t *testing.T) {
 		rows := poisonedRows(s.dialect)
 		for _, name := range slices.Sorted(maps.Keys(rows)) {
 			poisoned(t, s, owner, log, name, rows[name])
-			torture.Result{
+			faults.Result{
 				Fault: "poison row, " + name, Database: databaseOf(s), Rounds: 1,
 				Note: "claimed, settled, listed and followed with the others",
 			}.Report(t)

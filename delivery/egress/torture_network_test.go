@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // selfSigned returns a certificate for 127.0.0.1 that nobody but itself vouches
@@ -73,7 +73,7 @@ func TestTortureTLS(t *testing.T) {
 			t.Errorf("%s: %s, %q, request sent %t, want %s saying %q",
 				name, got.Outcome, got.Err, asked, TLSError, tt.message)
 		}
-		torture.Result{Fault: "TLS: " + name, Rounds: 1, Note: string(got.Outcome) + ", nothing sent"}.Report(t)
+		faults.Result{Fault: "TLS: " + name, Rounds: 1, Note: string(got.Outcome) + ", nothing sent"}.Report(t)
 	}
 	for name, tt := range map[string]struct {
 		answer fault
@@ -92,7 +92,7 @@ func TestTortureTLS(t *testing.T) {
 		if got.Outcome != tt.want {
 			t.Errorf("%s: %s, %q, want %s", name, got.Outcome, got.Err, tt.want)
 		}
-		torture.Result{Fault: "TLS: " + name, Rounds: 1, Note: string(got.Outcome)}.Report(t)
+		faults.Result{Fault: "TLS: " + name, Rounds: 1, Note: string(got.Outcome)}.Report(t)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestTortureDNS(t *testing.T) {
 			t.Errorf("%s: %s (%s) after %s, want %s before the deadline",
 				name, got.Outcome, got.Err, got.Duration, tt.want)
 		}
-		torture.Result{
+		faults.Result{
 			Fault: "DNS: " + name, Rounds: 1,
 			Note: fmt.Sprintf("%s after %d ms", got.Outcome, got.Duration.Milliseconds()),
 		}.Report(t)
@@ -151,7 +151,7 @@ func TestTortureDNS(t *testing.T) {
 	if got.Outcome != ConnectError && got.Outcome != Timeout {
 		t.Errorf("1,000 addresses that refuse: %s (%s)", got.Outcome, got.Err)
 	}
-	torture.Result{
+	faults.Result{
 		Fault: "DNS: 1,000 addresses that refuse", Rounds: 1,
 		Note: fmt.Sprintf("%s after %d ms of %d", got.Outcome, got.Duration.Milliseconds(), limit.Milliseconds()),
 	}.Report(t)

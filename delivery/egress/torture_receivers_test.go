@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // moreFaults are those that the cases of every run do not have.
@@ -63,7 +63,7 @@ func TestTortureReceivers(t *testing.T) {
 	defer good.Close()
 	cases := faultCases()
 	maps.Copy(cases, moreFaults())
-	each := torture.Rounds(1, 8)
+	each := faults.Rounds(1, 8)
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		tt := cases[name]
 		address := serveFault(t, tt.do)
@@ -96,14 +96,14 @@ func TestTortureReceivers(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("%s: see above", name)
 		}
-		torture.Result{Fault: "receiver " + name, Rounds: each, Note: note}.Report(t)
+		faults.Result{Fault: "receiver " + name, Rounds: each, Note: note}.Report(t)
 	}
 }
 
 // Hundreds of receivers of every bad kind hang at once. What they have sent is
 // kept within bounds, and after their deadline nothing of it is left.
 func TestTortureHostileReceiversAtOnce(t *testing.T) {
-	calls := torture.Rounds(100, 500)
+	calls := faults.Rounds(100, 500)
 	const limit, passing = 32_000_000, 96_000_000 // the latter while they are parsed
 	ours := newAuthority(t)
 	leaf := ours.leaf(nil)
@@ -136,7 +136,7 @@ func TestTortureHostileReceiversAtOnce(t *testing.T) {
 				t.Errorf("%s over %s: %d calls use %d bytes, %d in passing, want at most %d, %d",
 					name, scheme, calls, used, most-before, limit, passing)
 			}
-			torture.Result{
+			faults.Result{
 				Fault: fmt.Sprintf("%d receivers hang at once over %s after %s, %d bytes",
 					calls, scheme, name, len(head)),
 				Rounds: calls, Note: fmt.Sprintf("%.1f MB more", float64(used)/1e6),

@@ -13,7 +13,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // Ids stay unique, and grow, although the clock was a day ahead when the first
@@ -53,7 +53,7 @@ func TestTortureIDsWhenTheClockGoesBack(t *testing.T) {
 		if slot := delivery.IDSlot(delivery.DeliveryID(all[0])); slot != 5 {
 			t.Errorf("the slot is %d, want 5", slot)
 		}
-		torture.Result{
+		faults.Result{
 			Fault: "the clock is set back by " + ahead.String(), Rounds: 8 * each, Note: "ids unique and growing",
 		}.Report(t)
 	}
@@ -86,7 +86,7 @@ func (j clockJump) test(t *testing.T) {
 	})
 	w, bad := r.webhook(okURL), r.webhook(badURL)
 	stop := r.start()
-	n := torture.Rounds(200, 2000)
+	n := faults.Rounds(200, 2000)
 	retried := r.ingest(n, bad)
 	for r.attempted(retried) < n {
 		time.Sleep(100 * time.Millisecond)
@@ -124,7 +124,7 @@ func (j clockJump) test(t *testing.T) {
 	}
 	earlier := func(c metered) bool { return c.at.Before(before) }
 	peak, _ := busiest(slices.DeleteFunc(slices.Clone(m.calls), earlier))
-	torture.Result{
+	faults.Result{
 		Fault: "the database's clock jumps by " + j.by.String(), Rounds: 2*n + len(later),
 		Duplicated: twice,
 		Note: fmt.Sprintf("new deliveries at once; what waited is done after %s; %d calls in the busiest second",

@@ -13,7 +13,7 @@ import (
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/fair"
 	"portalhooks/delivery/loop"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // down is what a target that is away for days does: some calls it does not
@@ -31,7 +31,7 @@ func down(ctx context.Context, n int) egress.Result {
 // and no call is made any more; another webhook notices nothing.
 func TestTortureDownForDays(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		every := time.Duration(torture.Rounds(12, 3)) * time.Hour
+		every := time.Duration(faults.Rounds(12, 3)) * time.Hour
 		r := newRig(t, Options{Poll: 10 * time.Second}, answers{badURL: down})
 		bad, good := r.webhook(badURL), r.webhook(okURL)
 		began := time.Now()
@@ -71,7 +71,7 @@ func TestTortureDownForDays(t *testing.T) {
 			}
 		}
 		r.sentOnce(fine, r.sentTo(okURL))
-		torture.Result{
+		faults.Result{
 			Fault: "a target is down for 7 days", Rounds: len(ids),
 			Note: fmt.Sprintf("%d calls; %d deliveries FAILED at their end; notice after %.1f h, "+
 				"disabled after %.1f h, %d CANCELED", len(r.sentTo(badURL)), ended[delivery.Failed], half.Hours(), after.Hours(), ended[delivery.Canceled]),
@@ -105,7 +105,7 @@ func TestTortureScheduleToItsEnd(t *testing.T) {
 		if ended := r.schedules(t, ids, r.opts.Poll); ended[delivery.Failed] != 1 {
 			t.Errorf("the delivery ended %v, want FAILED", ended)
 		}
-		torture.Result{
+		faults.Result{
 			Fault: "a target that never works, one delivery", Rounds: 1,
 			Note: fmt.Sprintf("%d attempts, each pause within a fifth of its step and one poll; FAILED after %.1f h",
 				len(r.sent()), r.sent()[len(r.sent())-1].at.Sub(began).Hours()),

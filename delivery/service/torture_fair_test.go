@@ -11,14 +11,14 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/deliverytest"
 	"portalhooks/delivery/egress"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // One organization restarts 20,000 devices, each with a delivery to a webhook
 // that takes 150 ms a call, or to twenty of them. Another organization's alert
 // comes, and an ordinary event of it: neither waits for the 20,000.
 func TestTortureFairness(t *testing.T) {
-	for _, webhooks := range []int{20, 1}[:torture.Rounds(1, 2)] {
+	for _, webhooks := range []int{20, 1}[:faults.Rounds(1, 2)] {
 		bubble(t, func(t *testing.T) { besideARestart(t, webhooks) })
 	}
 }
@@ -58,7 +58,7 @@ func besideARestart(t *testing.T, webhooks int) {
 		restarted <- got[0]
 	}()
 	worst := make(map[string]time.Duration)
-	for range torture.Rounds(6, 100) {
+	for range faults.Rounds(6, 100) {
 		time.Sleep(437 * time.Millisecond)
 		for _, w := range []delivery.Webhook{alert, ordinary} {
 			began := time.Now()
@@ -84,7 +84,7 @@ func besideARestart(t *testing.T, webhooks int) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	torture.Result{
+	faults.Result{
 		Fault:  fmt.Sprintf("another organization restarts %d devices, %d webhooks each", devices, webhooks),
 		Rounds: devices * webhooks,
 		Note:   fmt.Sprintf("an alert waits %s at most, an ordinary event %s", worst[okURL], worst[hangURL]),

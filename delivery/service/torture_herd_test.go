@@ -10,7 +10,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // A herd is a webhook whose target comes back with a great many deliveries due.
@@ -29,7 +29,7 @@ type herd struct {
 func TestTortureThunderingHerd(t *testing.T) {
 	for _, h := range []herd{
 		{name: "plain", call: 10 * time.Millisecond, cap: delivery.DefaultConcurrency, part: 1},
-		{name: "of 64 at once", call: 100 * time.Millisecond, cap: 64, part: torture.Rounds(1, 5), change: func(w *delivery.Webhook) {
+		{name: "of 64 at once", call: 100 * time.Millisecond, cap: 64, part: faults.Rounds(1, 5), change: func(w *delivery.Webhook) {
 			w.Version.Policy.Concurrency = 64
 		}},
 		{name: "in order", call: time.Millisecond, cap: 1, part: 10, change: inOrder},
@@ -44,7 +44,7 @@ func TestTortureThunderingHerd(t *testing.T) {
 
 func (h herd) stampede(t *testing.T) {
 	const down = 3 * time.Minute
-	n := torture.Rounds(5_000, 100_000) / h.part
+	n := faults.Rounds(5_000, 100_000) / h.part
 	r := newRig(t, Options{}, nil)
 	began := time.Now()
 	m := r.measured(func(ctx context.Context, _ string) egress.Result {
@@ -108,7 +108,7 @@ func (h herd) check(t *testing.T, m *meter, ids []delivery.DeliveryID, back time
 			t.Errorf("%s: they did not come in their order", h.name)
 		}
 	}
-	torture.Result{
+	faults.Result{
 		Fault: "thundering herd, " + h.name, Rounds: len(ids), Duplicated: twice,
 		Note: fmt.Sprintf("at most %d in flight, %d in the busiest second, %.0f on average",
 			most(calls), peak, mean),
@@ -146,7 +146,7 @@ func TestTortureBulkhead(t *testing.T) {
 	if beside > quiet*12/10 {
 		t.Errorf("the others' p99 is %s beside one that hangs, %s without: more than 1.2 times that", beside, quiet)
 	}
-	torture.Result{
+	faults.Result{
 		Fault: "one of 100 targets hangs at 500 deliveries a second", Rounds: n,
 		Note: fmt.Sprintf("p99 of the others %s, %s without (%.2f times)",
 			beside, quiet, float64(beside)/float64(quiet)),
@@ -174,7 +174,7 @@ func hundredTargets(t *testing.T, hangs bool) (p99 time.Duration, n int) {
 	stop := r.start()
 	came := make(map[string]time.Time)
 	began, tick := time.Now(), time.NewTicker(10*time.Millisecond)
-	for i := range torture.Rounds(20, 300) * 100 {
+	for i := range faults.Rounds(20, 300) * 100 {
 		at := time.Now()
 		for _, id := range r.ingest(1, webhooks[i%20*5:i%20*5+5]...) {
 			came[id.String()] = at

@@ -14,14 +14,14 @@ import (
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/memstore"
 	"portalhooks/delivery/pipeline"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // A service starts, delivers and stops a thousand times in one process. What it
 // needed is gone every time: the bubble fails where a goroutine is left.
 func TestTortureStartsAndStops(t *testing.T) {
 	const most = 2 << 20
-	n := torture.Rounds(60, 3000)
+	n := faults.Rounds(60, 3000)
 	bubble(t, func(t *testing.T) {
 		store := memstore.New()
 		store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "acme", Name: "Acme", ConfigVersion: 1}}
@@ -64,7 +64,7 @@ func TestTortureStartsAndStops(t *testing.T) {
 		if more > 0 || grown > most {
 			t.Errorf("%d starts and stops left %d goroutines and %.1f MiB", n, more, mib(grown))
 		}
-		torture.Result{
+		faults.Result{
 			Fault: "a service starts, delivers and stops", Rounds: n,
 			Note: fmt.Sprintf("%d goroutines and %.2f MiB more at the end", more, mib(grown)),
 		}.Report(t)
@@ -110,7 +110,7 @@ func TestTortureWebhooksThatComeAndGo(t *testing.T) {
 		}
 		day(20)
 		goroutines, before := runtime.NumGoroutine(), inUse()
-		n := torture.Rounds(40, 120)
+		n := faults.Rounds(40, 120)
 		day(n)
 		more, grown := runtime.NumGoroutine()-goroutines, inUse()-before
 		if more > 0 || grown > most {
@@ -120,7 +120,7 @@ func TestTortureWebhooksThatComeAndGo(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		torture.Result{
+		faults.Result{
 			Fault: "webhooks and watchers come and go", Rounds: n * len(kindsOfHook()),
 			Note: fmt.Sprintf("%d goroutines and %.2f MiB more at the end; no lane, breaker or watcher is left",
 				more, mib(grown)),

@@ -13,7 +13,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/deliverytest"
 	"portalhooks/delivery/egress"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // A backlog is as deep as can be and takes no memory itself: each claim gets as
@@ -56,7 +56,7 @@ func (r *rig) backlog(depth int, webhooks []delivery.Webhook) (left *atomic.Int6
 // hold, no more than with a few thousand.
 func TestTortureMemoryOfABacklog(t *testing.T) {
 	const most = 32 << 20
-	for _, depth := range []int{5_000, torture.Rounds(25_000, 1_000_000)} {
+	for _, depth := range []int{5_000, faults.Rounds(25_000, 1_000_000)} {
 		bubble(t, func(t *testing.T) {
 			r := newRig(t, Options{}, nil)
 			r.post = func(ctx context.Context, _ egress.Request) egress.Result {
@@ -86,7 +86,7 @@ func TestTortureMemoryOfABacklog(t *testing.T) {
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
-			torture.Result{
+			faults.Result{
 				Fault: fmt.Sprintf("a backlog of %d", depth), Rounds: depth,
 				Note: fmt.Sprintf("the engine uses %.1f MiB more, holds %d of them at most", mib(used), held),
 			}.Report(t)
@@ -101,7 +101,7 @@ func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const most = 96 << 20
-		watchers, n := torture.Rounds(200, 1000), torture.Rounds(5_000, 30_000)
+		watchers, n := faults.Rounds(200, 1000), faults.Rounds(5_000, 30_000)
 		r := newRig(t, Options{}, nil)
 		m := r.measured(func(context.Context, string) egress.Result {
 			return egress.Result{
@@ -147,7 +147,7 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		torture.Result{
+		faults.Result{
 			Fault: fmt.Sprintf("%d watchers who read slowly", watchers), Rounds: n,
 			Note: fmt.Sprintf("%.1f MiB more while %d entries with 16 KiB answers pass", mib(most1), n),
 		}.Report(t)
@@ -218,7 +218,7 @@ func TestTortureMemoryOfALargeOperation(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		torture.Result{
+		faults.Result{
 			Fault: "an operation on 20,000 devices in one report", Rounds: 1,
 			Note: fmt.Sprintf("%.1f MiB more while it is stored, %.1f afterwards", mib(used), mib(left)),
 		}.Report(t)

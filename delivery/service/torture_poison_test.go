@@ -12,7 +12,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/pipeline"
-	"portalhooks/torture"
+	"portalhooks/test/faults"
 )
 
 // A poisoning is something broken in the store, or in this program, that one
@@ -135,7 +135,7 @@ func spoilVersion(change func(*delivery.WebhookVersion)) func(*rig, *delivery.Ne
 func TestTorturePoison(t *testing.T) {
 	for name, p := range poisonings() {
 		bubble(t, func(t *testing.T) { p.check(t, name) })
-		torture.Result{Fault: "poison: " + name, Rounds: 1, Note: p.outcome()}.Report(t)
+		faults.Result{Fault: "poison: " + name, Rounds: 1, Note: p.outcome()}.Report(t)
 	}
 }
 
@@ -200,7 +200,7 @@ func (p poisoning) check(t *testing.T, name string) {
 // then given up; those that came with them are stored.
 func TestTorturePoisonedResults(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		n := torture.Rounds(20, 200)
+		n := faults.Rounds(20, 200)
 		r := newRig(t, Options{}, answers{badURL: poisonous})
 		w, bad := r.webhook(okURL), r.webhook(badURL)
 		r.store.Change(func() {
@@ -213,7 +213,7 @@ func TestTorturePoisonedResults(t *testing.T) {
 		time.Sleep(time.Hour)
 		r.sentOnce(append(fine, spoilt...), r.sent())
 		r.wantStates(map[delivery.State]int{delivery.Delivered: 2 * n})
-		torture.Result{
+		faults.Result{
 			Fault: "poison: a result that the database refuses", Rounds: n,
 			Note: "stored without the answer; the others whole",
 		}.Report(t)
@@ -246,7 +246,7 @@ func TestTortureResultsThatAreNeverStored(t *testing.T) {
 		r.store.Change(func() { r.store.Poison = nil })
 		time.Sleep(2 * time.Minute)
 		r.wantStates(map[delivery.State]int{delivery.Delivered: 51})
-		torture.Result{
+		faults.Result{
 			Fault: "poison: a result that is never stored", Rounds: 1,
 			Note: fmt.Sprintf("sent again once a lease (%s), errors counted; the others are stored", pipeline.JobLease),
 		}.Report(t)
@@ -281,7 +281,7 @@ func TestTortureConfigurationThatCantBeRead(t *testing.T) {
 				t.Errorf("%d claims in a minute: the claims run in circles", n)
 			}
 		})
-		torture.Result{
+		faults.Result{
 			Fault: "poison: an organization whose webhooks can't be read", Rounds: 1,
 			Note: "its deliveries wait; the others' are sent at once",
 		}.Report(t)

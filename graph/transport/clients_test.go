@@ -15,11 +15,11 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// node runs a script of testdata/clients and returns what it prints. It fails
+// node runs a script of test/clients and returns what it prints. It fails
 // the test when the script can't be run at all.
 func node(t *testing.T, input, script string, args ...string) (output string, ok bool) {
 	t.Helper()
-	dir := filepath.Join("..", "..", "testdata", "clients")
+	dir := filepath.Join("..", "..", "test", "clients")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "graphql-ws")); err != nil {
 		t.Fatal("the test clients are not installed: run `make setup`")
 	}

@@ -1,0 +1,271 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"portalhooks/auth"
+	"portalhooks/delivery"
+	"portalhooks/delivery/egress"
+	"portalhooks/delivery/seal"
+	"portalhooks/delivery/service"
+	"portalhooks/ent"
+	"portalhooks/graph"
+	"portalhooks/graph/transport"
+	"portalhooks/httpserver"
+)
+
+// An App is the server, put together: the store, the service over it, and the
+// API over that.
+type App struct {
+	Settings *Settings
+	Log      *slog.Logger
+	Store    *ent.Store
+	owner    delivery.Owner
+	Service  *service.Service
+	Auth     *auth.Authenticator
+	api      *transport.Handler
+	metrics  *prometheus.Registry
+	traces   *tracing     // nil where nobody collects them
+	signIn   *auth.SignIn // nil where nobody signs in with an identity provider
+	dev      *development // nil in production
+
+	certificate *httpserver.Certificate // nil where something in front speaks TLS
+}
+
+// Run serves until ctx ends, then finishes what was begun. It writes what a
+// person wants to know to out, and the log to logs.
+func Run(ctx context.Context, c *Settings, out, logs io.Writer) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	bare, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	listener := httpserver.Listen(bare, c.TrustedProxies)
+	PaceCollector()
+	a, err := New(ctx, c, newLogger(c, logs), listener.Addr().String())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	a.greet(out, listener.Addr().String())
+	return errors.Join(a.Run(ctx, listener), a.Store.Close())
+}
+
+// PaceCollector lets the garbage collector run less often than Go's default,
+// unless GOGC says otherwise: the live memory is small, and collecting took a
+// sixth of the time at full speed.
+func PaceCollector() {
+	const percent = 400
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
+
+// New opens the store and puts the server together. Nothing runs yet but
+// what sends traces.
+func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *App, err error) {
+	a := &App{Settings: c, Log: log, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	keyring, err := c.Keyring()
+	if err != nil {
+		return nil, err
+	}
+	if c.TLSCert != "" {
+		if a.certificate, err = httpserver.LoadCertificate(c.TLSCert, c.TLSKey, log); err != nil {
+			return nil, err
+		}
+	}
+	if a.Store, err = ent.Open(ctx, c.storeOptions(log)); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Store.Close())
+			a.traces.close(ctx)
+		}
+	}()
+	if _, err := a.Store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.Store.Prepare(ctx, time.Now()); err != nil {
+		return nil, fmt.Errorf("prepare the database: %w", err)
+	}
+	host, _ := os.Hostname()
+	if a.owner, err = a.Store.Join(ctx, fmt.Sprintf("%s:%d", host, os.Getpid()), delivery.SlotTTL); err != nil {
+		return nil, fmt.Errorf("take a slot among the servers of this database: %w", err)
+	}
+	if a.traces, err = openTracing(ctx, c, log); err != nil {
+		return nil, err
+	}
+	a.Service = service.New(a.Store, a.serviceOptions(keyring))
+	pace := newPace(c)
+	a.Auth = &auth.Authenticator{Keys: auth.NewKeys(a.Store), Strangers: pace.stranger}
+	if c.OIDCIssuer != "" {
+		if err := a.useProvider(keyring); err != nil {
+			return nil, err
+		}
+	}
+	if c.development() {
+		if a.dev, err = newDevelopment(ctx, a, addr); err != nil {
+			return nil, err
+		}
+	} else if err := a.requireKey(ctx); err != nil {
+		return nil, err
+	}
+	a.api = graph.New(a.Service, graph.Options{
+		Authenticate:   a.Auth,
+		Pace:           pace.caller,
+		AllowedOrigins: c.AllowedOrigins,
+		Development:    c.development(),
+		Logger:         log,
+		Registry:       a.metrics,
+		InitTimeout:    c.Timeouts.Init,
+		PingInterval:   c.Timeouts.Ping,
+		WriteTimeout:   c.Timeouts.Write,
+		Tracer:         a.traces.tracer("portalhooks/graph"),
+	})
+	return a, nil
+}
+
+func (c *Settings) storeOptions(log *slog.Logger) ent.Options {
+	return ent.Options{URL: c.Database, Direct: c.DatabaseDirect, Logger: log}
+}
+
+func (a *App) serviceOptions(keyring *seal.Keyring) service.Options {
+	c := a.Settings
+	policy := egress.Policy{
+		Allow: c.EgressAllow, AllowHTTP: c.EgressAllowHTTP, Ports: c.EgressPorts, Proxy: c.EgressProxy,
+	}
+	if c.development() {
+		policy.Allow = append(policy.Allow, loopbackNetworks...)
+		policy.AllowHTTP, policy.AnyPort = true, true
+	}
+	pages := make(map[delivery.ItemKind]string, len(c.ViewURL))
+	for kind, pattern := range c.ViewURL {
+		pages[delivery.ItemKind(kind)] = pattern
+	}
+	return service.Options{
+		Owner: a.owner, Keyring: keyring, Registry: a.metrics, Egress: policy, ViewURLs: pages,
+		Workers: c.Workers, Concurrency: c.WebhookWorkers, Retention: c.Retention, AuditRetention: c.AuditRetention,
+		Version: Version(), Logger: a.Log, Tracer: a.traces.tracer("portalhooks/delivery"),
+	}
+}
+
+// requireKey refuses to serve in production when nobody could call.
+func (a *App) requireKey(ctx context.Context) error {
+	if a.Auth.Tokens != nil {
+		return nil
+	}
+	keys, err := a.Store.Keys(ctx, 0, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.Works(time.Now()) {
+			return nil
+		}
+	}
+	return errors.New("nobody could sign in: make an API key first, with the same --database, such as " +
+		"\"portalhooks key create --role portal --name portal\", or name an identity provider with --oidc-issuer")
+}
+
+// Run serves on listener until ctx ends or a part fails. The API stops first,
+// so that everything it has acknowledged reaches the service, which then
+// finishes what is in flight.
+func (a *App) Run(ctx context.Context, listener net.Listener) error {
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer stopServing()
+		return a.serveHTTP(groupCtx, listener)
+	})
+	group.Go(func() error { return a.serveMetrics(groupCtx) })
+	if a.certificate != nil {
+		group.Go(func() error { return a.certificate.Run(groupCtx) })
+	}
+	group.Go(func() error { return a.Auth.Run(groupCtx, a.Log) })
+	group.Go(func() error { return a.Service.Run(serving) })
+	err := group.Wait()
+	a.traces.close(ctx)
+	return err
+}
+
+// How long requests that are under way may take to end.
+const httpDrain = 15 * time.Second
+
+// serveHTTP serves the API until ctx ends.
+func (a *App) serveHTTP(ctx context.Context, listener net.Listener) error {
+	server := a.Settings.Timeouts.server(a.routes(), a.Log)
+	serve := server.Serve
+	if a.certificate != nil {
+		server.TLSConfig = a.certificate.Config()
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	a.Log.InfoContext(ctx, "stopping: finishing what was begun")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
+	defer cancel()
+	err := errors.Join(a.api.Shutdown(drain), server.Shutdown(drain))
+	if err != nil {
+		err = errors.Join(err, server.Close())
+	}
+	if serve := <-failed; !errors.Is(serve, http.ErrServerClosed) {
+		err = errors.Join(err, serve)
+	}
+	return err
+}
+
+// serveMetrics serves /metrics on its own address, if there is one, until ctx
+// ends.
+func (a *App) serveMetrics(ctx context.Context) error {
+	if a.Settings.MetricsListen == "" {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Settings.MetricsListen)
+	if err != nil {
+		return fmt.Errorf("listen for metrics: %w", err)
+	}
+	server := a.Settings.Timeouts.server(a.Metrics(), a.Log)
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return nil
+}
+
+// newLogger returns the logger that the settings ask for. It writes to the
+// error stream: standard output is for what a command answers.
+func newLogger(c *Settings, logs io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo // can't be: the command line takes only the levels
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(c.LogHandler(slog.NewJSONHandler(logs, opts)))
+	}
+	return slog.New(c.LogHandler(slog.NewTextHandler(logs, opts)))
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"portalhooks/auth"
+	"portalhooks/delivery/seal"
+)
+
+// OIDCFlags say which identity provider vouches for people and programs.
+type OIDCFlags struct {
+	OIDCIssuer           string   `name:"oidc-issuer" help:"OpenID Connect identity provider whose tokens are accepted, as it names itself in them." placeholder:"URL"`
+	OIDCClientID         string   `name:"oidc-client-id" help:"Name of this server at the provider. With it, people sign in at --public-url." placeholder:"ID"`
+	OIDCClientSecretFile string   `name:"oidc-client-secret-file" help:"File with the secret that goes with the name; none for a public client." placeholder:"FILE"`
+	OIDCAudience         string   `name:"oidc-audience" help:"Audience (aud) of the tokens that programs send; the client id if left out." placeholder:"TEXT"`
+	OIDCScopes           []string `name:"oidc-scopes" help:"Scopes that are asked for when people sign in, besides openid." default:"profile,email"`
+	OIDCGrantsClaim      string   `name:"oidc-grants-claim" help:"Claim that holds groups or roles; dots lead into objects, as in realm_access.roles." default:"groups"`
+	OIDCGrant            []string `name:"oidc-grant" help:"What a value of the claim grants: VALUE=ROLE[@ORGANIZATION], by Portal's id of it, or with {org} in the value. The roles are admin, viewer, operator and portal. CLAIM~ in front names another claim. May be repeated." placeholder:"RULE"`
+}
+
+// rules reads the --oidc-grant settings.
+func (f *OIDCFlags) rules() (auth.Rules, error) {
+	rules := auth.Rules{Claim: f.OIDCGrantsClaim}
+	for _, text := range f.OIDCGrant {
+		rule, err := auth.ParseRule(text)
+		if err != nil {
+			return rules, fmt.Errorf("--oidc-grant: %w", err)
+		}
+		rules.Rules = append(rules.Rules, rule)
+	}
+	return rules, nil
+}
+
+// Check refuses settings that can't work. Base is where browsers reach the
+// server.
+func (f *OIDCFlags) Check(base *url.URL) error {
+	if f.OIDCIssuer == "" {
+		if f.OIDCClientID != "" || f.OIDCAudience != "" || f.OIDCClientSecretFile != "" || len(f.OIDCGrant) > 0 {
+			return errors.New("the other --oidc settings need --oidc-issuer: the URL of your identity provider")
+		}
+		return nil
+	}
+	issuer, err := url.Parse(f.OIDCIssuer)
+	if err != nil || !private(issuer) || issuer.RawQuery != "" || issuer.Fragment != "" {
+		return errors.New("--oidc-issuer is the https URL that the provider's " +
+			"/.well-known/openid-configuration has as its issuer")
+	}
+	if f.OIDCClientID == "" && f.OIDCAudience == "" {
+		return errors.New("--oidc-issuer needs --oidc-client-id, for people to sign in, or --oidc-audience, " +
+			"for programs with tokens: tokens for others must not be accepted")
+	}
+	if f.OIDCClientID == "" && f.OIDCClientSecretFile != "" {
+		return errors.New("--oidc-client-secret-file needs --oidc-client-id")
+	}
+	if len(f.OIDCGrant) == 0 || f.OIDCGrantsClaim == "" {
+		return errors.New("--oidc-issuer needs --oidc-grant: without one nobody would have a role here; " +
+			"such as --oidc-grant acme-webhooks=admin@acme")
+	}
+	if _, err := f.rules(); err != nil {
+		return err
+	}
+	if f.OIDCClientID != "" && (base == nil || !private(base) || strings.Trim(base.Path, "/") != "" ||
+		base.RawQuery != "" || base.Fragment != "") {
+		return errors.New("--oidc-client-id needs --public-url: where browsers reach this server, " +
+			"such as https://hooks.example.com; give the provider that and /auth/callback as the redirect URI")
+	}
+	return nil
+}
+
+// private reports whether nobody on the way can read what goes to u.
+func private(u *url.URL) bool {
+	if u.Host == "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()+":0")
+}
+
+// Secret reads the client's secret.
+func (f *OIDCFlags) Secret() (string, error) {
+	if f.OIDCClientSecretFile == "" {
+		return "", nil
+	}
+	content, err := os.ReadFile(f.OIDCClientSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("--oidc-client-secret-file: %w", err)
+	}
+	text := strings.TrimSpace(string(content))
+	if text == "" {
+		return "", fmt.Errorf("--oidc-client-secret-file: %s is empty", f.OIDCClientSecretFile)
+	}
+	return text, nil
+}
+
+// useProvider lets people and programs in for whom the identity provider
+// vouches. It does not have to answer now.
+func (a *App) useProvider(keyring *seal.Keyring) error {
+	c := a.Settings
+	rules, err := c.rules()
+	if err != nil {
+		return err
+	}
+	secret, err := c.Secret()
+	if err != nil {
+		return err
+	}
+	provider, grants := auth.NewProvider(c.OIDCIssuer, a.Log), auth.NewGrants(rules, a.Store)
+	audience := c.OIDCAudience
+	if audience == "" {
+		audience = c.OIDCClientID
+	}
+	a.Auth.Tokens = auth.NewTokens(provider, audience, grants)
+	if c.OIDCClientID == "" {
+		return nil
+	}
+	a.signIn = auth.NewSignIn(auth.SignInOptions{
+		Provider: provider, Grants: grants, Store: a.Store, Sealer: keyring,
+		ClientID: c.OIDCClientID, ClientSecret: secret, Scopes: c.OIDCScopes, PublicURL: c.PublicURL,
+		SignedIn: a.Service.SignedIn, SignedOut: a.Service.SignedOut, Strangers: a.Auth.Strangers,
+	})
+	a.Auth.People = a.signIn
+	return nil
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/seal"
+)
+
+// DatabaseFlag is for every command that opens the database.
+type DatabaseFlag struct {
+	Database string `help:"Where data is kept: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME." default:"sqlite:data/portalhooks.db"`
+}
+
+// Settings are the server's settings: flags, environment variables and keys of
+// the settings file, as package cli reads them.
+type Settings struct {
+	DatabaseFlag
+	OIDCFlags
+	DatabaseDirect    string            `help:"Where PostgreSQL is without the transaction pooler that --database leads through: for the one connection that must not be pooled." placeholder:"URL"`
+	Listen            string            `help:"Address to listen on. Anything but loopback turns development mode off." default:"127.0.0.1:8080"`
+	Production        bool              `help:"Turn development mode off on loopback too."`
+	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server, such as https://hooks.example.com; people who sign in come back there." placeholder:"URL"`
+	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and those that lead to its root. Read again when it changes." placeholder:"FILE"`
+	TLSKey            string            `name:"tls-key" help:"PEM file with the certificate's private key." placeholder:"FILE"`
+	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
+	AllowedOrigins    []string          `help:"Origins of web pages that may call the API besides the server's own." placeholder:"ORIGIN"`
+	MetricsListen     string            `help:"Address for /metrics. Left out: on the main listener in development mode, else nowhere." placeholder:"ADDR"`
+	OTLPEndpoint      *url.URL          `name:"otlp-endpoint" help:"Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Left out: what OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere." placeholder:"URL"`
+	EncryptionKeyFile string            `help:"File with the keys that seal secrets, one ID:BASE64 a line, the first one seals. In development mode it is made." placeholder:"FILE"`
+	EgressAllow       []netip.Prefix    `help:"Networks that webhooks may be sent to although they are not public." placeholder:"CIDR"`
+	EgressAllowHTTP   bool              `name:"egress-allow-http" help:"Allow http:// targets."`
+	EgressPorts       []uint16          `help:"Ports that webhooks may be sent to." default:"80,443,8080,8443"`
+	EgressProxy       *url.URL          `help:"HTTP proxy for all webhooks; it must do the filtering of addresses." placeholder:"URL"`
+	ViewURL           map[string]string `name:"view-url" help:"Portal's page about an item, by kind, with {id} in it, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
+	IngestRate        float64           `help:"Events a second that one credential of Portal's may submit, on average, to this server; 0 for any number." default:"1000"`
+	IngestBurst       int               `help:"Events that it may submit at once after a pause." default:"20000"`
+	AddressRate       float64           `help:"Requests a second from one address without credentials that are known to be good, on average; 0 for any number." default:"20"`
+	APIRate           float64           `name:"api-rate" help:"Operations a second that any other caller may make, on average; 0 for any number." default:"50"`
+	Workers           int               `help:"Attempts in flight at once." default:"64"`
+	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook." default:"8"`
+	Retention         time.Duration     `help:"How long events and finished deliveries are kept." default:"720h"`
+	AuditRetention    time.Duration     `help:"How long the audit log is kept, 720h at least." default:"8760h"`
+	LogFormat         string            `help:"Format of the log: text or json." enum:"text,json" default:"text"`
+	LogLevel          string            `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+
+	Timeouts Timeouts `kong:"-"`
+}
+
+// development reports whether the server runs in development mode: loopback
+// only, with nothing to set up.
+func (c *Settings) development() bool { return !c.Production && isLoopback(c.Listen) }
+
+// check refuses settings that can't work, before anything is opened.
+func (c *Settings) check() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("--listen is an address such as 127.0.0.1:8080 or :8080, not %q", c.Listen)
+	}
+	if c.Workers < 1 || c.Workers > 10_000 || c.WebhookWorkers < 1 || c.WebhookWorkers > c.Workers {
+		return errors.New("--workers is 1 to 10000, and --webhook-workers no more than that")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together: give both, or none behind a proxy that speaks TLS")
+	}
+	if u := c.EgressProxy; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
+		return fmt.Errorf("--egress-proxy is an HTTP proxy such as http://proxy.example:3128, not %q", u.Redacted())
+	}
+	if c.IngestRate < 0 || c.APIRate < 0 || c.AddressRate < 0 || c.IngestBurst < 1 {
+		return errors.New(
+			"--ingest-rate, --api-rate and --address-rate are 0 or more, and --ingest-burst at least 1")
+	}
+	if c.Retention < time.Hour {
+		return errors.New("--retention is at least 1h")
+	}
+	if c.AuditRetention < delivery.MinAuditRetention {
+		return fmt.Errorf("--audit-retention is at least %s", delivery.MinAuditRetention)
+	}
+	for kind, pattern := range c.ViewURL {
+		u, err := url.Parse(pattern)
+		if err != nil || u.Host == "" || !strings.Contains(pattern, "{id}") {
+			return fmt.Errorf("--view-url %s=%s: the URL is absolute and has {id} in it", kind, pattern)
+		}
+		switch delivery.ItemKind(kind) {
+		case delivery.AlertItem, delivery.MicroserviceItem, delivery.ObjectItem, delivery.OperationItem:
+		default:
+			return fmt.Errorf("--view-url %s: the kinds are ALERT, MICROSERVICE, OBJECT and OPERATION", kind)
+		}
+	}
+	if !c.development() && c.EncryptionKeyFile == "" {
+		return errors.New("production needs --encryption-key-file: make one with " +
+			"\"(printf 'k1:'; openssl rand -base64 32) > portalhooks.key\" and keep a copy of it in a safe place")
+	}
+	if c.EncryptionKeyFile != "" && !c.development() {
+		if _, err := os.Stat(c.EncryptionKeyFile); err != nil {
+			return fmt.Errorf("--encryption-key-file: %w", err)
+		}
+	}
+	if err := checkEndpoint(c.OTLPEndpoint); err != nil {
+		return err
+	}
+	return c.OIDCFlags.Check(c.PublicURL)
+}
+
+// isLoopback reports whether addr can be reached from this machine only.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func ParseKeyring(path string, content []byte) (*seal.Keyring, error) {
+	keys, err := seal.ParseKeyFile(content)
+	if err != nil {
+		return nil, fmt.Errorf("read the encryption keys in %s: %w", path, err)
+	}
+	return seal.NewKeyring(keys...)
+}

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Timeouts are how long the server waits for its clients. No setting changes it.
+type Timeouts struct {
+	Header time.Duration // for the header of a request, or a TLS handshake; 5s if zero
+	Body   time.Duration // for all of a request; 30s if zero
+	Answer time.Duration // for an answer of no operation to be taken; 60s if zero
+	Idle   time.Duration // for the next request on a connection; 60s if zero
+
+	Traces time.Duration // for the last spans to be sent when the server stops; 5s if zero
+
+	// As those of sockets, event streams and operations in graph.Options.
+	Init, Ping, Write time.Duration
+}
+
+// server returns a server of handler that waits for nobody longer.
+func (t Timeouts) server(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: cmp.Or(t.Header, 5*time.Second),
+		ReadTimeout:       cmp.Or(t.Body, 30*time.Second),
+		WriteTimeout:      cmp.Or(t.Answer, 60*time.Second), // streams and answers of operations set their own
+		IdleTimeout:       cmp.Or(t.Idle, 60*time.Second),
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"portalhooks/app"
+	"portalhooks/delivery/loop"
+)
+
+// serverFlags say which server a command talks to. Without them the command
+// finds a server in development mode that was started in the same folder.
+type serverFlags struct {
+	URL string `name:"url" help:"The server, such as https://hooks.example.com." placeholder:"URL"`
+	Key string `help:"API key; better given as PORTALHOOKS_KEY, which other users can't see." placeholder:"KEY"`
+}
+
+// A Client talks to a server's GraphQL API.
+type Client struct {
+	HTTP     *http.Client
+	endpoint string
+	key      string
+	waits    func(status string, pause time.Duration) // told of each time that do waits; may be nil
+}
+
+// NewClient returns a client of the server at url, such as
+// https://hooks.example.com, with an API key.
+func NewClient(url, key string) *Client {
+	return &Client{HTTP: &http.Client{}, endpoint: strings.TrimSuffix(url, "/") + "/graphql", key: key}
+}
+
+// connect returns a client. Local picks the key from a development server's
+// credentials.
+func (f serverFlags) connect(local func(app.LocalCredentials) string) (*Client, error) {
+	if f.URL == "" || f.Key == "" {
+		found, err := app.ReadCredentials(filepath.Join(app.DataFolder, app.CredentialFile))
+		if err != nil {
+			return nil, errors.New("say which server and which API key with --url and --key " +
+				"(or PORTALHOOKS_URL and PORTALHOOKS_KEY), or start a server in this folder first")
+		}
+		if f.URL == "" {
+			f.URL = found.URL
+		}
+		if f.Key == "" {
+			f.Key = local(found)
+		}
+	}
+	return NewClient(f.URL, f.Key), nil
+}
+
+// A graphQLError is one entry of an answer's errors.
+type graphQLError struct {
+	Message    string `json:"message"`
+	Path       []any  `json:"path"` // to the input at fault, or to the field that failed
+	Extensions struct {
+		Code string `json:"code"`
+	} `json:"extensions"`
+}
+
+// refusal tells what is wrong, and where.
+func (e graphQLError) refusal() error {
+	where := ""
+	if len(e.Path) > 0 {
+		where = " at"
+		for _, step := range e.Path {
+			where += fmt.Sprintf(" %v", step)
+		}
+	}
+	return fmt.Errorf("the server refused (%s)%s: %s", e.Extensions.Code, where, e.Message)
+}
+
+// answerLimit bounds what is read of an answer.
+const answerLimit = 64 << 20
+
+// post sends one operation and returns the response, whose body the caller
+// closes.
+func (c *Client) post(
+	ctx context.Context, query string, variables any, accept string,
+) (*http.Response, error) {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", accept)
+	req.Header.Set("Authorization", "Bearer "+c.key)
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("reach the server (does it run?): %w", err)
+	}
+	return resp, nil
+}
+
+// do sends one query or mutation and decodes its data into out. When the server
+// asks to come back later it does, for as long as ctx lasts: so it must be a
+// mutation that may be sent twice.
+func (c *Client) do(ctx context.Context, query string, variables, out any) error {
+	for {
+		resp, err := c.post(ctx, query, variables, "application/graphql-response+json, application/json")
+		if err != nil {
+			return err
+		}
+		pause, later := comeBack(resp)
+		if !later {
+			defer resp.Body.Close()
+			return decodeAnswer(resp.Status, resp.Body, out)
+		}
+		if c.waits != nil {
+			c.waits(resp.Status, pause)
+		}
+		if err := resp.Body.Close(); err != nil {
+			return err
+		}
+		if !loop.Sleep(ctx, pause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// comeBack reports whether the server asks to come back later, and after what
+// pause.
+func comeBack(resp *http.Response) (pause time.Duration, later bool) {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	default:
+		return 0, false
+	}
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	const longest = 60
+	return time.Duration(min(max(seconds, 1), longest)) * time.Second, err == nil
+}
+
+func decodeAnswer(status string, body io.Reader, out any) error {
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []graphQLError  `json:"errors"`
+	}
+	if err := json.NewDecoder(io.LimitReader(body, answerLimit)).Decode(&answer); err != nil {
+		return fmt.Errorf("the server answered %s, which is not GraphQL: is the URL right?", status)
+	}
+	if len(answer.Errors) > 0 {
+		return answer.Errors[0].refusal()
+	}
+	return json.Unmarshal(answer.Data, out)
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// healthcheckCmd is for container runtimes: it asks a server whether it is
+// ready.
+type healthcheckCmd struct {
+	URL string `name:"url" help:"The server." default:"http://127.0.0.1:8080"`
+}
+
+// healthTimeout bounds the question.
+const healthTimeout = 5 * time.Second
+
+// Run fails when the server is not ready.
+func (c *healthcheckCmd) Run(ctx context.Context, t terminal) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	url := strings.TrimSuffix(c.URL, "/") + "/readyz"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	if err := resp.Body.Close(); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return errors.New("the server answers " + resp.Status)
+	}
+	_, err = fmt.Fprintln(t.out, "ready")
+	return err
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"portalhooks/app"
+	"time"
+)
+
+// ingestCmd submits events to a running server.
+type ingestCmd struct {
+	serverFlags
+	File  string `arg:"" help:"JSON lines, one PortalEventInput each; - for standard input."`
+	Quiet bool   `help:"Print only what was rejected." short:"q"`
+}
+
+// A batch of lines goes to the server together: as many as fit.
+const (
+	batchLines = 100
+	batchBytes = 4 << 20
+	lineBytes  = 8 << 20 // an operation on 20,000 devices is 5.4 MB
+)
+
+// Run submits the file's events and prints what became of each.
+func (c *ingestCmd) Run(ctx context.Context, t terminal) error {
+	server, err := c.connect(func(l app.LocalCredentials) string { return l.Portal })
+	if err != nil {
+		return err
+	}
+	server.waits = func(status string, pause time.Duration) {
+		fmt.Fprintf(t.err, "The server answers %s: going on in %s.\n", status, pause)
+	}
+	file := os.Stdin
+	if c.File != "-" {
+		if file, err = os.Open(c.File); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	rejected, err := submit(ctx, server, file, c.printer(t.out))
+	if err != nil {
+		return err
+	}
+	if rejected > 0 {
+		return fmt.Errorf("%d of the events were rejected; correct them and send the file again: "+
+			"what was accepted is not doubled", rejected)
+	}
+	return nil
+}
+
+// An eventLine is a line of the file.
+type eventLine struct {
+	number int
+	json   json.RawMessage
+}
+
+// An ingestResult is what the server says of one event.
+type ingestResult struct {
+	SourceEventID string      `json:"sourceEventId"`
+	Status        string      `json:"status"`
+	EventIDs      []string    `json:"eventIds"`
+	Deliveries    int         `json:"deliveries"`
+	UserErrors    []userError `json:"userErrors"`
+}
+
+type userError struct {
+	Code    string `json:"code"`
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// submit sends all lines in batches and calls done for each. It returns how
+// many were rejected.
+func submit(
+	ctx context.Context, server *Client, r io.Reader, done func(eventLine, ingestResult),
+) (rejected int, err error) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), lineBytes)
+	var batch []eventLine
+	size := 0
+	flush := func() error {
+		n, err := submitBatch(ctx, server, batch, done)
+		batch, size, rejected = batch[:0], 0, rejected+n
+		return err
+	}
+	for number := 1; lines.Scan(); number++ {
+		text := bytes.TrimSpace(lines.Bytes())
+		if len(text) == 0 {
+			continue
+		}
+		if !json.Valid(text) {
+			bad := fmt.Errorf("line %d is not JSON; the lines before it were sent", number)
+			return rejected, errors.Join(flush(), bad)
+		}
+		if len(batch) == batchLines || (size > 0 && size+len(text) > batchBytes) {
+			if err := flush(); err != nil {
+				return rejected, err
+			}
+		}
+		batch = append(batch, eventLine{number, bytes.Clone(text)})
+		size += len(text)
+	}
+	if err := lines.Err(); err != nil {
+		return rejected, errors.Join(flush(), fmt.Errorf("read the events: %w", err))
+	}
+	return rejected, flush()
+}
+
+const ingestMutation = `mutation Ingest($input: [PortalEventInput!]!) {
+  ingestEvents(input: $input) {
+    results { sourceEventId status eventIds deliveries userErrors { code field message } }
+    userErrors { code field message }
+  }
+}`
+
+func submitBatch(
+	ctx context.Context, server *Client, batch []eventLine, done func(eventLine, ingestResult),
+) (rejected int, err error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	input := make([]json.RawMessage, len(batch))
+	for i, line := range batch {
+		input[i] = line.json
+	}
+	var answer struct {
+		IngestEvents struct {
+			Results    []ingestResult `json:"results"`
+			UserErrors []userError    `json:"userErrors"`
+		} `json:"ingestEvents"`
+	}
+	if err := server.do(ctx, ingestMutation, map[string]any{"input": input}, &answer); err != nil {
+		return 0, fmt.Errorf("%s: %w", linesOf(batch), err)
+	}
+	if problems := answer.IngestEvents.UserErrors; len(problems) > 0 {
+		return 0, errors.New(problems[0].Message)
+	}
+	for i, result := range answer.IngestEvents.Results {
+		if result.Status == "REJECTED" {
+			rejected++
+		}
+		done(batch[i], result)
+	}
+	return rejected, nil
+}
+
+// linesOf names the lines of a batch.
+func linesOf(batch []eventLine) string {
+	first, last := batch[0].number, batch[len(batch)-1].number
+	if first == last {
+		return fmt.Sprintf("line %d", first)
+	}
+	return fmt.Sprintf("lines %d to %d", first, last)
+}
+
+// printer returns a function that prints a line for each event.
+func (c *ingestCmd) printer(w io.Writer) func(eventLine, ingestResult) {
+	return func(line eventLine, r ingestResult) {
+		if c.Quiet && r.Status != "REJECTED" {
+			return
+		}
+		fmt.Fprintf(w, "line %d: %s %s, %s, %s\n", line.number, r.SourceEventID, r.Status,
+			count(len(r.EventIDs), "event", "events"), count(r.Deliveries, "delivery", "deliveries"))
+		for _, e := range r.UserErrors {
+			fmt.Fprintf(w, "  %s %s: %s\n", e.Code, e.Field, e.Message)
+		}
+	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"portalhooks/app"
+	"portalhooks/delivery/loop"
+)
+
+// tailCmd shows deliveries in the terminal as they happen.
+type tailCmd struct {
+	serverFlags
+	Organization string   `help:"Whose deliveries, by the organization's id or Portal's own." placeholder:"ID"`
+	After        string   `help:"Go on after this cursor instead of from now." placeholder:"CURSOR"`
+	State        []string `help:"Only entries that led to these states, such as FAILED,RETRYING." placeholder:"STATE"`
+	Count        int      `help:"Stop after so many entries." placeholder:"N"`
+	JSON         bool     `name:"json" help:"Print one JSON object a line, with its cursor."`
+}
+
+const tailSubscription = `subscription Tail($organizationId: ID, $after: Cursor, $filter: DeliveryFilter) {
+  deliveryLog(organizationId: $organizationId, after: $after, filter: $filter) {
+    __typename
+    ... on DeliveryLogEntry {
+      cursor at state replayed
+      delivery {
+        id trigger attemptCount nextAttemptAt
+        webhook { id name }
+        event { id type { name } item { name } workspaceName }
+      }
+      attempt { number outcome httpStatus durationMs error }
+    }
+    ... on DeliveryLogGap { cursor missedSince }
+    ... on DeliveryLogHeartbeat { cursor at }
+  }
+}`
+
+// A TailItem is one item of the live log.
+type TailItem struct {
+	Type        string    `json:"__typename"`
+	Cursor      string    `json:"cursor"`
+	At          time.Time `json:"at"`
+	State       string    `json:"state"`
+	MissedSince time.Time `json:"missedSince"`
+	Delivery    struct {
+		ID      string `json:"id"`
+		Webhook struct {
+			Name string `json:"name"`
+		} `json:"webhook"`
+		Event struct {
+			Type struct {
+				Name string `json:"name"`
+			} `json:"type"`
+			Item struct {
+				Name string `json:"name"`
+			} `json:"item"`
+			WorkspaceName string `json:"workspaceName"`
+		} `json:"event"`
+	} `json:"delivery"`
+	Attempt *struct {
+		Number     int     `json:"number"`
+		Outcome    string  `json:"outcome"`
+		HTTPStatus int     `json:"httpStatus"`
+		DurationMs float64 `json:"durationMs"`
+		Error      string  `json:"error"`
+	} `json:"attempt"`
+}
+
+// errTailDone ends the tail after Count entries.
+var errTailDone = errors.New("all entries were shown")
+
+// Run shows entries until ctx ends or Count is reached. A lost connection is
+// taken up again after the last cursor seen, so nothing is missed.
+func (c *tailCmd) Run(ctx context.Context, t terminal) error {
+	server, err := c.connect(func(l app.LocalCredentials) string { return l.Operator })
+	if err != nil {
+		return err
+	}
+	cursor, shown := c.After, 0
+	// Jitter keeps clients from coming back all at once.
+	pause := loop.Backoff{Min: 250 * time.Millisecond, Max: 10 * time.Second, Jitter: 0.5}
+	for {
+		err := server.Follow(ctx, Subscription{c.Organization, cursor, c.State}, func() { fmt.Fprintln(t.err, "Watching. Stop with Ctrl+C.") },
+			func(item TailItem, raw json.RawMessage) error {
+				cursor = item.Cursor
+				pause.Reset()
+				shown += c.show(t.out, item, raw)
+				if c.Count > 0 && shown >= c.Count {
+					return errTailDone
+				}
+				return nil
+			})
+		var refused *refusal
+		switch {
+		case errors.Is(err, errTailDone):
+			return nil
+		case ctx.Err() != nil:
+			if cursor != "" {
+				fmt.Fprintf(t.err, "Go on from here with: --after %s\n", cursor)
+			}
+			return nil
+		case errors.As(err, &refused):
+			return err
+		}
+		fmt.Fprintf(t.err, "Lost the server (%v); trying again.\n", err)
+		pause.Sleep(ctx) // when ctx ends the next round does
+	}
+}
+
+// A refusal is the server's answer that trying again won't change.
+type refusal struct{ error }
+
+// A Subscription says what of the delivery log to follow.
+type Subscription struct {
+	Organization string   // its id or Portal's own; all that the key may see if empty
+	After        string   // a cursor; from now on if empty
+	States       []string // that entries led to; all if empty
+}
+
+// Follow subscribes once and hands every item to each, until the stream ends.
+// It calls opened once nothing can be missed any more.
+func (c *Client) Follow(
+	ctx context.Context, s Subscription, opened func(), each func(TailItem, json.RawMessage) error,
+) error {
+	variables := map[string]any{}
+	if s.Organization != "" {
+		variables["organizationId"] = s.Organization
+	}
+	if s.After != "" {
+		variables["after"] = s.After
+	}
+	if len(s.States) > 0 {
+		variables["filter"] = map[string]any{"states": s.States}
+	}
+	resp, err := c.post(ctx, tailSubscription, variables, "text/event-stream")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		err := decodeAnswer(resp.Status, resp.Body, &struct{}{})
+		if resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+			return &refusal{err}
+		}
+		return err
+	}
+	open := s.After != ""
+	if open {
+		opened()
+	}
+	return readEvents(resp.Body, func(item TailItem, raw json.RawMessage) error {
+		if !open {
+			open = true // from the cursor of this first item on, nothing is missed
+			opened()
+		}
+		return each(item, raw)
+	})
+}
+
+// readEvents reads server-sent events whose data is a GraphQL result.
+func readEvents(r io.Reader, each func(TailItem, json.RawMessage) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), 4<<20)
+	event := ""
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			event = value
+		case "data":
+			if event != "next" {
+				continue
+			}
+			if err := readResult(value, each); err != nil {
+				return err
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
+}
+
+func readResult(text string, each func(TailItem, json.RawMessage) error) error {
+	var result struct {
+		Data struct {
+			DeliveryLog json.RawMessage `json:"deliveryLog"`
+		} `json:"data"`
+		Errors []graphQLError `json:"errors"`
+	}
+	if err := json.Unmarshal([]byte(text), &result); err != nil {
+		return fmt.Errorf("read the stream: %w", err)
+	}
+	if len(result.Errors) > 0 {
+		err := fmt.Errorf("%s (%s)", result.Errors[0].Message, result.Errors[0].Extensions.Code)
+		switch result.Errors[0].Extensions.Code {
+		case "INTERNAL", "UNAVAILABLE":
+			return err
+		}
+		return &refusal{err}
+	}
+	var item TailItem
+	if err := json.Unmarshal(result.Data.DeliveryLog, &item); err != nil {
+		return fmt.Errorf("read the stream: %w", err)
+	}
+	return each(item, result.Data.DeliveryLog)
+}
+
+// show prints an item and returns how many entries that were, 0 or 1.
+func (c *tailCmd) show(w io.Writer, item TailItem, raw json.RawMessage) int {
+	switch {
+	case item.Type == "DeliveryLogHeartbeat":
+		return 0
+	case c.JSON:
+		fmt.Fprintf(w, "%s\n", raw)
+	case item.Type == "DeliveryLogGap":
+		fmt.Fprintf(w, "-- entries since %s are no longer kept --\n", item.MissedSince.Format(time.RFC3339))
+	default:
+		fmt.Fprintln(w, item.line())
+	}
+	if item.Type == "DeliveryLogEntry" {
+		return 1
+	}
+	return 0
+}
+
+// line says in one line what happened.
+func (i TailItem) line() string {
+	about := i.Delivery.Event.Item.Name
+	if i.Delivery.Event.WorkspaceName != "" {
+		about += " on " + i.Delivery.Event.WorkspaceName
+	}
+	parts := []string{
+		i.At.Local().Format("15:04:05.000"), fmt.Sprintf("%-9s", i.State),
+		i.Delivery.Event.Type.Name, "(" + about + ")", "->", i.Delivery.Webhook.Name,
+	}
+	if a := i.Attempt; a != nil {
+		result := a.Outcome
+		if a.HTTPStatus != 0 {
+			result = fmt.Sprintf("%s %d", a.Outcome, a.HTTPStatus)
+		}
+		parts = append(parts, fmt.Sprintf("[#%d %s in %.1f ms]", a.Number, result, a.DurationMs))
+		if a.Error != "" {
+			parts = append(parts, a.Error)
+		}
+	}
+	return strings.Join(append(parts, i.Delivery.ID), " ")
+}

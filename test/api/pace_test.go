@@ -1,0 +1,89 @@
+package api
+
+import (
+	"net/http"
+	"testing"
+
+	"portalhooks/app"
+	"portalhooks/delivery"
+	"portalhooks/test/harness"
+)
+
+// twoAtOnce is a rate that lets two calls through at once and the third two
+// seconds later.
+const twoAtOnce = 2.0 / app.Burst
+
+// startPaced starts a server that lets each caller make few calls: a bucket
+// holds them, and next to nothing flows in while the test runs.
+func startPaced(t *testing.T, apiRate float64) *harness.APIServer {
+	t.Helper()
+	settings := harness.APISettings(t, harness.APIDatabases["SQLite"](t), "http://127.0.0.1:9")
+	settings.IngestRate, settings.IngestBurst = 0.001, 4
+	settings.APIRate, settings.AddressRate = apiRate, twoAtOnce
+	harness.MakeFirstKey(t, settings)
+	return harness.StartApp(t, settings)
+}
+
+// wantSlowDown fails t unless a is a refusal that says when to come back.
+func wantSlowDown(t *testing.T, what string, a *harness.Answer) {
+	t.Helper()
+	told := a.Code() == "LIMIT_EXCEEDED" && a.Header.Get("Retry-After") != ""
+	if a.Status != http.StatusTooManyRequests || !told {
+		t.Errorf("%s: %d %v %s, want 429 with Retry-After", what, a.Status, a.Header, a.Body)
+	}
+}
+
+// Portal may report so many events and no more; those that are refused are not
+// stored, and what was said of the others holds.
+func TestPortalIsPaced(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, 10)
+	portal, operator := s.Key(t, delivery.PortalKey, ""), s.Key(t, delivery.OperatorKey, "")
+	alerts := func(ids ...string) map[string]any {
+		var reports []any
+		for _, id := range ids {
+			reports = append(reports, map[string]any{
+				"organizationId": "acme", "sourceEventId": id,
+				"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
+					"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z",
+				}}},
+			})
+		}
+		return map[string]any{"input": reports}
+	}
+	s.Must(t, portal, harness.IngestMutation, alerts("1", "2", "3"))
+	wantSlowDown(t, "three more", s.Ask(t, portal, harness.IngestMutation, alerts("4", "5", "6")))
+	s.Must(t, portal, harness.IngestMutation, alerts("7")) // what was refused has cost nothing
+	a := s.Must(t, operator, `{ organization(id: "acme") { events { nodes { id } } } }`, nil)
+	if n := len(a.List(t, "organization.events.nodes")); n != 4 {
+		t.Errorf("%d events are stored, want the four that were accepted", n)
+	}
+}
+
+// One caller who asks too much is told to wait, and no other one.
+func TestCallersArePaced(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, twoAtOnce)
+	greedy, other := s.Key(t, delivery.OperatorKey, ""), s.Key(t, delivery.OperatorKey, "")
+	const query = `{ viewer { name } }`
+	s.Must(t, greedy, query, nil)
+	s.Must(t, greedy, query, nil)
+	wantSlowDown(t, "the third call", s.Ask(t, greedy, query, nil))
+	s.Must(t, other, query, nil)
+}
+
+// Whoever tries keys is told to wait before the next one is looked at; those
+// from the same address whose key is known go on.
+func TestStrangersArePaced(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, twoAtOnce)
+	known := s.Key(t, delivery.OperatorKey, "")
+	const query = `{ viewer { name } }`
+	s.Must(t, known, query, nil)
+	if a := s.Ask(t, "phk_no-such-key", query, nil); a.Status != http.StatusUnauthorized {
+		t.Errorf("a wrong key: %d %s, want 401", a.Status, a.Body)
+	}
+	wantSlowDown(t, "another wrong key", s.Ask(t, "phk_another-one", query, nil))
+	wantSlowDown(t, "no key", s.Ask(t, "", query, nil))
+	s.Must(t, known, query, nil)
+}

@@ -1,0 +1,9 @@
+package faults
+
+import (
+	"testing"
+
+	"portalhooks/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -1,0 +1,9 @@
+package signin
+
+import (
+	"testing"
+
+	"portalhooks/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
