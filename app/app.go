@@ -114,7 +114,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	}
 	a.Service = service.New(a.Store, a.serviceOptions(keyring))
 	pace := newPace(c)
-	a.Auth = &auth.Authenticator{Keys: auth.NewKeys(a.Store), Strangers: pace.stranger}
+	a.Auth = &auth.Authenticator{Keys: auth.NewKeys(a.Store), Throttle: pace.stranger}
 	if c.OIDCIssuer != "" {
 		if err := a.useProvider(keyring); err != nil {
 			return nil, err

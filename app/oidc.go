@@ -119,7 +119,7 @@ func (a *App) useProvider(keyring *seal.Keyring) error {
 	a.signIn = auth.NewSignIn(auth.SignInOptions{
 		Provider: provider, Grants: grants, Store: a.Store, Sealer: keyring,
 		ClientID: c.OIDCClientID, ClientSecret: secret, Scopes: c.OIDCScopes, PublicURL: c.PublicURL,
-		SignedIn: a.Service.SignedIn, SignedOut: a.Service.SignedOut, Strangers: a.Auth.Strangers,
+		SignedIn: a.Service.SignedIn, SignedOut: a.Service.SignedOut, Throttle: a.Auth.Throttle,
 	})
 	a.Auth.People = a.signIn
 	return nil

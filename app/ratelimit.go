@@ -54,7 +54,7 @@ func (p pace) caller(c delivery.Caller, events int) time.Duration {
 	return p.api.Take(c.Name, 1)
 }
 
-// stranger implements Strangers of [portalhooks/auth.Authenticator].
+// stranger implements Throttle of [portalhooks/auth.Authenticator].
 func (p pace) stranger(remote string) time.Duration {
 	return p.strangers.Take(httpserver.Address(remote), 1)
 }

@@ -65,7 +65,7 @@ func newKeys() (*Keys, *fakeKeys, *time.Time) {
 	return k, store, &now
 }
 
-func TestKeyMakesItsCaller(t *testing.T) {
+func TestKeyAuthenticatesItsCaller(t *testing.T) {
 	keys, store, _ := newKeys()
 	for role, tt := range map[delivery.KeyRole]struct {
 		org   delivery.OrgID
@@ -92,7 +92,7 @@ func TestKeyMakesItsCaller(t *testing.T) {
 	}
 }
 
-func TestKeyThatDoesNotWork(t *testing.T) {
+func TestInvalidKeysAreUnauthenticated(t *testing.T) {
 	keys, store, now := newKeys()
 	good, text := issue(t, store, service.KeyInput{
 		Role: delivery.PortalKey, Name: "it", ExpiresAt: start.Add(time.Hour),
@@ -105,14 +105,14 @@ func TestKeyThatDoesNotWork(t *testing.T) {
 
 	*now = start.Add(time.Minute)
 	for name, bad := range map[string]string{
-		"empty":                   "",
-		"another secret":          string(other),
-		"unknown prefix":          "phk_00000000" + text[len(good.Prefix):],
-		"too long":                text + "A",
-		"characters outside":      text[:len(text)-1] + "-",
-		"revoked":                 revokedText,
-		"nothing but the prefix":  good.Prefix,
-		"a token of another sort": "eyJhbGciOiJub25lIn0.e30.",
+		"empty":             "",
+		"wrong secret":      string(other),
+		"unknown prefix":    "phk_00000000" + text[len(good.Prefix):],
+		"too long":          text + "A",
+		"invalid character": text[:len(text)-1] + "-",
+		"revoked":           revokedText,
+		"prefix only":       good.Prefix,
+		"a JWT":             "eyJhbGciOiJub25lIn0.e30.",
 	} {
 		caller, _, err := keys.Authenticate(t.Context(), bad, false)
 		if delivery.CodeOf(err) != delivery.Unauthenticated || caller.Known() {
@@ -121,16 +121,16 @@ func TestKeyThatDoesNotWork(t *testing.T) {
 	}
 	_, end, err := keys.Authenticate(t.Context(), text, false)
 	if err != nil || !end.Equal(start.Add(time.Hour)) {
-		t.Errorf("the good key: end = %v, err = %v", end, err)
+		t.Errorf("valid key: end = %v, err = %v", end, err)
 	}
 	*now = start.Add(time.Hour)
 	_, _, err = keys.Authenticate(t.Context(), text, false)
 	if delivery.CodeOf(err) != delivery.Unauthenticated {
-		t.Errorf("an expired key that is still remembered: err = %v", err)
+		t.Errorf("expired key in the cache: err = %v", err)
 	}
 }
 
-func TestKeyIsRememberedForAShortTime(t *testing.T) {
+func TestKeyIsCachedBriefly(t *testing.T) {
 	keys, store, now := newKeys()
 	k, text := issue(t, store, service.KeyInput{Role: delivery.PortalKey, Name: "it"})
 	for range 3 {
@@ -143,10 +143,10 @@ func TestKeyIsRememberedForAShortTime(t *testing.T) {
 	}
 	k.RevokedAt = *now
 	store.keys[k.Prefix] = k
-	*now = now.Add(keyTrust)
+	*now = now.Add(keyCacheTTL)
 	_, _, err := keys.Authenticate(t.Context(), text, false)
 	if delivery.CodeOf(err) != delivery.Unauthenticated {
-		t.Errorf("a key revoked %s ago: err = %v", keyTrust, err)
+		t.Errorf("a key revoked %s ago: err = %v", keyCacheTTL, err)
 	}
 }
 
@@ -171,18 +171,18 @@ func TestSignInWorksOnce(t *testing.T) {
 		return answer.StatusCode, answer.Cookies()
 	}
 	if got, _ := visit("wrong"); got != http.StatusForbidden {
-		t.Errorf("a wrong token: %d", got)
+		t.Errorf("wrong token: status = %d", got)
 	}
 	first, cookies := visit(token)
 	if first != http.StatusSeeOther || len(cookies) != 1 {
-		t.Fatalf("the token: %d, cookies %v", first, cookies)
+		t.Fatalf("valid token: status = %d, cookies %v", first, cookies)
 	}
 	if got, _ := visit(token); got != http.StatusForbidden {
-		t.Errorf("the token again: %d", got)
+		t.Errorf("used token: status = %d", got)
 	}
 	cookie := cookies[0]
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode {
-		t.Errorf("the cookie is %v", cookie)
+		t.Errorf("cookie = %v, want HttpOnly and SameSite=Strict", cookie)
 	}
 
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
@@ -195,7 +195,7 @@ func TestSignInWorksOnce(t *testing.T) {
 	}
 	now = now.Add(sessionLifetime)
 	if _, _, err := a.Request(r); delivery.CodeOf(err) != delivery.Unauthenticated {
-		t.Errorf("after the session's end: %v", err)
+		t.Errorf("after the session has ended: %v", err)
 	}
 	r.Header.Set("Authorization", "Basic eDp5")
 	if _, _, err := a.Request(r); delivery.CodeOf(err) != delivery.Unauthenticated {

@@ -10,85 +10,85 @@ import (
 	"portalhooks/delivery/credential"
 )
 
-// An Authenticator finds out who makes a request.
+// An Authenticator identifies the caller of a request.
 type Authenticator struct {
 	Keys   *Keys
 	Tokens *Tokens // nil without an identity provider
-	People People  // nil where nobody can sign in
+	People People  // nil when browser sign-in is disabled
 
-	// Strangers is asked how long a remote address has to wait before
-	// credentials from there that are not known yet are looked at, or a request
-	// without any: to find out that they are wrong costs time. Nobody waits if
-	// nil.
-	Strangers func(address string) (wait time.Duration)
+	// Throttle returns how long a request from address must wait when it has no
+	// credentials, or credentials that are not cached: verifying those is
+	// expensive. A request that must wait is rejected. Nil disables the limit.
+	Throttle func(address string) (wait time.Duration)
 
-	live live
+	live liveCredentials
 }
 
-// People are those who sign in with a browser: a [SignIn] with an identity
+// People authenticates requests by session cookie: a [SignIn] with an identity
 // provider, or the [Sessions] of development mode.
 type People interface {
-	// knows reports whether r carries a cookie that was good not long ago.
+	// knows reports whether r carries the cookie of a cached session. The
+	// session may have ended since.
 	knows(r *http.Request) bool
-	// caller returns whom r's cookie stands for, and until when: nobody without
-	// a cookie, Unauthenticated with one that is unknown or over. What is
-	// remembered does not count if anew.
-	caller(r *http.Request, anew bool) (delivery.Caller, time.Time, error)
+	// caller returns the caller of r's session cookie and when the session ends:
+	// the zero Caller without a cookie, Unauthenticated if the session is unknown
+	// or has ended. Revalidate bypasses the cache.
+	caller(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error)
 }
 
 // Request returns the caller that r's Authorization header or session cookie
-// proves, and until when that holds (zero: without end). A request with
-// neither is from nobody: the zero Caller. A header or cookie that proves
-// nothing is Unauthenticated; one too many of these from one address is
-// LimitExceeded.
+// identifies and when the credentials expire (zero: never). A request with
+// neither has the zero Caller. Invalid credentials are Unauthenticated; too many
+// requests without valid ones from one address are LimitExceeded.
 func (a *Authenticator) Request(r *http.Request) (delivery.Caller, time.Time, error) {
-	return a.find(r, false)
+	return a.authenticate(r, false)
 }
 
-// find does what Request promises. When it is asked anew, for a caller whom it
-// has found before, what is remembered does not count, and nobody waits.
-func (a *Authenticator) find(r *http.Request, anew bool) (delivery.Caller, time.Time, error) {
+// authenticate implements Request. Revalidate bypasses the caches and the
+// throttle, for credentials that were valid before.
+func (a *Authenticator) authenticate(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error) {
 	if r.Header.Get("Authorization") != "" {
-		return a.bearer(r, anew)
+		return a.bearer(r, revalidate)
 	}
-	if !anew && (a.People == nil || !a.People.knows(r)) {
-		if err := a.admit(r.RemoteAddr); err != nil {
+	if !revalidate && (a.People == nil || !a.People.knows(r)) {
+		if err := a.throttle(r.RemoteAddr); err != nil {
 			return delivery.Caller{}, time.Time{}, err
 		}
 	}
 	if a.People != nil {
-		return a.People.caller(r, anew)
+		return a.People.caller(r, revalidate)
 	}
 	return delivery.Caller{}, time.Time{}, nil
 }
 
-// bearer returns the caller that r's Authorization header proves, "Bearer" and
-// an API key or a token of the identity provider.
-func (a *Authenticator) bearer(r *http.Request, anew bool) (delivery.Caller, time.Time, error) {
+// bearer authenticates r by its Authorization header: "Bearer" and an API key or
+// a token of the identity provider.
+func (a *Authenticator) bearer(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return delivery.Caller{}, time.Time{}, delivery.Errorf(delivery.Unauthenticated, "",
-			"The Authorization header must be \"Bearer \" and an API key or a token.")
+			"The Authorization header must be \"Bearer \" followed by an API key or a token.")
 	}
 	var credentials interface {
 		knows(text string) bool
-		Authenticate(ctx context.Context, text string, anew bool) (delivery.Caller, time.Time, error)
+		Authenticate(ctx context.Context, text string, revalidate bool) (delivery.Caller, time.Time, error)
 	} = a.Keys
 	token = strings.TrimSpace(token)
 	if a.Tokens != nil && !strings.HasPrefix(token, credential.Start) {
 		credentials = a.Tokens
 	}
-	if !anew && !credentials.knows(token) {
-		if err := a.admit(r.RemoteAddr); err != nil {
+	if !revalidate && !credentials.knows(token) {
+		if err := a.throttle(r.RemoteAddr); err != nil {
 			return delivery.Caller{}, time.Time{}, err
 		}
 	}
-	return credentials.Authenticate(r.Context(), token, anew)
+	return credentials.Authenticate(r.Context(), token, revalidate)
 }
 
-// admit refuses an address from which too many strangers have come.
-func (a *Authenticator) admit(remote string) error {
-	if a.Strangers == nil || a.Strangers(remote) == 0 {
+// throttle rejects an address that has sent too many requests without valid
+// credentials.
+func (a *Authenticator) throttle(remote string) error {
+	if a.Throttle == nil || a.Throttle(remote) == 0 {
 		return nil
 	}
 	return delivery.Errorf(delivery.LimitExceeded, "",

@@ -11,52 +11,53 @@ import (
 	strict "github.com/go-jose/go-jose/v4/json"
 )
 
-// Bounds of what a token says about time. They are narrower than what others
-// accept: a token that is good for years is a key that nobody can revoke.
+// Limits on the times in a token. They are stricter than usual: a token that is
+// valid for years is a key that cannot be revoked.
 const (
-	leeway      = 30 * time.Second // for clocks that differ
-	aheadAtMost = time.Minute      // between the provider's clock and ours
-	maxLifetime = 24 * time.Hour
+	leeway       = 30 * time.Second // on exp and nbf
+	maxClockSkew = time.Minute      // between the provider's clock and ours, on iat
+	maxLifetime  = 24 * time.Hour
 )
 
-// maxName is how long a name may be that a provider gives to a person.
+// maxName is the longest display name taken from a token, in characters.
 const maxName = 100
 
-// claims is what a token says.
+// claims are the claims of a token.
 type claims struct {
-	all      map[string]any
-	issuer   string
-	subject  string
-	audience []string
-	party    string // azp: whom the token was issued to
-	nonce    string
-	issued   time.Time
-	expires  time.Time // leeway included
-	earliest time.Time // zero for at once
+	all        map[string]any
+	issuer     string
+	subject    string
+	audience   []string
+	authorized string // azp, the party the token was issued to
+	nonce      string
+	issued     time.Time
+	expires    time.Time // includes leeway
+	notBefore  time.Time // zero if absent
 }
 
-// parseClaims reads a token's payload. It is strict where readers differ: names
-// that appear twice or in another case, and times that are no numbers.
+// parseClaims parses a token's payload. It rejects what parsers read
+// differently: duplicate names, names that differ in case, and times that are
+// not numbers.
 func parseClaims(payload []byte) (claims, error) {
 	c := claims{}
 	if err := strict.Unmarshal(payload, &c.all); err != nil || c.all == nil {
-		return c, errors.New("its claims are no JSON object with names that differ")
+		return c, errors.New("its claims are not a JSON object with distinct names")
 	}
 	var err error
 	for name, to := range map[string]*string{
-		"iss": &c.issuer, "sub": &c.subject, "azp": &c.party, "nonce": &c.nonce,
+		"iss": &c.issuer, "sub": &c.subject, "azp": &c.authorized, "nonce": &c.nonce,
 	} {
 		if value, ok := c.all[name]; ok {
 			if *to, ok = value.(string); !ok {
-				err = errors.New(name + " is no text")
+				err = errors.New(name + " is not a string")
 			}
 		}
 	}
-	for name, to := range map[string]*time.Time{"iat": &c.issued, "exp": &c.expires, "nbf": &c.earliest} {
+	for name, to := range map[string]*time.Time{"iat": &c.issued, "exp": &c.expires, "nbf": &c.notBefore} {
 		if value, ok := c.all[name]; ok {
 			seconds, ok := value.(float64)
 			if !ok || seconds < 0 || seconds > 1<<40 {
-				err = errors.New(name + " is no number of seconds")
+				err = errors.New(name + " is not a number of seconds")
 				continue
 			}
 			*to = time.UnixMilli(int64(seconds * 1000))
@@ -69,58 +70,59 @@ func parseClaims(payload []byte) (claims, error) {
 	return c, err
 }
 
-// check says what is wrong with the claims of a token from issuer for audience.
+// check returns an error unless the claims are those of a token that is valid now,
+// from issuer and for audience.
 func (c claims) check(issuer, audience string, now time.Time) error {
 	switch {
 	case c.issuer != issuer:
-		return errors.New("it is from another issuer")
+		return errors.New("it has a different issuer (iss)")
 	case !slices.Contains(c.audience, audience):
-		return errors.New("it is for another audience")
-	case len(c.audience) > 1 && c.party == "":
-		return errors.New("it is for several audiences, and does not say whom it was issued to (azp)")
+		return errors.New("it has a different audience (aud)")
+	case len(c.audience) > 1 && c.authorized == "":
+		return errors.New("it has several audiences but no authorized party (azp)")
 	case c.subject == "" || len(c.subject) > 255:
-		return errors.New("it does not say whom it is about (sub)")
+		return errors.New("its subject (sub) is missing or too long")
 	case c.issued.IsZero() || c.expires.IsZero():
-		return errors.New("it does not say when it was issued and until when it is good (iat, exp)")
+		return errors.New("its issue time (iat) or expiry time (exp) is missing")
 	case !now.Before(c.expires):
 		return errors.New("it has expired")
-	case c.issued.After(now.Add(aheadAtMost)):
+	case c.issued.After(now.Add(maxClockSkew)):
 		return errors.New("it was issued in the future")
-	case c.earliest.After(now.Add(leeway)):
-		return errors.New("it is not good yet")
+	case c.notBefore.After(now.Add(leeway)):
+		return errors.New("it is not valid yet (nbf)")
 	case c.expires.Sub(c.issued) > maxLifetime+leeway:
-		return errors.New("it is good for more than 24 hours")
+		return errors.New("its lifetime is longer than 24 hours")
 	}
 	return nil
 }
 
-// checkBearer says why a token, otherwise good, is none to call an API with.
-// Providers sign ID tokens and notices with the same keys.
+// checkBearer returns an error if a valid token is not an access token. Providers
+// sign ID tokens and logout tokens with the same keys.
 func (c claims) checkBearer() error {
 	for _, name := range []string{"nonce", "at_hash", "c_hash"} {
 		if _, ok := c.all[name]; ok {
-			return errors.New("it is an ID token of somebody who signs in, not an access token")
+			return errors.New("it is an ID token, not an access token")
 		}
 	}
 	if _, ok := c.all["events"]; ok {
-		return errors.New("it is a notice to a server, not an access token")
+		return errors.New("it is a logout token, not an access token")
 	}
-	// Keycloak tells them apart so.
+	// Keycloak's private claim.
 	if kind, ok := c.all["typ"].(string); ok && !strings.EqualFold(kind, "bearer") {
-		return errors.New("it is no access token")
+		return errors.New("it is not an access token")
 	}
 	return nil
 }
 
-// Claims that hold the name of a person, and of a program. An ID token's azp is
-// this server.
+// Claims with the name of a person or of a program, in order of preference. The
+// azp of an ID token names this server, not the person.
 var (
-	personNames  = []string{"preferred_username", "email", "name"}
-	programNames = []string{"preferred_username", "email", "name", "client_id", "azp"}
+	personNameClaims  = []string{"preferred_username", "email", "name"}
+	programNameClaims = []string{"preferred_username", "email", "name", "client_id", "azp"}
 )
 
-// name returns how the subject appears: by the first of these claims that there
-// is, and the id that nobody else has.
+// name returns the subject's display name: the first claim of by that is present,
+// and the subject's unique id.
 func (c claims) name(by []string) string {
 	for _, claim := range by {
 		text, _ := c.all[claim].(string)
@@ -143,8 +145,8 @@ func printable(r rune) rune {
 	return -1
 }
 
-// values returns the texts of a claim that is a text or a list of texts. Those
-// that no database takes are left out.
+// values returns the strings of a claim that is a string or a list of strings,
+// without those that a database cannot store.
 func values(claim any) []string {
 	list, ok := claim.([]any)
 	if !ok {
@@ -159,7 +161,7 @@ func values(claim any) []string {
 	return all
 }
 
-// verified reports whether the provider vouches for the e-mail address.
+// verified reports whether the provider has verified the e-mail address.
 func (c claims) verified() bool {
 	switch v := c.all["email_verified"].(type) {
 	case bool:

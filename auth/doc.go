@@ -1,10 +1,9 @@
 // Package auth turns a request into a delivery.Caller.
 //
-// A program shows an API key, or a token of the identity provider, as a bearer
-// token. A person signs in with the provider and carries a session cookie from
-// then on; in development mode without one, he follows the one-time URL that the
-// server prints. What a provider says of somebody becomes grants by [Rules].
-// What a caller may do is not decided here: package delivery checks the Caller
-// that this package makes. Live connections are told when the credentials that
-// they came with no longer hold, whichever these are.
+// A program sends an API key, or a token of the identity provider, as a bearer
+// token. A person signs in with the provider, or in development mode with the
+// one-time URL that the server prints, and gets a session cookie. [Rules] map the
+// claims of the provider to grants. Package auth only authenticates; package
+// delivery checks what a Caller may do. Live connections are ended when their
+// credentials expire, are revoked or lose a role.
 package auth

@@ -7,37 +7,38 @@ import (
 	"portalhooks/delivery"
 )
 
-// orgsKept is how many organizations' ids are remembered.
-const orgsKept = 10_000
+// maxCachedOrgs bounds the cached ids of organizations.
+const maxCachedOrgs = 10_000
 
-// An OrganizationFinder finds organizations by Portal's ids.
+// An OrganizationFinder finds organizations by Portal's id.
 type OrganizationFinder interface {
 	// OrganizationByExternalID returns NotFound when there is none.
 	OrganizationByExternalID(ctx context.Context, externalID string) (delivery.Organization, error)
 }
 
-// Grants find out what somebody may do here of whom a provider tells.
+// Grants map the claims of an identity provider to the roles of a Caller.
 type Grants struct {
 	rules Rules
 	orgs  OrganizationFinder
 
 	mu    sync.Mutex
-	known map[string]delivery.OrgID // those that exist: they stay, with their ids
+	cache map[string]delivery.OrgID // never stale: an organization keeps its id
 }
 
-// NewGrants returns Grants by rules.
+// NewGrants returns Grants that apply r.
 func NewGrants(r Rules, orgs OrganizationFinder) *Grants {
-	return &Grants{rules: r, orgs: orgs, known: make(map[string]delivery.OrgID)}
+	return &Grants{rules: r, orgs: orgs, cache: make(map[string]delivery.OrgID)}
 }
 
-// caller returns whom the picked values make of name. Organizations that don't
-// exist yet grant nothing. It returns Forbidden when there is nothing left.
+// caller returns the Caller with this name and the roles that the picked claims
+// grant. Organizations that do not exist grant nothing. A caller without any role
+// is Forbidden.
 func (g *Grants) caller(
 	ctx context.Context, name string, picked map[string][]string,
 ) (delivery.Caller, error) {
-	h := g.rules.grant(picked)
-	c := delivery.Caller{Name: name, Operator: h.operator}
-	for externalID, role := range h.roles {
+	granted := g.rules.grant(picked)
+	c := delivery.Caller{Name: name, Operator: granted.operator}
+	for externalID, role := range granted.roles {
 		id, err := g.find(ctx, externalID)
 		if err != nil {
 			return delivery.Caller{}, err
@@ -46,22 +47,22 @@ func (g *Grants) caller(
 			continue
 		}
 		if c.Grants == nil {
-			c.Grants = make(map[delivery.OrgID]delivery.Role, len(h.roles))
+			c.Grants = make(map[delivery.OrgID]delivery.Role, len(granted.roles))
 		}
 		c.Grants[id] = role
 	}
-	if err := g.portal(ctx, &c, h.portal); err != nil {
+	if err := g.portal(ctx, &c, granted.portal); err != nil {
 		return delivery.Caller{}, err
 	}
 	if !c.Operator && !c.Portal && len(c.Grants) == 0 {
 		return delivery.Caller{}, delivery.Errorf(delivery.Forbidden, "",
-			"The identity provider knows you as %s, but nothing that it says of you grants a role here. "+
-				"Ask whoever runs this server.", name)
+			"The identity provider knows you as %s, but none of your claims grants a role here. "+
+				"Ask the administrator of this server.", name)
 	}
 	return c, nil
 }
 
-// portal gives c the role of Portal, for all organizations or for one.
+// portal grants c the Portal role, for one organization or for all.
 func (g *Grants) portal(ctx context.Context, c *delivery.Caller, scopes map[string]bool) error {
 	if scopes[""] {
 		c.Portal = true
@@ -77,17 +78,18 @@ func (g *Grants) portal(ctx context.Context, c *delivery.Caller, scopes map[stri
 		}
 		if c.Portal {
 			return delivery.Errorf(delivery.Forbidden, "",
-				"The identity provider makes you Portal of several organizations. It can be one, or all.")
+				"The identity provider grants you the Portal role for several organizations. "+
+					"It can be granted for one organization or for all.")
 		}
 		c.Portal, c.Scope = true, id
 	}
 	return nil
 }
 
-// find returns the id of an organization, 0 when there is none.
+// find returns the id of an organization, or 0 if it does not exist.
 func (g *Grants) find(ctx context.Context, externalID string) (delivery.OrgID, error) {
 	g.mu.Lock()
-	id := g.known[externalID]
+	id := g.cache[externalID]
 	g.mu.Unlock()
 	if id != 0 {
 		return id, nil
@@ -101,9 +103,9 @@ func (g *Grants) find(ctx context.Context, externalID string) (delivery.OrgID, e
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.known) >= orgsKept {
-		clear(g.known)
+	if len(g.cache) >= maxCachedOrgs {
+		clear(g.cache)
 	}
-	g.known[externalID] = org.ID
+	g.cache[externalID] = org.ID
 	return org.ID, nil
 }

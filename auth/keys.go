@@ -9,45 +9,46 @@ import (
 	"portalhooks/delivery/credential"
 )
 
-// How long a key that was found valid is trusted without another look, and how
-// many are remembered. A revoked key stops working within keyTrust on every
-// replica.
+// The cache of valid keys. A revoked key stops working within keyCacheTTL on
+// every server.
 const (
-	keyTrust   = 5 * time.Second
-	keysKept   = 1000
-	touchEvery = time.Minute
+	keyCacheTTL      = 5 * time.Second
+	maxCachedKeys    = 1000
+	keyTouchInterval = time.Minute // between two updates of a key's LastUsedAt
 )
 
-// Keys recognises API keys.
+// Keys authenticates API keys.
 type Keys struct {
 	store delivery.KeyStore
 	now   func() time.Time
 
 	mu    sync.Mutex
-	known map[string]knownKey // by text
+	cache map[string]cachedKey // by text
 }
 
-type knownKey struct {
+type cachedKey struct {
 	key     delivery.APIKey
 	checked time.Time
 }
 
 // NewKeys returns Keys that reads from store.
 func NewKeys(store delivery.KeyStore) *Keys {
-	return &Keys{store: store, now: time.Now, known: make(map[string]knownKey)}
+	return &Keys{store: store, now: time.Now, cache: make(map[string]cachedKey)}
 }
 
-// Authenticate returns whose key text is, and when it expires (zero: never).
-// Anything but a working key is Unauthenticated, always with the same message.
-// What is remembered of it does not count if anew.
-func (k *Keys) Authenticate(ctx context.Context, text string, anew bool) (delivery.Caller, time.Time, error) {
+// Authenticate returns the caller of the key text and when the key expires (zero:
+// never). Anything but a valid key is Unauthenticated, always with the same
+// message. Revalidate bypasses the cache.
+func (k *Keys) Authenticate(
+	ctx context.Context, text string, revalidate bool,
+) (delivery.Caller, time.Time, error) {
 	prefix, ok := credential.Prefix(text)
 	if !ok {
 		return delivery.Caller{}, time.Time{}, errBadKey
 	}
 	now := k.now()
-	key, fresh := k.remembered(text, now)
-	if fresh = fresh && !anew; !fresh {
+	key, cached := k.lookup(text, now)
+	if cached = cached && !revalidate; !cached {
 		var err error
 		key, err = k.store.KeyByPrefix(ctx, prefix)
 		switch {
@@ -60,42 +61,42 @@ func (k *Keys) Authenticate(ctx context.Context, text string, anew bool) (delive
 	if !key.Opens(text, now) {
 		return delivery.Caller{}, time.Time{}, errBadKey
 	}
-	if now.Sub(key.LastUsedAt) >= touchEvery {
+	if now.Sub(key.LastUsedAt) >= keyTouchInterval {
 		key.LastUsedAt = now
 		if err := k.store.TouchKey(ctx, key.ID, now); err != nil {
 			return delivery.Caller{}, time.Time{}, err
 		}
-		fresh = false
+		cached = false
 	}
-	if !fresh {
-		k.remember(text, key, now)
+	if !cached {
+		k.add(text, key, now)
 	}
 	return key.Caller(), key.ExpiresAt, nil
 }
 
 var errBadKey = delivery.Errorf(delivery.Unauthenticated, "",
-	"This API key is not valid: it is mistyped, expired or revoked. Make one with \"portalhooks key create\".")
+	"This API key is not valid: it is mistyped, expired or revoked. Create one with \"portalhooks key create\".")
 
-// knows reports whether text was a working key not long ago.
+// knows reports whether text is a cached key. It may have been revoked since.
 func (k *Keys) knows(text string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	_, ok := k.known[text]
+	_, ok := k.cache[text]
 	return ok
 }
 
-func (k *Keys) remembered(text string, now time.Time) (delivery.APIKey, bool) {
+func (k *Keys) lookup(text string, now time.Time) (delivery.APIKey, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	known, ok := k.known[text]
-	return known.key, ok && now.Sub(known.checked) < keyTrust
+	cached, ok := k.cache[text]
+	return cached.key, ok && now.Sub(cached.checked) < keyCacheTTL
 }
 
-func (k *Keys) remember(text string, key delivery.APIKey, now time.Time) {
+func (k *Keys) add(text string, key delivery.APIKey, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.known) >= keysKept {
-		clear(k.known)
+	if len(k.cache) >= maxCachedKeys {
+		clear(k.cache)
 	}
-	k.known[text] = knownKey{key, now}
+	k.cache[text] = cachedKey{key, now}
 }

@@ -12,70 +12,69 @@ import (
 	"portalhooks/delivery"
 )
 
-// liveLook is how often the credentials are looked at that live connections
-// came with, and liveTimeout how long a look at one of them may take.
+// revalidateInterval is the pause between two checks of the credentials of live
+// connections; revalidateTimeout bounds the check of one of them.
 const (
-	liveLook    = 2 * time.Second
-	liveTimeout = 5 * time.Second
+	revalidateInterval = 2 * time.Second
+	revalidateTimeout  = 5 * time.Second
 )
 
-// live are the credentials that live connections hang on. However many came
-// with the same ones, these are looked at once.
-type live struct {
-	mu  sync.Mutex
-	all map[string]*liveCredentials // by what was shown
-}
-
+// liveCredentials are the credentials of live connections. Connections that
+// present the same credentials share one check.
 type liveCredentials struct {
-	request  *http.Request // shows them, and nothing else
-	caller   delivery.Caller
-	ended    chan struct{}
-	watchers int
+	mu  sync.Mutex
+	all map[string]*liveCredential // by header
 }
 
-// Watch returns a channel that is closed when what r shows no longer stands for
-// c, whom Request has found for it: because the key was revoked, the person has
-// signed out, or either may do less. They are watched until ctx ends, while
-// Run runs.
+type liveCredential struct {
+	request     *http.Request // carries the credentials and nothing else
+	caller      delivery.Caller
+	ended       chan struct{}
+	connections int
+}
+
+// Watch returns a channel that is closed when the credentials of r no longer
+// authenticate c, the caller that Request returned for r: the key was revoked,
+// the session has ended, or a role was removed. The credentials are checked
+// until ctx ends, while Run runs.
 func (a *Authenticator) Watch(ctx context.Context, r *http.Request, c delivery.Caller) <-chan struct{} {
-	shown := "Authorization"
-	if r.Header.Get(shown) == "" {
-		shown = "Cookie"
+	header := "Authorization"
+	if r.Header.Get(header) == "" {
+		header = "Cookie"
 	}
-	id := shown + ": " + strings.Join(r.Header.Values(shown), "\n")
+	id := header + ": " + strings.Join(r.Header.Values(header), "\n")
 	l := &a.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := l.all[id]
 	if one == nil {
-		bare := &http.Request{Header: http.Header{shown: r.Header.Values(shown)}, RemoteAddr: r.RemoteAddr}
-		one = &liveCredentials{request: bare, ended: make(chan struct{})}
+		bare := &http.Request{Header: http.Header{header: r.Header.Values(header)}, RemoteAddr: r.RemoteAddr}
+		one = &liveCredential{request: bare, ended: make(chan struct{})}
 		if l.all == nil {
-			l.all = make(map[string]*liveCredentials)
+			l.all = make(map[string]*liveCredential)
 		}
 		l.all[id] = one
 	}
 	if c.Covers(one.caller) {
 		one.caller = c
 	}
-	one.watchers++
-	context.AfterFunc(ctx, func() { l.leave(id, one) })
+	one.connections++
+	context.AfterFunc(ctx, func() { l.release(id, one) })
 	return one.ended
 }
 
-// leave lets credentials go when nothing hangs on them any more.
-func (l *live) leave(id string, one *liveCredentials) {
+// release drops the credentials when their last connection has closed.
+func (l *liveCredentials) release(id string, one *liveCredential) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if one.watchers--; one.watchers == 0 && l.all[id] == one {
+	if one.connections--; one.connections == 0 && l.all[id] == one {
 		delete(l.all, id)
 	}
 }
 
-// Run looks at the credentials of live connections, one after the other, until
-// ctx ends.
+// Run periodically checks the credentials of live connections until ctx ends.
 func (a *Authenticator) Run(ctx context.Context, log *slog.Logger) error {
-	tick := time.NewTicker(liveLook)
+	tick := time.NewTicker(revalidateInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -83,43 +82,44 @@ func (a *Authenticator) Run(ctx context.Context, log *slog.Logger) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := a.look(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "look at the credentials of live connections", "err", err)
+		if err := a.revalidate(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "revalidate the credentials of live connections", "err", err)
 		}
 	}
 }
 
-// look ends what hangs on credentials that no longer hold. It returns one of
-// the reasons why it could not tell: those hold on.
-func (a *Authenticator) look(ctx context.Context) (unknown error) {
+// revalidate ends the connections whose credentials are no longer valid.
+// Credentials that cannot be checked stay valid; revalidate then returns one of
+// the errors.
+func (a *Authenticator) revalidate(ctx context.Context) (unchecked error) {
 	a.live.mu.Lock()
 	all := maps.Clone(a.live.all)
 	a.live.mu.Unlock()
 	for id, one := range all {
-		now, err := a.again(ctx, one.request)
+		now, err := a.reauthenticate(ctx, one.request)
 		switch code := delivery.CodeOf(err); {
 		case code == delivery.Unauthenticated, code == delivery.Forbidden:
-			now = delivery.Caller{} // who may do nothing
+			now = delivery.Caller{} // no permissions
 		case err != nil:
-			unknown = err
+			unchecked = err
 			continue
 		}
-		a.live.settle(id, one, now)
+		a.live.update(id, one, now)
 	}
-	return unknown
+	return unchecked
 }
 
-// again finds out anew whom r's credentials stand for.
-func (a *Authenticator) again(ctx context.Context, r *http.Request) (delivery.Caller, error) {
-	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+// reauthenticate returns the caller of r's credentials without using a cache.
+func (a *Authenticator) reauthenticate(ctx context.Context, r *http.Request) (delivery.Caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, revalidateTimeout)
 	defer cancel()
-	c, _, err := a.find(r.WithContext(ctx), true)
+	c, _, err := a.authenticate(r.WithContext(ctx), true)
 	return c, err
 }
 
-// settle ends what hangs on credentials that now stand for a caller who may do
-// less.
-func (l *live) settle(id string, one *liveCredentials, now delivery.Caller) {
+// update records the current caller of the credentials, or ends their
+// connections if that caller has lost a permission.
+func (l *liveCredentials) update(id string, one *liveCredential, now delivery.Caller) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Known() && now.Covers(one.caller) {

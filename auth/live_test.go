@@ -13,19 +13,19 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// somebody is People who always find the same.
-type somebody struct {
+// fakePeople is People that always returns the same caller.
+type fakePeople struct {
 	delivery.Caller
 	err error
 }
 
-func (*somebody) knows(*http.Request) bool { return true }
+func (*fakePeople) knows(*http.Request) bool { return true }
 
-func (s *somebody) caller(*http.Request, bool) (delivery.Caller, time.Time, error) {
+func (s *fakePeople) caller(*http.Request, bool) (delivery.Caller, time.Time, error) {
 	return s.Caller, time.Time{}, s.err
 }
 
-func isOver(ended <-chan struct{}) bool {
+func isClosed(ended <-chan struct{}) bool {
 	select {
 	case <-ended:
 		return true
@@ -34,57 +34,57 @@ func isOver(ended <-chan struct{}) bool {
 	}
 }
 
-func TestLiveConnectionsKeepOnlyRightsThatTheirCallerStillHas(t *testing.T) {
+func TestLiveConnectionsEndWhenTheirCallerLosesARole(t *testing.T) {
 	t.Parallel()
 	admin := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.Admin}}
 	viewer := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.ViewerRole}}
 	more := delivery.Caller{Name: "a", Operator: true, Grants: admin.Grants}
 	for name, tt := range map[string]struct {
-		now  somebody
+		now  fakePeople
 		ends bool
 	}{
-		"as before":            {somebody{Caller: admin}, false},
-		"with more":            {somebody{Caller: more}, false},
-		"with less":            {somebody{Caller: viewer}, true},
-		"nobody":               {somebody{}, true},
-		"revoked":              {somebody{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}, true},
-		"without any role":     {somebody{err: delivery.Errorf(delivery.Forbidden, "", "No.")}, true},
-		"the database is away": {somebody{err: delivery.Errorf(delivery.Unavailable, "", "Later.")}, false},
-		"a fault":              {somebody{err: errors.New("no")}, false},
+		"unchanged":        {fakePeople{Caller: admin}, false},
+		"more roles":       {fakePeople{Caller: more}, false},
+		"fewer roles":      {fakePeople{Caller: viewer}, true},
+		"unauthenticated":  {fakePeople{}, true},
+		"revoked":          {fakePeople{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}, true},
+		"no role left":     {fakePeople{err: delivery.Errorf(delivery.Forbidden, "", "No.")}, true},
+		"database down":    {fakePeople{err: delivery.Errorf(delivery.Unavailable, "", "Later.")}, false},
+		"unexpected error": {fakePeople{err: errors.New("no")}, false},
 	} {
-		who := &somebody{Caller: admin}
-		a := &Authenticator{People: who, Strangers: func(string) time.Duration { return time.Hour }}
+		people := &fakePeople{Caller: admin}
+		a := &Authenticator{People: people, Throttle: func(string) time.Duration { return time.Hour }}
 		ended := a.Watch(t.Context(), &http.Request{}, admin)
 		late := a.Watch(t.Context(), &http.Request{}, viewer)
-		*who = tt.now
-		err := a.look(t.Context())
-		if isOver(ended) != tt.ends || isOver(late) != tt.ends {
-			t.Errorf("%s: ended = %t, want %t", name, isOver(ended), tt.ends)
+		*people = tt.now
+		err := a.revalidate(t.Context())
+		if isClosed(ended) != tt.ends || isClosed(late) != tt.ends {
+			t.Errorf("%s: ended = %t, want %t", name, isClosed(ended), tt.ends)
 		}
-		if knows := tt.ends || tt.now.err == nil; knows != (err == nil) {
-			t.Errorf("%s: look returned %v", name, err)
+		if checked := tt.ends || tt.now.err == nil; checked != (err == nil) {
+			t.Errorf("%s: revalidate returned %v", name, err)
 		}
 	}
 }
 
-// What a caller has gained while connected counts too.
-func TestRightsThatWereGainedAndLost(t *testing.T) {
+// A role gained while connected counts too.
+func TestConnectionEndsWhenAGainedRoleIsLost(t *testing.T) {
 	t.Parallel()
 	viewer := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.ViewerRole}}
-	who := &somebody{Caller: viewer}
-	a := &Authenticator{People: who}
+	people := &fakePeople{Caller: viewer}
+	a := &Authenticator{People: people}
 	ended := a.Watch(t.Context(), &http.Request{}, viewer)
 	for _, operator := range []bool{true, false} {
-		who.Operator = operator
-		if err := a.look(t.Context()); err != nil || isOver(ended) == operator {
-			t.Errorf("operator %t: ended = %t (%v)", operator, isOver(ended), err)
+		people.Operator = operator
+		if err := a.revalidate(t.Context()); err != nil || isClosed(ended) == operator {
+			t.Errorf("operator %t: ended = %t (%v)", operator, isClosed(ended), err)
 		}
 	}
 }
 
-// A thousand connections with one key cost one look, which does not believe what
-// is remembered of the key.
-func TestConnectionsShareTheLookAtTheirKey(t *testing.T) {
+// A thousand connections with the same key cost one read of the store, which
+// bypasses the cache.
+func TestConnectionsWithOneKeyShareItsCheck(t *testing.T) {
 	t.Parallel()
 	store := &fakeKeys{keys: map[string]delivery.APIKey{}}
 	key, text := issue(t, store, service.KeyInput{Role: delivery.OperatorKey, Name: "it"})
@@ -99,24 +99,24 @@ func TestConnectionsShareTheLookAtTheirKey(t *testing.T) {
 		connections[i] = a.Watch(t.Context(), r, c)
 	}
 	reads := store.reads
-	if err := a.look(t.Context()); err != nil || store.reads != reads+1 {
+	if err := a.revalidate(t.Context()); err != nil || store.reads != reads+1 {
 		t.Errorf("%d reads (%v), want 1", store.reads-reads, err)
 	}
 	key.RevokedAt = time.Now()
 	store.keys[key.Prefix] = key
-	if err := a.look(t.Context()); err != nil {
+	if err := a.revalidate(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for _, ended := range connections {
-		if !isOver(ended) {
-			t.Fatal("a connection outlives its key")
+		if !isClosed(ended) {
+			t.Fatal("a connection outlived its key")
 		}
 	}
 }
 
-func TestCredentialsAreLetGoWithTheirConnections(t *testing.T) {
+func TestCredentialsAreReleasedWithTheirLastConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &Authenticator{People: &somebody{}}
+		a := &Authenticator{People: &fakePeople{}}
 		first, leave := context.WithCancel(t.Context())
 		second, leaveToo := context.WithCancel(t.Context())
 		a.Watch(first, &http.Request{}, delivery.Caller{})
@@ -124,21 +124,20 @@ func TestCredentialsAreLetGoWithTheirConnections(t *testing.T) {
 		leave()
 		synctest.Wait()
 		if n := len(a.live.all); n != 1 {
-			t.Errorf("while a connection is left, %d credentials are watched, want 1", n)
+			t.Errorf("with one connection open: %d credentials watched, want 1", n)
 		}
 		leaveToo()
 		synctest.Wait()
 		if n := len(a.live.all); n != 0 {
-			t.Errorf("%d credentials are still watched, want none", n)
+			t.Errorf("with no connection open: %d credentials watched, want none", n)
 		}
 	})
 }
 
-func TestCredentialsAreLookedAtEveryTwoSeconds(t *testing.T) {
+func TestCredentialsAreRevalidatedEveryTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		who := shortLived{began.Add(9 * time.Second)}
-		a := &Authenticator{People: who}
+		a := &Authenticator{People: shortLived{began.Add(9 * time.Second)}}
 		ended := a.Watch(t.Context(), &http.Request{}, delivery.Caller{Name: "a"})
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error)
@@ -154,7 +153,7 @@ func TestCredentialsAreLookedAtEveryTwoSeconds(t *testing.T) {
 	})
 }
 
-// shortLived are People who are known for a while.
+// shortLived is People whose session ends at a fixed time.
 type shortLived struct{ until time.Time }
 
 func (shortLived) knows(*http.Request) bool { return true }
@@ -163,5 +162,5 @@ func (s shortLived) caller(*http.Request, bool) (delivery.Caller, time.Time, err
 	if time.Now().Before(s.until) {
 		return delivery.Caller{Name: "a"}, time.Time{}, nil
 	}
-	return delivery.Caller{}, time.Time{}, errSessionOver
+	return delivery.Caller{}, time.Time{}, errSessionExpired
 }

@@ -7,10 +7,10 @@ import (
 	"portalhooks/delivery"
 )
 
-// A note is a page that says one thing.
-type note struct{ Title, Text, Link, Label string }
+// A notice is a page with a single message.
+type notice struct{ Title, Text, Link, Label string }
 
-var notePage = template.Must(template.New("note").Parse(`<!doctype html>
+var noticePage = template.Must(template.New("notice").Parse(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -26,28 +26,28 @@ var notePage = template.Must(template.New("note").Parse(`<!doctype html>
 </html>
 `))
 
-func showNote(w http.ResponseWriter, status int, n note) {
+func writeNotice(w http.ResponseWriter, status int, n notice) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = notePage.Execute(w, n) // fails only when nobody is there to read it
+	_ = noticePage.Execute(w, n) // fails only if the client has disconnected
 }
 
-// refuse tells a person why signing in, or out, did not work.
+// refuse shows why signing in or out has failed.
 func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	n := note{Title: "You are not signed in", Link: "/auth/sign-in", Label: "Sign in"}
+	n := notice{Title: "You are not signed in", Link: "/auth/sign-in", Label: "Sign in"}
 	status := http.StatusForbidden
 	switch delivery.CodeOf(err) {
 	case "":
-		s.o.Provider.log.ErrorContext(r.Context(), "sign somebody in or out", "err", err)
+		s.o.Provider.log.ErrorContext(r.Context(), "sign in or out", "err", err)
 		status, n.Text = http.StatusInternalServerError, "Something went wrong on the server. Try again."
 	case delivery.Unavailable:
 		status, n.Text = http.StatusServiceUnavailable, err.Error()
 	case delivery.Invalid:
 		status, n.Text = http.StatusBadRequest, err.Error()
-	case delivery.Forbidden: // trying again would not change it
+	case delivery.Forbidden: // a retry would fail too
 		n.Text, n.Link, n.Label = err.Error(), "/", "Back to the start"
 	default:
 		n.Text = err.Error()
 	}
-	showNote(w, status, n)
+	writeNotice(w, status, n)
 }

@@ -18,40 +18,40 @@ import (
 	"portalhooks/delivery"
 )
 
-// How a provider's keys are kept. While it is away, tokens that it has signed
-// are accepted for keysTrust more.
+// The cache of a provider's keys. While the provider is unreachable, its tokens
+// are accepted until the keys are keysMaxAge old.
 const (
-	keysFresh    = 10 * time.Minute
-	keysTrust    = 24 * time.Hour
-	refreshPause = time.Minute     // between two looks at the keys, whatever tokens come
-	firstPause   = 5 * time.Second // while nothing is known yet
+	keysRefreshAfter     = 10 * time.Minute
+	keysMaxAge           = 24 * time.Hour
+	refreshInterval      = time.Minute     // minimum between two refreshes, whatever tokens arrive
+	firstRefreshInterval = 5 * time.Second // the same until the first refresh succeeds
 )
 
-// A Provider is an OpenID Connect identity provider. It is asked for its
-// settings and keys when they are first needed, so that a server starts, and
-// serves those with API keys, while the provider is away.
+// A Provider is an OpenID Connect identity provider. Its metadata and keys are
+// fetched on first use, so that a server starts, and accepts API keys, while the
+// provider is unreachable.
 type Provider struct {
 	issuer string
 	client *http.Client
 	log    *slog.Logger
 	now    func() time.Time
-	turn   chan struct{} // whoever asks the provider holds its only place
+	turn   chan struct{} // semaphore of one: a single refresh runs at a time
 
-	mu      sync.Mutex
-	tried   time.Time // when the provider was last asked
-	about   *metadata // nil until it has answered
-	keys    []jose.JSONWebKey
-	fetched time.Time // when keys were
+	mu       sync.Mutex
+	tried    time.Time // start of the last refresh
+	metadata *metadata // nil until discovered
+	keys     []jose.JSONWebKey
+	fetched  time.Time // when keys were fetched
 }
 
-// metadata is what a provider says of itself.
+// metadata is the part of a provider's discovery document that is used.
 type metadata struct {
 	endpoint oauth2.Endpoint
 	keysURL  string
-	logout   string // where a browser signs out of the provider; may be empty
+	logout   string // URL of the provider's sign-out page; may be empty
 }
 
-// NewProvider returns the provider that issues tokens as issuer.
+// NewProvider returns the provider with this issuer URL.
 func NewProvider(issuer string, log *slog.Logger) *Provider {
 	return &Provider{
 		issuer: issuer, client: newProviderClient(), log: log, now: time.Now,
@@ -59,66 +59,66 @@ func NewProvider(issuer string, log *slog.Logger) *Provider {
 	}
 }
 
-var errProviderAway = delivery.Errorf(delivery.Unavailable, "",
-	"The identity provider can't be reached, so nobody can be recognised by it now. Try again in a moment.")
+var errProviderUnreachable = delivery.Errorf(delivery.Unavailable, "",
+	"The identity provider can't be reached. Try again in a moment.")
 
-// metadata returns what the provider says of itself, or errProviderAway.
-func (p *Provider) metadata(ctx context.Context) (*metadata, error) {
+// discovered returns the provider's metadata, or errProviderUnreachable.
+func (p *Provider) discovered(ctx context.Context) (*metadata, error) {
 	for range 2 {
 		p.mu.Lock()
-		about := p.about
+		meta := p.metadata
 		p.mu.Unlock()
-		if about != nil {
-			return about, nil
+		if meta != nil {
+			return meta, nil
 		}
 		if err := p.refresh(ctx, false); err != nil {
 			return nil, err
 		}
 	}
-	return nil, errProviderAway
+	return nil, errProviderUnreachable
 }
 
-// verifying returns the keys that may have signed a token whose header has kid
-// and alg. There are none when the provider has no such key, and
-// errProviderAway when it can't be asked.
-func (p *Provider) verifying(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+// verificationKeys returns the keys that may have signed a token whose header has
+// kid and alg: none if the provider publishes no such key. It returns
+// errProviderUnreachable if the keys are missing or too old.
+func (p *Provider) verificationKeys(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
 	found, age := p.cached(kid, alg)
-	if len(found) == 0 || age >= keysFresh {
-		// One caller looks, and the others go on with what they have.
-		if err := p.refresh(ctx, len(found) > 0 && age < keysTrust); err != nil {
+	if len(found) == 0 || age >= keysRefreshAfter {
+		// One caller refreshes; the others continue with the cached keys.
+		if err := p.refresh(ctx, len(found) > 0 && age < keysMaxAge); err != nil {
 			return nil, err
 		}
 		found, age = p.cached(kid, alg)
 	}
-	if age >= keysTrust {
-		return nil, errProviderAway
+	if age >= keysMaxAge {
+		return nil, errProviderUnreachable
 	}
 	return found, nil
 }
 
-// cached returns the keys for a token among those that are known, and how long
-// ago these were fetched.
+// cached returns the cached keys for a token and their age.
 func (p *Provider) cached(kid, alg string) (found []crypto.PublicKey, age time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fetched.IsZero() {
-		return nil, keysTrust
+		return nil, keysMaxAge
 	}
 	for _, k := range p.keys {
-		if (kid == "" || k.KeyID == kid) && (k.Algorithm == "" || k.Algorithm == alg) && signs(k, alg) {
+		if (kid == "" || k.KeyID == kid) && (k.Algorithm == "" || k.Algorithm == alg) && verifies(k, alg) {
 			found = append(found, k.Key)
 		}
 	}
 	return found, p.now().Sub(p.fetched)
 }
 
-// refresh asks the provider, unless that was done not long ago. It waits for
-// whoever does so already, or with hurry set does not.
-func (p *Provider) refresh(ctx context.Context, hurry bool) error {
+// refresh fetches the provider's metadata and keys unless that was tried less
+// than a refresh interval ago. If another refresh is running, it waits for that
+// one, or returns at once if noWait is set.
+func (p *Provider) refresh(ctx context.Context, noWait bool) error {
 	select {
 	case p.turn <- struct{}{}:
 	default:
-		if hurry {
+		if noWait {
 			return nil
 		}
 		select {
@@ -128,33 +128,34 @@ func (p *Provider) refresh(ctx context.Context, hurry bool) error {
 		}
 	}
 	defer func() { <-p.turn }()
-	about, due := p.begin()
+	meta, due := p.startRefresh()
 	if !due {
 		return nil
 	}
-	// Not ended with the caller: the next one would have to wait for a minute.
+	// A canceled caller must not abort the refresh: the next one is a minute away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*providerTimeout)
 	defer cancel()
-	if err := p.ask(ctx, about); err != nil {
-		p.log.WarnContext(ctx, "ask the identity provider", "err", err) // who needs the answer finds none
+	if err := p.fetch(ctx, meta); err != nil {
+		// Callers that need the result report errProviderUnreachable.
+		p.log.WarnContext(ctx, "ask the identity provider", "err", err)
 	}
 	return nil
 }
 
-// ask reads the provider's settings, unless they are known, and its keys.
-func (p *Provider) ask(ctx context.Context, about *metadata) error {
-	if about == nil {
+// fetch fetches the provider's keys, and its metadata if meta is nil.
+func (p *Provider) fetch(ctx context.Context, meta *metadata) error {
+	if meta == nil {
 		var err error
-		if about, err = p.discover(ctx); err != nil {
-			return fmt.Errorf("read its settings: %w", err)
+		if meta, err = p.discover(ctx); err != nil {
+			return fmt.Errorf("discover its endpoints: %w", err)
 		}
 		p.mu.Lock()
-		p.about = about
+		p.metadata = meta
 		p.mu.Unlock()
 	}
-	keys, err := p.fetchKeys(ctx, about.keysURL)
+	keys, err := p.fetchKeys(ctx, meta.keysURL)
 	if err != nil {
-		return fmt.Errorf("read its keys: %w", err)
+		return fmt.Errorf("fetch its keys: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,54 +163,54 @@ func (p *Provider) ask(ctx context.Context, about *metadata) error {
 	return nil
 }
 
-// begin reports whether the provider may be asked again, and notes that it is.
-func (p *Provider) begin() (about *metadata, due bool) {
+// startRefresh reports whether a refresh is due and, if so, records its start.
+func (p *Provider) startRefresh() (meta *metadata, due bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pause := refreshPause
+	pause := refreshInterval
 	if p.fetched.IsZero() {
-		pause = firstPause
+		pause = firstRefreshInterval
 	}
 	now := p.now()
 	if !p.tried.IsZero() && now.Sub(p.tried) < pause {
 		return nil, false
 	}
 	p.tried = now
-	return p.about, true
+	return p.metadata, true
 }
 
-// discover reads the provider's settings. Its issuer must be ours to the
-// letter, or tokens of another one would be accepted.
+// discover fetches the provider's metadata. The issuer in it must equal the
+// configured one exactly, or tokens of another issuer would be accepted.
 func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, p.client), p.issuer)
 	if err != nil {
 		return nil, err
 	}
-	var said struct {
+	var document struct {
 		Keys    string   `json:"jwks_uri"`
 		Logout  string   `json:"end_session_endpoint"`
 		Methods []string `json:"token_endpoint_auth_methods_supported"`
 	}
-	if err := provider.Claims(&said); err != nil {
+	if err := provider.Claims(&document); err != nil {
 		return nil, err
 	}
-	about := &metadata{endpoint: provider.Endpoint(), keysURL: said.Keys, logout: said.Logout}
-	about.endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	if len(said.Methods) > 0 && !slices.Contains(said.Methods, "client_secret_basic") {
-		about.endpoint.AuthStyle = oauth2.AuthStyleInParams
+	meta := &metadata{endpoint: provider.Endpoint(), keysURL: document.Keys, logout: document.Logout}
+	meta.endpoint.AuthStyle = oauth2.AuthStyleInHeader
+	if len(document.Methods) > 0 && !slices.Contains(document.Methods, "client_secret_basic") {
+		meta.endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
-	for _, address := range []string{about.endpoint.AuthURL, about.endpoint.TokenURL, about.keysURL} {
-		if !p.trusts(address) {
-			return nil, fmt.Errorf("it names the address %q, which is not https", address)
+	for _, endpoint := range []string{meta.endpoint.AuthURL, meta.endpoint.TokenURL, meta.keysURL} {
+		if !p.trusts(endpoint) {
+			return nil, fmt.Errorf("its endpoint %q does not use https", endpoint)
 		}
 	}
-	if !p.trusts(about.logout) {
-		about.logout = ""
+	if !p.trusts(meta.logout) {
+		meta.logout = ""
 	}
-	return about, nil
+	return meta, nil
 }
 
-// trusts reports whether address is as well protected as the issuer is.
+// trusts reports whether the URL uses https, or http like the issuer.
 func (p *Provider) trusts(address string) bool {
 	ours, err := url.Parse(p.issuer)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Bounds of what the provider is asked. Its answers are small.
+// Limits on requests to the provider, whose responses are small.
 const (
 	providerTimeout   = 5 * time.Second
 	providerBody      = 1 << 20
@@ -15,9 +15,9 @@ const (
 	providerRedirects = 3
 )
 
-// newProviderClient returns a client for calls to the provider: with a deadline,
-// bounded bodies, and no redirects to another host. It goes through the proxy
-// that the environment names, if any: the provider is often outside.
+// newProviderClient returns an HTTP client for the provider: with a timeout,
+// limited bodies, and no redirects to another host. It uses the proxy of the
+// environment, because the provider is often outside the network.
 func newProviderClient() *http.Client {
 	return &http.Client{
 		Transport: bounded{&http.Transport{
@@ -32,14 +32,14 @@ func newProviderClient() *http.Client {
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			first := via[0].URL
 			if len(via) > providerRedirects || r.URL.Host != first.Host || r.URL.Scheme != first.Scheme {
-				return errors.New("it redirects to somewhere else")
+				return errors.New("it redirects to another host")
 			}
 			return nil
 		},
 	}
 }
 
-// bounded gives every answer's body an end.
+// bounded limits the size of every response body.
 type bounded struct{ *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
@@ -51,11 +51,11 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// readAll reads an answer with the status 200.
+// readAll returns the body of a response, which must have status 200.
 func readAll(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New("it answers " + resp.Status)
+		return nil, errors.New("it responded with " + resp.Status)
 	}
 	return io.ReadAll(resp.Body)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The algorithms that tokens may be signed with. None of them can be checked
-// with a key that was meant for another one.
+// The accepted signature algorithms. A key for one of them cannot verify a
+// signature of another.
 const (
 	algRSA     = string(jose.RS256)
 	algECDSA   = string(jose.ES256)
@@ -21,19 +21,19 @@ const (
 )
 
 const (
-	maxKeys = 64 // of one provider
-	minRSA  = 2048
+	maxKeys = 64   // of one provider
+	minRSA  = 2048 // bits
 )
 
-// fetchKeys reads the provider's keys. Those of kinds that nobody here knows
-// are left out: a provider may have them for others.
+// fetchKeys fetches the provider's signing keys. Keys of unknown types are
+// skipped: the provider may publish them for other clients.
 func (p *Provider) fetchKeys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {
-	//nolint:gosec // the address is the provider's, whom whoever runs the server has chosen
+	//nolint:gosec // the URL is that of the configured provider
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := p.client.Do(r) //nolint:gosec // the same
+	resp, err := p.client.Do(r) //nolint:gosec // the URL is that of the configured provider
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,8 @@ func (p *Provider) fetchKeys(ctx context.Context, address string) ([]jose.JSONWe
 	return keys, nil
 }
 
-// signs reports whether k is a public key for alg, and strong enough.
-func signs(k jose.JSONWebKey, alg string) bool {
+// verifies reports whether k is a sufficiently strong public key for alg.
+func verifies(k jose.JSONWebKey, alg string) bool {
 	switch key := k.Key.(type) {
 	case *rsa.PublicKey:
 		return alg == algRSA && key.N.BitLen() >= minRSA

@@ -14,8 +14,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// try authenticates with a good token of the provider's present key.
-func (d *desk) try(t *testing.T) error {
+// authenticate authenticates a valid token signed with the provider's current key.
+func (d *deployment) authenticate(t *testing.T) error {
 	t.Helper()
 	d.nextID++
 	_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"jti": d.nextID})), false)
@@ -23,26 +23,26 @@ func (d *desk) try(t *testing.T) error {
 }
 
 func TestKeysAreRotated(t *testing.T) {
-	d := newDesk(t)
-	if err := d.try(t); err != nil {
+	d := newDeployment(t)
+	if err := d.authenticate(t); err != nil {
 		t.Fatal(err)
 	}
 	old := d.Sign(d.claims(map[string]any{"exp": d.now.Add(time.Hour).Unix()}))
-	d.now = d.now.Add(refreshPause)
+	d.now = d.now.Add(refreshInterval)
 	d.Rotate(t)
-	if err := d.try(t); err != nil {
-		t.Errorf("a token of the new key: %v", err)
+	if err := d.authenticate(t); err != nil {
+		t.Errorf("token of the new key: %v", err)
 	}
 	_, _, err := d.tokens.Authenticate(t.Context(), old, false)
 	if delivery.CodeOf(err) != delivery.Unauthenticated {
-		t.Errorf("a token of the key that is gone: %v", err)
+		t.Errorf("token of the old key: %v", err)
 	}
 }
 
-// Whoever makes up key ids does not make us ask the provider each time.
-func TestUnknownKeysAreLookedForOnceAMinute(t *testing.T) {
-	d := newDesk(t)
-	if err := d.try(t); err != nil {
+// Tokens with made-up key ids must not cause a request to the provider each.
+func TestUnknownKeyIDsRefreshTheKeysOnceAMinute(t *testing.T) {
+	d := newDeployment(t)
+	if err := d.authenticate(t); err != nil {
 		t.Fatal(err)
 	}
 	plain := payload(t, d.claims(nil))
@@ -61,16 +61,16 @@ func TestUnknownKeysAreLookedForOnceAMinute(t *testing.T) {
 		if n := d.Calls("/keys"); n != 1+minute {
 			t.Fatalf("after %d minutes the keys were fetched %d times, want %d", minute, n, 1+minute)
 		}
-		d.now = d.now.Add(refreshPause)
+		d.now = d.now.Add(refreshInterval)
 	}
 	if n := d.Calls("/.well-known/openid-configuration"); n != 1 {
-		t.Errorf("the settings were read %d times, want once", n)
+		t.Errorf("the metadata was fetched %d times, want once", n)
 	}
 }
 
-// Those who come together at the start ask the provider once, and all get in.
-func TestManyCallersAskOnce(t *testing.T) {
-	d := newDesk(t)
+// Concurrent first callers share one refresh, and all are authenticated.
+func TestConcurrentCallersShareOneRefresh(t *testing.T) {
+	d := newDeployment(t)
 	var together sync.WaitGroup
 	for i := range 20 {
 		token := d.Sign(d.claims(map[string]any{"jti": i}))
@@ -86,14 +86,14 @@ func TestManyCallersAskOnce(t *testing.T) {
 	}
 }
 
-func TestKeysAreFetchedAgainAfterTenMinutes(t *testing.T) {
-	d := newDesk(t)
+func TestKeysAreRefreshedAfterTenMinutes(t *testing.T) {
+	d := newDeployment(t)
 	for _, step := range []struct {
 		after time.Duration
 		want  int
-	}{{0, 1}, {keysFresh - time.Second, 1}, {time.Second, 2}, {time.Second, 2}} {
+	}{{0, 1}, {keysRefreshAfter - time.Second, 1}, {time.Second, 2}, {time.Second, 2}} {
 		d.now = d.now.Add(step.after)
-		if err := d.try(t); err != nil {
+		if err := d.authenticate(t); err != nil {
 			t.Fatal(err)
 		}
 		if n := d.Calls("/keys"); n != step.want {
@@ -102,53 +102,52 @@ func TestKeysAreFetchedAgainAfterTenMinutes(t *testing.T) {
 	}
 }
 
-func TestKeysServeADayWhileTheProviderIsDown(t *testing.T) {
-	d := newDesk(t)
-	if err := d.try(t); err != nil {
+func TestKeysAreUsedForADayWhileTheProviderIsDown(t *testing.T) {
+	d := newDeployment(t)
+	if err := d.authenticate(t); err != nil {
 		t.Fatal(err)
 	}
 	d.SetDown(true)
-	d.now = d.now.Add(keysTrust - time.Second)
-	if err := d.try(t); err != nil {
+	d.now = d.now.Add(keysMaxAge - time.Second)
+	if err := d.authenticate(t); err != nil {
 		t.Errorf("within a day: %v", err)
 	}
 	d.now = d.now.Add(2 * time.Minute)
-	if err := d.try(t); delivery.CodeOf(err) != delivery.Unavailable {
+	if err := d.authenticate(t); delivery.CodeOf(err) != delivery.Unavailable {
 		t.Errorf("after a day: %v, want Unavailable", err)
 	}
 	d.SetDown(false)
-	d.now = d.now.Add(refreshPause)
-	if err := d.try(t); err != nil {
-		t.Errorf("when the provider is back: %v", err)
+	d.now = d.now.Add(refreshInterval)
+	if err := d.authenticate(t); err != nil {
+		t.Errorf("after the provider has recovered: %v", err)
 	}
 }
 
-func TestProviderMayBeDownAtFirst(t *testing.T) {
-	d := newDesk(t)
+func TestProviderMayBeDownAtStart(t *testing.T) {
+	d := newDeployment(t)
 	d.SetDown(true)
 	for range 3 {
-		if err := d.try(t); delivery.CodeOf(err) != delivery.Unavailable {
+		if err := d.authenticate(t); delivery.CodeOf(err) != delivery.Unavailable {
 			t.Errorf("while the provider is down: %v, want Unavailable", err)
 		}
 	}
 	if n := d.Calls("/.well-known/openid-configuration"); n != 1 {
-		t.Errorf("the provider was asked %d times at one time, want once", n)
+		t.Errorf("the provider got %d requests within the refresh interval, want 1", n)
 	}
 	d.SetDown(false)
-	d.now = d.now.Add(firstPause)
-	if err := d.try(t); err != nil {
-		t.Errorf("when the provider is back: %v", err)
+	d.now = d.now.Add(firstRefreshInterval)
+	if err := d.authenticate(t); err != nil {
+		t.Errorf("after the provider has recovered: %v", err)
 	}
 }
 
-// A provider that answers wrongly is none.
-func TestProviderThatIsNotBelieved(t *testing.T) {
+func TestInvalidMetadataIsRejected(t *testing.T) {
 	elsewhere := authtest.New(t)
-	settings := func(change func(self string) string) http.HandlerFunc {
+	metadata := func(document func(self string) string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			self := "http://" + r.Host
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(change(self)))
+			_, _ = w.Write([]byte(document(self)))
 		}
 	}
 	document := func(issuer, auth, token, keys string) string {
@@ -156,18 +155,18 @@ func TestProviderThatIsNotBelieved(t *testing.T) {
 			`","jwks_uri":"` + keys + `"}`
 	}
 	for name, handler := range map[string]http.HandlerFunc{
-		"another issuer": settings(func(string) string {
+		"another issuer": metadata(func(string) string {
 			return document(elsewhere.URL, elsewhere.URL, elsewhere.URL, elsewhere.URL+"/keys")
 		}),
-		"issuer and a slash": settings(func(self string) string {
+		"issuer with a slash": metadata(func(self string) string {
 			return document(self+"/", self, self, self+"/keys")
 		}),
-		"keys in a file": settings(func(self string) string { return document(self, self, self, "file:///etc/passwd") }),
-		"no keys":        settings(func(self string) string { return document(self, self, self, "") }),
-		"an endless answer": settings(func(self string) string {
+		"keys in a file": metadata(func(self string) string { return document(self, self, self, "file:///etc/passwd") }),
+		"no keys":        metadata(func(self string) string { return document(self, self, self, "") }),
+		"a huge document": metadata(func(self string) string {
 			return strings.Repeat(" ", providerBody) + document(self, self, self, self+"/keys")
 		}),
-		"a redirect elsewhere": func(w http.ResponseWriter, r *http.Request) {
+		"a redirect to another host": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusFound)
 		},
 	} {
@@ -176,8 +175,8 @@ func TestProviderThatIsNotBelieved(t *testing.T) {
 			defer server.Close()
 			p := NewProvider(server.URL, slog.New(slog.DiscardHandler))
 			defer p.client.CloseIdleConnections()
-			if about, err := p.metadata(t.Context()); delivery.CodeOf(err) != delivery.Unavailable {
-				t.Errorf("metadata = %+v, err = %v, want Unavailable", about, err)
+			if meta, err := p.discovered(t.Context()); delivery.CodeOf(err) != delivery.Unavailable {
+				t.Errorf("metadata = %+v, err = %v, want Unavailable", meta, err)
 			}
 		})
 	}

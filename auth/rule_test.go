@@ -17,31 +17,31 @@ func TestRulesGrant(t *testing.T) {
 		"https://x/roles": []any{"acme-admins"},
 	}
 	for name, tt := range map[string]struct {
-		rules []string
-		said  map[string]any
-		want  delivery.Caller
+		rules  []string
+		claims map[string]any
+		want   delivery.Caller
 	}{
 		"a group": {
 			[]string{"acme-admins=admin@acme"},
 			map[string]any{"groups": []any{"x", "acme-admins"}},
 			delivery.Caller{Grants: grants{7: delivery.Admin}},
 		},
-		"a group that names the organization": {
+		"a group with the organization's id": {
 			[]string{"hooks:{org}:admin=admin", "hooks:{org}:viewer=viewer"},
 			map[string]any{"groups": []any{"hooks:acme:admin", "hooks:b:viewer", "hooks::admin", "hooks:zzz:admin"}},
 			delivery.Caller{Grants: grants{7: delivery.Admin, 8: delivery.ViewerRole}},
 		},
-		"admin outdoes viewer": {
+		"admin takes precedence over viewer": {
 			[]string{"a=admin@acme", "v=viewer@acme"},
 			map[string]any{"groups": []any{"v", "a", "v"}},
 			delivery.Caller{Grants: grants{7: delivery.Admin}},
 		},
-		"one text": {
+		"a single string": {
 			[]string{"a=admin@acme"},
 			map[string]any{"groups": "a"},
 			delivery.Caller{Grants: grants{7: delivery.Admin}},
 		},
-		"names of a directory": {
+		"distinguished names": {
 			[]string{"CN=hooks,OU=it=admin@a=b"},
 			map[string]any{"groups": []any{"CN=hooks,OU=it"}},
 			delivery.Caller{Grants: grants{9: delivery.Admin}},
@@ -49,37 +49,37 @@ func TestRulesGrant(t *testing.T) {
 		"an operator": {
 			[]string{"realm_access.roles~operator=operator"}, keycloak, delivery.Caller{Operator: true},
 		},
-		"roles of a client whose name has a dot": {
+		"roles of a client with a dot in its name": {
 			[]string{"resource_access.portal.hooks.roles~admin:{org}=admin"},
 			keycloak,
 			delivery.Caller{Grants: grants{8: delivery.Admin}},
 		},
-		"a claim whose name has dots": {
+		"a claim with dots in its name": {
 			[]string{"https://x/roles~acme-admins=viewer@acme"},
 			keycloak,
 			delivery.Caller{Grants: grants{7: delivery.ViewerRole}},
 		},
-		"Portal of all": {
+		"Portal for all organizations": {
 			[]string{"p=portal"}, map[string]any{"groups": "p"}, delivery.Caller{Portal: true},
 		},
-		"Portal of one": {
+		"Portal for one organization": {
 			[]string{"p=portal@acme", "q=portal@b"},
 			map[string]any{"groups": "p"},
 			delivery.Caller{Portal: true, Scope: 7},
 		},
-		"Portal of several":                    {[]string{"p=portal@acme", "p=portal@b"}, map[string]any{"groups": "p"}, delivery.Caller{}},
-		"Portal of an organization to come":    {[]string{"p=portal@zzz"}, map[string]any{"groups": "p"}, delivery.Caller{}},
-		"a domain and an address":              {[]string{"hd~acme.example=viewer@acme", "email~a@acme.example=admin@b"}, map[string]any{"hd": "acme.example", "email": "a@acme.example", "email_verified": true}, delivery.Caller{Grants: grants{7: delivery.ViewerRole, 8: delivery.Admin}}},
-		"an address nobody has verified":       {[]string{"email~a@acme.example=admin@b"}, map[string]any{"email": "a@acme.example"}, delivery.Caller{}},
-		"an address that is not the person's":  {[]string{"email~a@acme.example=admin@b"}, map[string]any{"email": "a@acme.example", "email_verified": "false"}, delivery.Caller{}},
-		"a value in another case":              {[]string{"a=admin@acme"}, map[string]any{"groups": "A"}, delivery.Caller{}},
-		"a value that begins like it":          {[]string{"a=admin@acme"}, map[string]any{"groups": "ab"}, delivery.Caller{}},
-		"the value of another claim":           {[]string{"a=admin@acme"}, map[string]any{"roles": "a"}, delivery.Caller{}},
-		"an organization that nobody has seen": {[]string{"a=admin@zzz"}, map[string]any{"groups": "a"}, delivery.Caller{}},
-		"a star is a star":                     {[]string{"*=admin@acme"}, map[string]any{"groups": "a"}, delivery.Caller{}},
+		"Portal for several organizations":        {[]string{"p=portal@acme", "p=portal@b"}, map[string]any{"groups": "p"}, delivery.Caller{}},
+		"Portal for an unknown organization":      {[]string{"p=portal@zzz"}, map[string]any{"groups": "p"}, delivery.Caller{}},
+		"a domain and an e-mail address":          {[]string{"hd~acme.example=viewer@acme", "email~a@acme.example=admin@b"}, map[string]any{"hd": "acme.example", "email": "a@acme.example", "email_verified": true}, delivery.Caller{Grants: grants{7: delivery.ViewerRole, 8: delivery.Admin}}},
+		"an address without email_verified":       {[]string{"email~a@acme.example=admin@b"}, map[string]any{"email": "a@acme.example"}, delivery.Caller{}},
+		"an unverified address":                   {[]string{"email~a@acme.example=admin@b"}, map[string]any{"email": "a@acme.example", "email_verified": "false"}, delivery.Caller{}},
+		"a value that differs in case":            {[]string{"a=admin@acme"}, map[string]any{"groups": "A"}, delivery.Caller{}},
+		"a value with the rule's value as prefix": {[]string{"a=admin@acme"}, map[string]any{"groups": "ab"}, delivery.Caller{}},
+		"the value in another claim":              {[]string{"a=admin@acme"}, map[string]any{"roles": "a"}, delivery.Caller{}},
+		"an unknown organization":                 {[]string{"a=admin@zzz"}, map[string]any{"groups": "a"}, delivery.Caller{}},
+		"a star is no wildcard":                   {[]string{"*=admin@acme"}, map[string]any{"groups": "a"}, delivery.Caller{}},
 	} {
 		g := NewGrants(rulesOf(t, tt.rules...), orgs)
-		got, err := g.caller(t.Context(), "ada", g.rules.pick(claims{all: tt.said}))
+		got, err := g.caller(t.Context(), "ada", g.rules.pick(claims{all: tt.claims}))
 		none := !tt.want.Operator && !tt.want.Portal && len(tt.want.Grants) == 0
 		if none != (delivery.CodeOf(err) == delivery.Forbidden) || !none && err != nil {
 			t.Errorf("%s: err = %v", name, err)
@@ -91,7 +91,7 @@ func TestRulesGrant(t *testing.T) {
 	}
 }
 
-func TestRulesThatMakeNoSense(t *testing.T) {
+func TestInvalidRulesAreRejected(t *testing.T) {
 	for _, text := range []string{
 		"", "admin", "a=root", "=admin@acme", "a=admin", "a=viewer@", "a=operator@acme", "{org}=operator",
 		"{org}-{org}=admin", "{org}=admin@acme", "{org}=portal@acme",
@@ -106,7 +106,7 @@ func TestRulesThatMakeNoSense(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-		claims = append(claims, r.claim+"|"+r.before)
+		claims = append(claims, r.claim+"|"+r.prefix)
 	}
 	if want := []string{"a|b", "|a b~c", "|~c"}; !slices.Equal(claims, want) {
 		t.Errorf("claims and values = %q, want %q", claims, want)

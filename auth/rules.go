@@ -2,18 +2,16 @@ package auth
 
 import "portalhooks/delivery"
 
-// emailClaim counts only where the provider has made sure that the address is
-// the person's.
+// emailClaim is ignored unless the provider has verified the address.
 const emailClaim = "email"
 
-// Rules turn the claims of a token into grants. Without any, tokens grant
-// nothing.
+// Rules map the claims of a token to grants. The zero value grants nothing.
 type Rules struct {
-	Claim string // where values stand if a rule does not say: a name, or names with dots between
+	Claim string // claim of rules that name none: a name, or a path of names separated by dots
 	Rules []Rule
 }
 
-// claimOf returns where the values of r stand.
+// claimOf returns the claim that rule matches.
 func (r Rules) claimOf(rule Rule) string {
 	if rule.claim == "" {
 		return r.Claim
@@ -21,7 +19,7 @@ func (r Rules) claimOf(rule Rule) string {
 	return rule.claim
 }
 
-// pick returns the values that a rule may be about, by claim.
+// pick returns the values of the claims that the rules match, by claim.
 func (r Rules) pick(c claims) map[string][]string {
 	found := make(map[string][]string)
 	for _, rule := range r.Rules {
@@ -36,8 +34,8 @@ func (r Rules) pick(c claims) map[string][]string {
 	return found
 }
 
-// find returns the value at a path of names with dots between. Names may have
-// dots themselves.
+// find returns the value at a path of names separated by dots. The names may
+// contain dots too.
 func find(in map[string]any, path string) any {
 	if value, ok := in[path]; ok {
 		return value
@@ -53,16 +51,17 @@ func find(in map[string]any, path string) any {
 	return nil
 }
 
-// A holding is what rules grant, with organizations by Portal's ids.
-type holding struct {
+// grantedRoles is the result of applying Rules. Organizations are named by
+// Portal's id.
+type grantedRoles struct {
 	operator bool
 	portal   map[string]bool // an empty id stands for every organization
 	roles    map[string]delivery.Role
 }
 
-// grant returns what the picked values are worth.
-func (r Rules) grant(picked map[string][]string) holding {
-	h := holding{portal: map[string]bool{}, roles: map[string]delivery.Role{}}
+// grant applies the rules to the picked values.
+func (r Rules) grant(picked map[string][]string) grantedRoles {
+	g := grantedRoles{portal: map[string]bool{}, roles: map[string]delivery.Role{}}
 	for _, rule := range r.Rules {
 		for _, value := range picked[r.claimOf(rule)] {
 			org, ok := rule.match(value)
@@ -71,17 +70,17 @@ func (r Rules) grant(picked map[string][]string) holding {
 			}
 			switch rule.role {
 			case delivery.OperatorKey:
-				h.operator = true
+				g.operator = true
 			case delivery.PortalKey:
-				h.portal[org] = true
+				g.portal[org] = true
 			case delivery.AdminKey:
-				h.roles[org] = delivery.Admin
+				g.roles[org] = delivery.Admin
 			case delivery.ViewerKey:
-				if h.roles[org] == "" {
-					h.roles[org] = delivery.ViewerRole
+				if g.roles[org] == "" {
+					g.roles[org] = delivery.ViewerRole
 				}
 			}
 		}
 	}
-	return h
+	return g
 }

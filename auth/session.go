@@ -14,29 +14,28 @@ import (
 const (
 	sessionCookie   = "portalhooks_session"
 	sessionLifetime = 12 * time.Hour
-	sessionsKept    = 100
-	developer       = "developer" // who signs in is called
+	maxSessions     = 100
+	developer       = "developer" // name of the caller
 )
 
-// Sessions are the signed-in people of development mode. They live in memory
-// and end with the process. Serve them on loopback only: whoever knows the
-// one-time token becomes an admin of every organization.
+// Sessions are the sessions of development mode. They are kept in memory and end
+// with the process. Serve them on a loopback address only: the one-time token
+// makes its holder an admin of every organization.
 type Sessions struct {
-	// SignedIn is told of whoever signs in, and may refuse. Nobody is told if
-	// nil.
+	// SignedIn is called for every sign-in; an error rejects it. Optional.
 	SignedIn func(context.Context, delivery.Caller) error
 
-	// grants returns what the developer holds: asked at each request, so that
-	// organizations learnt later are included.
+	// grants returns the roles of the developer. It is called on every request, to
+	// include organizations registered since.
 	grants func(context.Context) (map[delivery.OrgID]delivery.Role, error)
 	now    func() time.Time
 
 	mu       sync.Mutex
-	token    string               // the one-time token; empty when it was used
+	token    string               // the one-time token; empty once used
 	sessions map[string]time.Time // cookie value to the session's end
 }
 
-// NewSessions returns Sessions with a fresh one-time token.
+// NewSessions returns Sessions and their one-time token.
 func NewSessions(
 	grants func(context.Context) (map[delivery.OrgID]delivery.Role, error),
 ) (*Sessions, string, error) {
@@ -48,8 +47,8 @@ func NewSessions(
 	return s, token, nil
 }
 
-// ServeHTTP signs in whoever brings the one-time token as ?token=… and sends
-// them to the console.
+// ServeHTTP exchanges the one-time token in ?token=… for a session cookie and
+// redirects to the console.
 func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method != http.MethodGet {
@@ -59,16 +58,16 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id, ok, err := s.signIn(r.URL.Query().Get("token"))
 	if err != nil {
-		http.Error(w, "The server could not make a session. Try again.", http.StatusInternalServerError)
+		http.Error(w, "The server could not create a session. Try again.", http.StatusInternalServerError)
 		return
 	}
 	if !ok {
-		http.Error(w, "This sign-in URL was used already, or is not this server's. "+
+		http.Error(w, "This sign-in URL has already been used or belongs to another server. "+
 			"Restart the server to get a new one.", http.StatusForbidden)
 		return
 	}
 	if err := s.announce(r); err != nil {
-		http.Error(w, "The server could not record that you sign in. Restart it.", http.StatusInternalServerError)
+		http.Error(w, "The server could not record the sign-in. Restart it.", http.StatusInternalServerError)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure: development mode has no TLS
@@ -78,7 +77,7 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// announce tells who signs in with r.
+// announce calls SignedIn for the sign-in with r.
 func (s *Sessions) announce(r *http.Request) error {
 	grants, err := s.grants(r.Context())
 	if err != nil {
@@ -97,7 +96,7 @@ func (s *Sessions) signIn(token string) (id string, ok bool, err error) {
 		return "", false, err
 	}
 	s.token = ""
-	if len(s.sessions) >= sessionsKept {
+	if len(s.sessions) >= maxSessions {
 		clear(s.sessions)
 	}
 	s.sessions[id] = s.now().Add(sessionLifetime)
@@ -116,19 +115,19 @@ func (s *Sessions) knows(r *http.Request) bool {
 	return ok
 }
 
-// caller returns whom r's session cookie stands for: nobody without a cookie,
-// Unauthenticated with one that is unknown or over.
+// caller returns the developer if r carries the cookie of a session that has not
+// ended, and Unauthenticated if it has.
 func (s *Sessions) caller(r *http.Request, _ bool) (delivery.Caller, time.Time, error) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return delivery.Caller{}, time.Time{}, nil //nolint:nilerr // no cookie means nobody, not a fault
+		return delivery.Caller{}, time.Time{}, nil //nolint:nilerr // no cookie is not an error
 	}
 	s.mu.Lock()
 	end, ok := s.sessions[cookie.Value]
 	s.mu.Unlock()
 	if !ok || !s.now().Before(end) {
 		return delivery.Caller{}, time.Time{}, delivery.Errorf(delivery.Unauthenticated, "",
-			"Your session is over. Sign in again with the URL that the server prints when it starts.")
+			"Your session has ended. Sign in again with the URL that the server prints when it starts.")
 	}
 	grants, err := s.grants(r.Context())
 	if err != nil {

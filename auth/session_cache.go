@@ -9,95 +9,93 @@ import (
 	"portalhooks/delivery"
 )
 
-// How long a session that was found is trusted without another look, how many
-// are remembered, and how often the use of one is written down.
 const (
-	sessionTrust  = 5 * time.Second
-	sessionsKnown = 10_000
-	sessionTouch  = time.Minute
+	sessionCacheTTL      = 5 * time.Second
+	maxCachedSessions    = 10_000
+	sessionTouchInterval = time.Minute // between two updates of a session's SeenAt
 )
 
-// knownSessions are those that this process has found in the store. Other
-// processes end sessions there, which this one learns within sessionTrust.
-type knownSessions struct {
+// A sessionCache caches the sessions of the store. A session that another server
+// ends stops working here within sessionCacheTTL.
+type sessionCache struct {
 	store delivery.SessionStore
 	now   func() time.Time
 
 	mu  sync.Mutex
-	all map[string]knownSession
+	all map[string]cachedSession
 }
 
-type knownSession struct {
+type cachedSession struct {
 	session delivery.Session
 	checked time.Time
 }
 
-func newKnownSessions(store delivery.SessionStore, now func() time.Time) *knownSessions {
-	return &knownSessions{store: store, now: now, all: make(map[string]knownSession)}
+func newSessionCache(store delivery.SessionStore, now func() time.Time) *sessionCache {
+	return &sessionCache{store: store, now: now, all: make(map[string]cachedSession)}
 }
 
-func (k *knownSessions) has(id string) bool {
+func (k *sessionCache) has(id string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	_, ok := k.all[id]
 	return ok
 }
 
-// find returns the session, and notes its use; Unauthenticated when it is over.
-// What is remembered does not count if anew.
-func (k *knownSessions) find(ctx context.Context, id string, anew bool) (delivery.Session, error) {
+// find returns the session and records its use. It returns Unauthenticated if the
+// session is unknown or has ended. Revalidate bypasses the cache.
+func (k *sessionCache) find(ctx context.Context, id string, revalidate bool) (delivery.Session, error) {
 	now := k.now()
 	k.mu.Lock()
-	known, ok := k.all[id]
+	cached, ok := k.all[id]
 	k.mu.Unlock()
-	session := known.session
-	if !ok || anew || now.Sub(known.checked) >= sessionTrust {
+	session := cached.session
+	if !ok || revalidate || now.Sub(cached.checked) >= sessionCacheTTL {
 		found, err := k.store.SessionsByID(ctx, []string{id})
 		if err != nil {
 			return session, err
 		}
 		if len(found) == 0 {
-			k.forget(id)
-			return session, errSessionOver
+			k.remove(id)
+			return session, errSessionExpired
 		}
 		session, ok = found[0], false
 	}
 	if !session.Lasts(now) {
-		k.forget(id)
-		return session, errSessionOver
+		k.remove(id)
+		return session, errSessionExpired
 	}
-	if now.Sub(session.SeenAt) >= sessionTouch {
+	if now.Sub(session.SeenAt) >= sessionTouchInterval {
 		if err := k.store.TouchSessions(ctx, []string{id}, now); err != nil {
 			return session, err
 		}
 		session.SeenAt, ok = now, false
 	}
 	if !ok {
-		k.remember(id, session, now)
+		k.add(id, session, now)
 	}
 	return session, nil
 }
 
-func (k *knownSessions) remember(id string, session delivery.Session, now time.Time) {
+func (k *sessionCache) add(id string, session delivery.Session, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.all) >= sessionsKnown {
+	if len(k.all) >= maxCachedSessions {
 		clear(k.all)
 	}
-	k.all[id] = knownSession{session, now}
+	k.all[id] = cachedSession{session, now}
 }
 
-func (k *knownSessions) forget(id string) {
+func (k *sessionCache) remove(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.all, id)
 }
 
-// end ends the session everywhere.
-func (k *knownSessions) end(ctx context.Context, id string) error {
+// end ends the session on all servers.
+func (k *sessionCache) end(ctx context.Context, id string) error {
 	if err := k.store.EndSession(ctx, id); err != nil {
 		return fmt.Errorf("end the session: %w", err)
 	}
-	k.forget(id)
+	k.remove(id)
 	return nil
 }

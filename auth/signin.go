@@ -14,53 +14,52 @@ import (
 	"portalhooks/delivery/credential"
 )
 
-// The cookies of people who sign in with a provider. Browsers take a name with
-// __Host- only from this very host, over TLS.
+// The cookies of a sign-in with a provider. Browsers accept the __Host- prefix
+// only from the host itself, over TLS.
 const (
 	secureCookie = "__Host-portalhooks"
 	stateCookie  = "__Host-portalhooks-sign-in"
 )
 
-// Bounds of a session that an identity provider has vouched for.
 const (
-	signInTime        = 10 * time.Minute // from the start to the provider's answer
-	sessionsPerPerson = 10
+	signInTimeout        = 10 * time.Minute // from the redirect to the provider until the callback
+	maxSessionsPerPerson = 10
 )
 
-// A Sealer keeps text from being read or changed by those who carry it.
+// A Sealer encrypts and authenticates text that a browser carries.
 type Sealer interface {
 	Seal(plain, aad []byte) []byte
 	Open(envelope, aad []byte) ([]byte, error)
 }
 
-// SignInOptions fit a SignIn into a program.
+// SignInOptions configure a SignIn.
 type SignInOptions struct {
 	Provider     *Provider
 	Grants       *Grants
 	Store        delivery.SessionStore
-	Sealer       Sealer // the same for every server of the store
+	Sealer       Sealer // with the same keys on every server of the store
 	ClientID     string
 	ClientSecret string   // empty for a public client
-	Scopes       []string // besides openid
-	PublicURL    *url.URL // where browsers reach the server: a scheme and a host
+	Scopes       []string // in addition to openid
+	PublicURL    *url.URL // scheme and host at which browsers reach the server
 
-	// SignedIn is told of whoever signs in, and may refuse; SignedOut of
-	// whoever signs out. Nobody is told if nil.
+	// SignedIn is called for every sign-in and SignedOut for every sign-out; an
+	// error rejects it. Optional.
 	SignedIn, SignedOut func(context.Context, delivery.Caller) error
 
-	// Strangers is as in Authenticator.
-	Strangers func(address string) (wait time.Duration)
+	// Throttle is like Authenticator.Throttle.
+	Throttle func(address string) (wait time.Duration)
 }
 
-// A SignIn lets people sign in with an identity provider. The server talks to
-// the provider and keeps the session in the store, so that any server that
-// shares it serves it; a browser gets a cookie and never a token.
+// A SignIn signs people in with an identity provider by the authorization code
+// flow. Sessions are in the store, so that every server that shares it accepts
+// them. A browser gets a session cookie and never a token.
 type SignIn struct {
-	o       SignInOptions
-	routes  *http.ServeMux
-	known   *knownSessions
-	origin  string // of the server's own pages
-	baseURL string
+	o        SignInOptions
+	routes   *http.ServeMux
+	sessions *sessionCache
+	origin   string // of this server's own pages
+	baseURL  string
 }
 
 // NewSignIn returns a SignIn. Serve it below /auth/.
@@ -68,7 +67,7 @@ func NewSignIn(o SignInOptions) *SignIn {
 	base := strings.ToLower(o.PublicURL.Scheme + "://" + o.PublicURL.Host)
 	s := &SignIn{
 		o: o, routes: http.NewServeMux(), origin: originOf(base), baseURL: base + "/",
-		known: newKnownSessions(o.Store, o.Provider.now),
+		sessions: newSessionCache(o.Store, o.Provider.now),
 	}
 	s.routes.HandleFunc("GET /auth/sign-in", s.begin)
 	s.routes.HandleFunc("GET /auth/callback", s.callback)
@@ -76,8 +75,8 @@ func NewSignIn(o SignInOptions) *SignIn {
 	return s
 }
 
-// originOf returns what browsers send as Origin for pages of base: they leave
-// the usual port out.
+// originOf returns the Origin header of pages at base, which omits the default
+// port.
 func originOf(base string) string {
 	if rest, ok := strings.CutSuffix(base, ":443"); ok && strings.HasPrefix(base, "https:") {
 		return rest
@@ -91,36 +90,37 @@ func originOf(base string) string {
 // ServeHTTP serves /auth/sign-in, /auth/callback and /auth/sign-out.
 func (s *SignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if s.o.Strangers != nil && s.o.Strangers(r.RemoteAddr) > 0 {
+	if s.o.Throttle != nil && s.o.Throttle(r.RemoteAddr) > 0 {
 		w.Header().Set("Retry-After", "1")
-		showNote(w, http.StatusTooManyRequests, note{Title: "Too many requests", Text: "Try again in a moment."})
+		writeNotice(w, http.StatusTooManyRequests,
+			notice{Title: "Too many requests", Text: "Try again in a moment."})
 		return
 	}
 	s.routes.ServeHTTP(w, r)
 }
 
-// begin sends the browser to the provider.
+// begin redirects the browser to the provider.
 func (s *SignIn) begin(w http.ResponseWriter, r *http.Request) {
-	about, err := s.o.Provider.metadata(r.Context())
+	meta, err := s.o.Provider.discovered(r.Context())
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	a := attempt{Return: returnPath(r.URL.Query().Get("return")), Until: s.now().Add(signInTime)}
+	a := attempt{Return: returnPath(r.URL.Query().Get("return")), Until: s.now().Add(signInTimeout)}
 	for _, secret := range []*string{&a.State, &a.Nonce, &a.Verifier} {
 		if *secret, err = credential.Random(credential.SecretLength); err != nil {
 			s.refuse(w, r, err)
 			return
 		}
 	}
-	s.setCookie(w, stateCookie, s.seal(a), int(signInTime.Seconds()))
-	http.Redirect(w, r, s.client(about).AuthCodeURL(a.State,
+	s.setCookie(w, stateCookie, s.seal(a), int(signInTimeout.Seconds()))
+	http.Redirect(w, r, s.client(meta).AuthCodeURL(a.State,
 		oauth2.S256ChallengeOption(a.Verifier), oauth2.SetAuthURLParam("nonce", a.Nonce)), http.StatusFound)
 }
 
-// client describes this server to the provider.
-func (s *SignIn) client(about *metadata) *oauth2.Config {
-	endpoint := about.endpoint
+// client returns this server's OAuth 2.0 client configuration.
+func (s *SignIn) client(meta *metadata) *oauth2.Config {
+	endpoint := meta.endpoint
 	if s.o.ClientSecret == "" {
 		endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
@@ -133,8 +133,8 @@ func (s *SignIn) client(about *metadata) *oauth2.Config {
 
 func (s *SignIn) now() time.Time { return s.o.Provider.now() }
 
-// setCookie gives the browser a cookie for age seconds, for as long as it runs
-// with 0, or takes it away with less.
+// setCookie sets a cookie for age seconds, for the browser session if age is 0,
+// or deletes it if age is negative.
 func (s *SignIn) setCookie(w http.ResponseWriter, name, value string, age int) {
 	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: age,
@@ -142,16 +142,16 @@ func (s *SignIn) setCookie(w http.ResponseWriter, name, value string, age int) {
 	})
 }
 
-// returnPath is where a browser goes after signing in: path, when it is one on
-// this server, else the start. Browsers take a second slash, or a backslash, for
-// the start of a host, and leave control characters out.
+// returnPath returns the path to redirect to after a sign-in: path if it is on
+// this server, else "/". Browsers read a second slash, or a backslash, as the
+// start of a host, and ignore control characters.
 func returnPath(path string) string {
 	u, err := url.Parse(path)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(path) > 1024 ||
 		!strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
 		return "/"
 	}
-	// Writing a path anew may make a slash of what stood for one.
+	// Formatting the URL may decode an escaped slash.
 	if path = u.RequestURI(); strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/auth/") {
 		return "/"
 	}

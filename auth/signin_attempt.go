@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// An attempt is one person's way to the provider and back. The browser carries
-// it, sealed: an answer of the provider's counts only in the browser that asked.
+// An attempt is the state of one sign-in. It is kept, sealed, in a cookie: a
+// callback is accepted only in the browser that started the sign-in.
 type attempt struct {
 	State    string    `json:"s"`
 	Nonce    string    `json:"n"`
 	Verifier string    `json:"v"` // of PKCE
-	Return   string    `json:"r"` // path
+	Return   string    `json:"r"` // path to redirect to afterwards
 	Until    time.Time `json:"u"`
 }
 
-// attemptAAD keeps what is sealed here from being taken for anything else.
+// attemptAAD prevents a sealed attempt from being accepted as anything else.
 var attemptAAD = []byte("sign-in attempt")
 
 func (s *SignIn) seal(a attempt) string {
 	plain, err := json.Marshal(a)
 	if err != nil {
-		return "" // can't be: all its fields are text
+		return "" // unreachable: every field can be marshaled
 	}
 	return base64.RawURLEncoding.EncodeToString(s.o.Sealer.Seal(plain, attemptAAD))
 }
 
-// attempt returns what r's browser began.
+// attempt returns the sign-in that r's browser has started.
 func (s *SignIn) attempt(r *http.Request) (attempt, error) {
 	cookies := r.CookiesNamed(stateCookie)
 	if len(cookies) != 1 {
-		return attempt{}, errors.New("no sign-in was begun in this browser")
+		return attempt{}, errors.New("no sign-in was started in this browser")
 	}
 	envelope, err := base64.RawURLEncoding.DecodeString(cookies[0].Value)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *SignIn) attempt(r *http.Request) (attempt, error) {
 		return attempt{}, err
 	}
 	if !s.now().Before(a.Until) {
-		return attempt{}, errors.New("the sign-in was begun too long ago")
+		return attempt{}, errors.New("the sign-in was started too long ago")
 	}
 	return a, nil
 }

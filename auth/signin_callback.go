@@ -18,82 +18,84 @@ import (
 	"portalhooks/delivery/credential"
 )
 
-// sessionAtMost is when a session ends, however much it is used.
-const sessionAtMost = 12 * time.Hour
+// maxSessionAge is the lifetime of a session that is in constant use.
+const maxSessionAge = 12 * time.Hour
 
-// errStray is for an answer that this browser has not asked for, or not lately.
-var errStray = delivery.Errorf(delivery.Invalid, "",
-	"This answer of the identity provider does not belong to a sign-in that this browser has begun in the last "+
-		"ten minutes. Begin again.")
+// errUnexpectedResponse rejects a callback that does not belong to a recent
+// attempt of the same browser.
+var errUnexpectedResponse = delivery.Errorf(delivery.Invalid, "",
+	"This response of the identity provider does not belong to a sign-in that this browser started in the last "+
+		"ten minutes. Start again.")
 
-// callback takes the provider's answer, and makes a session of it.
+// callback handles the provider's response and starts a session.
 func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) {
-	begun, err := s.attempt(r)
+	started, err := s.attempt(r)
 	s.setCookie(w, stateCookie, "", -1)
 	q := r.URL.Query()
-	if err != nil || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(begun.State)) != 1 {
-		s.refuse(w, r, errStray)
+	if err != nil || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(started.State)) != 1 {
+		s.refuse(w, r, errUnexpectedResponse)
 		return
 	}
-	// An answer of another provider's, which this one's was mixed up with.
+	// A mix-up attack: the response is from another provider.
 	if iss := q.Get("iss"); iss != "" && iss != s.o.Provider.issuer {
-		s.refuse(w, r, errStray)
+		s.refuse(w, r, errUnexpectedResponse)
 		return
 	}
 	code := q.Get("code")
 	if code == "" || q.Get("error") != "" {
-		s.o.Provider.log.InfoContext(r.Context(), "the identity provider lets nobody in", "error", q.Get("error"))
+		s.o.Provider.log.InfoContext(r.Context(), "identity provider denied the sign-in", "error", q.Get("error"))
 		s.refuse(w, r, delivery.Errorf(delivery.Forbidden, "",
-			"The identity provider did not let you sign in. Begin again, or ask whoever runs it."))
+			"The identity provider did not let you sign in. Start again, or ask its administrator."))
 		return
 	}
-	c, err := s.exchange(r.Context(), code, begun)
+	c, err := s.exchange(r.Context(), code, started)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	if err := s.welcome(w, r, c); err != nil {
+	if err := s.startSession(w, r, c); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	http.Redirect(w, r, begun.Return, http.StatusSeeOther)
+	http.Redirect(w, r, started.Return, http.StatusSeeOther)
 }
 
-// exchange trades the provider's code for what it says of the person.
-func (s *SignIn) exchange(ctx context.Context, code string, begun attempt) (claims, error) {
-	about, err := s.o.Provider.metadata(ctx)
+// exchange exchanges the authorization code for an ID token and returns its
+// claims.
+func (s *SignIn) exchange(ctx context.Context, code string, started attempt) (claims, error) {
+	meta, err := s.o.Provider.discovered(ctx)
 	if err != nil {
 		return claims{}, err
 	}
 	ctx = oidc.ClientContext(ctx, s.o.Provider.client)
-	token, err := s.client(about).Exchange(ctx, code, oauth2.VerifierOption(begun.Verifier))
+	token, err := s.client(meta).Exchange(ctx, code, oauth2.VerifierOption(started.Verifier))
 	if err != nil {
 		refused, ok := errors.AsType[*oauth2.RetrieveError](err)
 		if ok && refused.Response != nil && refused.Response.StatusCode < http.StatusInternalServerError {
-			s.o.Provider.log.WarnContext(ctx, "the identity provider refuses a code", "error", refused.ErrorCode)
-			return claims{}, errStray
+			s.o.Provider.log.WarnContext(ctx, "identity provider rejected a code", "error", refused.ErrorCode)
+			return claims{}, errUnexpectedResponse
 		}
-		s.o.Provider.log.WarnContext(ctx, "trade a code with the identity provider", "err", err)
-		return claims{}, errProviderAway
+		s.o.Provider.log.WarnContext(ctx, "exchange an authorization code", "err", err)
+		return claims{}, errProviderUnreachable
 	}
 	text, _ := token.Extra("id_token").(string)
 	c, err := s.o.Provider.verify(ctx, text, s.o.ClientID, idToken)
 	switch {
 	case err != nil:
 		return claims{}, err
-	case subtle.ConstantTimeCompare([]byte(c.nonce), []byte(begun.Nonce)) != 1:
-		return claims{}, errStray
-	case c.party != "" && c.party != s.o.ClientID:
+	case subtle.ConstantTimeCompare([]byte(c.nonce), []byte(started.Nonce)) != 1:
+		return claims{}, errUnexpectedResponse
+	case c.authorized != "" && c.authorized != s.o.ClientID:
 		return claims{}, badToken(errors.New("it was issued to another client"))
 	}
 	return c, nil
 }
 
-// welcome begins a session for the person, always with a secret of its own, and
-// ends the one that the browser had.
-func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error {
+// startSession creates a session with a new secret and ends the one that the
+// browser had.
+func (s *SignIn) startSession(w http.ResponseWriter, r *http.Request, c claims) error {
 	picked := s.o.Grants.rules.pick(c)
-	caller, err := s.o.Grants.caller(r.Context(), c.name(personNames), picked)
+	caller, err := s.o.Grants.caller(r.Context(), c.name(personNameClaims), picked)
 	if err != nil {
 		return err
 	}
@@ -105,32 +107,32 @@ func (s *SignIn) welcome(w http.ResponseWriter, r *http.Request, c claims) error
 		return err
 	}
 	if id, ok := sessionID(r); ok {
-		if err := s.known.end(r.Context(), id); err != nil {
+		if err := s.sessions.end(r.Context(), id); err != nil {
 			return err
 		}
 	}
 	now := s.now()
 	err = s.o.Store.CreateSession(r.Context(), delivery.Session{
-		ID: hashOf(secret), Person: c.issuer + " " + c.subject, Name: c.name(personNames), Claims: picked,
-		CreatedAt: now, SeenAt: now, EndsAt: now.Add(sessionAtMost),
-	}, sessionsPerPerson)
+		ID: hashOf(secret), Person: c.issuer + " " + c.subject, Name: c.name(personNameClaims), Claims: picked,
+		CreatedAt: now, SeenAt: now, EndsAt: now.Add(maxSessionAge),
+	}, maxSessionsPerPerson)
 	if err != nil {
-		return fmt.Errorf("keep the session: %w", err)
+		return fmt.Errorf("create the session: %w", err)
 	}
 	s.setCookie(w, secureCookie, secret, 0)
 	return nil
 }
 
-// announce tells of a caller who comes or goes with r.
-func announce(r *http.Request, c delivery.Caller, told func(context.Context, delivery.Caller) error) error {
-	if told == nil {
+// announce calls notify, unless it is nil, for a caller who signs in or out with r.
+func announce(r *http.Request, c delivery.Caller, notify func(context.Context, delivery.Caller) error) error {
+	if notify == nil {
 		return nil
 	}
 	c.Address, _, _ = net.SplitHostPort(r.RemoteAddr)
-	return told(r.Context(), c)
+	return notify(r.Context(), c)
 }
 
-// sessionID returns the id of the session whose secret r carries.
+// sessionID returns the id of the session in r's cookie.
 func sessionID(r *http.Request) (id string, ok bool) {
 	cookies := r.CookiesNamed(secureCookie)
 	if len(cookies) != 1 || len(cookies[0].Value) != credential.SecretLength {
@@ -139,7 +141,7 @@ func sessionID(r *http.Request) (id string, ok bool) {
 	return hashOf(cookies[0].Value), true
 }
 
-// hashOf is what the store knows of a session's secret.
+// hashOf returns the session id for a secret. The store never sees the secret.
 func hashOf(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

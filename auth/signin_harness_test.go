@@ -66,13 +66,13 @@ func (f *fakeSessions) EndSession(_ context.Context, id string) error {
 
 func (f *fakeSessions) DiscardSessions(context.Context, time.Time) (bool, error) { return false, nil }
 
-// A site is a server where people sign in, with its provider.
+// A site is a server with browser sign-in and its identity provider.
 type site struct {
 	*authtest.Issuer
 	url      string
 	server   *httptest.Server
 	signIn   *SignIn
-	people   *Authenticator
+	auth     *Authenticator
 	sessions *fakeSessions
 	now      time.Time
 }
@@ -100,7 +100,7 @@ func newSite(t *testing.T) *site {
 			s.signIn.ServeHTTP(w, r)
 			return
 		}
-		caller, _, err := s.people.Request(r)
+		caller, _, err := s.auth.Request(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
@@ -119,17 +119,17 @@ func newSite(t *testing.T) *site {
 		Store: s.sessions, Sealer: keyring, PublicURL: base,
 		ClientID: authtest.ClientID, ClientSecret: authtest.ClientSecret, Scopes: []string{"email"},
 	})
-	s.people = &Authenticator{Keys: NewKeys(&fakeKeys{}), People: s.signIn}
+	s.auth = &Authenticator{Keys: NewKeys(&fakeKeys{}), People: s.signIn}
 	return s
 }
 
-// A browser keeps cookies as browsers do.
+// A browser is an HTTP client with a cookie jar that records redirects.
 type browser struct {
 	*testing.T
 	site   *site
 	client *http.Client
-	seen   []*url.URL // where redirects led
-	stopAt string     // a path that is not gone to any more
+	seen   []*url.URL // targets of the redirects
+	stopAt string     // path suffix of a redirect that is not followed
 }
 
 func (s *site) browser(t *testing.T) *browser {
@@ -149,7 +149,7 @@ func (s *site) browser(t *testing.T) *browser {
 	return b
 }
 
-// get opens a page, by its path on the site or its URL.
+// get requests a page, by its path on the site or by its URL.
 func (b *browser) get(page string) (status int, body string) {
 	b.Helper()
 	return b.do(http.MethodGet, page, nil)
@@ -179,7 +179,7 @@ func (b *browser) do(method, page string, header map[string]string) (status int,
 	return resp.StatusCode, string(text)
 }
 
-// cookie returns the value of a cookie that the browser has, or "".
+// cookie returns the value of one of the browser's cookies, or "".
 func (b *browser) cookie(name string) string {
 	b.Helper()
 	base, err := url.Parse(b.site.url)
@@ -193,7 +193,7 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
-// setCookie puts a cookie into the browser.
+// setCookie sets one of the browser's cookies.
 func (b *browser) setCookie(name, value string) {
 	b.Helper()
 	base, err := url.Parse(b.site.url)
@@ -203,7 +203,7 @@ func (b *browser) setCookie(name, value string) {
 	b.client.Jar.SetCookies(base, []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: true}})
 }
 
-// signOut presses the button.
+// signOut submits the sign-out form.
 func (b *browser) signOut() (status int, body string) {
 	b.Helper()
 	return b.do(http.MethodPost, "/auth/sign-out", map[string]string{
@@ -211,23 +211,23 @@ func (b *browser) signOut() (status int, body string) {
 	})
 }
 
-// isIn reports whether the site knows who asks.
-func (b *browser) isIn() bool {
+// signedIn reports whether the site authenticates the browser.
+func (b *browser) signedIn() bool {
 	b.Helper()
 	status, body := b.get("/page")
 	return status == http.StatusOK && strings.HasSuffix(body, " ada (248289761001)")
 }
 
-// begun lets the browser begin to sign in and stops it on its way back: it
-// returns the provider's answer.
-func (b *browser) begun() *url.URL {
+// startSignIn starts a sign-in and returns the callback URL that the provider
+// redirects to, without following it.
+func (b *browser) startSignIn() *url.URL {
 	b.Helper()
 	b.stopAt = "/auth/callback"
 	b.get("/auth/sign-in")
 	b.stopAt = ""
-	back := b.seen[len(b.seen)-1]
-	if back.Path != "/auth/callback" {
-		b.Fatalf("the browser was led to %s", back)
+	callback := b.seen[len(b.seen)-1]
+	if callback.Path != "/auth/callback" {
+		b.Fatalf("the provider redirects to %s, want the callback", callback)
 	}
-	return back
+	return callback
 }

@@ -8,28 +8,25 @@ import (
 	"portalhooks/delivery"
 )
 
-var errSessionOver = delivery.Errorf(delivery.Unauthenticated, "",
-	"Your session is over. Sign in again at /auth/sign-in.")
+var errSessionExpired = delivery.Errorf(delivery.Unauthenticated, "",
+	"Your session has ended. Sign in again at /auth/sign-in.")
 
-// knows reports whether r carries the cookie of a session that lasted not long
-// ago.
+// knows implements [People].
 func (s *SignIn) knows(r *http.Request) bool {
 	id, ok := sessionID(r)
-	return ok && s.known.has(id)
+	return ok && s.sessions.has(id)
 }
 
-// caller returns whom r's session cookie stands for, and when the session ends:
-// nobody without a cookie, Unauthenticated with one that is unknown or over. What
-// is remembered does not count if anew.
-func (s *SignIn) caller(r *http.Request, anew bool) (delivery.Caller, time.Time, error) {
+// caller implements [People].
+func (s *SignIn) caller(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error) {
 	if len(r.CookiesNamed(secureCookie)) == 0 {
 		return delivery.Caller{}, time.Time{}, nil
 	}
 	id, ok := sessionID(r)
 	if !ok {
-		return delivery.Caller{}, time.Time{}, errSessionOver
+		return delivery.Caller{}, time.Time{}, errSessionExpired
 	}
-	session, err := s.known.find(r.Context(), id, anew)
+	session, err := s.sessions.find(r.Context(), id, revalidate)
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}
@@ -37,48 +34,48 @@ func (s *SignIn) caller(r *http.Request, anew bool) (delivery.Caller, time.Time,
 	return caller, session.EndsAt, err
 }
 
-// signOut ends the session of whoever asks from one of our own pages, and sends
-// the browser to sign out of the provider too.
+// signOut ends the session of a request from one of this server's pages, and
+// sends the browser on to the provider's sign-out page.
 func (s *SignIn) signOut(w http.ResponseWriter, r *http.Request) {
-	if !s.ours(r) {
-		showNote(w, http.StatusForbidden, note{
+	if !s.sameOrigin(r) {
+		writeNotice(w, http.StatusForbidden, notice{
 			Title: "You are still signed in",
 			Text:  "This request did not come from a page of this server. Use the button on its start page.",
 		})
 		return
 	}
 	if id, ok := sessionID(r); ok {
-		// Whose session is over already has gone before.
+		// No event for a session that has ended already.
 		if c, _, err := s.caller(r, false); err == nil {
 			if err := announce(r, c, s.o.SignedOut); err != nil {
 				s.refuse(w, r, err)
 				return
 			}
 		}
-		if err := s.known.end(r.Context(), id); err != nil {
+		if err := s.sessions.end(r.Context(), id); err != nil {
 			s.refuse(w, r, err)
 			return
 		}
 	}
 	s.setCookie(w, secureCookie, "", -1)
-	n := note{Title: "You are signed out", Link: "/", Label: "Back to the start"}
-	if about, err := s.o.Provider.metadata(r.Context()); err == nil && about.logout != "" {
-		if u, err := url.Parse(about.logout); err == nil {
+	n := notice{Title: "You are signed out", Link: "/", Label: "Back to the start"}
+	if meta, err := s.o.Provider.discovered(r.Context()); err == nil && meta.logout != "" {
+		if u, err := url.Parse(meta.logout); err == nil {
 			q := u.Query()
 			q.Set("client_id", s.o.ClientID)
 			q.Set("post_logout_redirect_uri", s.baseURL)
 			u.RawQuery = q.Encode()
 			n.Text = "You may still be signed in at the identity provider."
 			n.Link, n.Label = u.String(), "Sign out there too"
-			// Not a redirect: browsers hold those of a form against form-action.
+			// Not a redirect: browsers apply form-action to the redirects of a form.
 			w.Header().Set("Refresh", "0; url="+n.Link)
 		}
 	}
-	showNote(w, http.StatusOK, n)
+	writeNotice(w, http.StatusOK, n)
 }
 
-// ours reports whether r comes from one of this server's own pages.
-func (s *SignIn) ours(r *http.Request) bool {
+// sameOrigin reports whether r comes from one of this server's pages.
+func (s *SignIn) sameOrigin(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		return false
 	}

@@ -9,13 +9,13 @@ import (
 	"portalhooks/delivery"
 )
 
-// An address from which too many strangers come can't make us check signatures
-// or look for sessions; whoever is known there goes on.
-func TestStrangersWait(t *testing.T) {
-	d, s := newDesk(t), newSite(t)
+// An address that is over the limit cannot cause signature checks or session
+// look-ups; cached credentials from that address still work.
+func TestThrottleRejectsUncachedCredentials(t *testing.T) {
+	d, s := newDeployment(t), newSite(t)
 	b := s.browser(t)
 	b.get("/auth/sign-in")
-	known, unknown := d.Sign(d.claims(nil)), d.Sign(d.claims(map[string]any{"jti": "2"}))
+	cached, uncached := d.Sign(d.claims(nil)), d.Sign(d.claims(map[string]any{"jti": "2"}))
 	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Tokens: d.tokens, People: s.signIn}
 	ask := func(header, cookie string) (delivery.Caller, error) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
@@ -28,30 +28,30 @@ func TestStrangersWait(t *testing.T) {
 		caller, _, err := a.Request(r)
 		return caller, err
 	}
-	if caller, err := ask("Bearer "+known, ""); err != nil || caller.Grants[7] != delivery.Admin {
-		t.Fatalf("a token: %+v, %v", caller, err)
+	if caller, err := ask("Bearer "+cached, ""); err != nil || caller.Grants[7] != delivery.Admin {
+		t.Fatalf("without a limit: %+v, %v", caller, err)
 	}
-	a.Strangers = func(string) time.Duration { return time.Second }
+	a.Throttle = func(string) time.Duration { return time.Second }
 	for name, tt := range map[string]struct{ header, cookie string }{
-		"a known token":   {"bearer " + known, ""},
-		"a known session": {"", b.cookie(secureCookie)},
+		"cached token":   {"bearer " + cached, ""},
+		"cached session": {"", b.cookie(secureCookie)},
 	} {
 		if caller, err := ask(tt.header, tt.cookie); err != nil || caller.Grants[7] != delivery.Admin {
 			t.Errorf("%s: %+v, %v", name, caller, err)
 		}
 	}
 	for name, tt := range map[string]struct{ header, cookie string }{
-		"an unknown token":   {"Bearer " + unknown, ""},
-		"an unknown key":     {"Bearer phk_x", ""},
-		"an unknown session": {"", flip(b.cookie(secureCookie))},
-		"nothing":            {"", ""},
+		"uncached token":  {"Bearer " + uncached, ""},
+		"unknown key":     {"Bearer phk_x", ""},
+		"unknown session": {"", flip(b.cookie(secureCookie))},
+		"no credentials":  {"", ""},
 	} {
 		if _, err := ask(tt.header, tt.cookie); delivery.CodeOf(err) != delivery.LimitExceeded {
 			t.Errorf("%s: %v, want LimitExceeded", name, err)
 		}
 	}
-	s.signIn.o.Strangers = a.Strangers
+	s.signIn.o.Throttle = a.Throttle
 	if status, _ := b.get("/auth/sign-in"); status != http.StatusTooManyRequests {
-		t.Errorf("signing in: %d, want 429", status)
+		t.Errorf("sign-in: status = %d, want 429", status)
 	}
 }

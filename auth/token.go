@@ -15,24 +15,23 @@ import (
 	"portalhooks/delivery"
 )
 
-// A kind of token has a bound, and types that its header may name. One that
-// names none is a JWT.
+// A kind of token has a maximum length in bytes and a list of accepted types
+// (typ). A token without a type is a JWT.
 type kind struct {
 	length int
 	types  []string
 }
 
 var (
-	// Programs send these in a header. Much of what stands in front of servers
-	// refuses longer ones.
+	// Sent by programs in a header. Many proxies reject longer headers.
 	bearerToken = kind{8 << 10, []string{"", "jwt", "at+jwt", "application/at+jwt"}}
-	// The provider itself gives these to us. People are in many groups.
+	// Sent by the provider in a response body. People may be in many groups.
 	idToken = kind{32 << 10, []string{"", "jwt"}}
 )
 
-// verify returns what a token says that the provider has signed for audience.
-// Any fault is Unauthenticated, and says which; Unavailable means that the
-// provider could not be asked.
+// verify returns the claims of a token that the provider has signed for audience.
+// An invalid token is Unauthenticated, with the reason; an unreachable provider is
+// Unavailable.
 func (p *Provider) verify(ctx context.Context, text, audience string, k kind) (claims, error) {
 	if len(text) > k.length {
 		return claims{}, badToken(fmt.Errorf("it is longer than %d bytes", k.length))
@@ -41,7 +40,7 @@ func (p *Provider) verify(ctx context.Context, text, audience string, k kind) (c
 	if err != nil {
 		return claims{}, badToken(err)
 	}
-	keys, err := p.verifying(ctx, kid, alg)
+	keys, err := p.verificationKeys(ctx, kid, alg)
 	if err != nil {
 		return claims{}, err
 	}
@@ -54,7 +53,7 @@ func (p *Provider) verify(ctx context.Context, text, audience string, k kind) (c
 	})
 	token, err := verifier.Verify(ctx, text)
 	if err != nil {
-		return claims{}, badToken(errors.New("its signature, issuer or audience is not the right one"))
+		return claims{}, badToken(errors.New("its signature, issuer or audience is wrong"))
 	}
 	var payload json.RawMessage
 	if err := token.Claims(&payload); err != nil {
@@ -74,17 +73,16 @@ func badToken(why error) error {
 	return delivery.Errorf(delivery.Unauthenticated, "", "This token is not valid: %s.", why)
 }
 
-// parseHeader returns what the header of a token says about the key. What else
-// it has, such as keys or where to find them, is of no use: the provider's keys
-// are known.
+// parseHeader returns the algorithm and the key id in a token's header. Keys in
+// the header (jwk, jku, x5u) are ignored: only the provider's own keys count.
 func parseHeader(text string, types []string) (alg, kid string, err error) {
 	encoded, rest, _ := strings.Cut(text, ".")
 	if strings.Count(rest, ".") != 1 {
-		return "", "", errors.New("it is no API key and no signed JWT")
+		return "", "", errors.New("it is neither an API key nor a signed JWT")
 	}
 	plain, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return "", "", errors.New("its header is no base64")
+		return "", "", errors.New("its header is not base64")
 	}
 	var header struct {
 		Alg      string          `json:"alg"`
@@ -93,15 +91,15 @@ func parseHeader(text string, types []string) (alg, kid string, err error) {
 		Critical json.RawMessage `json:"crit"`
 	}
 	if err := strict.Unmarshal(plain, &header); err != nil {
-		return "", "", errors.New("its header can't be read")
+		return "", "", errors.New("its header is malformed")
 	}
 	switch {
 	case !slices.Contains([]string{algRSA, algECDSA, algEdwards}, header.Alg):
 		return "", "", errors.New("it is not signed with RS256, ES256 or EdDSA")
 	case !slices.Contains(types, strings.ToLower(header.Typ)):
-		return "", "", errors.New("its type (typ) is another one")
+		return "", "", errors.New("its type (typ) is not accepted")
 	case header.Critical != nil:
-		return "", "", errors.New("it asks for an extension that is not known here (crit)")
+		return "", "", errors.New("it requires an unsupported extension (crit)")
 	}
 	return header.Alg, header.Kid, nil
 }

@@ -9,49 +9,48 @@ import (
 	"portalhooks/delivery"
 )
 
-// How long a token that was found valid is trusted without another look, and how
-// many are remembered.
+// The cache of valid tokens.
 const (
-	tokenTrust = 30 * time.Second
-	tokensKept = 5000
+	tokenCacheTTL   = 30 * time.Second
+	maxCachedTokens = 5000
 )
 
-// Tokens recognises bearer tokens of an identity provider.
+// Tokens authenticates bearer tokens of an identity provider.
 type Tokens struct {
 	provider *Provider
 	audience string
 	grants   *Grants
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]knownToken
+	cache map[[sha256.Size]byte]cachedToken // by hash of the text
 }
 
-type knownToken struct {
+type cachedToken struct {
 	caller  delivery.Caller
 	expires time.Time
 	checked time.Time
 }
 
-// NewTokens returns Tokens of p that are meant for audience.
+// NewTokens returns Tokens that accepts tokens of p for audience.
 func NewTokens(p *Provider, audience string, g *Grants) *Tokens {
 	return &Tokens{
-		provider: p, audience: audience, grants: g, known: make(map[[sha256.Size]byte]knownToken),
+		provider: p, audience: audience, grants: g, cache: make(map[[sha256.Size]byte]cachedToken),
 	}
 }
 
-// Authenticate returns whose token text is, and when it expires. It returns
-// Unauthenticated for a token that is not good, Forbidden for one that grants
-// nothing here, and Unavailable while the provider can't be asked. What is
-// remembered of it does not count if anew.
+// Authenticate returns the caller of the token text and when the token expires.
+// It returns Unauthenticated for an invalid token, Forbidden for one that grants
+// no role, and Unavailable while the provider is unreachable. Revalidate bypasses
+// the cache.
 func (t *Tokens) Authenticate(
-	ctx context.Context, text string, anew bool,
+	ctx context.Context, text string, revalidate bool,
 ) (delivery.Caller, time.Time, error) {
 	hash, now := sha256.Sum256([]byte(text)), t.provider.now()
 	t.mu.Lock()
-	known, ok := t.known[hash]
+	cached, ok := t.cache[hash]
 	t.mu.Unlock()
-	if ok && !anew && now.Sub(known.checked) < tokenTrust && now.Before(known.expires) {
-		return known.caller, known.expires, nil
+	if ok && !revalidate && now.Sub(cached.checked) < tokenCacheTTL && now.Before(cached.expires) {
+		return cached.caller, cached.expires, nil
 	}
 	c, err := t.provider.verify(ctx, text, t.audience, bearerToken)
 	if err != nil {
@@ -60,27 +59,27 @@ func (t *Tokens) Authenticate(
 	if err := c.checkBearer(); err != nil {
 		return delivery.Caller{}, time.Time{}, badToken(err)
 	}
-	caller, err := t.grants.caller(ctx, c.name(programNames), t.grants.rules.pick(c))
+	caller, err := t.grants.caller(ctx, c.name(programNameClaims), t.grants.rules.pick(c))
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}
-	t.remember(hash, knownToken{caller, c.expires, now})
+	t.add(hash, cachedToken{caller, c.expires, now})
 	return caller, c.expires, nil
 }
 
-// knows reports whether text was a good token not long ago.
+// knows reports whether text is a cached token. It may have expired since.
 func (t *Tokens) knows(text string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, ok := t.known[sha256.Sum256([]byte(text))]
+	_, ok := t.cache[sha256.Sum256([]byte(text))]
 	return ok
 }
 
-func (t *Tokens) remember(hash [sha256.Size]byte, k knownToken) {
+func (t *Tokens) add(hash [sha256.Size]byte, k cachedToken) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.known) >= tokensKept {
-		clear(t.known)
+	if len(t.cache) >= maxCachedTokens {
+		clear(t.cache)
 	}
-	t.known[hash] = k
+	t.cache[hash] = k
 }

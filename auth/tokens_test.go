@@ -24,7 +24,7 @@ func (f fakeOrgs) OrganizationByExternalID(_ context.Context, id string) (delive
 	return delivery.Organization{ID: f[id], ExternalID: id}, nil
 }
 
-// rulesOf reads rules about the claim groups.
+// rulesOf parses rules for the claim groups.
 func rulesOf(t *testing.T, texts ...string) Rules {
 	t.Helper()
 	rules := Rules{Claim: "groups"}
@@ -38,17 +38,17 @@ func rulesOf(t *testing.T, texts ...string) Rules {
 	return rules
 }
 
-// A desk is an identity provider and what believes it.
-type desk struct {
+// A deployment is an identity provider and the Tokens that trust it.
+type deployment struct {
 	*authtest.Issuer
 	tokens *Tokens
 	now    time.Time
 	nextID int
 }
 
-func newDesk(t *testing.T) *desk {
+func newDeployment(t *testing.T) *deployment {
 	t.Helper()
-	d := &desk{Issuer: authtest.New(t), now: time.Now().Truncate(time.Second)}
+	d := &deployment{Issuer: authtest.New(t), now: time.Now().Truncate(time.Second)}
 	clock := func() time.Time { return d.now }
 	d.Now = clock
 	provider := NewProvider(d.URL, slog.New(slog.DiscardHandler))
@@ -59,8 +59,9 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// claims returns those of a good token, changed.
-func (d *desk) claims(change map[string]any) map[string]any {
+// claims returns the claims of a valid token with change applied; nil deletes a
+// claim.
+func (d *deployment) claims(change map[string]any) map[string]any {
 	all := d.Usual()
 	all["groups"] = []string{"acme:a", "other"}
 	maps.Copy(all, change)
@@ -68,7 +69,7 @@ func (d *desk) claims(change map[string]any) map[string]any {
 	return all
 }
 
-func (d *desk) header(change map[string]any) map[string]any {
+func (d *deployment) header(change map[string]any) map[string]any {
 	all := map[string]any{"alg": "RS256", "typ": "JWT", "kid": d.KeyID()}
 	maps.Copy(all, change)
 	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
@@ -84,8 +85,8 @@ func payload(t *testing.T, claims map[string]any) []byte {
 	return text
 }
 
-func TestTokensThatAreGood(t *testing.T) {
-	d := newDesk(t)
+func TestValidTokensAreAccepted(t *testing.T) {
+	d := newDeployment(t)
 	now := d.now.Unix()
 	elliptic, edwards := authtest.NewOtherKey(t, "e", "ES256", 0), authtest.NewOtherKey(t, "d", "EdDSA", 0)
 	d.Publish(elliptic.Public)
@@ -98,15 +99,15 @@ func TestTokensThatAreGood(t *testing.T) {
 		"a media type":             d.Forge(d.header(map[string]any{"typ": "application/AT+JWT"}), plain),
 		"no type":                  d.Forge(d.header(map[string]any{"typ": nil}), plain),
 		"no key id":                d.Forge(d.header(map[string]any{"kid": nil}), plain),
-		"another algorithm":        elliptic.Sign(t, d.claims(nil)),
-		"another one":              edwards.Sign(t, d.claims(nil)),
-		"of Keycloak":              d.Sign(d.claims(map[string]any{"typ": "Bearer", "jti": "x"})),
-		"for several, of one":      d.Sign(d.claims(map[string]any{"aud": []string{"account", "portalhooks"}, "azp": "it"})),
+		"ES256":                    elliptic.Sign(t, d.claims(nil)),
+		"EdDSA":                    edwards.Sign(t, d.claims(nil)),
+		"from Keycloak":            d.Sign(d.claims(map[string]any{"typ": "Bearer", "jti": "x"})),
+		"several audiences, azp":   d.Sign(d.claims(map[string]any{"aud": []string{"account", "portalhooks"}, "azp": "it"})),
 		"clock slow by a minute":   d.Sign(d.claims(map[string]any{"iat": now + 60, "exp": now + 360})),
 		"expired within leeway":    d.Sign(d.claims(map[string]any{"iat": now - 300, "exp": now - 29})),
 		"not before within leeway": d.Sign(d.claims(map[string]any{"nbf": now + 30})),
 		"a whole day":              d.Sign(d.claims(map[string]any{"exp": now + 86400})),
-		"fractions":                d.Sign(d.claims(map[string]any{"exp": float64(now) + 300.5})),
+		"fractional seconds":       d.Sign(d.claims(map[string]any{"exp": float64(now) + 300.5})),
 	} {
 		caller, end, err := d.tokens.Authenticate(t.Context(), token, false)
 		if err != nil || caller.Grants[7] != delivery.Admin || caller.Operator || caller.Portal || end.IsZero() {
@@ -118,9 +119,9 @@ func TestTokensThatAreGood(t *testing.T) {
 	}
 }
 
-// What attackers send, or get from the provider for something else.
-func TestTokensThatAreRefused(t *testing.T) {
-	d := newDesk(t)
+// Forged tokens, and tokens that the provider issued for another purpose.
+func TestInvalidTokensAreRejected(t *testing.T) {
+	d := newDeployment(t)
 	now := d.now.Unix()
 	other := authtest.NewOtherKey(t, d.KeyID(), "RS256", 2048)
 	weak := authtest.NewOtherKey(t, "weak", "RS256", 1024)
@@ -136,10 +137,10 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 	good := with(nil)
 	for name, token := range map[string]string{
-		"nothing":              "",
-		"no token":             "a.b",
-		"a token of one part":  good + ".x",
-		"a whole JWS":          `{"payload":"e30","signatures":[]}`,
+		"empty":                "",
+		"two parts":            "a.b",
+		"four parts":           good + ".x",
+		"JSON serialization":   `{"payload":"e30","signatures":[]}`,
 		"padding":              strings.Replace(good, ".", "=.", 1),
 		"alg none":             authtest.Unsigned(d.header(map[string]any{"alg": "none"}), plain),
 		"alg None":             authtest.Unsigned(d.header(map[string]any{"alg": "None"}), plain),
@@ -148,12 +149,12 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"HS256, public key":    d.Confused(d.header(map[string]any{"alg": "HS256"}), plain),
 		"RS256, HMAC":          d.Confused(d.header(nil), plain),
 		"HS256, published":     headed(map[string]any{"alg": "HS256", "kid": "sym"}),
-		"key of another kind":  symmetric.Sign(t, d.claims(nil)),
+		"key of another type":  symmetric.Sign(t, d.claims(nil)),
 		"RS384":                headed(map[string]any{"alg": "RS384"}),
 		"PS256":                headed(map[string]any{"alg": "PS256"}),
-		"somebody else's key":  other.Sign(t, d.claims(nil)),
+		"another issuer's key": other.Sign(t, d.claims(nil)),
 		"a weak key":           weak.Sign(t, d.claims(nil)),
-		"a key to encrypt":     headed(map[string]any{"kid": "enc"}),
+		"an encryption key":    headed(map[string]any{"kid": "enc"}),
 		"an unknown key":       headed(map[string]any{"kid": "none"}),
 		"kid is a path":        headed(map[string]any{"kid": "../../../dev/null"}),
 		"kid is a query":       headed(map[string]any{"kid": "' OR 1=1 --"}),
@@ -164,55 +165,55 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"typ is a number":      headed(map[string]any{"typ": 1}),
 		"another payload":      good[:strings.Index(good, ".")] + "." + strings.Split(with(map[string]any{"sub": "root"}), ".")[1] + good[strings.LastIndex(good, "."):],
 		"another issuer":       with(map[string]any{"iss": "https://evil.example"}),
-		"issuer and a slash":   with(map[string]any{"iss": d.URL + "/"}),
+		"issuer with a slash":  with(map[string]any{"iss": d.URL + "/"}),
 		"no issuer":            with(map[string]any{"iss": nil}),
 		"another audience":     with(map[string]any{"aud": "another"}),
-		"audience in a text":   with(map[string]any{"aud": "another portalhooks"}),
+		"audience as a list":   with(map[string]any{"aud": "another portalhooks"}),
 		"no audience":          with(map[string]any{"aud": nil}),
 		"empty audience":       with(map[string]any{"aud": []string{}}),
-		"for several, of none": with(map[string]any{"aud": []string{"portalhooks", "another"}}),
-		"azp is no text":       with(map[string]any{"azp": 1}),
+		"audiences, no azp":    with(map[string]any{"aud": []string{"portalhooks", "another"}}),
+		"azp is a number":      with(map[string]any{"azp": 1}),
 		"no subject":           with(map[string]any{"sub": nil}),
 		"empty subject":        with(map[string]any{"sub": ""}),
 		"expired":              with(map[string]any{"iat": now - 400, "exp": now - 30}),
 		"no exp":               with(map[string]any{"exp": nil}),
-		"exp is a text":        with(map[string]any{"exp": strconv.FormatInt(now+300, 10)}),
+		"exp is a string":      with(map[string]any{"exp": strconv.FormatInt(now+300, 10)}),
 		"exp is huge":          with(map[string]any{"exp": 1e300}),
 		"exp is negative":      with(map[string]any{"exp": -1}),
 		"ten years":            with(map[string]any{"exp": now + 10*365*86400}),
 		"a day and a second":   with(map[string]any{"exp": now + 86401}),
 		"no iat":               with(map[string]any{"iat": nil}),
-		"iat is a text":        with(map[string]any{"iat": strconv.FormatInt(now, 10)}),
+		"iat is a string":      with(map[string]any{"iat": strconv.FormatInt(now, 10)}),
 		"iat in the future":    with(map[string]any{"iat": now + 61}),
-		"not yet":              with(map[string]any{"nbf": now + 31}),
-		"nbf is a text":        with(map[string]any{"nbf": "0"}),
+		"not valid yet":        with(map[string]any{"nbf": now + 31}),
+		"nbf is a string":      with(map[string]any{"nbf": "0"}),
 		"iss twice":            raw(`"iss"`, `"iss":"https://evil.example","iss"`),
 		"groups twice":         raw(`"groups"`, `"groups":["acme:a"],"groups"`),
 		"exp in another case":  raw(`"exp"`, `"EXP"`),
 		"aud in another case":  raw(`"aud"`, `"AUD"`),
 		"a list":               d.Forge(d.header(nil), []byte("[]")),
 		"null":                 d.Forge(d.header(nil), []byte("null")),
-		"no JSON":              d.Forge(d.header(nil), append(plain, '}')),
+		"not JSON":             d.Forge(d.header(nil), append(plain, '}')),
 		"huge":                 with(map[string]any{"filler": strings.Repeat("x", bearerToken.length)}),
 		"an ID token":          with(map[string]any{"nonce": "n"}),
 		"an ID token's hash":   with(map[string]any{"at_hash": "n"}),
 		"an ID token's typ":    with(map[string]any{"typ": "ID"}),
 		"a refresh token":      with(map[string]any{"typ": "Refresh"}),
-		"a logout notice":      with(map[string]any{"events": map[string]any{}}),
+		"a logout token":       with(map[string]any{"events": map[string]any{}}),
 	} {
 		caller, _, err := d.tokens.Authenticate(t.Context(), token, false)
 		if delivery.CodeOf(err) != delivery.Unauthenticated || caller.Known() {
 			t.Errorf("%s: caller = %+v, err = %v", name, caller, err)
 		}
 		if d.tokens.knows(token) {
-			t.Errorf("%s: it is remembered as good", name)
+			t.Errorf("%s: the token is cached", name)
 		}
 	}
 }
 
-// Keys that a token brings along, or says where to find, are never looked at.
-func TestTokensBringNoKeys(t *testing.T) {
-	d, evil := newDesk(t), authtest.New(t)
+// Keys in a token's header, and the URLs of keys, are ignored.
+func TestKeysInATokenAreIgnored(t *testing.T) {
+	d, evil := newDeployment(t), authtest.New(t)
 	plain := payload(t, d.claims(nil))
 	for name, header := range map[string]map[string]any{
 		"jwk":            {"jwk": evil.PublicKey(), "kid": evil.KeyID()},
@@ -227,15 +228,15 @@ func TestTokensBringNoKeys(t *testing.T) {
 		}
 	}
 	if n := evil.Calls("/keys"); n != 0 {
-		t.Errorf("the token's own address was asked %d times", n)
+		t.Errorf("%d requests to the URL in the token, want none", n)
 	}
 }
 
-func TestTokenThatGrantsNothingIsForbidden(t *testing.T) {
-	d := newDesk(t)
+func TestTokenWithoutARoleIsForbidden(t *testing.T) {
+	d := newDeployment(t)
 	for name, groups := range map[string]any{
-		"none": nil, "another": []string{"x"}, "no text": 7, "unknown organization": "acme:b",
-		"a text no database takes": "acme:\x00",
+		"none": nil, "another": []string{"x"}, "a number": 7, "unknown organization": "acme:b",
+		"a string that no database stores": "acme:\x00",
 	} {
 		_, _, err := d.tokens.Authenticate(t.Context(), d.Sign(d.claims(map[string]any{"groups": groups})), false)
 		if delivery.CodeOf(err) != delivery.Forbidden {
@@ -244,8 +245,8 @@ func TestTokenThatGrantsNothingIsForbidden(t *testing.T) {
 	}
 }
 
-// Whatever a token says: nothing panics, and what is accepted means the same to
-// a reader that is less strict.
+// For any payload, nothing panics, and accepted claims mean the same to a lenient
+// parser.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
 		`{"iss":"i","aud":"a","sub":"s","iat":1,"exp":2}`, `{"iss":"i","ISS":"x"}`, `{"exp":1e400}`, `[]`,
@@ -258,13 +259,13 @@ func FuzzClaims(f *testing.F) {
 		if err != nil || c.check("i", "a", time.Unix(1, 0)) != nil {
 			return
 		}
-		_, _ = c.name(programNames), c.checkBearer()
+		_, _ = c.name(programNameClaims), c.checkBearer()
 		var loose map[string]any
 		if err := json.Unmarshal(payload, &loose); err != nil {
 			t.Fatalf("%s: %v", payload, err)
 		}
 		if loose["iss"] != "i" || loose["sub"] != c.subject || loose["exp"] == nil {
-			t.Errorf("%s is read in two ways", payload)
+			t.Errorf("%s has two readings", payload)
 		}
 	})
 }
@@ -279,33 +280,33 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-func TestNameSaysWhoItIs(t *testing.T) {
+func TestNameOfTheSubject(t *testing.T) {
 	long := strings.Repeat("é", maxName+1)
 	for name, tt := range map[string]struct {
-		said            map[string]any
+		claims          map[string]any
 		person, program string
 	}{
-		"a person":            {map[string]any{"email": "a@b", "name": "Ada", "azp": "x"}, "a@b (7)", "a@b (7)"},
-		"a program":           {map[string]any{"azp": "robot"}, "7", "robot (7)"},
-		"nothing":             {map[string]any{}, "7", "7"},
-		"the same again":      {map[string]any{"preferred_username": "7"}, "7", "7"},
-		"a name that is long": {map[string]any{"name": long}, long[:2*maxName] + " (7)", long[:2*maxName] + " (7)"},
-		"lines":               {map[string]any{"name": "a\r\nb\u202e"}, "ab (7)", "ab (7)"},
-		"no text":             {map[string]any{"name": 7}, "7", "7"},
+		"a person":           {map[string]any{"email": "a@b", "name": "Ada", "azp": "x"}, "a@b (7)", "a@b (7)"},
+		"a program":          {map[string]any{"azp": "robot"}, "7", "robot (7)"},
+		"no name":            {map[string]any{}, "7", "7"},
+		"the id as a name":   {map[string]any{"preferred_username": "7"}, "7", "7"},
+		"a long name":        {map[string]any{"name": long}, long[:2*maxName] + " (7)", long[:2*maxName] + " (7)"},
+		"control characters": {map[string]any{"name": "a\r\nb\u202e"}, "ab (7)", "ab (7)"},
+		"a number":           {map[string]any{"name": 7}, "7", "7"},
 	} {
-		c := claims{all: tt.said, subject: "7"}
-		if got := c.name(personNames); got != tt.person {
-			t.Errorf("%s: the person is %q, want %q", name, got, tt.person)
+		c := claims{all: tt.claims, subject: "7"}
+		if got := c.name(personNameClaims); got != tt.person {
+			t.Errorf("%s: name of a person = %q, want %q", name, got, tt.person)
 		}
-		if got := c.name(programNames); got != tt.program {
-			t.Errorf("%s: the program is %q, want %q", name, got, tt.program)
+		if got := c.name(programNameClaims); got != tt.program {
+			t.Errorf("%s: name of a program = %q, want %q", name, got, tt.program)
 		}
 	}
 }
 
-func TestTokenIsRememberedUntilItExpires(t *testing.T) {
-	d := newDesk(t)
-	const left = 5 * time.Second // less than a token is trusted for
+func TestTokenIsCachedUntilItExpires(t *testing.T) {
+	d := newDeployment(t)
+	const left = 5 * time.Second // less than tokenCacheTTL
 	token := d.Sign(d.claims(map[string]any{
 		"iat": d.now.Add(-time.Hour).Unix(), "exp": d.now.Add(left - leeway).Unix(),
 	}))
@@ -316,12 +317,12 @@ func TestTokenIsRememberedUntilItExpires(t *testing.T) {
 	d.now = d.now.Add(left)
 	_, _, err := d.tokens.Authenticate(t.Context(), token, false)
 	if delivery.CodeOf(err) != delivery.Unauthenticated {
-		t.Errorf("after its end: %v", err)
+		t.Errorf("after its expiry: %v", err)
 	}
 }
 
-// Where go-oidc makes an exception for Google, there is none here.
-func TestIssuerIsComparedToTheLetter(t *testing.T) {
+// Unlike go-oidc, package auth makes no exception for Google.
+func TestIssuerIsComparedExactly(t *testing.T) {
 	now := time.Unix(1000, 0)
 	const google = "accounts.google.com"
 	for issuer, good := range map[string]bool{"https://" + google: true, google: false} {

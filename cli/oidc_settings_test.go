@@ -34,7 +34,7 @@ func TestSettingsOfTheProvider(t *testing.T) {
 		"no client":           {func(f *app.OIDCFlags) { f.OIDCClientID = "" }, "", "needs --oidc-client-id"},
 		"a secret alone":      {func(f *app.OIDCFlags) { f.OIDCClientID, f.OIDCAudience, f.OIDCClientSecretFile = "", "api", "x" }, "", "--oidc-client-secret-file needs"},
 		"no rule":             {func(f *app.OIDCFlags) { f.OIDCGrant = nil }, "https://hooks.example", "needs --oidc-grant"},
-		"a bad rule":          {func(f *app.OIDCFlags) { f.OIDCGrant = []string{"a=root"} }, "https://hooks.example", "--oidc-grant: \"a=root\" is no rule"},
+		"a bad rule":          {func(f *app.OIDCFlags) { f.OIDCGrant = []string{"a=root"} }, "https://hooks.example", "--oidc-grant: \"a=root\" is not a rule"},
 		"no public URL":       {func(*app.OIDCFlags) {}, "", "needs --public-url"},
 		"a public path":       {func(*app.OIDCFlags) {}, "https://hooks.example/x", "needs --public-url"},
 		"public, in clear":    {func(*app.OIDCFlags) {}, "http://hooks.example", "needs --public-url"},

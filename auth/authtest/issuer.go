@@ -1,6 +1,6 @@
-// Package authtest is an OpenID Connect identity provider for tests: it runs in
-// the test's process, lets in whoever asks, and says of them what the test wants.
-// It also signs what no honest provider would.
+// Package authtest is an OpenID Connect identity provider for tests. It runs in
+// the test's process, signs in every browser without asking, and issues the claims
+// that the test chooses. It also signs tokens that no honest provider would.
 package authtest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Whom the provider knows.
+// The provider's only client.
 const (
 	ClientID     = "portalhooks"
 	ClientSecret = "s3cret of the client"
@@ -25,29 +25,29 @@ const (
 // An Issuer is a running provider. Change its fields between requests only.
 type Issuer struct {
 	URL      string
-	Claims   map[string]any // of whoever signs in next, over the usual ones
-	Redirect string         // the only redirect URI that it takes
+	Claims   map[string]any // of the next ID tokens, merged over Usual
+	Redirect string         // the only accepted redirect URI
 	Now      func() time.Time
 
-	// Programs have tokens of their own, by client credentials: the claims over
-	// the usual ones, by the client's id. Each one's secret is ClientSecret.
+	// Programs are clients that may use the client credentials grant with
+	// ClientSecret: the claims of their tokens, merged over Usual, by client id.
 	Programs map[string]map[string]any
 
 	paths paths
 
 	mu     sync.Mutex
 	key    *signingKey
-	extra  []any // more of the published keys
+	extra  []any // further published keys
 	codes  map[string]url.Values
 	nextID int
 	calls  map[string]int
 	down   bool
 }
 
-// paths are where a provider is asked for things, below its URL.
+// paths are the paths of a provider's endpoints, below its URL.
 type paths struct{ authorize, token, keys, logout string }
 
-// New starts a provider that ends with t.
+// New starts a provider that is stopped when t ends.
 func New(t testing.TB) *Issuer {
 	t.Helper()
 	return start(t, "", paths{"/authorize", "/token", "/keys", "/logout?theme=plain"})
@@ -79,14 +79,14 @@ func start(t testing.TB, path string, p paths) *Issuer {
 	return i
 }
 
-// SetDown makes the provider fail, or work again.
+// SetDown makes every request to the provider fail, or succeed again.
 func (i *Issuer) SetDown(down bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.down = down
 }
 
-// Calls returns how often a path was asked for, such as "/keys".
+// Calls returns the number of requests for a path, such as "/keys".
 func (i *Issuer) Calls(path string) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -94,7 +94,7 @@ func (i *Issuer) Calls(path string) int {
 }
 
 func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, map[string]any{
+	respond(w, http.StatusOK, map[string]any{
 		"issuer": i.URL, "authorization_endpoint": i.URL + i.paths.authorize,
 		"token_endpoint": i.URL + i.paths.token, "jwks_uri": i.URL + i.paths.keys,
 		"end_session_endpoint":                  i.URL + i.paths.logout,
@@ -102,19 +102,19 @@ func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// authorize lets the browser's person in without asking.
+// authorize signs in the browser without asking.
 func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("client_id") != ClientID || q.Get("redirect_uri") != i.Redirect ||
 		q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" {
-		http.Error(w, "what is this", http.StatusBadRequest)
+		http.Error(w, "invalid authorization request", http.StatusBadRequest)
 		return
 	}
 	back := url.Values{"state": {q.Get("state")}, "code": {i.code(q)}, "iss": {i.URL}}
 	http.Redirect(w, r, i.Redirect+"?"+back.Encode(), http.StatusFound)
 }
 
-// code makes a code that can be traded once.
+// code returns an authorization code that can be exchanged once.
 func (i *Issuer) code(q url.Values) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -140,36 +140,36 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	proof := sha256.Sum256([]byte(r.FormValue("code_verifier")))
 	switch {
 	case id != ClientID || secret != ClientSecret:
-		answer(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
+		respond(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
 		return
 	case !ok, r.FormValue("redirect_uri") != asked.Get("redirect_uri"),
 		base64.RawURLEncoding.EncodeToString(proof[:]) != asked.Get("code_challenge"):
-		answer(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
+		respond(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
 		return
 	}
 	claims := i.Usual()
 	claims["nonce"] = asked.Get("nonce")
 	maps.Copy(claims, i.Claims)
-	answer(w, http.StatusOK, map[string]any{
+	respond(w, http.StatusOK, map[string]any{
 		"access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": i.Sign(claims),
 	})
 }
 
-// programToken answers a program that asks for a token of its own.
+// programToken serves the client credentials grant.
 func (i *Issuer) programToken(w http.ResponseWriter, id, secret string) {
 	own, ok := i.Programs[id]
 	if !ok || secret != ClientSecret {
-		answer(w, http.StatusUnauthorized, map[string]any{"error": "unauthorized_client"})
+		respond(w, http.StatusUnauthorized, map[string]any{"error": "unauthorized_client"})
 		return
 	}
 	claims := i.Usual()
 	maps.Copy(claims, own)
-	answer(w, http.StatusOK, map[string]any{
+	respond(w, http.StatusOK, map[string]any{
 		"access_token": i.Sign(claims), "token_type": "Bearer", "expires_in": 300,
 	})
 }
 
-// Usual returns the claims of a good token for ClientID.
+// Usual returns the claims of a valid token for ClientID.
 func (i *Issuer) Usual() map[string]any {
 	now := i.Now().Unix()
 	return map[string]any{
@@ -178,8 +178,8 @@ func (i *Issuer) Usual() map[string]any {
 	}
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+func respond(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // fails only when nobody is there to read it
+	_ = json.NewEncoder(w).Encode(body) // fails only if the client has disconnected
 }

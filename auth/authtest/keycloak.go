@@ -2,9 +2,9 @@ package authtest
 
 import "testing"
 
-// NewKeycloak starts a provider that speaks as Keycloak does for its realm "it":
-// its addresses, and what its tokens say by default and with the mappers of
-// docs/sign-in.md. The person who signs in is in the groups of Claims.
+// NewKeycloak starts a provider with the endpoints of Keycloak's realm "it".
+// [KeycloakPerson] and [KeycloakProgram] return the claims that Keycloak issues by
+// default and with the mappers of docs/sign-in.md.
 func NewKeycloak(t testing.TB) *Issuer {
 	t.Helper()
 	const connect = "/protocol/openid-connect"
@@ -13,8 +13,8 @@ func NewKeycloak(t testing.TB) *Issuer {
 	})
 }
 
-// KeycloakPerson returns what an ID token of Keycloak's says of a person besides
-// the usual.
+// KeycloakPerson returns the claims of a person in Keycloak's ID token, in addition
+// to Usual.
 func KeycloakPerson(name string, groups, realmRoles []string) map[string]any {
 	return map[string]any{
 		"sub": "f3a1-" + name, "typ": "ID", "azp": ClientID, "acr": "1", "sid": "5c0d", "at_hash": "xyz",
@@ -23,8 +23,8 @@ func KeycloakPerson(name string, groups, realmRoles []string) map[string]any {
 	}
 }
 
-// KeycloakProgram returns what an access token says of a program that has these
-// roles of the client ClientID.
+// KeycloakProgram returns the claims of a program in Keycloak's access token. The
+// program has these roles of the client ClientID.
 func KeycloakProgram(id string, clientRoles ...string) map[string]any {
 	return map[string]any{
 		"sub": "9e41-" + id, "typ": "Bearer", "azp": id, "client_id": id, "acr": "1", "jti": "trrtcc:1",
@@ -37,5 +37,5 @@ func KeycloakProgram(id string, clientRoles ...string) map[string]any {
 	}
 }
 
-// roles is the form in which Keycloak lists them.
+// roles returns a role claim in Keycloak's form.
 func roles(all []string) map[string]any { return map[string]any{"roles": all} }

@@ -20,13 +20,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// A signingKey is the provider's own.
+// A signingKey is the provider's signing key.
 type signingKey struct {
 	id      string
 	private *rsa.PrivateKey
 }
 
-// Rotate replaces the provider's key.
+// Rotate replaces the provider's signing key.
 func (i *Issuer) Rotate(t testing.TB) {
 	t.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -45,14 +45,14 @@ func (i *Issuer) KeyID() string {
 	return i.key.id
 }
 
-// PublicKey returns the provider's key as it publishes it.
+// PublicKey returns the provider's public key as published.
 func (i *Issuer) PublicKey() jose.JSONWebKey {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return jose.JSONWebKey{Key: i.key.private.Public(), KeyID: i.key.id, Algorithm: "RS256", Use: "sig"}
 }
 
-// Publish adds a public key to the provider's own, or what is none.
+// Publish adds key, which need not be a valid key, to the published keys.
 func (i *Issuer) Publish(key any) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -63,17 +63,17 @@ func (i *Issuer) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	own := i.PublicKey()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	answer(w, http.StatusOK, map[string]any{"keys": append([]any{own}, i.extra...)})
+	respond(w, http.StatusOK, map[string]any{"keys": append([]any{own}, i.extra...)})
 }
 
-// Sign returns claims as a good token.
+// Sign returns a valid token with these claims.
 func (i *Issuer) Sign(claims map[string]any) string {
-	payload, _ := json.Marshal(claims) // of texts and numbers: can't fail
+	payload, _ := json.Marshal(claims) // strings and numbers: can't fail
 	return i.Forge(map[string]any{"alg": "RS256", "typ": "JWT", "kid": i.KeyID()}, payload)
 }
 
-// Forge signs any payload under any header with the provider's key, as RS256
-// whatever the header says.
+// Forge signs any payload and header with the provider's key. The signature is
+// RS256 even if the header names another algorithm.
 func (i *Issuer) Forge(header map[string]any, payload []byte) string {
 	i.mu.Lock()
 	private := i.key.private
@@ -86,11 +86,11 @@ func Unsigned(header map[string]any, payload []byte) string {
 	return text(header, payload) + "."
 }
 
-// Confused returns a token whose HMAC is made with the provider's public key, as
-// PEM.
+// Confused returns a token signed by HMAC with the provider's public key (as PEM),
+// the algorithm confusion attack.
 func (i *Issuer) Confused(header map[string]any, payload []byte) string {
 	i.mu.Lock()
-	public, _ := x509.MarshalPKIXPublicKey(i.key.private.Public()) // of an RSA key: can't fail
+	public, _ := x509.MarshalPKIXPublicKey(i.key.private.Public()) // an RSA key: can't fail
 	i.mu.Unlock()
 	mac := hmac.New(sha256.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
 	signed := text(header, payload)
@@ -98,13 +98,13 @@ func (i *Issuer) Confused(header map[string]any, payload []byte) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// An OtherKey is a key of another kind, or of somebody else.
+// An OtherKey is a signing key of another algorithm or another issuer.
 type OtherKey struct {
 	Public jose.JSONWebKey
 	signer jose.Signer
 }
 
-// NewOtherKey makes a key for alg: ES256, EdDSA, or RS256 with a size in bits.
+// NewOtherKey generates a key for alg: ES256, EdDSA, or RS256 with a size in bits.
 func NewOtherKey(t testing.TB, id, alg string, bits int) OtherKey {
 	t.Helper()
 	var private crypto.Signer
@@ -129,7 +129,7 @@ func NewOtherKey(t testing.TB, id, alg string, bits int) OtherKey {
 	return OtherKey{jose.JSONWebKey{Key: private.Public(), KeyID: id, Use: "sig"}, signer}
 }
 
-// Sign returns claims as a token of the key.
+// Sign returns a token with these claims, signed with the key.
 func (k OtherKey) Sign(t testing.TB, claims map[string]any) string {
 	t.Helper()
 	payload, err := json.Marshal(claims)
@@ -150,11 +150,11 @@ func (k OtherKey) Sign(t testing.TB, claims map[string]any) string {
 func seal(header map[string]any, payload []byte, key *rsa.PrivateKey) string {
 	signed := text(header, payload)
 	sum := sha256.Sum256([]byte(signed))
-	signature, _ := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:]) // of a hash: can't fail
+	signature, _ := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:]) // a hash: can't fail
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 func text(header map[string]any, payload []byte) string {
-	head, _ := json.Marshal(header) // of texts: can't fail
+	head, _ := json.Marshal(header) // strings: can't fail
 	return base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(payload)
 }

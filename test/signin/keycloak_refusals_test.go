@@ -134,7 +134,7 @@ func (m *manualServer) wantPeople(t *testing.T) {
 	if p.status != http.StatusForbidden {
 		t.Errorf("somebody without a role: %+v, want 403", p)
 	}
-	wants(t, "without a role", p.text, "nothing that it says of you grants a role here")
+	wants(t, "without a role", p.text, "none of your claims grants a role here")
 	wants(t, "without a role", m.ask(t, nobody, "", harness.WhoAmI, nil), "UNAUTHENTICATED")
 }
 
