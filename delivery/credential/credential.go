@@ -1,8 +1,8 @@
-// Package credential makes and reads the text of API keys.
+// Package credential generates and parses the text of API keys.
 //
-// A key's text is phk_, an 8-character public part by which it is found and
-// listed, and 43 characters that hold 32 random bytes, all base 62. Of the
-// secret only a hash is kept.
+// A key is the text phk_, an 8-character public prefix that identifies it, and a
+// secret of 43 characters with 32 bytes of entropy, all in base 62. Only a hash of
+// the text is stored.
 package credential
 
 import (
@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// Start begins the text of every key, and of nothing else.
+	// Start is the beginning of every key's text.
 	Start        = "phk_"
 	publicLength = 8
-	// SecretLength is how many characters of Random hold more than 32 bytes of
-	// chance.
+	// SecretLength is the number of characters of Random that hold more than 32
+	// bytes of entropy.
 	SecretLength = 43
 	length       = len(Start) + publicLength + SecretLength
 )
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// New makes the text of a key, its public part and the hash to keep of it.
+// New generates a key: its text, its public prefix, and the hash to store.
 func New() (text, prefix string, hash []byte, err error) {
 	random, err := Random(publicLength + SecretLength)
 	if err != nil {
@@ -36,8 +36,8 @@ func New() (text, prefix string, hash []byte, err error) {
 	return text, text[:len(Start)+publicLength], hashOf(text), nil
 }
 
-// Prefix returns the public part of a key's text; ok is false when the text
-// can't be a key.
+// Prefix returns the public prefix of a key's text, or ok false if the text is not
+// a well-formed key.
 func Prefix(text string) (prefix string, ok bool) {
 	if len(text) != length || !strings.HasPrefix(text, Start) {
 		return "", false
@@ -50,8 +50,7 @@ func Prefix(text string) (prefix string, ok bool) {
 	return text[:len(Start)+publicLength], true
 }
 
-// Matches reports whether hash is that of text, in a time that does not depend
-// on how much of it is right.
+// Matches reports whether hash is the hash of text, in constant time.
 func Matches(hash []byte, text string) bool {
 	return subtle.ConstantTimeCompare(hashOf(text), hash) == 1
 }

@@ -2,8 +2,8 @@
 
 package failpoint
 
-// Enabled is whether points can be hit at all. Work that is done for a point
-// alone is left out of the program where it is false.
+// Enabled reports whether the program is built with failpoints. Code that only
+// serves a point is eliminated when it is false.
 const Enabled = false
 
 // Hit does nothing.

@@ -10,10 +10,11 @@ import (
 	"sync/atomic"
 )
 
-// Enabled is whether points can be hit at all.
+// Enabled reports whether the program is built with failpoints.
 const Enabled = true
 
-// setting says where to die: a point, a colon, and the how manieth time.
+// setting is the environment variable with the point to kill the process at,
+// followed by a colon and the ordinal of the hit.
 const setting = "PORTALHOOKS_FAILPOINT"
 
 var (
@@ -28,8 +29,8 @@ var (
 	hits atomic.Int64
 )
 
-// Hit kills the process when it is at p for the time that the environment
-// names. It does not return then.
+// Hit kills the process, and does not return, if p is the point in the environment
+// and has been reached as often as it says.
 func Hit(p Point) {
 	point, nth := plan()
 	if p != point || hits.Add(1) != nth {
@@ -40,7 +41,7 @@ func Hit(p Point) {
 		err = self.Kill()
 	}
 	if err != nil {
-		os.Exit(3) // not what was asked for, and seen by who asked
+		os.Exit(3) // not a SIGKILL: the test notices
 	}
 	select {}
 }

@@ -1,12 +1,11 @@
-// Package seal encrypts small secrets for a database.
+// Package seal encrypts small secrets for storage in a database.
 //
-// A sealed secret is an envelope: AES-256-GCM with a random nonce, and the id
-// of the key that made it. Envelopes are bound to their place by additional
-// data (see AAD), so one that is copied to another webhook's row does not open
-// there. A Keyring holds several keys to let operators change them: the first
-// one seals, all of them open.
+// A sealed secret is an envelope: AES-256-GCM with a random nonce, and the id of
+// its key. Additional data (see AAD) bind an envelope to its row, so that a copy in
+// another webhook's row cannot be opened. A Keyring holds several keys for
+// rotation: the first seals, all of them open.
 //
-// The envelope's bytes are
+// The format of an envelope is
 //
 //	1 byte    version, 1
 //	1 byte    n, the length of the key's id

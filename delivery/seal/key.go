@@ -17,8 +17,8 @@ const (
 	maxID   = 64
 )
 
-// A Key is an AES-256 key with an id that envelopes carry in the clear. Printing
-// or logging a Key shows the id only. The zero Key is not usable.
+// A Key is an AES-256 key with an id that envelopes carry in plain text. Printing
+// or logging a Key shows its id only. The zero Key is not usable.
 type Key struct {
 	id     string
 	secret []byte
@@ -28,7 +28,7 @@ type Key struct {
 func GenerateKey() (Key, error) {
 	random := make([]byte, keySize+4)
 	if _, err := rand.Read(random); err != nil {
-		return Key{}, fmt.Errorf("make encryption key: %w", err)
+		return Key{}, fmt.Errorf("generate encryption key: %w", err)
 	}
 	return Key{id: hex.EncodeToString(random[keySize:]), secret: random[:keySize]}, nil
 }
@@ -44,32 +44,32 @@ func NewKey(id string, secret []byte) (Key, error) {
 	return Key{id: id, secret: bytes.Clone(secret)}, nil
 }
 
-// ID returns the name under which envelopes refer to the key.
+// ID returns the id by which envelopes refer to the key.
 func (k Key) ID() string { return k.id }
 
 // String returns the key's id, never its secret.
 func (k Key) String() string { return "key " + k.id }
 
-// Format writes what String returns whatever the verb, so that %x and %#v
-// don't give the secret away.
+// Format writes the result of String for every verb, so that %x and %#v do not
+// reveal the secret.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 
 // LogValue returns the key's id for structured logs.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// MarshalText refuses: a key leaves the process through FormatKey only.
+// MarshalText returns an error: only FormatKey serializes a key.
 func (k Key) MarshalText() ([]byte, error) {
 	return nil, errors.New("an encryption key can't be marshalled")
 }
 
-// FormatKey returns the key's line in a key file, without a line end. It holds
-// the secret.
+// FormatKey returns the key's line in a key file, with the secret and without a
+// newline.
 func FormatKey(k Key) string {
 	return k.id + ":" + base64.StdEncoding.EncodeToString(k.secret)
 }
 
-// ParseKeyFile reads a key file: one key a line, "id:base64 of 32 bytes". Empty
-// lines and lines that start with "#" don't count. Errors name the line and
+// ParseKeyFile parses a key file with one key per line, "id:base64 of 32 bytes".
+// Empty lines and lines that start with "#" are ignored. Errors name the line and
 // never quote the secret.
 func ParseKeyFile(file []byte) ([]Key, error) {
 	var keys []Key
@@ -81,7 +81,7 @@ func ParseKeyFile(file []byte) ([]Key, error) {
 		}
 		k, err := parseKey(line)
 		if err != nil {
-			return nil, fmt.Errorf("line %d of the key file: %w", n, err)
+			return nil, fmt.Errorf("key file, line %d: %w", n, err)
 		}
 		keys = append(keys, k)
 	}
@@ -89,7 +89,7 @@ func ParseKeyFile(file []byte) ([]Key, error) {
 		return nil, fmt.Errorf("read the key file: %w", err)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New(`the key file has no key; a key is a line "id:base64 of 32 random bytes"`)
+		return nil, errors.New(`the key file contains no key; a key is a line "id:base64 of 32 random bytes"`)
 	}
 	return keys, nil
 }
@@ -97,11 +97,11 @@ func ParseKeyFile(file []byte) ([]Key, error) {
 func parseKey(line string) (Key, error) {
 	id, encoded, ok := strings.Cut(line, ":")
 	if !ok {
-		return Key{}, errors.New(`a key is written "id:base64 of 32 random bytes"`)
+		return Key{}, errors.New(`a key must be of the form "id:base64 of 32 random bytes"`)
 	}
 	secret, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return Key{}, errors.New("what follows the colon must be base64")
+		return Key{}, errors.New("the text after the colon must be base64")
 	}
 	return NewKey(id, secret)
 }
@@ -112,7 +112,7 @@ func checkID(id string) error {
 			r)
 	}
 	if id == "" || len(id) > maxID || strings.ContainsFunc(id, func(r rune) bool { return !valid(r) }) {
-		return fmt.Errorf("a key's id has 1 to %d letters, digits, dashes, underscores and dots", maxID)
+		return fmt.Errorf("a key's id must have 1 to %d letters, digits, dashes, underscores or dots", maxID)
 	}
 	return nil
 }

@@ -12,23 +12,23 @@ import (
 const version = 1
 
 var (
-	// ErrUnknownKey is the error of Open for an envelope whose key is not in
-	// the keyring.
+	// ErrUnknownKey is returned by Open for an envelope whose key is not in the
+	// keyring.
 	ErrUnknownKey = errors.New("the envelope was sealed with a key that is not in the key file")
-	// ErrNotOpened is the error of Open for an envelope that is damaged or
-	// belongs to another place.
-	ErrNotOpened = errors.New("the envelope is damaged or belongs to something else")
+	// ErrNotOpened is returned by Open for an envelope that is damaged or was
+	// sealed with other additional data.
+	ErrNotOpened = errors.New("the envelope is damaged or belongs to another record")
 )
 
-// A Keyring seals with its first key and opens with any. It is immutable and
-// safe for concurrent use.
+// A Keyring seals with its first key and opens with all of its keys. It is
+// immutable and safe for concurrent use.
 type Keyring struct {
 	current string
 	ciphers map[string]cipher.AEAD
 }
 
-// NewKeyring returns a keyring of the keys. It refuses none at all, and two
-// with the same id.
+// NewKeyring returns a keyring of the keys, which must be at least one and have
+// distinct ids.
 func NewKeyring(keys ...Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("a keyring needs a key")
@@ -36,7 +36,7 @@ func NewKeyring(keys ...Key) (*Keyring, error) {
 	r := &Keyring{current: keys[0].id, ciphers: make(map[string]cipher.AEAD, len(keys))}
 	for _, k := range keys {
 		if _, twice := r.ciphers[k.id]; twice {
-			return nil, fmt.Errorf("two keys have the id %q; give each its own", k.id)
+			return nil, fmt.Errorf("two keys have the id %q; ids must be unique", k.id)
 		}
 		aead, err := newCipher(k)
 		if err != nil {
@@ -55,23 +55,23 @@ func newCipher(k Key) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// AAD returns the additional data of one field: an envelope opens only in the
-// place that it was sealed for.
+// AAD returns the additional data that bind an envelope to one field of a webhook.
 func AAD(organization, webhook, field string) []byte {
 	return []byte(strings.Join([]string{organization, webhook, field}, "|"))
 }
 
-// Seal returns an envelope of plain that opens with the same aad only.
+// Seal returns an envelope of plain that can be opened only with the same aad.
 func (r *Keyring) Seal(plain, aad []byte) []byte {
 	aead := r.ciphers[r.current]
 	head := append([]byte{version, byte(len(r.current))}, r.current...)
 	bound := append(append([]byte{}, head...), aad...)
 	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails: the program ends if there is no randomness
+	_, _ = rand.Read(nonce) // never fails: the program crashes if there is no randomness
 	return aead.Seal(append(head, nonce...), nonce, plain, bound)
 }
 
-// Open returns what was sealed. Its error is ErrUnknownKey or ErrNotOpened.
+// Open returns the plain text of an envelope. Its error is ErrUnknownKey or
+// ErrNotOpened.
 func (r *Keyring) Open(envelope, aad []byte) ([]byte, error) {
 	id, rest, err := split(envelope)
 	if err != nil {
@@ -94,14 +94,14 @@ func (r *Keyring) Open(envelope, aad []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Current reports whether the envelope was sealed with the key that Seal uses:
-// whoever changes keys seals the others anew.
+// Current reports whether the envelope was sealed with the key that Seal uses. A
+// key rotation reseals the others.
 func (r *Keyring) Current(envelope []byte) bool {
 	id, _, err := split(envelope)
 	return err == nil && id == r.current
 }
 
-// split returns the key id and what follows it.
+// split returns the key id of an envelope and the rest: nonce and ciphertext.
 func split(envelope []byte) (id string, rest []byte, err error) {
 	if len(envelope) < 2 || envelope[0] != version || len(envelope) < 2+int(envelope[1]) {
 		return "", nil, ErrNotOpened

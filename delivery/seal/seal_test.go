@@ -33,20 +33,20 @@ func newKeyring(t testing.TB, ids ...string) *Keyring {
 }
 
 func TestOpen(t *testing.T) {
-	here := AAD("org_1", "wh_1", "secret")
-	envelope := newKeyring(t, "a").Seal([]byte("whsec"), here)
+	aad := AAD("org_1", "wh_1", "secret")
+	envelope := newKeyring(t, "a").Seal([]byte("whsec"), aad)
 
 	for name, tt := range map[string]struct {
 		ring *Keyring
 		aad  []byte
 		want error
 	}{
-		"the same keyring":             {newKeyring(t, "a"), here, nil},
-		"a newer key in front":         {newKeyring(t, "b", "a"), here, nil},
-		"the key is gone":              {newKeyring(t, "b"), here, ErrUnknownKey},
-		"another organization's place": {newKeyring(t, "a"), AAD("org_2", "wh_1", "secret"), ErrNotOpened},
-		"another webhook's place":      {newKeyring(t, "a"), AAD("org_1", "wh_2", "secret"), ErrNotOpened},
-		"another field's place":        {newKeyring(t, "a"), AAD("org_1", "wh_1", "header"), ErrNotOpened},
+		"the same keyring":     {newKeyring(t, "a"), aad, nil},
+		"a newer key first":    {newKeyring(t, "b", "a"), aad, nil},
+		"the key was removed":  {newKeyring(t, "b"), aad, ErrUnknownKey},
+		"another organization": {newKeyring(t, "a"), AAD("org_2", "wh_1", "secret"), ErrNotOpened},
+		"another webhook":      {newKeyring(t, "a"), AAD("org_1", "wh_2", "secret"), ErrNotOpened},
+		"another field":        {newKeyring(t, "a"), AAD("org_1", "wh_1", "header"), ErrNotOpened},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain, err := tt.ring.Open(envelope, tt.aad)
@@ -60,17 +60,17 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-func TestOpenNoticesEveryChangedByte(t *testing.T) {
+func TestOpenDetectsEveryChangedByte(t *testing.T) {
 	ring, aad := newKeyring(t, "a", "b"), AAD("o", "w", "f")
 	envelope := ring.Seal([]byte("secret"), aad)
 	for i := range envelope {
 		bad := bytes.Clone(envelope)
-		bad[i] ^= 3 // turns the key id a into b, which the ring knows
+		bad[i] ^= 3 // turns the key id a into b, which is in the keyring
 		if plain, err := ring.Open(bad, aad); err == nil {
 			t.Errorf("byte %d changed: opened as %q", i, plain)
 		}
 		if plain, err := ring.Open(envelope[:i], aad); err == nil {
-			t.Errorf("cut to %d bytes: opened as %q", i, plain)
+			t.Errorf("truncated to %d bytes: opened as %q", i, plain)
 		}
 	}
 }
@@ -78,11 +78,11 @@ func TestOpenNoticesEveryChangedByte(t *testing.T) {
 func TestSealNeverRepeats(t *testing.T) {
 	ring := newKeyring(t, "a")
 	if bytes.Equal(ring.Seal([]byte("x"), nil), ring.Seal([]byte("x"), nil)) {
-		t.Error("two envelopes of one text are equal: the nonce repeats")
+		t.Error("two envelopes of the same text are equal: the nonce repeats")
 	}
 }
 
-func TestCurrentNamesTheFirstKey(t *testing.T) {
+func TestCurrentIsTheFirstKey(t *testing.T) {
 	old := newKeyring(t, "a").Seal([]byte("x"), nil)
 	ring := newKeyring(t, "b", "a")
 	if ring.Current(old) {
@@ -96,7 +96,7 @@ func TestCurrentNamesTheFirstKey(t *testing.T) {
 	}
 }
 
-func TestKeyFileKeepsKeys(t *testing.T) {
+func TestKeyFileRoundTrip(t *testing.T) {
 	first, err := GenerateKey()
 	if err != nil {
 		t.Fatal(err)
@@ -109,11 +109,11 @@ func TestKeyFileKeepsKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(keys) != 2 || FormatKey(keys[0]) != FormatKey(first) || FormatKey(keys[1]) != FormatKey(second) {
-		t.Errorf("got %v, want %v and %v, in this order", keys, first, second)
+		t.Errorf("keys = %v, want %v and %v, in this order", keys, first, second)
 	}
 }
 
-func TestParseKeyFileRefuses(t *testing.T) {
+func TestParseKeyFileRejects(t *testing.T) {
 	good := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), keySize))
 	for name, file := range map[string]string{
 		"no key":            "# nothing\n\n",
@@ -123,7 +123,7 @@ func TestParseKeyFileRefuses(t *testing.T) {
 		"no id":             ":" + good,
 		"a space in the id": "a b:" + good,
 		"an id too long":    strings.Repeat("a", maxID+1) + ":" + good,
-		"an endless line":   strings.Repeat("a", 1<<17),
+		"a huge line":       strings.Repeat("a", 1<<17),
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys, err := ParseKeyFile([]byte(file))
@@ -137,10 +137,10 @@ func TestParseKeyFileRefuses(t *testing.T) {
 	}
 }
 
-func TestNewKeyringRefuses(t *testing.T) {
+func TestNewKeyringRejects(t *testing.T) {
 	for name, keys := range map[string][]Key{
-		"none":           nil,
-		"one id twice":   {newKey(t, "a"), newKey(t, "a")},
+		"no key":         nil,
+		"duplicate id":   {newKey(t, "a"), newKey(t, "a")},
 		"the zero value": {{}},
 	} {
 		if _, err := NewKeyring(keys...); err == nil {
@@ -149,7 +149,7 @@ func TestNewKeyringRefuses(t *testing.T) {
 	}
 }
 
-func TestPrintingAKeyShowsNothing(t *testing.T) {
+func TestPrintingAKeyHidesItsSecret(t *testing.T) {
 	k := newKey(t, "z")
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
 		if got := fmt.Sprintf(format, k); got != "key z" {
@@ -173,8 +173,8 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, envelope []byte) {
 		ring.Current(envelope)
 		plain, err := ring.Open(envelope, aad)
-		// Each process of the fuzzer seals the seed anew, so what opens is one of
-		// those.
+		// Every fuzz worker seals the seed again with its own nonce; those envelopes
+		// open.
 		if err == nil && string(plain) != "secret" {
 			t.Errorf("a forged envelope opens as %q", plain)
 		}
