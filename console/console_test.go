@@ -15,7 +15,7 @@ func get(t *testing.T, p Page, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestPageSaysWhatTheServerIs(t *testing.T) {
+func TestPageShowsModeAndCaller(t *testing.T) {
 	for name, tt := range map[string]struct {
 		page    Page
 		want    []string
@@ -30,7 +30,7 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 		"with an identity provider": {
 			Page{SignIn: true}, []string{"not signed in", `<a href="/auth/sign-in">Sign in</a>`}, "sign-out",
 		},
-		"with somebody who signed in": {
+		"signed in": {
 			Page{SignIn: true, Caller: "ada"},
 			[]string{"signed in as <strong>ada", `<form method="post" action="/auth/sign-out">`},
 			"/auth/sign-in",
@@ -40,11 +40,11 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 		w := get(t, tt.page, "/")
 		for _, want := range tt.want {
 			if !strings.Contains(w.Body.String(), want) {
-				t.Errorf("%s: the page lacks %q", name, want)
+				t.Errorf("%s: the page does not contain %q", name, want)
 			}
 		}
 		if strings.Contains(w.Body.String(), tt.without) {
-			t.Errorf("%s: the page has %q", name, tt.without)
+			t.Errorf("%s: the page contains %q", name, tt.without)
 		}
 		if got := w.Header().Get("Cache-Control"); got != "no-store" {
 			t.Errorf("%s: Cache-Control = %q", name, got)
@@ -55,7 +55,7 @@ func TestPageSaysWhatTheServerIs(t *testing.T) {
 	}
 }
 
-func TestFilesOfThePage(t *testing.T) {
+func TestStaticFiles(t *testing.T) {
 	for path, want := range map[string]struct {
 		status int
 		kind   string

@@ -1,16 +1,15 @@
-// Package signature signs webhook calls and checks signed ones, by the
-// Standard Webhooks specification.
+// Package signature signs and verifies webhook calls according to the Standard
+// Webhooks specification.
 //
-// A call carries three headers: the id of the delivery, which stays the same
-// at every retry, the time of the attempt in Unix seconds, and one or more
-// signatures. A signature is the HMAC-SHA256 of
+// A call has three headers: the id of the delivery, which is the same for every
+// retry, the time of the attempt in Unix seconds, and one or more signatures. A
+// signature is the HMAC-SHA256 of
 //
 //	id "." timestamp "." body
 //
-// under a Secret that only the sender and one webhook's receiver know. While
-// a secret is being replaced a call is signed with the new one and the old
-// ones, so that the receiver may change over whenever it likes.
+// with a Secret shared by the sender and the receiver of one webhook. During a
+// rotation, calls are signed with the new secret and the old ones, so that the
+// receiver can switch at any time.
 //
-// Anything that prints a Secret prints a placeholder; only Reveal gives its
-// text.
+// Printing a Secret prints a placeholder; only Reveal returns its text.
 package signature

@@ -8,16 +8,15 @@ import (
 	"time"
 )
 
-// The headers of a signed call, in the canonical form that http.Header keeps
-// as its keys.
+// The headers of a signed call, in the canonical form of http.Header.
 const (
-	HeaderID        = "Webhook-Id"        // the delivery's id, the same at every retry
+	HeaderID        = "Webhook-Id"        // the delivery's id, the same for every retry
 	HeaderTimestamp = "Webhook-Timestamp" // the attempt's time in Unix seconds
-	HeaderSignature = "Webhook-Signature" // what Sign returns
+	HeaderSignature = "Webhook-Signature" // the result of Sign
 	HeaderAttempt   = "Webhook-Attempt"   // the attempt's number; not signed
 )
 
-// MaxSecrets is how many secrets may sign a call at once: the current one and
+// MaxSecrets is the maximum number of secrets that sign a call: the current one and
 // two that are being retired.
 const MaxSecrets = 3
 
@@ -30,9 +29,8 @@ const (
 // Timestamp returns the value of HeaderTimestamp for an attempt made at at.
 func Timestamp(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
 
-// Sign returns the value of HeaderSignature: a signature by each secret,
-// newest first, separated by spaces. Secrets after the first MaxSecrets are
-// ignored.
+// Sign returns the value of HeaderSignature: one signature per secret, in the
+// order given, separated by spaces. Secrets beyond MaxSecrets are ignored.
 func Sign(id string, at time.Time, body []byte, secrets ...Secret) string {
 	var signed [MaxSecrets*(fullSize+1) - 1]byte
 	out := signed[:0]
@@ -46,7 +44,7 @@ func Sign(id string, at time.Time, body []byte, secrets ...Secret) string {
 }
 
 func appendSignature(dst []byte, id string, seconds int64, body []byte, secret Secret) []byte {
-	// One buffer holds what is signed before the body and then the sum.
+	// One buffer holds the signed prefix and then the sum.
 	buf := make([]byte, 0, max(len(id)+22, sha256.Size))
 	buf = append(buf, id...)
 	buf = append(buf, '.')

@@ -99,7 +99,7 @@ func TestVerify(t *testing.T) {
 		"timestamp is text":        {change: set(HeaderTimestamp, "yesterday"), want: ErrHeaders},
 		"timestamp overflows":      {change: set(HeaderTimestamp, "99999999999999999999"), want: ErrHeaders},
 		"timestamp is huge":        {change: set(HeaderTimestamp, "9223372036854775807"), want: ErrTimestamp},
-		"timestamp is hugely old":  {change: set(HeaderTimestamp, "-9223372036854775808"), want: ErrTimestamp},
+		"timestamp is very old":    {change: set(HeaderTimestamp, "-9223372036854775808"), want: ErrTimestamp},
 		"timestamp changed":        {change: set(HeaderTimestamp, "1700000001"), want: ErrSignature},
 		"id changed":               {change: set(HeaderID, "dlv_2"), want: ErrSignature},
 		"body changed":             {body: `{"a":2}`, want: ErrSignature},
@@ -108,9 +108,9 @@ func TestVerify(t *testing.T) {
 		"no secret":                {with: []Secret{}, want: ErrSignature},
 		"an empty secret":          {with: []Secret{{}}, want: ErrSignature},
 		"unknown version":          {change: rewrite("v1,", "v2,"), want: ErrSignature},
-		"beside another version":   {change: rewrite("v1,", "v1a,AAAA v1,")},
+		"with another version":     {change: rewrite("v1,", "v1a,AAAA v1,")},
 		"after too many others":    {change: rewrite("v1,", strings.Repeat("v1,x ", 20)+"v1,"), want: ErrSignature},
-		"signature cut short":      {change: rewrite("=", ""), want: ErrSignature},
+		"truncated signature":      {change: rewrite("=", ""), want: ErrSignature},
 		"only a version":           {change: set(HeaderSignature, "v1,"), want: ErrSignature},
 		"signature of spaces only": {change: set(HeaderSignature, "   "), want: ErrSignature},
 	} {
@@ -136,11 +136,11 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-func TestSecretSurvivesItsText(t *testing.T) {
+func TestSecretRoundTrip(t *testing.T) {
 	secret := newSecret(t)
 	got, err := ParseSecret(secret.Reveal())
 	if err != nil || !bytes.Equal(got, secret) {
-		t.Errorf("ParseSecret(Reveal()) lost the secret: %v", err)
+		t.Errorf("ParseSecret(Reveal()) is not the secret: %v", err)
 	}
 	if hint := secret.Hint(); len(hint) != 4 || !strings.Contains(secret.Reveal(), hint) {
 		t.Errorf("Hint = %q, want four characters of the text", hint)
@@ -150,7 +150,7 @@ func TestSecretSurvivesItsText(t *testing.T) {
 	}
 }
 
-func TestParseSecretRefuses(t *testing.T) {
+func TestParseSecretRejects(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty":          "",
 		"no prefix":      strings.TrimPrefix(vectorSecret, "whsec_"),
@@ -171,7 +171,7 @@ func TestParseSecretRefuses(t *testing.T) {
 	}
 }
 
-func TestPrintingASecretShowsNothing(t *testing.T) {
+func TestPrintingASecretHidesIt(t *testing.T) {
 	secret := Secret("0123456789abcdefghijklmnopqrstuv")
 	var log bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
@@ -195,8 +195,8 @@ func TestPrintingASecretShowsNothing(t *testing.T) {
 	}
 }
 
-// FuzzVerify proves that what Sign makes is accepted, that one flipped bit is
-// not, and that no header makes Verify panic.
+// FuzzVerify checks that Verify accepts the signatures of Sign, rejects a body with
+// a flipped bit, and does not panic for any header.
 func FuzzVerify(f *testing.F) {
 	f.Add("dlv_1", []byte(`{"a":1}`), "v1,AAAA v1,", "1700000000", uint16(3))
 	f.Add("", []byte{}, "", "", uint16(0))
@@ -212,7 +212,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		header := signed(id, now, body, secret)
 		if err := Verify(header, body, now, secret); err != nil {
-			t.Fatalf("own signature refused: %v", err)
+			t.Fatalf("the result of Sign was rejected: %v", err)
 		}
 		if len(body) == 0 {
 			return

@@ -9,37 +9,38 @@ import (
 	"time"
 )
 
-// Tolerance is how far a call's timestamp may be from the receiver's clock.
+// Tolerance is the accepted difference between a call's timestamp and the
+// receiver's clock.
 const Tolerance = 5 * time.Minute
 
 // The errors of Verify.
 var (
 	ErrHeaders   = errors.New("webhook-id, webhook-timestamp or webhook-signature is missing or malformed")
-	ErrTimestamp = errors.New("the webhook-timestamp is more than five minutes away from this clock")
+	ErrTimestamp = errors.New("webhook-timestamp differs from the current time by more than five minutes")
 	ErrSignature = errors.New("no signature matches")
 )
 
-// maxOffered bounds the signatures that are compared, so that a long header
-// costs an attacker more than it costs us.
-const maxOffered = 16
+// maxSignatures bounds the signatures that are compared, so that a long header does
+// not make Verify expensive.
+const maxSignatures = 16
 
-// Verify reports whether header carries a v1 signature of body by any of
-// secrets, made within Tolerance of now. It returns ErrHeaders, ErrTimestamp
-// or ErrSignature. Signatures of other versions are skipped.
+// Verify returns nil if header has a v1 signature of body by any of the secrets and
+// a timestamp within Tolerance of now, and ErrHeaders, ErrTimestamp or ErrSignature
+// otherwise. Signatures of other versions are ignored.
 func Verify(header http.Header, body []byte, now time.Time, secrets ...Secret) error {
 	id, offered := header.Get(HeaderID), header.Get(HeaderSignature)
 	seconds, err := strconv.ParseInt(header.Get(HeaderTimestamp), 10, 64)
 	if err != nil || id == "" || offered == "" {
 		return ErrHeaders
 	}
-	// Compared as integers: a time.Time far from now would overflow Sub.
+	// Compared as integers: Sub overflows for a time far from now.
 	limit := int64(Tolerance / time.Second)
 	if seconds < now.Unix()-limit || seconds > now.Unix()+limit {
 		return ErrTimestamp
 	}
 	for _, secret := range secrets {
 		if len(secret) == 0 {
-			continue // an empty key is one that anybody can sign with
+			continue // anybody can sign with an empty key
 		}
 		want := appendSignature(nil, id, seconds, body, secret)
 		if contains(offered, want) {
@@ -50,7 +51,7 @@ func Verify(header http.Header, body []byte, now time.Time, secrets ...Secret) e
 }
 
 func contains(offered string, want []byte) bool {
-	for range maxOffered {
+	for range maxSignatures {
 		one, rest, more := strings.Cut(offered, " ")
 		if hmac.Equal([]byte(one), want) {
 			return true
