@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// Canonical returns a template's canonical form: compact, keys sorted, escapes
-// in one spelling. Templates of the same canonical form send the same messages
-// but for spacing and the order of keys. Numbers stay as written, and so does
-// an escaped character that would mean something else unescaped, such as
-// \u0023. The error is the first problem of a source that is not strict JSON;
-// variables are not checked.
+// Canonical returns the canonical form of a template: compact, with sorted keys and
+// normalized escapes. Templates with the same canonical form render to the same
+// messages except for white space and the order of keys. Numbers are kept as
+// written, and so are escapes that mean something else unescaped, such as \u0023.
+// If the source is not strict JSON, the error is its first problem. Variables are
+// not checked.
 func Canonical(source string) (string, error) {
 	source = strings.TrimPrefix(source, byteOrderMark)
-	var r report
-	root := parse(source, &r)
-	if problems := r.problems(source); len(problems) > 0 {
+	var f findings
+	root := parse(source, &f)
+	if problems := f.problems(source); len(problems) > 0 {
 		return "", fmt.Errorf("canonical form of a template: %s", problems[0])
 	}
 	c := canonicalizer{source}
@@ -56,7 +56,7 @@ func (c canonicalizer) object(dst []byte, n node) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		// Keys are never expanded, so all their spellings are one.
+		// Keys are never expanded, so all their escapes are normalized.
 		dst = append(dst, '"')
 		dst = appendEscaped(dst, m.name, minimalLow, minimalHigh, math.MaxInt)
 		dst = append(dst, `":`...)
@@ -65,14 +65,14 @@ func (c canonicalizer) object(dst []byte, n node) []byte {
 	return append(dst, '}')
 }
 
-// appendCanonical appends a string value, quotes included.
+// appendCanonical appends a string value with its quotes.
 func appendCanonical(dst []byte, written string) []byte {
 	for written != "" {
 		r, size := unescapeRune(written)
 		switch {
 		case size < 2 || r >= utf8.RuneSelf || r == '/':
 			dst = utf8.AppendRune(dst, r)
-		case size == 2: // the short spelling of an escape
+		case size == 2: // a short escape
 			dst = append(dst, written[:2]...)
 		case strings.IndexByte("\b\f\n\r\t", byte(r)) >= 0:
 			dst = appendEscape(dst, byte(r))

@@ -11,7 +11,7 @@ func TestCanonical(t *testing.T) {
 		"sorted keys":        {`{"b":1,"a":{"d":1,"c":2},"B":3}`, `{"B":3,"a":{"c":2,"d":1},"b":1}`},
 		"numbers as written": {`[1.50,1e2,12345678901234567890,-0]`, `[1.50,1e2,12345678901234567890,-0]`},
 		"byte order mark":    {"\uFEFF1", `1`},
-		"one spelling of escapes": {
+		"normalized escapes": {
 			`"\u00E9\/\u000A\u0008\u0001\ud83d\ude00\u2028"`, "\"é/\\n\\b\\u0001😀\u2028\"",
 		},
 		"short escapes":       {`"\"\\\n\t"`, `"\"\\\n\t"`},
@@ -36,9 +36,9 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-func TestCanonicalRefusesWhatIsNotJSON(t *testing.T) {
+func TestCanonicalRejectsInvalidJSON(t *testing.T) {
 	_, err := Canonical("{\"a\":1,\n}")
 	if err == nil || !strings.Contains(err.Error(), "line 1, column 7: TRAILING_COMMA") {
-		t.Errorf("error = %v", err)
+		t.Errorf("error = %v, want the position and the code of the trailing comma", err)
 	}
 }

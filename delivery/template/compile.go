@@ -7,27 +7,27 @@ import (
 	"unicode"
 )
 
-// MaxUses is how many variables a template may use, repeats included.
+// MaxUses is the maximum number of variable references in a template.
 const MaxUses = 256
 
-// byteOrderMark is dropped from the start of a source.
+// byteOrderMark is removed from the start of a source.
 const byteOrderMark = "\uFEFF"
 
-// Options tune how a template is compiled. The zero value is ready for use.
+// Options configure Compile. The zero value is ready for use.
 type Options struct {
 	TimeZone *time.Location // of the filter date; UTC if nil
 }
 
-// Compile checks a template's source and prepares it for rendering. It returns
-// every problem it can find, at most MaxProblems, in the order of the source.
-// The template is nil exactly when one of them is an error.
+// Compile checks the source of a template and prepares it for rendering. It returns
+// up to MaxProblems problems in the order of the source. The template is nil if and
+// only if one of them is an error.
 func Compile(source string, v Vocabulary, o Options) (*Template, []Problem) {
 	source = strings.TrimPrefix(source, byteOrderMark)
 	if o.TimeZone == nil {
 		o.TimeZone = time.UTC
 	}
 	c := &compiler{source: source, vocabulary: v, zone: o.TimeZone}
-	root := parse(source, &c.report)
+	root := parse(source, &c.findings)
 	c.walk(root)
 	problems := c.problems(source)
 	if len(c.errors) > 0 {
@@ -36,14 +36,14 @@ func Compile(source string, v Vocabulary, o Options) (*Template, []Problem) {
 	return c.template(), problems
 }
 
-// A compiler cuts a source into literal text and variables.
+// A compiler splits a source into literal text and variables.
 type compiler struct {
-	report
+	findings
 	source     string
 	vocabulary Vocabulary
 	zone       *time.Location
 	parts      []part
-	names      []string // of the parts, in their order
+	names      []string // of the variables, in the order of parts
 	uses       int
 	done       int // end of the last part
 }
@@ -75,8 +75,8 @@ func (c *compiler) walk(n node) {
 	}
 }
 
-// text compiles one string value as written. No escape has a "#" in it, so
-// \u0023 starts no variable.
+// text compiles one string value without unescaping it, so that \u0023 does not
+// start a variable.
 func (c *compiler) text(n node) {
 	for i, end := n.start+1, n.end-1; i < end; {
 		switch {
@@ -90,8 +90,8 @@ func (c *compiler) text(n node) {
 	}
 }
 
-// plain compiles the "#" at i, which starts no extended form, and returns where
-// to go on.
+// plain compiles the "#" at i, which does not start an extended form, and returns
+// the offset to continue at.
 func (c *compiler) plain(i, end int) int {
 	inside := c.source[i+1 : end]
 	name := c.vocabulary.match(inside)
@@ -110,7 +110,7 @@ func (c *compiler) plain(i, end int) int {
 	return i + 1 + len(name)
 }
 
-// available refuses a variable that events of this type never have.
+// available reports whether events of this type have the variable, and fails if not.
 func (c *compiler) available(at int, name string) bool {
 	if c.vocabulary.known[name] {
 		return true
@@ -130,13 +130,13 @@ func orUse(name string) string {
 	return " or use #" + name
 }
 
-// unknown warns about a "#" that looks like a variable. Numbers and colours are
-// common in messages and pass without a word.
+// unknown warns about a "#" that looks like a variable. Numbers and colors are
+// common in messages and cause no warning.
 func (c *compiler) unknown(at int, inside string) {
 	if len(c.warnings) >= MaxProblems {
 		return
 	}
-	if run := nameRun(inside); isColour(run) {
+	if run := nameRun(inside); isColor(run) {
 		return
 	}
 	n := strings.IndexFunc(inside, func(r rune) bool {
@@ -151,13 +151,13 @@ func (c *compiler) unknown(at int, inside string) {
 	}
 	advice := "It stays as text."
 	if near := c.vocabulary.suggest(name); near != "" {
-		advice = "Did you mean #" + near + "? As it is, it stays as text."
+		advice = "Did you mean #" + near + "? Otherwise it stays as text."
 	}
 	c.warn(at, CodeUnknownVariable, "There is no variable %s. %s", shown("#"+name), advice)
 }
 
-// isColour reports whether a run of name characters is a colour such as ff0000.
-func isColour(run string) bool {
+// isColor reports whether a run of name characters is a color such as ff0000.
+func isColor(run string) bool {
 	switch len(run) {
 	case 3, 4, 6, 8:
 		return strings.Trim(run, "0123456789abcdefABCDEF") == ""
@@ -165,7 +165,7 @@ func isColour(run string) bool {
 	return false
 }
 
-// key warns about a variable in an object's key.
+// key warns about a variable in the key of an object.
 func (c *compiler) key(n node) {
 	if n.kind != kindText {
 		return
@@ -177,20 +177,19 @@ func (c *compiler) key(n node) {
 		inside := strings.TrimPrefix(c.source[i+1:end], "{")
 		if name := c.vocabulary.match(inside); name != "" {
 			c.warn(i, CodeVariableInKey,
-				"Keys are sent as they are: #%s is not replaced here. Use it in a value.", name)
+				"Keys are sent unchanged: #%s is not replaced here. Use it in a value.", name)
 			return
 		}
 	}
 }
 
-// add ends the literal text at from and puts a variable in the place of
-// source[from:to].
+// add replaces source[from:to] by a variable.
 func (c *compiler) add(p part, name string, from, to int) {
 	c.uses++
 	if c.uses > MaxUses {
 		if c.uses == MaxUses+1 {
-			c.fail(from, CodeTooManyVariables, "This is use %d of a variable; at most %d are allowed. Remove some.",
-				c.uses, MaxUses)
+			c.fail(from, CodeTooManyVariables,
+				"This is the variable reference number %d; at most %d are allowed. Remove some.", c.uses, MaxUses)
 		}
 		return
 	}

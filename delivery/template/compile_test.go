@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// brief is a problem without its message.
+// brief formats a problem without its message.
 func brief(p Problem) string {
 	return fmt.Sprintf("%d:%d %s %s", p.Line, p.Column, p.Severity, p.Code)
 }
@@ -23,7 +23,7 @@ func briefs(problems []Problem) []string {
 type compileCase struct {
 	source string
 	want   []string // brief problems
-	says   string   // part of the first message
+	advice string   // part of the first message
 }
 
 func checkCompile(t *testing.T, cases map[string]compileCase) {
@@ -37,19 +37,19 @@ func checkCompile(t *testing.T, cases map[string]compileCase) {
 			if bad := saved(problems) == "error"; bad != (tmpl == nil) {
 				t.Errorf("template is nil: %t, has errors: %t", tmpl == nil, bad)
 			}
-			if len(problems) > 0 && !strings.Contains(problems[0].Message, tt.says) {
-				t.Errorf("message = %q, want it to say %q", problems[0].Message, tt.says)
+			if len(problems) > 0 && !strings.Contains(problems[0].Message, tt.advice) {
+				t.Errorf("message = %q, want it to contain %q", problems[0].Message, tt.advice)
 			}
 		})
 	}
 }
 
-func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
+func TestCompileExplainsInvalidJSON(t *testing.T) {
 	checkCompile(t, map[string]compileCase{
 		"any top-level value": {source: ` true `},
 		"byte order mark":     {source: "\uFEFF{\"a\":1}"},
 		"empty":               {"", []string{"1:1 ERROR EMPTY"}, "Write a JSON document"},
-		"only space":          {" \n ", []string{"1:1 ERROR EMPTY"}, "empty"},
+		"only white space":    {" \n ", []string{"1:1 ERROR EMPTY"}, "empty"},
 		"unquoted variable": {
 			`{"a":#workspace_id}`,
 			[]string{"1:6 ERROR UNQUOTED_VARIABLE"},
@@ -80,10 +80,10 @@ func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
 			[]string{"1:2 ERROR BAD_LITERAL", "1:6 ERROR BAD_LITERAL"},
 			"a number or null",
 		},
-		"Python's words": {
+		"Python literals": {
 			`[True,None]`,
 			[]string{"1:2 ERROR BAD_LITERAL", "1:7 ERROR BAD_LITERAL"},
-			"small letters: true",
+			"lower case: true",
 		},
 		"unquoted text": {`[hello]`, []string{"1:2 ERROR BAD_LITERAL"}, "double quotes"},
 		"leading zero":  {`[01]`, []string{"1:2 ERROR BAD_NUMBER"}, "leading zero"},
@@ -96,7 +96,7 @@ func TestCompileExplainsWhatIsNotJSON(t *testing.T) {
 	})
 }
 
-func TestCompileExplainsBadTextAndLimits(t *testing.T) {
+func TestCompileExplainsInvalidStringsAndLimits(t *testing.T) {
 	checkCompile(t, map[string]compileCase{
 		"bad escape": {
 			`["C:\Windows\x"]`,
@@ -156,7 +156,7 @@ func TestCompileFindsVariables(t *testing.T) {
 			[]string{"1:9 ERROR UNAVAILABLE_VARIABLE"},
 			"Events of this type have no #operation_id",
 		},
-		"longest name counts even when unavailable": {
+		"longest name wins even if unavailable": {
 			`"#workspaces_names"`, []string{"1:2 ERROR UNAVAILABLE_VARIABLE"}, "#workspaces_names",
 		},
 		"misspelled": {
@@ -179,8 +179,8 @@ func TestCompileFindsVariables(t *testing.T) {
 			[]string{"1:6 WARNING UNKNOWN_VARIABLE"},
 			"It stays as text",
 		},
-		"not ASCII":                          {`"#año_x"`, []string{"1:2 WARNING UNKNOWN_VARIABLE"}, "“#año_x”"},
-		"numbers, colours and headings pass": {source: `"Ticket #123, #ff0000 #FFF ## # #\n#"`},
+		"not ASCII":                         {`"#año_x"`, []string{"1:2 WARNING UNKNOWN_VARIABLE"}, "“#año_x”"},
+		"numbers, colors and headings pass": {source: `"Ticket #123, #ff0000 #FFF ## # #\n#"`},
 		"more name characters": {
 			`"#alert_names"`, []string{"1:2 WARNING LONGER_NAME"}, "Write #{alert_name}",
 		},
@@ -217,7 +217,7 @@ func TestCompileReportsAtMostMaxProblems(t *testing.T) {
 	}
 	errs := slices.DeleteFunc(problems, func(p Problem) bool { return p.Severity != SeverityError })
 	if len(errs) != 3 {
-		t.Errorf("%d errors, want 3: warnings may not push errors out", len(errs))
+		t.Errorf("%d errors, want 3: warnings must not displace errors", len(errs))
 	}
 	source = "[" + strings.Repeat("NaN,", 50) + "1]"
 	if _, problems = Compile(source, testVocabulary(), Options{}); len(problems) != MaxProblems {
@@ -225,7 +225,7 @@ func TestCompileReportsAtMostMaxProblems(t *testing.T) {
 	}
 }
 
-func TestZeroVocabularyKnowsNothing(t *testing.T) {
+func TestZeroVocabularyHasNoVariables(t *testing.T) {
 	tmpl, problems := Compile(`"#alert_name"`, Vocabulary{}, Options{})
 	if got := briefs(problems); !slices.Equal(got, []string{"1:2 WARNING UNKNOWN_VARIABLE"}) {
 		t.Errorf("problems = %v", got)

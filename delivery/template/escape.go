@@ -5,31 +5,30 @@ import (
 	"unicode/utf8"
 )
 
-// Sets of ASCII characters that must be escaped, a bit for each: the first word
-// is for U+0000 to U+003F, the second for the rest.
+// Sets of ASCII characters to escape, as bit masks: low for U+0000 to U+003F, high
+// for U+0040 to U+007F.
 const (
 	controls = 1<<0x20 - 1
 
-	// In text that becomes part of a JSON string. Beyond what JSON demands,
-	// DEL, < > & and the line separators are escaped so that a message is
-	// harmless in HTML, scripts and terminals.
+	// For text in a JSON string. DEL, < > & and the line separators are escaped too,
+	// although JSON does not require it, so that a message is harmless in HTML,
+	// scripts and terminals.
 	textLow  = controls | 1<<'"' | markupLow
 	textHigh = 1<<('\\'-64) | markupHigh
 
-	// In JSON text that becomes part of the message: its strings are escaped
-	// for JSON already.
+	// For JSON inserted by the filter raw, whose strings are escaped already.
 	markupLow  = 1<<'&' | 1<<'<' | 1<<'>'
 	markupHigh = 1 << (0x7f - 64)
 
-	// In JSON text that is kept as a value.
+	// For JSON stored in a value.
 	minimalLow  = controls | 1<<'"'
 	minimalHigh = 1 << ('\\' - 64)
 )
 
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped appends valid UTF-8 with the characters of the set, and the
-// line separators U+2028 and U+2029, escaped. It gives up once dst is longer
+// appendEscaped appends text, which is valid UTF-8, and escapes the characters of
+// the set and the line separators U+2028 and U+2029. It stops once dst is longer
 // than limit.
 func appendEscaped(dst []byte, text string, low, high uint64, limit int) []byte {
 	done := 0
@@ -64,7 +63,7 @@ func isSeparator(text string) bool {
 	return len(text) > 2 && text[0] == 0xe2 && text[1] == 0x80 && (text[2] == 0xa8 || text[2] == 0xa9)
 }
 
-// appendEscape appends an ASCII character in its escaped spelling.
+// appendEscape appends the escape of an ASCII character.
 func appendEscape(dst []byte, b byte) []byte {
 	switch b {
 	case '"', '\\':
@@ -83,8 +82,8 @@ func appendEscape(dst []byte, b byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
 }
 
-// clean returns text as valid UTF-8 without NUL, which PostgreSQL refuses: every
-// bad byte and every NUL becomes U+FFFD.
+// clean returns text as valid UTF-8 without NUL, which PostgreSQL rejects: every
+// invalid byte and every NUL becomes U+FFFD.
 func clean(text string) string {
 	if utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 {
 		return text
@@ -100,8 +99,8 @@ func clean(text string) string {
 // unescape returns the clean text of a JSON string.
 func unescape(written string) string { return clean(decode(written)) }
 
-// decode undoes the escapes between a JSON string's quotes. It never fails: what
-// is no escape becomes U+FFFD.
+// decode unescapes the text between the quotes of a JSON string. An invalid escape
+// becomes U+FFFD.
 func decode(written string) string {
 	if strings.IndexByte(written, '\\') < 0 {
 		return written
@@ -115,8 +114,8 @@ func decode(written string) string {
 	return string(text)
 }
 
-// unescapeRune returns the first character of a JSON string's inside and the
-// length of its spelling. The inside must not be empty.
+// unescapeRune unescapes the first character of written, which must not be empty,
+// and returns its length in written.
 func unescapeRune(written string) (rune, int) {
 	if written[0] != '\\' || len(written) == 1 {
 		return utf8.DecodeRuneInString(written)
@@ -137,7 +136,7 @@ func unescapeRune(written string) (rune, int) {
 	return r, 6
 }
 
-// hex4 reads an escape of the form \u0000.
+// hex4 parses an escape of the form \u0000.
 func hex4(text string) (rune, bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
@@ -158,7 +157,7 @@ func hex4(text string) (rune, bool) {
 
 func isSurrogate(r rune) bool { return r >= 0xd800 && r < 0xe000 }
 
-// isPair reports whether text starts with a surrogate pair, both escaped.
+// isPair reports whether text starts with an escaped surrogate pair.
 func isPair(text string) bool {
 	high, ok := hex4(text)
 	if !ok || high < 0xd800 || high >= 0xdc00 {
@@ -168,7 +167,7 @@ func isPair(text string) bool {
 	return ok && low >= 0xdc00 && low < 0xe000
 }
 
-// scanNumber returns the end of the JSON number at from, if there is one.
+// scanNumber returns the end of the JSON number at from, and whether there is one.
 func scanNumber(text string, from int) (end int, ok bool) {
 	at := from
 	digits := func() bool {

@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// A filter turns one text into another.
+// A filter transforms text.
 type filter func(text string) string
 
-// maxLayout is how long the layout of the filter date may be, in bytes.
+// maxLayout is the maximum length of the date filter's layout in bytes.
 const maxLayout = 128
 
 func filterNames() []string {
 	return []string{"date", "default", "lower", "markdown", "raw", "slack", "trunc", "upper", "urlquery"}
 }
 
-// newFilter returns the filter of that name, which stands at the given offset.
+// newFilter returns the named filter, which is at the given offset.
 func newFilter(name string, at int, arg argument, zone *time.Location) (filter, *finding) {
 	switch name {
 	case "trunc":
@@ -30,7 +30,7 @@ func newFilter(name string, at int, arg argument, zone *time.Location) (filter, 
 	}
 	var apply filter
 	switch name {
-	case "raw": // with an argument, which the check below refuses
+	case "raw": // with an argument, which is rejected below
 	case "upper":
 		apply = strings.ToUpper
 	case "lower":
@@ -46,7 +46,7 @@ func newFilter(name string, at int, arg argument, zone *time.Location) (filter, 
 	}
 	if arg.given {
 		return nil, problem(arg.at, CodeBadArgument,
-			"The filter %s takes no argument. Remove the colon and what follows it.", name)
+			"The filter %s takes no argument. Remove the colon and the argument.", name)
 	}
 	return apply, nil
 }
@@ -71,7 +71,7 @@ func newTrunc(arg argument) (filter, *finding) {
 func newDefault(arg argument) (filter, *finding) {
 	if !arg.quoted {
 		return nil, problem(arg.at, CodeBadArgument,
-			`The filter default takes a text in quotes, which are written \" here: default:\"none\".`)
+			`The filter default takes a text in quotes, written \" here: default:\"none\".`)
 	}
 	return func(text string) string {
 		if text == "" {
@@ -84,7 +84,7 @@ func newDefault(arg argument) (filter, *finding) {
 func newDate(arg argument, zone *time.Location) (filter, *finding) {
 	if !arg.quoted || len(arg.text) > maxLayout || !isLayout(arg.text) {
 		return nil, problem(arg.at, CodeBadArgument, "The filter date takes a layout of at most %d bytes that "+
-			`shows how Mon, 2 January 2006 15:04:05 is to be written: date:\"2006-01-02 15:04\".`, maxLayout)
+			`shows how to write Mon, 2 January 2006 15:04:05: date:\"2006-01-02 15:04\".`, maxLayout)
 	}
 	return func(text string) string {
 		t, err := time.Parse(time.RFC3339, text)
@@ -95,21 +95,20 @@ func newDate(arg argument, zone *time.Location) (filter, *finding) {
 	}, nil
 }
 
-// isLayout reports whether a layout shows anything of a time: yyyy-MM-dd, the
-// layout of other systems, does not.
+// isLayout reports whether a layout depends on the time: yyyy-MM-dd, the notation of
+// other systems, does not.
 func isLayout(layout string) bool {
 	one := time.Date(2001, 2, 3, 4, 5, 6, 7e8, time.UTC)
 	other := time.Date(2012, 11, 28, 21, 47, 59, 123456789, time.FixedZone("X", 3600))
 	return one.Format(layout) != other.Format(layout)
 }
 
-// markdown escapes what Markdown would take for markup. Marks that mean
-// something only at the start of a line are left alone elsewhere, so that most
-// names of devices stay as they are.
+// markdown escapes Markdown's markup. Characters that are markup only at the start
+// of a line are not escaped elsewhere, so that most device names are unchanged.
 func markdown(text string) string {
 	var out strings.Builder
-	start := true   // only blanks since the line began
-	digits := false // only digits since then
+	start := true   // only blanks since the start of the line
+	digits := false // only blanks, then digits
 	for i := range len(text) {
 		b := text[i]
 		switch {
@@ -125,9 +124,8 @@ func markdown(text string) string {
 	return out.String()
 }
 
-// trunc returns at most n characters of text. It cuts between graphemes unless
-// the first of them is too long itself, or one is longer than the window that
-// boundary looks at.
+// trunc returns at most n characters of text. It cuts between graphemes, except
+// within one that starts the text or is longer than the window of boundary.
 func trunc(text string, n int) string {
 	if len(text) <= n {
 		return text

@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// MaxFilters is how many filters one variable may have.
+// MaxFilters is the maximum number of filters of a variable.
 const MaxFilters = 8
 
-// A form is a #{…} that was read.
+// A form is a parsed #{…}.
 type form struct {
 	name    string
 	filters []filter
 	raw     int // offset of the filter raw, or 0
 }
 
-// form compiles the #{ at from in the string n and returns where to go on.
+// form compiles the #{ at from in the string n and returns the offset to continue
+// at.
 func (c *compiler) form(n node, from int) int {
 	r := formReader{source: c.source[:n.end-1], at: from + 2, zone: c.zone}
 	f, wrong := r.read()
@@ -58,15 +59,15 @@ func (c *compiler) named(at int, name string) bool {
 	return false
 }
 
-// A formReader reads one #{…}. Its source ends where the string does.
+// A formReader parses one #{…}. Its source ends with the string.
 type formReader struct {
 	source string
 	at     int
 	zone   *time.Location
 }
 
-// read reads from behind the #{ to behind the }. When something is wrong, the
-// form has what was read before it.
+// read parses the form after "#{" up to and including "}". If there is a problem,
+// the form has what precedes it.
 func (r *formReader) read() (form, *finding) {
 	start := r.at
 	f := form{name: nameRun(r.rest())}
@@ -95,7 +96,7 @@ func (r *formReader) read() (form, *finding) {
 	}
 }
 
-// filter reads one filter with its argument.
+// filter parses one filter with its argument.
 func (r *formReader) filter(f *form) *finding {
 	start := r.at
 	name := nameRun(r.rest())
@@ -123,15 +124,15 @@ func (r *formReader) filter(f *form) *finding {
 	return nil
 }
 
-// An argument is what follows a filter's colon.
+// An argument follows the colon of a filter.
 type argument struct {
-	at     int // offset of its first character, or of the place for it
+	at     int // its offset, or where it would be
 	given  bool
 	quoted bool
 	text   string
 }
 
-// argument reads the argument at r.at, if there is one.
+// argument parses the argument at r.at, if there is one.
 func (r *formReader) argument() (argument, *finding) {
 	arg := argument{at: r.at}
 	if r.peek() != ':' {
@@ -154,9 +155,8 @@ func (r *formReader) argument() (argument, *finding) {
 	return arg, nil
 }
 
-// quoted reads the text of an argument up to its closing \". JSON's escapes are
-// undone first; in what they give, \" is a quote and \\ a backslash, so that
-// both can be written.
+// quoted parses the text of an argument up to its closing \". It unescapes JSON's
+// escapes first; in the result, \" is a quote and \\ a backslash.
 func (r *formReader) quoted(arg *argument) *finding {
 	var text strings.Builder
 	for r.rest() != "" {
@@ -182,7 +182,7 @@ func (r *formReader) quoted(arg *argument) *finding {
 	return problem(arg.at, CodeBadForm, `The argument that starts here has no closing quote. Add \" and }.`)
 }
 
-// unexpected explains what stands where | or } should.
+// unexpected returns the problem for a character other than | or }.
 func (r *formReader) unexpected() *finding {
 	if r.rest() == "" {
 		return problem(r.at, CodeBadForm, "This #{…} is not closed inside its text. "+
@@ -193,7 +193,7 @@ func (r *formReader) unexpected() *finding {
 		"The form is #{name|filter:argument}, without spaces.", shown(string(c)))
 }
 
-// skip goes to the end of a form that was not understood.
+// skip continues at the end of a form that could not be parsed.
 func (r *formReader) skip() {
 	if n := strings.IndexByte(r.rest(), '}'); n >= 0 {
 		r.at += n + 1

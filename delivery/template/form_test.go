@@ -11,8 +11,8 @@ func TestCompileChecksTheExtendedForm(t *testing.T) {
 		"every filter": {
 			source: `["#{alert_name|trunc:5|default:\"–\"|slack}","#{alert_name|markdown|upper|lower|urlquery}"]`,
 		},
-		"raw alone":      {source: `{"a":"#{workspaces_count|default:\"0\"|raw}"}`},
-		"text behind ##": {source: `"##{alert_name}"`},
+		"raw alone":       {source: `{"a":"#{workspaces_count|default:\"0\"|raw}"}`},
+		"# before a form": {source: `"##{alert_name}"`},
 		"secret": {
 			`{"a":"#{secret.routing_key}"}`,
 			[]string{"1:9 ERROR SECRET_UNAVAILABLE"},
@@ -27,7 +27,7 @@ func TestCompileChecksTheExtendedForm(t *testing.T) {
 		"unavailable name":  {`"#{operation_id|upper}"`, []string{"1:2 ERROR UNAVAILABLE_VARIABLE"}, ""},
 		"no name":           {`"#{}"`, []string{"1:4 ERROR BAD_FORM"}, `\u0023{`},
 		"space before name": {`"#{ alert_name}"`, []string{"1:4 ERROR BAD_FORM"}, "name of a variable"},
-		"space behind name": {`"#{alert_name |upper}"`, []string{"1:14 ERROR BAD_FORM"}, "without spaces"},
+		"space after name":  {`"#{alert_name |upper}"`, []string{"1:14 ERROR BAD_FORM"}, "without spaces"},
 		"not closed":        {`{"a":"#{alert_name"}`, []string{"1:19 ERROR BAD_FORM"}, "Add the }"},
 		"escaped name":      {`"#{\u0061lert_name}"`, []string{"1:4 ERROR BAD_FORM"}, ""},
 		"escaped bar":       {`"#{alert_name\u007cupper}"`, []string{"1:14 ERROR BAD_FORM"}, "“|”"},
@@ -43,7 +43,7 @@ func TestCompileChecksFilters(t *testing.T) {
 			"Did you mean upper?",
 		},
 		"nameless filter":      {`"` + used + `|}"`, []string{"1:15 ERROR UNKNOWN_FILTER"}, "Use one of date"},
-		"needless argument":    {`"` + used + `|upper:3}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, "no argument"},
+		"superfluous argument": {`"` + used + `|upper:3}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, "no argument"},
 		"raw with argument":    {`"` + used + `|raw:3}"`, []string{"1:19 ERROR BAD_ARGUMENT"}, "no argument"},
 		"trunc without number": {`"` + used + `|trunc}"`, []string{"1:20 ERROR BAD_ARGUMENT"}, "trunc:130"},
 		"trunc by text":        {`"` + used + `|trunc:x}"`, []string{"1:21 ERROR BAD_ARGUMENT"}, "from 1 to"},
@@ -92,7 +92,7 @@ func TestCompileChecksFilters(t *testing.T) {
 			[]string{"1:21 ERROR MISPLACED_RAW"},
 			"last",
 		},
-		"raw behind text": {
+		"raw after text": {
 			`"n #{workspaces_count|raw}"`,
 			[]string{"1:23 ERROR MISPLACED_RAW"},
 			"whole string",
@@ -108,10 +108,10 @@ func TestCompileChecksFilters(t *testing.T) {
 			[]string{"1:63 ERROR TOO_MANY_FILTERS"},
 			"at most 8",
 		},
-		"open form far before another mistake": {
+		"open form long before another error": {
 			`["#{alert_name",1 2]`, []string{"1:15 ERROR BAD_FORM", "1:19 ERROR SYNTAX"}, "Add the }",
 		},
-		"goes on behind a bad form": {
+		"continues after an invalid form": {
 			`["#{x|y} #operation_id","#{alert_name|z}"]`,
 			[]string{
 				"1:3 ERROR UNKNOWN_VARIABLE", "1:7 ERROR UNKNOWN_FILTER", "1:10 ERROR UNAVAILABLE_VARIABLE",

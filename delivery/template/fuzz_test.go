@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzRender proves that no value changes a message's shape: a template that
-// can be saved renders to valid JSON with its own keys, kinds and lengths.
+// FuzzRender checks that no value changes the structure of a message: a template
+// without errors renders to valid JSON with its own keys, types and lengths.
 func FuzzRender(f *testing.F) {
 	for _, source := range []string{
 		`{"a":"#alert_name #{alert_name|slack}","b":[1.50,"#{workspaces|raw}",null]}`,
@@ -47,10 +47,10 @@ func FuzzRender(f *testing.F) {
 		checkMessage(t, source, got)
 		again, err := tmpl.Render(make([]byte, 0, 7), values, len(got))
 		if err != nil || !bytes.Equal(again, got) {
-			t.Fatalf("rendered again: %s, %v, want %s", again, err, got)
+			t.Fatalf("second rendering: %s, %v, want %s", again, err, got)
 		}
 		if _, err = tmpl.Render(nil, values, len(got)-1); len(got) > 1 && !errors.Is(err, ErrTooLarge) {
-			t.Fatalf("a limit of %d let %d bytes pass", len(got)-1, len(got))
+			t.Fatalf("a limit of %d accepted %d bytes", len(got)-1, len(got))
 		}
 	})
 }
@@ -72,8 +72,8 @@ func checkProblems(t *testing.T, source string, problems []Problem) {
 	}
 }
 
-// checkMessage compares a message with its template, with a JSON parser that
-// shares nothing with this package.
+// checkMessage compares a message with its template by means of an independent JSON
+// parser.
 func checkMessage(t *testing.T, source string, message []byte) {
 	t.Helper()
 	const harmful = "\x00\x7f\u2028\u2029"
@@ -82,7 +82,7 @@ func checkMessage(t *testing.T, source string, message []byte) {
 	}
 	own := decoded(t, []byte(strings.TrimPrefix(source, byteOrderMark)))
 	if got := decoded(t, message); !sameShape(own, got) {
-		t.Fatalf("message %s has not the shape of its template %s", message, source)
+		t.Fatalf("message %s does not have the structure of its template %s", message, source)
 	}
 }
 
@@ -97,8 +97,8 @@ func decoded(t *testing.T, source []byte) any {
 	return v
 }
 
-// sameShape reports whether got is what own may become: the same but for strings
-// that have a "#".
+// sameShape reports whether the template own may render to got: both are equal
+// except for strings with a "#".
 func sameShape(own, got any) bool {
 	switch own := own.(type) {
 	case string:
@@ -121,8 +121,8 @@ func sameShape(own, got any) bool {
 	return got == own
 }
 
-// FuzzParseValues compares with encoding/json, which treats bad text alike but
-// for NUL.
+// FuzzParseValues compares ParseValues with encoding/json, which treats invalid text
+// the same except for NUL.
 func FuzzParseValues(f *testing.F) {
 	for _, source := range []string{
 		`{}`, `[]`, `{"a":"b"}`, `{"a":1.50,"b":[ {"c":"\ud800\u0000\u003c"} ],"a":null,"\u0061":true}`,
@@ -159,7 +159,7 @@ func checkFields(t *testing.T, fields []field, want map[string]json.RawMessage) 
 	}
 	for i, f := range fields {
 		if i > 0 && fields[i-1].name >= f.name {
-			t.Fatalf("%q is not behind %q", f.name, fields[i-1].name)
+			t.Fatalf("%q is not sorted after %q", f.name, fields[i-1].name)
 		}
 		if !utf8.ValidString(f.text) || strings.ContainsRune(f.text, 0) {
 			t.Fatalf("text %q is not clean", f.text)
@@ -203,8 +203,8 @@ func checkField(t *testing.T, f field, raw json.RawMessage) {
 	}
 }
 
-// FuzzCanonical proves that the canonical form is stable and compiles to a
-// template that sends the same.
+// FuzzCanonical checks that the canonical form is stable and compiles to a template
+// with the same messages.
 func FuzzCanonical(f *testing.F) {
 	f.Add(`{"b":"\u0023alert_name #{alert_name|default:\"\u0022\\\\\"}","a":["\ud83d\ude00\/",1.0]}`)
 	f.Add("\uFEFF[\"#\\u0061lert_name\\u000a#{event_id}\"]")
@@ -221,7 +221,7 @@ func FuzzCanonical(f *testing.F) {
 			t.Fatalf("canonical of %q = %q, %v", canonical, again, err)
 		}
 		if len(canonical) > MaxTemplate {
-			return // an escaped control character may become longer
+			return // escaping a control character may have made it longer
 		}
 		other, otherProblems := Compile(canonical, testVocabulary(), Options{})
 		if (tmpl == nil) != (other == nil) {
@@ -232,7 +232,7 @@ func FuzzCanonical(f *testing.F) {
 		}
 		values := Values{}.With(Text{"alert_name", "A"}, Text{"event_id", "<\n"})
 		if a, b := rendered(t, tmpl, values), rendered(t, other, values); !reflect.DeepEqual(a, b) {
-			t.Fatalf("%q sends %v, its canonical form %q sends %v", source, a, canonical, b)
+			t.Fatalf("%q renders to %v, its canonical form %q to %v", source, a, canonical, b)
 		}
 	})
 }

@@ -19,9 +19,9 @@ type goldenCase struct {
 	Message  string          `json:"message"`
 }
 
-// TestGoldenBytes pins messages byte by byte. A redelivery renders its message
-// anew and must send what the first delivery sent, so a difference here is a
-// breaking change, whether or not both are the same JSON value.
+// TestGoldenBytes pins messages byte by byte. A retry renders its message again and
+// must send the bytes of the first attempt, so any difference is a breaking change,
+// even between equal JSON values.
 func TestGoldenBytes(t *testing.T) {
 	const path = "testdata/golden.json"
 	data, err := os.ReadFile(path)
@@ -64,7 +64,7 @@ func writeGolden(t *testing.T, path string, cases []goldenCase) {
 	}
 }
 
-// TestGoldenASCII pins how every ASCII character is spelled.
+// TestGoldenASCII pins the escaping of every ASCII character.
 func TestGoldenASCII(t *testing.T) {
 	var all strings.Builder
 	for b := range byte(0x80) {

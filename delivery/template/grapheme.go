@@ -6,10 +6,10 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// boundary returns the last grapheme boundary of text that is not behind cut, or
-// cut itself when there is none near it. It looks only at the text around cut,
-// so that its cost doesn't depend on the text's length. Cut is behind a whole
-// character and inside the text.
+// boundary returns the last grapheme boundary of text at or before cut, or cut
+// itself if there is none nearby. It reads only the text around cut, so that its cost
+// does not depend on the length of the text. Cut must be a character boundary inside
+// the text.
 func boundary(text string, cut int) int {
 	if isPrintable(text[cut]) {
 		return cut
@@ -31,8 +31,8 @@ func boundary(text string, cut int) int {
 	return at
 }
 
-// anchor returns a place before cut where a grapheme starts: a printable ASCII
-// character is always one. Without any nearby, it is the start of a character.
+// anchor returns an offset before cut where a grapheme starts: a printable ASCII
+// character. If there is none nearby, it returns the start of some character.
 func anchor(text string, cut int) int {
 	const window = 128
 	from := cut

@@ -11,7 +11,7 @@ const (
 type kind byte
 
 const (
-	kindBroken kind = iota // reported already, or not a value
+	kindBroken kind = iota // not a value; reported
 	kindObject
 	kindArray
 	kindText
@@ -33,40 +33,40 @@ type member struct {
 	value node
 }
 
-// A parser reads one JSON document and reports all it can about what is not
-// JSON. It goes on after mistakes whose extent is clear and stops at others.
+// A parser parses one JSON document and reports its syntax errors. It continues
+// after errors whose extent is clear and stops at others.
 type parser struct {
 	source  string
 	at      int
 	depth   int
 	stopped bool
-	last    node // the string value read last, to explain what follows it
-	*report
+	last    node // the last string value, to explain an error after it
+	*findings
 }
 
-// parse returns the document's tree, which is complete when r has no error.
-func parse(source string, r *report) node {
+// parse returns the syntax tree, which is complete if f has no error.
+func parse(source string, f *findings) node {
 	if len(source) > MaxTemplate {
-		r.fail(0, CodeTooLong, "The template has %d bytes; at most %d are allowed. Shorten it.",
+		f.fail(0, CodeTooLong, "The template has %d bytes; at most %d are allowed. Shorten it.",
 			len(source), MaxTemplate)
 		return node{}
 	}
-	p := &parser{source: source, report: r}
+	p := &parser{source: source, findings: f}
 	p.space()
 	if p.at == len(source) {
-		r.fail(0, CodeEmpty, `The template is empty. Write a JSON document such as {"message": "#event_type"}.`)
+		f.fail(0, CodeEmpty, `The template is empty. Write a JSON document such as {"message": "#event_type"}.`)
 		return node{}
 	}
 	root := p.value()
 	p.space()
 	if !p.stopped && p.at < len(source) {
 		p.stop(p.at, CodeSyntax,
-			"The JSON document ends before %s. Remove what follows it, or check the brackets.", shown(p.rest()))
+			"The JSON document ends before %s. Remove the rest, or check the brackets.", shown(p.rest()))
 	}
 	return root
 }
 
-// value reads the value at p.at, which is not white space.
+// value parses the value at p.at, which is not white space.
 func (p *parser) value() node {
 	switch c := p.peek(); {
 	case c == '{':
@@ -87,7 +87,7 @@ func (p *parser) object() node {
 	if !p.enter() {
 		return node{}
 	}
-	firsts := make(map[string]int)
+	seen := make(map[string]int) // offset of each key
 	for more := p.first('}'); more && !p.stopped; more = p.next('}', n.start) {
 		m := member{key: p.key()}
 		if p.stopped {
@@ -95,7 +95,7 @@ func (p *parser) object() node {
 		}
 		if m.key.kind == kindText {
 			m.name = decode(p.source[m.key.start+1 : m.key.end-1])
-			p.checkKey(m, firsts)
+			p.checkKey(m, seen)
 		}
 		if p.colon() {
 			m.value = p.value()
@@ -120,7 +120,7 @@ func (p *parser) array() node {
 	return n
 }
 
-// enter steps over the bracket that opens an object or array.
+// enter consumes the opening bracket of an object or array.
 func (p *parser) enter() bool {
 	if p.depth == MaxDepth {
 		p.stop(p.at, CodeTooDeep,
@@ -133,7 +133,8 @@ func (p *parser) enter() bool {
 	return true
 }
 
-// first reports whether an object or array has any element.
+// first reports whether an object or array has an element, and consumes its closing
+// bracket if not.
 func (p *parser) first(closing byte) bool {
 	if p.peek() != closing {
 		return true
@@ -142,7 +143,8 @@ func (p *parser) first(closing byte) bool {
 	return false
 }
 
-// next steps over what follows an element and reports whether another comes.
+// next consumes the separator or closing bracket after an element and reports
+// whether another element follows.
 func (p *parser) next(closing byte, opened int) bool {
 	if p.stopped {
 		return false
@@ -158,12 +160,12 @@ func (p *parser) next(closing byte, opened int) bool {
 	case p.at == len(p.source):
 		p.stop(opened, CodeUnclosed, "This %q has no closing %q. Add it.", p.source[opened], closing)
 	case p.last.end == end && openForm(p.source[p.last.start:end]):
-		// A quote that should have been escaped ended the string inside a
-		// #{…}; the compiler explains that better, at the right place.
+		// An unescaped quote has ended the string inside a #{…}: the compiler reports
+		// it with a better message and position.
 		p.stopped = true
 	case c == '"':
 		p.fail(p.at, CodeMissingComma,
-			`A comma is missing before this quote. If the quote belongs to the text, write \".`)
+			`A comma is missing before this quote. If the quote is part of the text, write \".`)
 		return true
 	default:
 		p.unexpected(closing)
@@ -183,7 +185,7 @@ func (p *parser) comma(closing byte) bool {
 	return true
 }
 
-// colon steps over the colon between a key and its value.
+// colon consumes the colon between a key and its value.
 func (p *parser) colon() bool {
 	p.space()
 	if p.peek() != ':' {
@@ -195,20 +197,20 @@ func (p *parser) colon() bool {
 	return true
 }
 
-// checkKey refuses a key that its object has already.
-func (p *parser) checkKey(m member, firsts map[string]int) {
-	first, twice := firsts[m.name]
+// checkKey reports a duplicate key.
+func (p *parser) checkKey(m member, seen map[string]int) {
+	first, duplicate := seen[m.name]
 	switch {
-	case !twice:
-		firsts[m.name] = m.key.start
+	case !duplicate:
+		seen[m.name] = m.key.start
 	case !p.full():
 		line, _ := position(p.source, first)
 		p.fail(m.key.start, CodeDuplicateKey,
-			"The key %s is in this object already (line %d). Rename or remove one of the two.", shown(m.name), line)
+			"The key %s is already in this object (line %d). Rename or remove one of the two.", shown(m.name), line)
 	}
 }
 
-// space steps over white space and reports comments.
+// space consumes white space and reports comments.
 func (p *parser) space() {
 	for p.at < len(p.source) {
 		switch c := p.source[p.at]; {
@@ -233,7 +235,7 @@ func (p *parser) comment(end string) {
 	p.at = len(p.source) - len(after)
 }
 
-// stop reports an error after which the rest cannot be understood.
+// stop reports an error after which parsing cannot continue.
 func (p *parser) stop(at int, code Code, format string, args ...any) {
 	p.fail(at, code, format, args...)
 	p.stopped = true
@@ -249,7 +251,7 @@ func (p *parser) peek() byte {
 
 func (p *parser) rest() string { return p.source[p.at:] }
 
-// take steps over the bytes that accept likes and returns them.
+// take consumes and returns the bytes for which accept returns true.
 func (p *parser) take(accept func(byte) bool) string {
 	start := p.at
 	for p.at < len(p.source) && accept(p.source[p.at]) {
@@ -258,7 +260,7 @@ func (p *parser) take(accept func(byte) bool) string {
 	return p.source[start:p.at]
 }
 
-// openForm reports whether a string, as written, ends inside a #{….
+// openForm reports whether a string, before unescaping, ends inside a #{….
 func openForm(text string) bool {
 	i := strings.LastIndex(text, "#{")
 	return i >= 0 && !strings.Contains(text[i:], "}")

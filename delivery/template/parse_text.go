@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// text reads the string at p.at.
+// text parses the string at p.at.
 func (p *parser) text() node {
 	start := p.at
 	p.at++
@@ -18,11 +18,11 @@ func (p *parser) text() node {
 			p.escape()
 		case c == '\n' || c == '\r':
 			p.stop(p.at, CodeControlCharacter,
-				`The text is broken by the end of the line. Close its quote, or write the line break as \n.`)
+				`The line ends inside this text. Close its quote, or write the line break as \n.`)
 			return node{}
 		case c < ' ':
 			p.fail(p.at, CodeControlCharacter,
-				`Text may not contain the control character U+%04X as it is. Write it as \u%04x (a tab as \t).`, c, c)
+				`Text must not contain the control character U+%04X. Write it as \u%04x (a tab as \t).`, c, c)
 			p.at++
 		case c >= utf8.RuneSelf:
 			p.wide()
@@ -34,7 +34,7 @@ func (p *parser) text() node {
 	return node{}
 }
 
-// wide steps over one character that is not ASCII.
+// wide consumes one character that is not ASCII.
 func (p *parser) wide() {
 	r, size := utf8.DecodeRuneInString(p.rest())
 	if r == utf8.RuneError && size == 1 {
@@ -43,7 +43,7 @@ func (p *parser) wide() {
 	p.at += size
 }
 
-// escape steps over the escape at p.at, or over its backslash when it is none.
+// escape consumes the escape at p.at, or only the backslash of an invalid one.
 func (p *parser) escape() {
 	rest := p.rest()
 	if len(rest) > 1 && strings.IndexByte(`"\/bfnrt`, rest[1]) >= 0 {
@@ -54,7 +54,7 @@ func (p *parser) escape() {
 	switch {
 	case !ok:
 		p.fail(p.at, CodeBadEscape,
-			`This is not an escape of JSON. Write a backslash as \\, a character by its number as \u00e9.`)
+			`This is not a valid JSON escape. Write a backslash as \\, a character by its number as \u00e9.`)
 		p.at++
 	case isSurrogate(r) && !isPair(rest):
 		p.fail(p.at, CodeLoneSurrogate,
@@ -67,7 +67,7 @@ func (p *parser) escape() {
 	}
 }
 
-// key reads an object's key.
+// key parses the key of an object.
 func (p *parser) key() node {
 	switch c := p.peek(); {
 	case c == '"':
@@ -82,7 +82,7 @@ func (p *parser) key() node {
 	case c == ',':
 		p.stop(p.at, CodeSyntax, "A key and its value are missing before this comma. Remove the comma.")
 	case p.at == len(p.source):
-		p.stop(p.at, CodeUnclosed, `The template ends inside an object. Add what is missing, at least "}".`)
+		p.stop(p.at, CodeUnclosed, `The template ends inside an object. Complete it, at least with "}".`)
 	default:
 		p.stop(p.at, CodeSyntax, `A key in double quotes is expected here, not %s.`, shown(p.character()))
 	}
@@ -104,17 +104,17 @@ func (p *parser) number() node {
 	return node{}
 }
 
-// isNumberByte accepts more than numbers, so that what is wrong is shown whole.
+// isNumberByte accepts more than numbers, so that messages show an invalid one whole.
 func isNumberByte(b byte) bool { return isNameByte(b) || b == '+' || b == '-' || b == '.' }
 
 func (p *parser) badNumber(start int, written string) {
 	p.fail(start, CodeBadNumber,
-		"%s is not a number of JSON (no leading zero or plus sign, digits on both sides of the point). "+
+		"%s is not a valid JSON number (no leading zero or plus sign, digits on both sides of the point). "+
 			"Correct it, or put it in quotes if it is text.", shown(written))
 }
 
-// word reads true, false or null and explains everything else that is not the
-// start of a value.
+// word parses true, false or null, and reports anything else that does not start a
+// value.
 func (p *parser) word() node {
 	start := p.at
 	switch c := p.peek(); {
@@ -129,7 +129,7 @@ func (p *parser) word() node {
 		if written == "true" || written == "false" || written == "null" {
 			return node{kind: kindWord, start: start, end: p.at}
 		}
-		p.fail(start, CodeBadLiteral, "%s is not a value of JSON. %s", shown(written), literalAdvice(written))
+		p.fail(start, CodeBadLiteral, "%s is not a JSON value. %s", shown(written), literalAdvice(written))
 	case c == ',' || c == '}' || c == ']':
 		p.fail(start, CodeSyntax, "A value is missing before this %q. Write one, for example \"\" or null.", c)
 	case start == len(p.source):
@@ -144,7 +144,7 @@ func (p *parser) word() node {
 func literalAdvice(word string) string {
 	switch lower := strings.ToLower(word); lower {
 	case "true", "false", "null":
-		return "Write it in small letters: " + lower + "."
+		return "Write it in lower case: " + lower + "."
 	case "none", "undefined", "nil":
 		return "Write null."
 	case "nan", "infinity", "inf":
@@ -153,7 +153,7 @@ func literalAdvice(word string) string {
 	return "Put text in double quotes."
 }
 
-// bareVariable reports a variable outside quotes and steps over it.
+// bareVariable reports and consumes a variable outside quotes.
 func (p *parser) bareVariable() {
 	start := p.at
 	p.at++
@@ -163,11 +163,11 @@ func (p *parser) bareVariable() {
 	} else {
 		p.take(isNameByte)
 	}
-	p.fail(start, CodeUnquotedVariable, `A variable must be inside quotes. Put the variable in quotes: "%s".`,
+	p.fail(start, CodeUnquotedVariable, `A variable must be inside a string. Put the variable in quotes: "%s".`,
 		short(p.source[start:p.at]))
 }
 
-// singleQuoted reports a text in single quotes and steps over it.
+// singleQuoted reports and consumes a text in single quotes.
 func (p *parser) singleQuoted() node {
 	start := p.at
 	n := strings.IndexAny(p.rest()[1:], "'\n")
@@ -181,18 +181,18 @@ func (p *parser) singleQuoted() node {
 	return node{}
 }
 
-// unexpected reports a character that cannot stand at p.at. A closing bracket
-// tells that it was expected, 0 that a value was.
+// unexpected reports an invalid character at p.at. Closing is the bracket that was
+// expected there, or 0 if it was a value.
 func (p *parser) unexpected(closing byte) {
 	c := p.character()
 	switch {
 	case strings.ContainsAny(c, "“”„«»‘’"):
-		p.stop(p.at, CodeSyntax, `%s is not a quote of JSON. Use the plain double quote: "…".`, shown(c))
+		p.stop(p.at, CodeSyntax, `%s is not a JSON quote. Use the plain double quote: "…".`, shown(c))
 	case c == "\u00a0" || c == "\u200b" || c == "\ufeff":
 		p.stop(p.at, CodeSyntax, "There is an invisible character U+%04X here. Remove it, or write a plain space.",
 			[]rune(c)[0])
 	case closing != 0:
-		p.stop(p.at, CodeSyntax, `A comma or %q is expected here, not %s. If the text before has quotes in it, `+
+		p.stop(p.at, CodeSyntax, `A comma or %q is expected here, not %s. If the text before contains quotes, `+
 			`write them as \".`, closing, shown(c))
 	default:
 		p.stop(p.at, CodeSyntax, "A value is expected here, not %s. Put text in double quotes.", shown(c))

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// A reader reads the JSON object of an event's variables. It is strict about
-// structure and lenient about characters, since what was stored must render.
+// A reader parses the JSON object with the variables of an event. It is strict about
+// structure and lenient about characters: stored values must render.
 type reader struct {
 	text  string
 	at    int
-	plain bool // nothing needs rewriting in the value being read
+	plain bool // whether the current value is in compact form already
 }
 
 func (r *reader) fields() ([]field, error) {
@@ -41,7 +41,7 @@ func (r *reader) fields() ([]field, error) {
 	return fields, nil
 }
 
-// field reads one variable's value.
+// field parses the value of a variable.
 func (r *reader) field() (field, error) {
 	start := r.at
 	r.plain = true
@@ -62,7 +62,7 @@ func (r *reader) field() (field, error) {
 	return field{text: written, json: true}, nil
 }
 
-// value steps over the value at r.at.
+// value consumes the value at r.at.
 func (r *reader) value(depth int) error {
 	switch c := r.peek(); c {
 	case '{', '[':
@@ -101,7 +101,7 @@ func (r *reader) nested(opening byte, depth int) error {
 	})
 }
 
-// list reads elements up to the closing bracket.
+// list parses elements up to the closing bracket.
 func (r *reader) list(closing byte, element func() error) error {
 	r.space()
 	if r.peek() == closing {
@@ -126,7 +126,7 @@ func (r *reader) list(closing byte, element func() error) error {
 	}
 }
 
-// key reads a key and its colon, and returns the inside of the key.
+// key parses a key and its colon, and returns the key without quotes.
 func (r *reader) key() (string, error) {
 	start := r.at
 	if r.peek() != '"' {
@@ -145,7 +145,7 @@ func (r *reader) key() (string, error) {
 	return name, nil
 }
 
-// quoted steps over the string at r.at.
+// quoted consumes the string at r.at.
 func (r *reader) quoted() error {
 	start := r.at
 	for r.at++; r.at < len(r.text); r.at++ {
@@ -161,7 +161,7 @@ func (r *reader) quoted() error {
 		case c == '\\':
 			r.plain = false
 			if _, ok := hex4(r.text[r.at:]); !ok && !isShortEscape(r.text[r.at:]) {
-				return r.wrong("this is no escape")
+				return r.wrong("invalid escape")
 			}
 			r.at++
 		}
@@ -193,8 +193,7 @@ func (r *reader) wrong(what string) error {
 	return fmt.Errorf("offset %d: %s", r.at, what)
 }
 
-// compact returns valid JSON without white space and with every string in its
-// shortest spelling.
+// compact returns valid JSON without white space and with minimal escaping.
 func compact(json string) string {
 	out := make([]byte, 0, len(json))
 	for i := 0; i < len(json); {

@@ -5,25 +5,24 @@ import (
 	"slices"
 )
 
-// MaxMessage is how many bytes a message may have unless Render is told
-// otherwise.
+// MaxMessage is the default limit of a message in bytes.
 const MaxMessage = 256 << 10
 
-// maxWork bounds the text that all filters of one message read, so that a chain
-// of filters cannot keep a worker busy.
+// maxWork bounds the bytes that all filters of a message process, so that a chain of
+// filters cannot keep a worker busy.
 const maxWork = 16 * MaxMessage
 
-// ErrTooLarge is returned for a message that is longer than its limit, or whose
-// filters would have to read far more text than a message can hold.
+// ErrTooLarge is returned for a message that exceeds its limit, or whose filters
+// would process far more text than a message can contain.
 var ErrTooLarge = errors.New("the message is larger than its limit")
 
 // A Template is a compiled template. It is immutable and safe for concurrent
 // use.
 type Template struct {
 	parts   []part
-	tail    string   // the source behind the last part
+	tail    string   // the source after the last part
 	names   []string // of the variables, sorted and distinct
-	literal int      // bytes that every message has
+	literal int      // bytes of literal text
 }
 
 // A part is a variable and the literal text before it.
@@ -38,15 +37,14 @@ type part struct {
 // without "#".
 func (t *Template) Uses() []string { return slices.Clone(t.names) }
 
-// Render appends the message to dst and returns the longer slice. It returns
-// ErrTooLarge, and dst as it was, as soon as the message has more than limit
-// bytes; a limit of zero or less stands for MaxMessage. The message is valid
-// JSON, and the same for the same values.
+// Render appends the message to dst and returns the extended slice. As soon as the
+// message exceeds limit bytes (MaxMessage if limit <= 0), it returns dst unchanged and
+// ErrTooLarge. The message is valid JSON, and the same for the same values.
 func (t *Template) Render(dst []byte, values Values, limit int) ([]byte, error) {
 	if limit <= 0 {
 		limit = MaxMessage
 	}
-	var room [64]*field // more than the names of one event type, to spare the heap
+	var room [64]*field // more than an event type has variables, to avoid an allocation
 	slots := room[:]
 	if len(t.names) > len(room) {
 		slots = make([]*field, len(t.names))
@@ -54,7 +52,7 @@ func (t *Template) Render(dst []byte, values Values, limit int) ([]byte, error) 
 	values.resolve(t.names, slots)
 	start := len(dst)
 	w := writer{
-		dst:   grown(dst, min(t.size(slots), limit)),
+		dst:   grow(dst, min(t.size(slots), limit)),
 		limit: start + limit,
 		work:  maxWork,
 	}
@@ -73,7 +71,7 @@ func (t *Template) Render(dst []byte, values Values, limit int) ([]byte, error) 
 	return w.dst, nil
 }
 
-// size estimates a message's length, with a little room for escapes.
+// size estimates the length of a message, with a margin for escapes.
 func (t *Template) size(slots []*field) int {
 	n := t.literal + 32
 	for i := range t.parts {
@@ -84,9 +82,9 @@ func (t *Template) size(slots []*field) int {
 	return n
 }
 
-// grown returns dst with room for n more bytes. Unlike [slices.Grow] it takes no
-// more than that, since most messages end where their estimate does.
-func grown(dst []byte, n int) []byte {
+// grow returns dst with capacity for n more bytes. Unlike [slices.Grow] it allocates
+// exactly that, since most messages fit their estimate.
+func grow(dst []byte, n int) []byte {
 	if cap(dst)-len(dst) >= n {
 		return dst
 	}
@@ -113,7 +111,7 @@ func (w *writer) literal(text string) {
 	}
 }
 
-// variable writes the value f, which is nil when the event has none.
+// variable writes the value f, which is nil if the event does not have it.
 func (w *writer) variable(p *part, f *field) {
 	text := ""
 	if f != nil {
@@ -141,9 +139,9 @@ func (w *writer) variable(p *part, f *field) {
 	}
 }
 
-// escaped writes text with a set of characters escaped. Escaping never makes it
-// shorter, so a text that doesn't fit is not even begun. One that outgrows the
-// limit is noticed by the next write: a literal always follows.
+// escaped writes text and escapes a set of characters. Text that does not fit
+// unescaped is not written. If escaping exceeds the limit, the next write, which is
+// always a literal, detects it.
 func (w *writer) escaped(text string, low, high uint64) {
 	if w.fits(len(text)) {
 		w.dst = appendEscaped(w.dst, text, low, high, w.limit)

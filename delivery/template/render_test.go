@@ -23,7 +23,7 @@ func checkRender(t *testing.T, cases map[string]renderCase) {
 
 func TestRender(t *testing.T) {
 	checkRender(t, map[string]renderCase{
-		"template's own bytes stay": {
+		"literal bytes are kept": {
 			"{ \"z\" : 1.50,\n\t\"a\":[12345678901234567890 , true,null], \"k\\u0041\":\"\\u0041\\/\" }\n", `{}`,
 			"{ \"z\" : 1.50,\n\t\"a\":[12345678901234567890 , true,null], \"k\\u0041\":\"\\u0041\\/\" }\n",
 		},
@@ -89,15 +89,15 @@ func TestRenderRawAndOddValues(t *testing.T) {
 		},
 		"raw of changed value":   {`["#{workspaces_count|trunc:1|raw}"]`, `{"workspaces_count":12}`, `["1"]`},
 		"raw of defaulted value": {`["#{workspaces_count|default:\"0\"|raw}"]`, `{}`, `["0"]`},
-		"raw with needless default": {
+		"raw with unused default": {
 			`["#{workspaces_count|default:\"0\"|raw}"]`, `{"workspaces_count":7}`, `[7]`,
 		},
-		"empty value of given name": {`"#alert_name"`, `{"alert_name":""}`, `""`},
-		"last of two equal names":   {`"#alert_name"`, `{"b":1,"alert_name":"x","a":2,"alert_name":"y"}`, `"y"`},
+		"empty value":             {`"#alert_name"`, `{"alert_name":""}`, `""`},
+		"last of duplicate names": {`"#alert_name"`, `{"b":1,"alert_name":"x","a":2,"alert_name":"y"}`, `"y"`},
 		"unsorted names": {
 			`"#workspace_id #alert_name"`, `{"workspace_id":1,"z":0,"alert_name":"x"}`, `"1 x"`,
 		},
-		"name in another spelling":   {`"#alert_name"`, `{"\u0061lert_name":"x"}`, `"x"`},
+		"escaped name":               {`"#alert_name"`, `{"\u0061lert_name":"x"}`, `"x"`},
 		"unknown names are ignored":  {`"#alert_name"`, `{"zzz":"x"}`, `""`},
 		"template without variables": {`[]`, `{"zzz":"x"}`, `[]`},
 	})
@@ -200,16 +200,16 @@ func TestRenderLimit(t *testing.T) {
 				t.Fatalf("error = %v, want %v", err, tt.want)
 			}
 			if !strings.HasPrefix(string(got), "before") {
-				t.Error("what was in dst is lost")
+				t.Error("the contents of dst were lost")
 			}
 			if err != nil && len(got) != len("before") {
-				t.Errorf("%d bytes of a message that was given up are left", len(got)-len("before"))
+				t.Errorf("%d bytes of an incomplete message were returned", len(got)-len("before"))
 			}
 		})
 	}
 }
 
-func TestRenderGivesUpInTheMiddleOfAValue(t *testing.T) {
+func TestRenderStopsInTheMiddleOfAValue(t *testing.T) {
 	tmpl := mustCompile(t, `"#alert_name"`, Options{})
 	text := strings.Repeat("\x01", MaxMessage-2) // six bytes each when escaped
 	got, err := tmpl.Render(nil, Values{}.With(Text{"alert_name", text}), 0)
@@ -242,7 +242,7 @@ func TestRenderManyNames(t *testing.T) {
 	}
 }
 
-func TestTemplateServesManyGoroutines(t *testing.T) {
+func TestTemplateIsSafeForConcurrentUse(t *testing.T) {
 	tmpl := mustCompile(t, `"#{alert_name|slack|upper} #event_id"`, Options{})
 	base := mustValues(t, `{"alert_name":"<"}`)
 	results := make(chan string)

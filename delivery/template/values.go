@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// Values are what an event's variables are replaced by. They are immutable and
-// safe for concurrent use, so one event's Values serve all its webhooks. The
-// zero Values are empty.
+// Values are the values of an event's variables. They are immutable and safe for
+// concurrent use, so that all webhooks of an event share them. The zero value is
+// empty.
 type Values struct {
 	fields []field // sorted by name, distinct
-	extra  []field // few; a later one wins, and all win over fields
+	extra  []field // few; they override fields, and later ones override earlier ones
 }
 
-// A field is one variable's value. Text is valid UTF-8 without NUL.
+// A field is the value of a variable. Text is valid UTF-8 without NUL.
 type field struct {
 	name string
-	text string // what a plain variable yields
+	text string // rendering of a plain variable
 	json bool   // text is also the JSON value: a number, boolean, array or object
 	null bool
 }
@@ -29,10 +29,9 @@ type Text struct {
 	Text string
 }
 
-// ParseValues reads an object of variables, names without "#". Bad UTF-8, halves
-// of surrogate pairs and NUL become U+FFFD, numbers keep their digits, arrays
-// and objects are brought to one compact spelling. Of a name that is there twice
-// the last value counts.
+// ParseValues parses a JSON object with the variables' values by name, without "#".
+// Invalid UTF-8, lone surrogates and NUL become U+FFFD, numbers keep their digits,
+// arrays and objects are compacted. The last value of a duplicate name wins.
 func ParseValues(json []byte) (Values, error) {
 	r := reader{text: string(json)}
 	fields, err := r.fields()
@@ -52,8 +51,8 @@ func ParseValues(json []byte) (Values, error) {
 	return Values{fields: distinct}, nil
 }
 
-// With returns the values with further texts, which win over values of the same
-// name. It costs one allocation and leaves v as it is.
+// With returns a copy of v with further texts, which override values of the same
+// name. It costs one allocation.
 func (v Values) With(texts ...Text) Values {
 	extra := make([]field, 0, len(v.extra)+len(texts))
 	extra = append(extra, v.extra...)
@@ -63,8 +62,8 @@ func (v Values) With(texts ...Text) Values {
 	return Values{fields: v.fields, extra: extra}
 }
 
-// resolve points the slot of every name, which are sorted, at its value. A slot
-// without a value is left alone.
+// resolve sets the slot of every name to its value, or leaves it if there is none.
+// The names are sorted.
 func (v Values) resolve(names []string, slots []*field) {
 	for n, f := 0, 0; n < len(names) && f < len(v.fields); {
 		switch strings.Compare(names[n], v.fields[f].name) {

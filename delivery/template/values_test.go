@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestParseValuesRefuses(t *testing.T) {
+func TestParseValuesRejects(t *testing.T) {
 	nested := func(n int) string {
 		return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`
 	}
@@ -21,8 +21,8 @@ func TestParseValuesRefuses(t *testing.T) {
 		"a bare word":       {`{"a":nil}`, "offset 5: a value"},
 		"a bad number":      {`{"a":01}`, "offset 5: a value"},
 		"an open string":    {`{"a":"b`, "offset 7: a closing quote"},
-		"a bad escape":      {`{"a":"\x"}`, "offset 6: this is no escape"},
-		"a short escape":    {`{"a":"\u12"}`, "offset 6: this is no escape"},
+		"a bad escape":      {`{"a":"\x"}`, "offset 6: invalid escape"},
+		"a short escape":    {`{"a":"\u12"}`, "offset 6: invalid escape"},
 		"a line break":      {"{\"a\":\"\n\"}", "offset 6: a control character"},
 		"a bad nested key":  {`{"a":{b:1}}`, "offset 6: a key"},
 		"a bad nested item": {`{"a":[1,]}`, "offset 8: a value"},
@@ -38,7 +38,7 @@ func TestParseValuesRefuses(t *testing.T) {
 	mustValues(t, nested(MaxDepth))
 }
 
-func TestParseValuesKeepsNothingOfItsInput(t *testing.T) {
+func TestParseValuesCopiesItsInput(t *testing.T) {
 	source := []byte(`{"alert_name":"before"}`)
 	values := mustValues(t, string(source))
 	parsed, err := ParseValues(source)
@@ -54,7 +54,7 @@ func TestParseValuesKeepsNothingOfItsInput(t *testing.T) {
 	}
 }
 
-func TestWithWinsAndLeavesTheOthersAlone(t *testing.T) {
+func TestWithOverridesWithoutChangingTheReceiver(t *testing.T) {
 	tmpl := mustCompile(t, `"#event_id #webhook_id #webhook_name"`, Options{})
 	event := mustValues(t, `{"event_id":"stored","webhook_id":null}`)
 	one := event.With(Text{"event_id", "e"}, Text{"webhook_id", "1"})

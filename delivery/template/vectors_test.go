@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A generated text is too long to be written down.
+// A generated text is too long for the file of vectors.
 type generated struct {
 	Prefix, Repeat, Suffix string
 	Times                  int
@@ -88,7 +88,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// saved names what becomes of a template with these problems.
+// saved returns the outcome of saving a template with these problems.
 func saved(problems []Problem) string {
 	outcome := "ok"
 	for _, p := range problems {
@@ -108,7 +108,7 @@ func checkVector(t *testing.T, v vector, tmpl *Template) {
 			t.Fatalf("error = %v, want ErrTooLarge", err)
 		}
 		if cap(got) > 2*MaxMessage {
-			t.Errorf("a message that is too large took %d bytes", cap(got))
+			t.Errorf("a message over the limit allocated %d bytes", cap(got))
 		}
 		return
 	}
@@ -149,7 +149,8 @@ func mustCompile(t testing.TB, source string, o Options) *Template {
 	return tmpl
 }
 
-// testVocabulary is that of an alert; microservices have further variables.
+// testVocabulary returns the vocabulary of an alert; microservices have further
+// variables.
 func testVocabulary() Vocabulary {
 	available := []string{
 		"event_type", "organization_id", "organization_name", "timestamp",

@@ -7,18 +7,17 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// A Vocabulary is the variable names a template may use. The zero Vocabulary
-// knows none. A Vocabulary is immutable and safe for concurrent use.
+// A Vocabulary is the set of variable names that a template may use. The zero value
+// is empty. A Vocabulary is immutable and safe for concurrent use.
 type Vocabulary struct {
 	known     map[string]bool // whether the event type has the variable
 	available []string        // sorted, so that suggestions are stable
 	longest   int
 }
 
-// NewVocabulary returns the vocabulary of one event type: known are the names
-// of all variables of all event types, available those that this one has. Names
-// carry no "#" and consist of ASCII letters, digits and underscores; others
-// never match.
+// NewVocabulary returns the vocabulary of an event type: known are the variables of
+// all event types, available those of this one. Names have no "#" and consist of
+// ASCII letters, digits and underscores; others never match.
 func NewVocabulary(known, available []string) Vocabulary {
 	v := Vocabulary{known: make(map[string]bool, len(known)), available: slices.Clone(available)}
 	slices.Sort(v.available)
@@ -44,13 +43,13 @@ func (v Vocabulary) match(text string) string {
 	return ""
 }
 
-// suggest returns the available name that is spelled most like name, or "".
+// suggest returns the available name that is most similar to name, or "".
 func (v Vocabulary) suggest(name string) string {
 	return nearest(name, v.available)
 }
 
-// nearest returns the candidate closest to name, or "" when none is close. Case
-// and separators do not count: workspaceId is workspace_id.
+// nearest returns the candidate with the smallest edit distance to name, or "" if
+// none is close. It ignores case and separators: workspaceId equals workspace_id.
 func nearest(name string, candidates []string) string {
 	const longest = 64
 	if len(name) > longest {
