@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// MaxSlots is how many slots a Cursor may name.
+// MaxSlots is the maximum number of slots in a Cursor.
 const MaxSlots = 1024
 
-// A Vector is a position in the log: of each slot, the number of the latest
-// entry seen. A slot that is not in it has not been seen.
+// A Vector is a position in the log: the number of the latest entry seen in each
+// slot. No entry of an absent slot has been seen.
 type Vector map[int]int64
 
 // Has reports whether an entry is at or before the position.
 func (v Vector) Has(slot int, number int64) bool { return number <= v[slot] }
 
-// Advance moves the position past an entry. It never moves back.
+// Advance moves the position past an entry. It never moves the position back.
 func (v Vector) Advance(slot int, number int64) {
 	if number > v[slot] {
 		v[slot] = number
@@ -34,7 +34,7 @@ func (v Vector) Clone() Vector {
 	return c
 }
 
-// covers reports whether v is nowhere behind other.
+// covers reports whether v is at or after other in every slot.
 func (v Vector) covers(other Vector) bool {
 	for slot, number := range other {
 		if v[slot] < number {
@@ -44,49 +44,46 @@ func (v Vector) covers(other Vector) bool {
 	return true
 }
 
-// join moves v to where it is nowhere behind other.
+// join advances v so that it covers other.
 func (v Vector) join(other Vector) {
 	for slot, number := range other {
 		v.Advance(slot, number)
 	}
 }
 
-// A Cursor is a position with the time at which everything up to it had been
-// seen.
+// A Cursor is a position and the time of the latest entry before it.
 type Cursor struct {
 	At   time.Time // to the millisecond
 	Seen Vector
 }
 
-// clone returns a copy that may be changed.
+// clone returns a copy that may be modified.
 func (c Cursor) clone() Cursor { return Cursor{At: c.At, Seen: c.Seen.Clone()} }
 
-// cursorVersion is the first byte of every cursor, for formats to come.
+// cursorVersion is the first byte of a cursor and identifies its format.
 const cursorVersion = 1
 
 // maxCursor bounds the text of a cursor: the header and MaxSlots pairs.
 var maxCursor = base64.RawURLEncoding.EncodedLen(1 + (1+2*MaxSlots)*binary.MaxVarintLen64)
 
-// ErrCursor is the error of ParseCursor.
-var ErrCursor = errors.New("this is not a cursor of the live log")
+// ErrCursor is returned by ParseCursor for text that is not a cursor.
+var ErrCursor = errors.New("this is not a cursor of the delivery log")
 
-// String returns the cursor as opaque text. The same position and time always
-// give the same text.
+// String returns the cursor as opaque text. Equal cursors have equal texts.
 func (c Cursor) String() string {
 	b := make([]byte, 1, 16+12*len(c.Seen))
 	b[0] = cursorVersion
 	b = binary.AppendUvarint(b, uint64(max(0, c.At.UnixMilli())))
-	before := -1
+	previous := -1
 	for _, slot := range slices.Sorted(maps.Keys(c.Seen)) {
-		b = binary.AppendUvarint(b, uint64(slot-before-1))
+		b = binary.AppendUvarint(b, uint64(slot-previous-1))
 		b = binary.AppendUvarint(b, uint64(c.Seen[slot]))
-		before = slot
+		previous = slot
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// ParseCursor reads the text that String gives and returns ErrCursor for
-// anything else, however similar.
+// ParseCursor parses the result of String. It returns ErrCursor for any other text.
 func ParseCursor(text string) (Cursor, error) {
 	if text == "" || len(text) > maxCursor {
 		return Cursor{}, ErrCursor
@@ -111,15 +108,15 @@ func ParseCursor(text string) (Cursor, error) {
 		}
 		c.Seen[int(slot)] = pair[1]
 	}
-	// Varints and base64 have several spellings of one value; only ours is a
-	// cursor.
+	// Varints and base64 have several encodings of a value; only that of String is
+	// accepted.
 	if c.String() != text {
 		return Cursor{}, ErrCursor
 	}
 	return c, nil
 }
 
-// uvarints reads all of b as numbers up to the greatest int64.
+// uvarints decodes b as a sequence of numbers up to the maximum int64.
 func uvarints(b []byte) ([]int64, bool) {
 	var numbers []int64
 	for len(b) > 0 {

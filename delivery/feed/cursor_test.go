@@ -21,7 +21,7 @@ func cursors() *rapid.Generator[Cursor] {
 	})
 }
 
-func TestCursorsComeBack(t *testing.T) {
+func TestCursorRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := cursors().Draw(t, "cursor")
 		got, err := ParseCursor(want.String())
@@ -29,12 +29,12 @@ func TestCursorsComeBack(t *testing.T) {
 			t.Fatalf("ParseCursor(%q): %v", want, err)
 		}
 		if !got.At.Equal(want.At) || !maps.Equal(got.Seen, want.Seen) {
-			t.Errorf("got %v, want %v", got, want)
+			t.Errorf("cursor = %v, want %v", got, want)
 		}
 	})
 }
 
-func TestTheLargestCursorComesBack(t *testing.T) {
+func TestLargestCursorRoundTrip(t *testing.T) {
 	want := Cursor{At: time.UnixMilli(1 << 40).UTC(), Seen: make(Vector)}
 	for slot := range MaxSlots {
 		want.Seen[slot] = math.MaxInt64
@@ -45,11 +45,11 @@ func TestTheLargestCursorComesBack(t *testing.T) {
 	}
 }
 
-func TestParseCursorRefuses(t *testing.T) {
+func TestParseCursorRejects(t *testing.T) {
 	encode := func(b ...byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 	valid := Cursor{At: time.UnixMilli(5), Seen: Vector{3: 9}}.String()
 	for name, text := range map[string]string{
-		"nothing":                  "",
+		"empty":                    "",
 		"other text":               "hello there",
 		"padding":                  valid + "=",
 		"white space":              valid + "\n",
@@ -57,12 +57,12 @@ func TestParseCursorRefuses(t *testing.T) {
 		"no time":                  encode(1),
 		"a slot without a number":  encode(1, 5, 3),
 		"number zero":              encode(1, 5, 3, 0),
-		"a cut number":             encode(1, 5, 3, 0x80),
-		"a number spelt long":      encode(1, 5, 3, 0x89, 0),
+		"a truncated number":       encode(1, 5, 3, 0x80),
+		"an overlong encoding":     encode(1, 5, 3, 0x89, 0),
 		"a slot over the limit":    encode(1, 5, 0x80, 8, 9),
 		"slots over the limit":     encode(1, 5, 0xff, 7, 9, 0, 9),
 		"a number over int64":      encode(1, 5, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1),
-		"more than the largest":    strings.Repeat("A", maxCursor+1),
+		"longer than the longest":  strings.Repeat("A", maxCursor+1),
 		"bits that base64 ignores": valid[:len(valid)-1] + string(valid[len(valid)-1]+1),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,15 +83,15 @@ func FuzzParseCursor(f *testing.F) {
 			return
 		}
 		if got := c.String(); got != text {
-			t.Errorf("%q is read but written as %q", text, got)
+			t.Errorf("%q is parsed but formatted as %q", text, got)
 		}
 		if len(c.Seen) > MaxSlots {
-			t.Errorf("%d slots", len(c.Seen))
+			t.Errorf("%d slots, want at most %d", len(c.Seen), MaxSlots)
 		}
 	})
 }
 
-func TestAVectorNeverMovesBack(t *testing.T) {
+func TestVectorNeverMovesBack(t *testing.T) {
 	v := Vector{1: 5}
 	v.Advance(1, 3)
 	v.Advance(2, 7)

@@ -1,18 +1,17 @@
-// Package feed lets any number of subscribers follow a log that several
-// writers append to.
+// Package feed lets any number of subscribers follow a log with several writers,
+// such as the delivery log.
 //
-// Every entry belongs to a slot, one per writer, and has a number that grows
-// within its slot in the order of commits. There is no order over all slots
-// that could be read without missing entries that commit late, so a position
-// in the log is a Vector: the latest number seen of each slot. A Cursor is a
-// Vector as opaque text, which a subscriber keeps and comes back with.
+// Every entry belongs to a slot, one per writer, and has a number that increases
+// within its slot in commit order. A global order cannot be read without missing
+// entries that commit late, so a position in the log is a Vector: the latest number
+// seen in each slot. A Cursor is a position as opaque text, from which a subscriber
+// can resume.
 //
-// Subscribers pull. A Hub reads new entries once, after a wake-up, into a ring
-// that all subscribers share; one that has fallen behind the ring, or starts
-// in the past, reads pages from the log itself. Subscribers with the same
-// Interest share a view of the ring as well: an entry is looked at once for
-// all of them, and only when they want it they are woken and told a cursor. So
-// a thousand who watch for failures cost about as much as one. Nothing is
-// buffered for a subscriber, so a slow one costs nothing and harms nobody.
-// Nobody misses an entry and nobody gets one twice.
+// Subscribers pull. On a wake-up, a Hub reads the new entries once into a ring shared
+// by all subscribers. A subscriber that is behind the ring reads pages from the log
+// itself. Subscribers with the same Interest also share a view of the ring: an entry
+// is matched once for all of them, and they are woken only if it matches. A thousand
+// subscribers to failures therefore cost about as much as one. Nothing is buffered
+// per subscriber, so slow subscribers need no backpressure. Every subscriber gets
+// every entry exactly once.
 package feed

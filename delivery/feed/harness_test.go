@@ -15,7 +15,7 @@ type entry struct {
 	number int64
 }
 
-// A memory is a log in memory.
+// A memory is an in-memory log.
 type memory struct {
 	mu      sync.Mutex
 	entries []entry
@@ -31,8 +31,7 @@ func (m *memory) append(slots ...int) {
 		m.last = make(map[int]int64)
 	}
 	for _, slot := range slots {
-		// Numbers of different slots are far apart, as they are when one clock
-		// is behind.
+		// The numbers of different slots are far apart, as with unsynchronized clocks.
 		m.last[slot] += 1 + int64(slot)*10
 		m.entries = append(m.entries, entry{slot, m.last[slot]})
 	}
@@ -75,7 +74,7 @@ func (m *memory) log() Log[entry] {
 	}
 }
 
-// interests are what the tests' subscribers want, by name.
+// interests are the interests of the tests' subscribers, by name.
 var interests = map[string]Interest[entry]{
 	"all":     {Key: "all"},
 	"nothing": {Key: "nothing", Wants: func(entry) bool { return false }},
@@ -84,8 +83,8 @@ var interests = map[string]Interest[entry]{
 	"most":    {Key: "most", Wants: func(e entry) bool { return e.slot != 0 || e.number%2 == 0 }},
 }
 
-// A reader pulls for one subscriber and checks what it gets: between any two
-// positions, all that it wants and nothing else, once and in order.
+// A reader reads for one subscriber and checks that it gets every matching entry
+// between two positions exactly once and in order, and nothing else.
 type reader struct {
 	Interest[entry]
 
@@ -107,11 +106,11 @@ func (r *reader) take(page []Item[entry]) error {
 	return nil
 }
 
-// pass moves to a position and checks that item, or nothing, is all that was
-// wanted on the way.
+// pass moves to a position and checks that no entry other than item matches in
+// between. Item is nil for none.
 func (r *reader) pass(to Vector, item *entry) error {
 	if !to.covers(r.seen) {
-		return fmt.Errorf("the position went from %v back to %v", r.seen, to)
+		return fmt.Errorf("the position moved back from %v to %v", r.seen, to)
 	}
 	found := item == nil
 	for slot, number := range to {
@@ -122,21 +121,21 @@ func (r *reader) pass(to Vector, item *entry) error {
 			case item != nil && e == *item:
 				found = true
 			case r.Wants == nil || r.Wants(e):
-				return fmt.Errorf("%v was left out on the way from %v to %v", e, r.seen, to)
+				return fmt.Errorf("%v is missing between %v and %v", e, r.seen, to)
 			}
 		}
 	}
 	if !found {
-		return fmt.Errorf("%v is not between %v and %v: it came twice, or late", *item, r.seen, to)
+		return fmt.Errorf("%v is not between %v and %v: it is a duplicate or late", *item, r.seen, to)
 	}
 	if item != nil && r.Wants != nil && !r.Wants(*item) {
-		return fmt.Errorf("%v was not wanted", *item)
+		return fmt.Errorf("%v does not match the interest", *item)
 	}
 	r.seen = to.Clone()
 	return nil
 }
 
-// read pulls one page of sub.
+// read reads and checks one page of sub.
 func (r *reader) read(ctx context.Context, sub *Subscription[entry]) (int, error) {
 	page, err := sub.Read(ctx)
 	if err == nil {
@@ -148,7 +147,7 @@ func (r *reader) read(ctx context.Context, sub *Subscription[entry]) (int, error
 	return len(page), err
 }
 
-// follow pulls until the subscriber has come to a position.
+// follow reads until the subscriber has reached a position.
 func (r *reader) follow(ctx context.Context, h *Hub[entry], to Vector, pause func()) error {
 	sub := h.Subscribe(Cursor{Seen: r.seen}, r.Interest)
 	defer sub.Close()
@@ -164,9 +163,9 @@ func (r *reader) follow(ctx context.Context, h *Hub[entry], to Vector, pause fun
 		}
 		select {
 		case <-changed:
-		case <-time.After(10 * time.Millisecond): // nothing more may be wanted
+		case <-time.After(10 * time.Millisecond): // no further entry may match
 		case <-ctx.Done():
-			return fmt.Errorf("got %d, up to %v: %w", r.got, r.seen, ctx.Err())
+			return fmt.Errorf("got %d entries up to %v: %w", r.got, r.seen, ctx.Err())
 		}
 	}
 }

@@ -10,24 +10,24 @@ import (
 	"portalhooks/delivery/failpoint"
 )
 
-// A Log is what a Hub reads. Any goroutine may call its functions.
+// A Log is the log that a Hub reads. Its functions must be safe for concurrent use.
 type Log[T any] struct {
-	// Tail returns the position behind the latest entry.
+	// Tail returns the position after the latest entry.
 	Tail func(ctx context.Context) (Vector, error)
-	// Follow returns at most limit entries that are not in after, of each slot
-	// the lowest numbers first. It must never return an entry before one of the
-	// same slot that has a lower number and is committed later. The entries are
-	// shared: nobody may change them.
+	// Follow returns at most limit entries after a position, in ascending order
+	// within each slot. It must not return an entry while one of the same slot with
+	// a lower number may still commit. The entries are shared and must not be
+	// modified.
 	Follow func(ctx context.Context, after Vector, limit int) ([]T, error)
-	// Place returns the slot and the number of an entry, which is positive.
+	// Place returns the slot and the number of an entry. Numbers are positive.
 	Place func(entry T) (slot int, number int64)
-	// At returns when an entry was made.
+	// At returns the time of an entry.
 	At func(entry T) time.Time
-	// Size returns about how many bytes an entry takes in memory.
+	// Size returns the approximate size of an entry in memory, in bytes.
 	Size func(entry T) int
 }
 
-// pass moves a position past an entry. It never moves back.
+// pass moves a position past an entry. It never moves the position back.
 func (l *Log[T]) pass(c *Cursor, e T) {
 	c.Seen.Advance(l.Place(e))
 	if at := l.At(e); at.After(c.At) {
@@ -37,13 +37,13 @@ func (l *Log[T]) pass(c *Cursor, e T) {
 
 // Options tune a Hub. The zero value is ready for production.
 type Options struct {
-	Entries  int             // kept in the ring; 10,000 if zero
-	Bytes    int             // kept in the ring, by Log.Size; 16 MiB if zero
-	Page     int             // entries that a subscriber reads at once; 100 if zero
-	Replays  int             // subscribers that read the log itself at once; 2 if zero
-	Poll     time.Duration   // between reads when no wake-up comes; 2 s if zero
-	Pause    time.Duration   // between reads when wake-ups never stop, up to ten times as long; 5 ms if zero
-	External <-chan struct{} // wake-ups from outside of the process; may be nil
+	Entries  int             // capacity of the ring; 10,000 if zero
+	Bytes    int             // capacity of the ring, by Log.Size; 16 MiB if zero
+	Page     int             // maximum entries per read of a subscriber; 100 if zero
+	Replays  int             // maximum concurrent reads of the log by subscribers; 2 if zero
+	Poll     time.Duration   // maximum interval between reads; 2s if zero
+	Pause    time.Duration   // minimum pause between reads, extended up to tenfold under load; 5ms if zero
+	External <-chan struct{} // wake-ups from other servers; may be nil
 	Logger   *slog.Logger    // slog.Default() if nil
 }
 
@@ -58,27 +58,28 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// pauses is how many times as long as a read took the hub then does not read.
-const pauses = 9
+// pauseFactor is the minimum pause after a read in multiples of its duration, so that
+// the hub spends at most a tenth of the time reading.
+const pauseFactor = 9
 
-// A Hub reads the end of a log for all its subscribers. While there are none
-// it reads nothing.
+// A Hub reads the end of a log on behalf of all its subscribers. Without subscribers
+// it does not read.
 type Hub[T any] struct {
 	log     Log[T]
 	opts    Options
-	wake    chan struct{} // holds one wake-up
-	replays chan struct{} // holds one token for each subscriber that reads the log
+	wake    chan struct{} // holds at most one pending wake-up
+	replays chan struct{} // semaphore of the subscribers that read the log
 
 	mu      sync.RWMutex
-	ring    *ring[T]            // nil while there are no subscribers
-	views   map[string]*view[T] // by the key of the interest; of all subscribers
+	ring    *ring[T]            // nil without subscribers
+	views   map[string]*view[T] // of all subscribers, by Interest.Key
 	changed chan struct{}       // closed and replaced when the ring grows
 	count   int                 // subscribers
 	stopped bool
-	ended   chan struct{} // closed with stopped
+	ended   chan struct{} // closed when stopped
 }
 
-// New returns a hub over log. It does nothing before Run is called.
+// New returns a hub for log. It does nothing until Run is called.
 func New[T any](log Log[T], o Options) *Hub[T] {
 	o = o.withDefaults()
 	return &Hub[T]{
@@ -91,29 +92,29 @@ func New[T any](log Log[T], o Options) *Hub[T] {
 	}
 }
 
-// Wake tells the hub that the log has grown. It never blocks.
+// Wake makes the hub read the log. It never blocks.
 func (h *Hub[T]) Wake() {
 	select {
 	case h.wake <- struct{}{}:
-	default: // one is waiting already
+	default: // a wake-up is pending already
 	}
 }
 
-// Tail returns the position behind the latest entry of the log.
+// Tail returns the position after the latest entry of the log.
 func (h *Hub[T]) Tail(ctx context.Context) (Vector, error) { return h.log.Tail(ctx) }
 
 // Stopped returns a channel that is closed when Run has returned.
 func (h *Hub[T]) Stopped() <-chan struct{} { return h.ended }
 
-// Subscribers returns how many there are.
+// Subscribers returns the number of open subscriptions.
 func (h *Hub[T]) Subscribers() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.count
 }
 
-// Run reads the log until ctx ends, then tells all subscribers that it has
-// stopped. It returns nil.
+// Run reads the log until ctx ends and then wakes all subscribers, whose Read returns
+// ErrStopped. It returns nil.
 func (h *Hub[T]) Run(ctx context.Context) error {
 	defer h.stop()
 	poll := time.NewTicker(h.opts.Poll)
@@ -128,11 +129,11 @@ func (h *Hub[T]) Run(ctx context.Context) error {
 		}
 		began := time.Now()
 		if err := h.read(ctx); err != nil && ctx.Err() == nil {
-			h.opts.Logger.WarnContext(ctx, "read the live log", "err", err)
+			h.opts.Logger.WarnContext(ctx, "read the delivery log", "err", err)
 		}
-		// A pause gathers the wake-ups of a busy log into one read. It is long
-		// where reading takes long, so that those who write have the database.
-		pause := max(h.opts.Pause, min(pauses*time.Since(began), 10*h.opts.Pause))
+		// The pause coalesces the wake-ups of a busy log. It grows with the duration
+		// of a read, to leave the database to the writers.
+		pause := max(h.opts.Pause, min(pauseFactor*time.Since(began), 10*h.opts.Pause))
 		if !sleep(ctx, pause) {
 			return nil
 		}
@@ -150,7 +151,7 @@ func (h *Hub[T]) stop() {
 	close(h.ended)
 }
 
-// read brings the ring to the end of the log.
+// read fills the ring up to the end of the log.
 func (h *Hub[T]) read(ctx context.Context) error {
 	r, err := h.open(ctx)
 	if r == nil || err != nil {
@@ -158,7 +159,7 @@ func (h *Hub[T]) read(ctx context.Context) error {
 	}
 	limit := min(h.opts.Entries, 10*h.opts.Page)
 	for {
-		// Only this goroutine changes the ring, so it may look without the lock.
+		// Only this goroutine modifies the ring, so it may read it without the lock.
 		entries, err := h.log.Follow(ctx, r.head.Seen, limit)
 		if err != nil {
 			return err
@@ -173,8 +174,8 @@ func (h *Hub[T]) read(ctx context.Context) error {
 	}
 }
 
-// open returns the ring, which begins at the end of the log when it is new, or
-// nil when nobody needs one.
+// open returns the ring, or nil without subscribers. A new ring starts at the end of
+// the log.
 func (h *Hub[T]) open(ctx context.Context) (*ring[T], error) {
 	h.mu.RLock()
 	r, count := h.ring, h.count
@@ -193,7 +194,7 @@ func (h *Hub[T]) open(ctx context.Context) (*ring[T], error) {
 		return nil, nil
 	}
 	h.ring = newRing(h.opts, at, h.log, h.views)
-	h.announce() // what subscribers could not see before is behind the ring's start
+	h.announce() // entries before the start of the ring can be read from the log now
 	return h.ring, nil
 }
 
@@ -204,7 +205,7 @@ func (h *Hub[T]) grow(r *ring[T], entries []T) {
 	h.announce()
 }
 
-// announce wakes everybody who waits for more to read. It needs the lock.
+// announce wakes the waiting subscribers. The caller must hold the lock.
 func (h *Hub[T]) announce() {
 	if h.stopped {
 		return
@@ -216,7 +217,7 @@ func (h *Hub[T]) announce() {
 	}
 }
 
-// sleep waits for d and reports whether ctx still lasts.
+// sleep waits for d and reports whether ctx has not ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

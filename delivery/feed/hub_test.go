@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// Writers on several slots, and subscribers that are fast, slow and behind the
-// ring: each gets every entry that it
-// wants once, in order.
+// With writers on several slots, and subscribers that are fast, slow or behind the
+// ring, each subscriber gets every matching entry exactly once and in order.
 func TestEverySubscriberGetsEveryEntryOnce(t *testing.T) {
 	const writers, each = 4, 500
 	end := Vector{}
@@ -30,12 +29,12 @@ func TestEverySubscriberGetsEveryEntryOnce(t *testing.T) {
 	for i := range 15 {
 		all.Go(func() {
 			pause := func() {}
-			if i%3 == 0 { // falls behind the ring of 64 again and again
+			if i%3 == 0 { // repeatedly falls behind the ring of 64
 				pause = func() { sleep(ctx, time.Duration(rand.IntN(2000))*time.Microsecond) }
 			}
 			r := reader{Interest: interests[names[i%len(names)]], seen: Vector{}}
 			if err := r.follow(ctx, h, end, pause); err != nil {
-				t.Errorf("subscriber %d, who wants %s: %v", i, r.Key, err)
+				t.Errorf("subscriber %d, interest %s: %v", i, r.Key, err)
 			}
 		})
 	}
@@ -50,7 +49,7 @@ func TestEverySubscriberGetsEveryEntryOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestWakeReachesASubscriberAtOnce(t *testing.T) {
+func TestWakeReachesSubscribersImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		m.append(1, 1)
@@ -62,8 +61,8 @@ func TestWakeReachesASubscriberAtOnce(t *testing.T) {
 		synctest.Wait()
 
 		for name, wake := range map[string]func(){
-			"from inside":  h.Wake,
-			"from outside": func() { external <- struct{}{} },
+			"Wake":     h.Wake,
+			"External": func() { external <- struct{}{} },
 		} {
 			sleep(ctx, time.Second)
 			began := time.Now()
@@ -72,7 +71,7 @@ func TestWakeReachesASubscriberAtOnce(t *testing.T) {
 			wake()
 			<-changed
 			if took := time.Since(began); took > 0 {
-				t.Errorf("%s: woken after %s, want at once", name, took)
+				t.Errorf("%s: woken after %s, want immediately", name, took)
 			}
 			if page, err := sub.Read(ctx); len(page) != 1 || err != nil {
 				t.Errorf("%s: read %v, %v; want the new entry", name, page, err)
@@ -81,7 +80,7 @@ func TestWakeReachesASubscriberAtOnce(t *testing.T) {
 	})
 }
 
-func TestThePollIsTheFloor(t *testing.T) {
+func TestPollFindsEntriesWithoutAWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		h := New(m.log(), Options{Poll: 3 * time.Second})
@@ -95,7 +94,7 @@ func TestThePollIsTheFloor(t *testing.T) {
 		began := time.Now()
 		<-changed
 		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("noticed after %s, want within the poll of 3s", took)
+			t.Errorf("found after %s, want within the poll interval of 3s", took)
 		}
 	})
 }
@@ -124,12 +123,13 @@ func TestSubscribersShareOneRead(t *testing.T) {
 			t.Errorf("%d reads of the log for 100 subscribers, want 1", n)
 		}
 		if h.Subscribers() != 0 || h.ring != nil || len(h.views) != 0 {
-			t.Errorf("%d subscribers, %d views and a ring are left", h.Subscribers(), len(h.views))
+			t.Errorf("after Close: %d subscribers, %d views, ring %t; want none",
+				h.Subscribers(), len(h.views), h.ring != nil)
 		}
 	})
 }
 
-func TestNobodyWatchingCostsNothing(t *testing.T) {
+func TestHubDoesNotReadWithoutSubscribers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		h := New(m.log(), Options{})
@@ -143,7 +143,7 @@ func TestNobodyWatchingCostsNothing(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfTheLogLeavesNoGap(t *testing.T) {
+func TestErrorOfTheLogLeavesNoGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		h := New(m.log(), Options{Poll: time.Second})
@@ -152,7 +152,7 @@ func TestAnErrorOfTheLogLeavesNoGap(t *testing.T) {
 		defer sub.Close()
 		sleep(ctx, 5*time.Second)
 		m.mu.Lock()
-		m.failing = errors.New("away")
+		m.failing = errors.New("unavailable")
 		m.mu.Unlock()
 		m.append(0, 1, 2)
 		sleep(ctx, 10*time.Second)
@@ -166,7 +166,7 @@ func TestAnErrorOfTheLogLeavesNoGap(t *testing.T) {
 	})
 }
 
-func TestDiscardedEntriesAreNotWaitedFor(t *testing.T) {
+func TestSubscribersSkipDiscardedEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		h := New(m.log(), Options{Entries: 4, Page: 4, Poll: time.Second})
@@ -177,7 +177,7 @@ func TestDiscardedEntriesAreNotWaitedFor(t *testing.T) {
 		for range 20 {
 			m.append(0)
 		}
-		m.discard(18) // some of them before the ring's start
+		m.discard(18) // including entries before the start of the ring
 		sleep(ctx, 5*time.Second)
 		sub := h.Subscribe(Cursor{}, Interest[entry]{})
 		defer sub.Close()
@@ -197,7 +197,7 @@ func TestDiscardedEntriesAreNotWaitedFor(t *testing.T) {
 	})
 }
 
-func TestAStoppedHubTellsItsSubscribers(t *testing.T) {
+func TestStoppedHubWakesSubscribers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New((&memory{}).log(), Options{})
 		ctx, stop := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A model is a hub with its subscribers, each step of which is taken by itself.
+// A model is a hub and its subscribers, executed one step at a time.
 type model struct {
 	memory
 
@@ -21,12 +21,12 @@ type modelReader struct {
 	reader
 
 	sub   *Subscription[entry]
-	waits <-chan struct{} // when there was nothing more to read
+	waits <-chan struct{} // nil unless the last page was empty
 }
 
-// Whatever the order of writes, reads of the hub, and subscribers who come,
-// resume, read and leave: each sees just what it wants of the log from its
-// cursor on, in order.
+// For any sequence of writes, reads of the hub, and subscribers that subscribe,
+// resume, read and close, each subscriber gets exactly the matching entries after its
+// cursor, in order.
 func TestHubModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{}
@@ -54,7 +54,7 @@ func (m *model) write(rt *rapid.T) {
 	m.append(rapid.SliceOfN(rapid.IntRange(0, 3), 1, 6).Draw(rt, "slots")...)
 }
 
-// hubReads must wake whoever waits for what it finds.
+// hubReads checks that the hub wakes every subscriber that waits for a new entry.
 func (m *model) hubReads(rt *rapid.T) {
 	if err := m.hub.read(context.Background()); err != nil {
 		rt.Fatal(err)
@@ -64,18 +64,19 @@ func (m *model) hubReads(rt *rapid.T) {
 		case <-r.waits:
 		default:
 			if r.waits != nil && slices.ContainsFunc(m.entries, r.misses) {
-				rt.Fatalf("%s waits at %v and was not woken", r.Key, r.seen)
+				rt.Fatalf("subscriber %s at %v was not woken", r.Key, r.seen)
 			}
 		}
 	}
 }
 
-// misses reports whether e is wanted and was not seen.
+// misses reports whether e matches and has not been seen.
 func (r *reader) misses(e entry) bool {
 	return !r.seen.Has(e.slot, e.number) && (r.Wants == nil || r.Wants(e))
 }
 
-// subscribe starts anew or where another one is, who may want something else.
+// subscribe adds a subscriber at the start of the log or at the position of another
+// one, with any interest.
 func (m *model) subscribe(rt *rapid.T) {
 	name := rapid.SampledFrom(slices.Sorted(maps.Keys(interests))).Draw(rt, "interest")
 	r := &modelReader{reader: reader{Interest: interests[name], seen: Vector{}}}
@@ -102,7 +103,7 @@ func (m *model) read(rt *rapid.T) {
 	rapid.SampledFrom(m.readers).Draw(rt, "who").step(rt)
 }
 
-// step pulls a page.
+// step reads a page.
 func (r *modelReader) step(rt *rapid.T) int {
 	changed := r.sub.Changed()
 	n, err := r.read(context.Background(), r.sub)

@@ -5,20 +5,20 @@ import (
 	"errors"
 )
 
-// ErrStopped is the error of Read when the hub no longer runs.
-var ErrStopped = errors.New("the live log has stopped")
+// ErrStopped is returned by Read when the hub has stopped.
+var ErrStopped = errors.New("the delivery log has stopped")
 
-// An Item is an entry and the text of the cursor behind it.
+// An Item is an entry and the text of the cursor after it.
 type Item[T any] struct {
 	Entry  T
 	Cursor string
 }
 
-// A Subscription is one subscriber's place in the log. It belongs to one
-// goroutine, which pulls:
+// A Subscription is a subscriber's position in the log. It is not safe for concurrent
+// use. A subscriber pulls:
 //
 //	for {
-//		changed := sub.Changed() // before reading, or an entry could slip in between
+//		changed := sub.Changed() // before Read, to not miss an entry
 //		page, err := sub.Read(ctx)
 //		…
 //		if len(page) == 0 {
@@ -29,16 +29,16 @@ type Subscription[T any] struct {
 	hub  *Hub[T]
 	key  string
 	view *view[T]
-	seen Cursor   // after the latest read; may be shared, so it is replaced and never changed
-	ring *ring[T] // the ring that next is an index of
-	next int64
-	// edge says that s came to the end of the ring and had seen nothing but what
-	// was before it: from there on, all there is to look at is what the view
-	// notes.
+	seen Cursor   // position after the last read; may be shared, so it is never modified
+	ring *ring[T] // the ring of next
+	next int64    // index of the next entry
+	// edge is set once s has reached the end of the ring without having seen any
+	// later entry. From then on it reads only the entries that the view marks.
 	edge bool
 }
 
-// Subscribe starts after a cursor. Close the subscription after use.
+// Subscribe returns a subscription that starts after a cursor. The caller must close
+// it.
 func (h *Hub[T]) Subscribe(after Cursor, in Interest[T]) *Subscription[T] {
 	h.mu.Lock()
 	v := h.views[in.Key]
@@ -51,12 +51,12 @@ func (h *Hub[T]) Subscribe(after Cursor, in Interest[T]) *Subscription[T] {
 	first := h.count == 1
 	h.mu.Unlock()
 	if first {
-		h.Wake() // the ring has to be opened
+		h.Wake() // to open the ring
 	}
 	return &Subscription[T]{hub: h, key: in.Key, view: v, seen: after.clone()}
 }
 
-// Close ends the subscription. The last one to go takes the ring along.
+// Close ends the subscription. Closing the last one discards the ring.
 func (s *Subscription[T]) Close() {
 	h := s.hub
 	h.mu.Lock()
@@ -69,8 +69,8 @@ func (s *Subscription[T]) Close() {
 	}
 }
 
-// Changed returns a channel that is closed when there is more to read after
-// this call, or the hub has stopped.
+// Changed returns a channel that is closed when a matching entry may have been added
+// after this call, or the hub has stopped.
 func (s *Subscription[T]) Changed() <-chan struct{} {
 	s.hub.mu.RLock()
 	defer s.hub.mu.RUnlock()
@@ -80,13 +80,13 @@ func (s *Subscription[T]) Changed() <-chan struct{} {
 	return s.hub.changed
 }
 
-// Seen returns the position up to which everything wanted was read. Its vector
-// must not be changed.
+// Seen returns the position up to which all matching entries have been read. Its
+// vector must not be modified.
 func (s *Subscription[T]) Seen() Cursor { return s.seen }
 
-// Read returns the next page of entries that are wanted and moves on past
-// them, and past those that are not. An empty page means that there is nothing
-// new yet.
+// Read returns the next page of matching entries and moves past them. An empty page
+// means that there are no new entries. Read returns ErrStopped if the hub has
+// stopped.
 func (s *Subscription[T]) Read(ctx context.Context) ([]Item[T], error) {
 	for {
 		page, place, err := s.recent()
@@ -99,16 +99,16 @@ func (s *Subscription[T]) Read(ctx context.Context) ([]Item[T], error) {
 	}
 }
 
-// A place is where a subscription is in the log.
+// A place is the position of a subscription relative to the ring.
 type place int
 
 const (
-	behind place = iota // there may be something that only the log has
-	inside              // there may be more in the ring
-	atEnd               // there is nothing more yet
+	behind place = iota // further entries may be in the log only
+	inside              // further entries may be in the ring
+	atEnd               // no further entries yet
 )
 
-// recent reads from the ring.
+// recent reads a page from the ring.
 func (s *Subscription[T]) recent() ([]Item[T], place, error) {
 	h := s.hub
 	h.mu.RLock()
@@ -132,12 +132,12 @@ func (s *Subscription[T]) recent() ([]Item[T], place, error) {
 	return page, atEnd, nil
 }
 
-// enter finds the place in the ring. It reports false when something that is
-// wanted, and not seen, may be older than the ring.
+// enter finds the position in the ring. It returns false if a matching entry that has
+// not been seen may be older than the ring.
 func (s *Subscription[T]) enter(r *ring[T]) bool {
 	switch {
 	case s.ring == r && s.next >= r.first:
-	case s.ring == r && s.edge && s.next > s.view.lost: // nothing of what was dropped is wanted
+	case s.ring == r && s.edge && s.next > s.view.lost: // no dropped entry matched
 		s.next, s.seen = r.first, Cursor{At: s.seen.At, Seen: r.base.Clone()}
 	case s.seen.Seen.covers(r.base):
 		s.ring, s.next, s.edge = r, r.first, false
@@ -148,11 +148,11 @@ func (s *Subscription[T]) enter(r *ring[T]) bool {
 	return true
 }
 
-// readView reads what the view has noted, at the edge.
+// readView reads the next page of entries that the view marks.
 func (s *Subscription[T]) readView(r *ring[T]) (page []Item[T]) {
 	from := s.next
 	for {
-		s.next = s.view.following(s.next, r.end, r.places())
+		s.next = s.view.following(s.next, r.end, r.capacity())
 		if s.next == r.end {
 			s.seen = r.edge
 			return page
@@ -172,12 +172,12 @@ func (s *Subscription[T]) readView(r *ring[T]) (page []Item[T]) {
 	return page
 }
 
-// readRing looks at a page of what the ring has, on the way to the edge.
+// readRing matches the next page of entries in the ring.
 func (s *Subscription[T]) readRing(r *ring[T]) (page []Item[T]) {
 	seen, end := s.seen.clone(), min(s.next+int64(s.hub.opts.Page), r.end)
 	for ; s.next < end; s.next++ {
 		if e := r.at(s.next).entry; !seen.Seen.Has(s.hub.log.Place(e)) {
-			page = s.look(page, &seen, e)
+			page = s.match(page, &seen, e)
 		}
 	}
 	s.seen = seen
@@ -187,8 +187,8 @@ func (s *Subscription[T]) readRing(r *ring[T]) (page []Item[T]) {
 	return page
 }
 
-// look passes an entry and appends it to page when it is wanted.
-func (s *Subscription[T]) look(page []Item[T], seen *Cursor, e T) []Item[T] {
+// match passes an entry and appends it to page if it matches.
+func (s *Subscription[T]) match(page []Item[T], seen *Cursor, e T) []Item[T] {
 	s.hub.log.pass(seen, e)
 	if s.view.wants(e) {
 		page = append(page, Item[T]{e, seen.String()})
@@ -196,8 +196,8 @@ func (s *Subscription[T]) look(page []Item[T], seen *Cursor, e T) []Item[T] {
 	return page
 }
 
-// replay reads from the log itself. Only few subscribers may do so at once, so
-// that those who are behind don't take the database from those who write.
+// replay reads a page from the log itself. Few subscribers may do so at a time, so
+// that the replays of subscribers do not starve the writers.
 func (s *Subscription[T]) replay(ctx context.Context) ([]Item[T], place, error) {
 	h := s.hub
 	select {
@@ -215,11 +215,11 @@ func (s *Subscription[T]) replay(ctx context.Context) ([]Item[T], place, error) 
 	seen := s.seen.clone()
 	var page []Item[T]
 	for _, e := range entries {
-		page = s.look(page, &seen, e)
+		page = s.match(page, &seen, e)
 	}
 	if len(entries) == 0 {
-		// Nothing is left before where the ring began when this read started: what
-		// s has not seen of that was discarded.
+		// The log has no entry before the start of the ring, as of the start of this
+		// read: those that s has not seen were discarded.
 		seen.Seen.join(base)
 	}
 	s.seen = seen
@@ -229,7 +229,8 @@ func (s *Subscription[T]) replay(ctx context.Context) ([]Item[T], place, error) 
 	return page, behind, nil
 }
 
-// base returns a copy of the position at which the ring begins, if there is one.
+// base returns a copy of the position at which the ring starts, and whether there is
+// a ring.
 func (h *Hub[T]) base() (Vector, bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

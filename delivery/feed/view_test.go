@@ -8,38 +8,38 @@ import (
 	"time"
 )
 
-// counting returns an interest that counts how often it is asked.
-func counting(of string, asked *int) Interest[entry] {
+// counting returns an interest that counts the calls of Wants.
+func counting(of string, calls *int) Interest[entry] {
 	wants := interests[of].Wants
 	return Interest[entry]{Key: of, Wants: func(e entry) bool {
-		*asked++
+		*calls++
 		return wants(e)
 	}}
 }
 
-// edge subscribes and reads until there is nothing more.
+// edge returns a subscription that has read to the end of the ring.
 func edge(ctx context.Context, t *testing.T, h *Hub[entry], in Interest[entry]) *Subscription[entry] {
 	t.Helper()
 	sub := h.Subscribe(Cursor{}, in)
 	t.Cleanup(sub.Close)
-	synctest.Wait() // until the hub has opened the ring
+	synctest.Wait() // for the hub to open the ring
 	if page, err := sub.Read(ctx); len(page) > 0 || err != nil {
 		t.Fatalf("read %v, %v; want nothing", page, err)
 	}
 	return sub
 }
 
-func TestAnEntryIsLookedAtOnceForAllWhoWantTheSame(t *testing.T) {
+func TestEntryIsMatchedOncePerInterest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, asked := &memory{}, 0
+		m, calls := &memory{}, 0
 		h := New(m.log(), Options{Poll: time.Hour})
 		ctx := start(t, h)
 		var subs []*Subscription[entry]
 		for range 100 {
-			subs = append(subs, edge(ctx, t, h, counting("slot 1", &asked)))
+			subs = append(subs, edge(ctx, t, h, counting("slot 1", &calls)))
 		}
 		sleep(ctx, time.Second)
-		asked = 0
+		calls = 0
 		m.append(0, 1, 0, 1)
 		h.Wake()
 		synctest.Wait()
@@ -48,13 +48,13 @@ func TestAnEntryIsLookedAtOnceForAllWhoWantTheSame(t *testing.T) {
 				t.Fatalf("read %v, %v; want the 2 entries of slot 1", page, err)
 			}
 		}
-		if asked != 4 {
-			t.Errorf("asked %d times for 4 entries and 100 subscribers of one interest", asked)
+		if calls != 4 {
+			t.Errorf("Wants was called %d times for 4 entries and 100 subscribers with one interest, want 4", calls)
 		}
 	})
 }
 
-func TestNobodyIsWokenForWhatOthersWant(t *testing.T) {
+func TestSubscriberIsWokenOnlyForMatchingEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		h := New(m.log(), Options{Poll: time.Hour})
@@ -67,7 +67,7 @@ func TestNobodyIsWokenForWhatOthersWant(t *testing.T) {
 		<-forAll
 		select {
 		case <-forOne:
-			t.Error("woken for an entry that is not wanted")
+			t.Error("woken for an entry that does not match")
 		default:
 		}
 		m.append(1)
@@ -80,9 +80,9 @@ func TestNobodyIsWokenForWhatOthersWant(t *testing.T) {
 	})
 }
 
-// Somebody who wants nothing of all that comes stays at the edge, however far
-// the ring moves on: the log is not read for him.
-func TestTheRingMovesOnUnderWhoWantsNothing(t *testing.T) {
+// A subscriber stays at the edge while no entry matches, even if the ring drops
+// entries that it has not read: it does not replay the log.
+func TestSubscriberWithoutMatchesDoesNotReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
 		h := New(m.log(), Options{Entries: 4, Page: 4, Poll: time.Hour})
@@ -101,7 +101,7 @@ func TestTheRingMovesOnUnderWhoWantsNothing(t *testing.T) {
 		if m.reads != before || sub.Seen().Seen[0] != 30 {
 			t.Errorf("%d reads of the log, seen %v; want no read and entry 30", m.reads-before, sub.Seen().Seen)
 		}
-		m.append(1, 0, 0, 0, 0, 0) // wanted, and dropped before it is read
+		m.append(1, 0, 0, 0, 0, 0) // the first one matches, and is dropped before it is read
 		h.Wake()
 		sleep(ctx, time.Second)
 		page, err := sub.Read(ctx)
@@ -111,19 +111,19 @@ func TestTheRingMovesOnUnderWhoWantsNothing(t *testing.T) {
 	})
 }
 
-// Those who come late, or from behind, get to the edge that others share.
-func TestWhoCatchesUpSharesTheEdge(t *testing.T) {
+// Subscribers that start late, or behind the ring, catch up to the shared edge.
+func TestSubscribersCatchUpToTheEdge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, asked := &memory{}, 0
+		m, calls := &memory{}, 0
 		for range 50 {
 			m.append(0, 1)
 		}
 		h := New(m.log(), Options{Entries: 16, Page: 7, Poll: time.Hour})
 		ctx := start(t, h)
-		in := counting("slot 1", &asked)
+		in := counting("slot 1", &calls)
 		first := h.Subscribe(Cursor{}, in)
 		sleep(ctx, time.Second)
-		m.append(1, 0) // in the ring, before the second one comes
+		m.append(1, 0) // in the ring, before the second subscriber starts
 		h.Wake()
 		sleep(ctx, time.Second)
 		second := h.Subscribe(Cursor{Seen: Vector{0: 40, 1: 11 * 45}}, in)
@@ -143,18 +143,18 @@ func TestWhoCatchesUpSharesTheEdge(t *testing.T) {
 		if readers[0].got != 51 || readers[1].got != 6 {
 			t.Errorf("got %d and %d entries, want 51 and 6", readers[0].got, readers[1].got)
 		}
-		first.Close() // who leaves takes nothing from the other
-		asked = 0
+		first.Close() // does not affect the other subscriber
+		calls = 0
 		m.append(0, 1)
 		h.Wake()
 		synctest.Wait()
-		if n, err := readers[1].read(ctx, second); n != 1 || err != nil || asked != 2 {
-			t.Errorf("read %d, %v after %d looks; want 1 entry, 2 looks", n, err, asked)
+		if n, err := readers[1].read(ctx, second); n != 1 || err != nil || calls != 2 {
+			t.Errorf("read %d, %v with %d calls of Wants; want 1 entry and 2 calls", n, err, calls)
 		}
 	})
 }
 
-func TestAStoppedHubWakesEveryView(t *testing.T) {
+func TestStoppedHubWakesEveryView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New((&memory{}).log(), Options{})
 		ctx, stop := context.WithCancel(t.Context())
@@ -167,19 +167,19 @@ func TestAStoppedHubWakesEveryView(t *testing.T) {
 }
 
 func TestFollowingFindsEveryBit(t *testing.T) {
-	for _, places := range []int{1, 7, 63, 64, 65, 130, 10_000} {
-		v := newView[entry](nil, places)
-		first, end := int64(5*places/2), int64(5*places/2+places) // around the end of the ring
+	for _, capacity := range []int{1, 7, 63, 64, 65, 130, 10_000} {
+		v := newView[entry](nil, capacity)
+		first, end := int64(5*capacity/2), int64(5*capacity/2+capacity) // wraps around the ring
 		var want, got []int64
 		for i := first; i < end; i += 1 + i%5 {
-			v.add(i%int64(places), entry{})
+			v.add(i%int64(capacity), entry{})
 			want = append(want, i)
 		}
-		for i := v.following(first, end, int64(places)); i < end; i = v.following(i+1, end, int64(places)) {
+		for i := v.following(first, end, int64(capacity)); i < end; i = v.following(i+1, end, int64(capacity)) {
 			got = append(got, i)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%d places: found %v, want %v", places, got, want)
+			t.Errorf("capacity %d: found %v, want %v", capacity, got, want)
 		}
 	}
 }
