@@ -7,31 +7,31 @@ import (
 
 const plainText = "text/plain; charset=utf-8"
 
-// An answer is what a simulated receiver says.
-type answer struct {
+// A response is the HTTP response of a simulated receiver.
+type response struct {
 	status int
 	kind   string // the content type
 	header map[string]string
 	body   []byte
 }
 
-func text(status int, sentence string) answer {
-	return answer{status: status, kind: plainText, body: []byte(sentence)}
+func text(status int, sentence string) response {
+	return response{status: status, kind: plainText, body: []byte(sentence)}
 }
 
-func (a answer) write(w http.ResponseWriter) {
+func (r response) write(w http.ResponseWriter) {
 	h := w.Header()
-	for name, value := range a.header {
+	for name, value := range r.header {
 		h.Set(name, value)
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if a.status == http.StatusNoContent || a.status == http.StatusNotModified {
-		w.WriteHeader(a.status)
+	if r.status == http.StatusNoContent || r.status == http.StatusNotModified {
+		w.WriteHeader(r.status)
 		return
 	}
-	h.Set("Content-Type", a.kind)
-	h.Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the caller has gone if this fails
+	h.Set("Content-Type", r.kind)
+	h.Set("Content-Length", strconv.Itoa(len(r.body)))
+	w.WriteHeader(r.status)
+	_, _ = w.Write(r.body) // fails only if the client has disconnected
 }

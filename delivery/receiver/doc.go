@@ -1,11 +1,11 @@
-// Package receiver simulates the systems that webhooks are sent to, so that
-// templates, retries and success rules can be tried without a network.
+// Package receiver simulates the receivers of webhooks, for testing templates, retries
+// and success rules without a network.
 //
-// A Simulator is an http.Handler. Each of its paths behaves like one kind of
-// receiver: one that accepts everything, one that is slow, one that limits
-// the rate, one that says yes and means no. What it received last can be read
-// at /requests, with the verdict on each signature.
+// A Simulator is an http.Handler. Each of its paths behaves like one kind of receiver:
+// one that accepts everything, a slow one, one with a rate limit, one that reports
+// errors with status 200. The latest requests can be read at /requests, with the
+// result of verifying their signatures.
 //
-// It keeps everything in memory, within bounds, and shows whole requests to
-// anybody who asks. It belongs on a loopback address.
+// Requests are kept in memory, up to a limit, and are shown to every caller without
+// authentication: serve a Simulator on a loopback address only.
 package receiver

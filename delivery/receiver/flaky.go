@@ -2,19 +2,19 @@ package receiver
 
 import "sync"
 
-// maxIDs bounds the webhook-ids whose calls are counted.
+// maxIDs is the maximum number of webhook-ids whose calls are counted.
 const maxIDs = 10_000
 
-// failures counts the calls of each webhook-id. When there are too many ids
-// the oldest is forgotten, and fails again if it comes back.
+// failures counts the calls of each webhook-id. Beyond maxIDs the oldest id is
+// evicted; if it is called again it counts from 1.
 type failures struct {
 	mu    sync.Mutex
 	calls map[string]int
-	order []string // a ring, once it is full
+	order []string // ring buffer once full
 	next  int
 }
 
-// call counts a call of id and returns its number, beginning with 1.
+// call counts a call of id and returns its number, from 1.
 func (f *failures) call(id string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -22,13 +22,13 @@ func (f *failures) call(id string) int {
 		f.calls = map[string]int{}
 	}
 	if _, ok := f.calls[id]; !ok {
-		f.remember(id)
+		f.add(id)
 	}
 	f.calls[id]++
 	return f.calls[id]
 }
 
-func (f *failures) remember(id string) {
+func (f *failures) add(id string) {
 	if len(f.order) < maxIDs {
 		f.order = append(f.order, id)
 		return

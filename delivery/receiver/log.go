@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// The bounds of what is remembered.
+// The limits of the request log.
 const (
 	MaxEntries = 1000
-	maxKept    = 32 << 20 // bytes of bodies and headers
+	maxBytes   = 32 << 20 // of bodies and headers
 )
 
-// A Signature is the verdict on a request's signature.
+// A Signature is the result of verifying a request's signature.
 type Signature string
 
-// The verdicts on a signature.
+// The results of verifying a signature.
 const (
 	SignatureVerified Signature = "verified"
 	SignatureInvalid  Signature = "invalid"
-	SignatureUnknown  Signature = "unknown" // no secret to check it with
+	SignatureUnknown  Signature = "unknown" // no secret to verify it with
 )
 
-// An Entry is one request received and how it was answered.
+// An Entry is a received request and the status of its response.
 type Entry struct {
-	Number    int64       `json:"number"` // counts from 1 and is never used twice
+	Number    int64       `json:"number"` // from 1, never reused
 	At        time.Time   `json:"at"`
 	Method    string      `json:"method"`
 	Path      string      `json:"path"`
@@ -33,7 +33,7 @@ type Entry struct {
 	Header    http.Header `json:"header"`
 	Body      string      `json:"body"`
 	Signature Signature   `json:"signature"`
-	Status    int         `json:"status"` // of the answer
+	Status    int         `json:"status"`
 	Took      float64     `json:"tookMs"`
 }
 
@@ -47,38 +47,38 @@ func (e *Entry) size() int {
 	return size
 }
 
-// A journal remembers the last entries, up to MaxEntries and maxKept.
-type journal struct {
+// A requestLog holds the latest entries, up to MaxEntries and maxBytes.
+type requestLog struct {
 	mu      sync.Mutex
 	last    int64
 	entries []Entry // ascending by Number, without gaps
-	kept    int
+	bytes   int
 }
 
-// add gives e its number, keeps it, and returns it.
-func (j *journal) add(e Entry) Entry {
+// add assigns a number to e, appends it and returns it.
+func (l *requestLog) add(e Entry) Entry {
 	size := e.size()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.last++
-	e.Number = j.last
-	j.entries = append(j.entries, e)
-	j.kept += size
-	for len(j.entries) > MaxEntries || j.kept > maxKept && len(j.entries) > 1 {
-		j.kept -= j.entries[0].size()
-		j.entries[0] = Entry{} // lets go of what the array still holds
-		j.entries = j.entries[1:]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last++
+	e.Number = l.last
+	l.entries = append(l.entries, e)
+	l.bytes += size
+	for len(l.entries) > MaxEntries || l.bytes > maxBytes && len(l.entries) > 1 {
+		l.bytes -= l.entries[0].size()
+		l.entries[0] = Entry{} // releases its memory
+		l.entries = l.entries[1:]
 	}
 	return e
 }
 
-// after returns at most limit entries numbered higher than number, whose path
-// is path unless that is empty, and the number to go on from.
-func (j *journal) after(number int64, path string, limit int) (found []Entry, last int64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// after returns at most limit entries with a number greater than number and the given
+// path (any if empty), and the number to continue after.
+func (l *requestLog) after(number int64, path string, limit int) (found []Entry, last int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	found = []Entry{}
-	for _, e := range j.entries {
+	for _, e := range l.entries {
 		if e.Number <= number || path != "" && strings.Trim(e.Path, "/") != strings.Trim(path, "/") {
 			continue
 		}
@@ -87,12 +87,12 @@ func (j *journal) after(number int64, path string, limit int) (found []Entry, la
 		}
 		found = append(found, e)
 	}
-	return found, max(j.last, number)
+	return found, max(l.last, number)
 }
 
-// forget drops every entry. Numbers go on from where they were.
-func (j *journal) forget() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.entries, j.kept = nil, 0
+// clear removes all entries. Their numbers are not reused.
+func (l *requestLog) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries, l.bytes = nil, 0
 }

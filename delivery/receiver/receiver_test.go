@@ -17,7 +17,7 @@ import (
 	"portalhooks/delivery/signature"
 )
 
-func TestEveryReceiverAnswersLikeItsModel(t *testing.T) {
+func TestResponses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		path, body string
 		status     int
@@ -25,37 +25,37 @@ func TestEveryReceiverAnswersLikeItsModel(t *testing.T) {
 		header     string
 		value      string
 	}{
-		"echo returns JSON":          {"/echo", `{"a":1}`, 200, `{"a":1}`, "Content-Type", "application/json"},
-		"echo by any name":           {"/echo/siem-objects", `{"a":1}`, 200, `{"a":1}`, "", ""},
-		"echo never returns HTML":    {"/echo", `<script>`, 200, `<script>`, "Content-Type", plainText},
-		"browsers don't guess":       {"/echo", `<script>`, 200, "", "X-Content-Type-Options", "nosniff"},
-		"status":                     {"/status/503", "", 503, "503 Service Unavailable", "", ""},
-		"status without a body":      {"/status/204", "", 204, "", "Content-Type", ""},
-		"a status HTTP doesn't know": {"/status/599", "", 599, "599", "", ""},
-		"an informational status":    {"/status/101", "", 400, "from 200 to 599", "", ""},
-		"no status":                  {"/status/", "", 400, "from 200 to 599", "", ""},
-		"a word for a status":        {"/status/bad", "", 400, "from 200 to 599", "", ""},
-		"gone":                       {"/gone", "", 410, "", "", ""},
-		"trailing slash":             {"/gone/", "", 410, "", "", ""},
-		"every call limited":         {"/ratelimit?every=1&after=7", "", 429, "", "Retry-After", "7"},
-		"first of two passes":        {"/ratelimit", "", 200, "", "Retry-After", ""},
-		"limit of zero":              {"/ratelimit?every=0", "", 400, "every", "", ""},
-		"pause before retry":         {"/ratelimit?after=x", "", 400, "after", "", ""},
-		"Teams says yes, means no":   {"/teams", "", 200, "HTTP error 429", "", ""},
-		"ServiceNow opens a ticket":  {"/servicenow", "", 201, `{"result":{"number":"INC0010001","sys_id":"`, "", ""},
-		"redirect":                   {"/redirect", "", 302, "", "Location", "echo"},
-		"negative failures":          {"/flaky?failures=-1", "", 400, "failures", "", ""},
-		"slow by a word":             {"/slow?ms=long", "", 400, "ms", "", ""},
-		"anything else":              {"/nothing", "", 404, "/servicenow", "", ""},
-		"nothing":                    {"/", "", 404, "DELETE /requests", "", ""},
-		"a name of one's own":        {"/echo/tickets", "{}", 200, "{}", "", ""},
-		"too long":                   {"/echo", strings.Repeat("x", MaxBody+1), 413, "1 MiB", "", ""},
-		"as long as it may be":       {"/echo", strings.Repeat("x", MaxBody), 200, "x", "", ""},
+		"echo returns JSON":         {"/echo", `{"a":1}`, 200, `{"a":1}`, "Content-Type", "application/json"},
+		"echo by any name":          {"/echo/siem-objects", `{"a":1}`, 200, `{"a":1}`, "", ""},
+		"echo never returns HTML":   {"/echo", `<script>`, 200, `<script>`, "Content-Type", plainText},
+		"no content sniffing":       {"/echo", `<script>`, 200, "", "X-Content-Type-Options", "nosniff"},
+		"status":                    {"/status/503", "", 503, "503 Service Unavailable", "", ""},
+		"status without a body":     {"/status/204", "", 204, "", "Content-Type", ""},
+		"an unassigned status":      {"/status/599", "", 599, "599", "", ""},
+		"an informational status":   {"/status/101", "", 400, "from 200 to 599", "", ""},
+		"no status":                 {"/status/", "", 400, "from 200 to 599", "", ""},
+		"a status that is a word":   {"/status/bad", "", 400, "from 200 to 599", "", ""},
+		"gone":                      {"/gone", "", 410, "", "", ""},
+		"trailing slash":            {"/gone/", "", 410, "", "", ""},
+		"every call limited":        {"/ratelimit?every=1&after=7", "", 429, "", "Retry-After", "7"},
+		"first of two passes":       {"/ratelimit", "", 200, "", "Retry-After", ""},
+		"limit of zero":             {"/ratelimit?every=0", "", 400, "every", "", ""},
+		"invalid Retry-After":       {"/ratelimit?after=x", "", 400, "after", "", ""},
+		"Teams error with 200":      {"/teams", "", 200, "HTTP error 429", "", ""},
+		"ServiceNow opens a ticket": {"/servicenow", "", 201, `{"result":{"number":"INC0010001","sys_id":"`, "", ""},
+		"redirect":                  {"/redirect", "", 302, "", "Location", "echo"},
+		"negative failures":         {"/flaky?failures=-1", "", 400, "failures", "", ""},
+		"slow with a word":          {"/slow?ms=long", "", 400, "ms", "", ""},
+		"an unknown path":           {"/nothing", "", 404, "/servicenow", "", ""},
+		"the root":                  {"/", "", 404, "DELETE /requests", "", ""},
+		"echo with a name":          {"/echo/tickets", "{}", 200, "{}", "", ""},
+		"too long":                  {"/echo", strings.Repeat("x", MaxBody+1), 413, "1 MiB", "", ""},
+		"the maximum length":        {"/echo", strings.Repeat("x", MaxBody), 200, "x", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := post(t, New(Options{}), tt.path, tt.body, nil)
 			if got.Code != tt.status || !strings.Contains(got.Body.String(), tt.contains) {
-				t.Errorf("answer = %d %.200q, want %d with %q", got.Code, got.Body, tt.status, tt.contains)
+				t.Errorf("response = %d %.200q, want %d with %q", got.Code, got.Body, tt.status, tt.contains)
 			}
 			if value := got.Header().Get(tt.header); tt.header != "" && value != tt.value {
 				t.Errorf("%s = %q, want %q", tt.header, value, tt.value)
@@ -64,14 +64,14 @@ func TestEveryReceiverAnswersLikeItsModel(t *testing.T) {
 	}
 }
 
-func TestRateLimitRefusesEveryNthCall(t *testing.T) {
+func TestRateLimitRejectsEveryNthCall(t *testing.T) {
 	s := New(Options{})
 	var got []int
 	for range 6 {
 		got = append(got, post(t, s, "/ratelimit?every=3", "", nil).Code)
 	}
 	if want := "[200 200 429 200 200 429]"; fmt.Sprint(got) != want {
-		t.Errorf("answers = %v, want %s", got, want)
+		t.Errorf("statuses = %v, want %s", got, want)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestFlakyFailsTheFirstCallsOfEachDelivery(t *testing.T) {
 	}
 }
 
-func TestFailuresForgetTheOldestDelivery(t *testing.T) {
+func TestFailuresEvictTheOldestID(t *testing.T) {
 	var f failures
 	f.call("first")
 	for i := range maxIDs {
@@ -97,10 +97,10 @@ func TestFailuresForgetTheOldestDelivery(t *testing.T) {
 		t.Errorf("%d ids counted, %d in order, want %d", len(f.calls), len(f.order), maxIDs)
 	}
 	if got := f.call("1"); got != 2 {
-		t.Errorf("call %d of a young id, want 2", got)
+		t.Errorf("call %d of a recent id, want 2", got)
 	}
 	if got := f.call("first"); got != 1 {
-		t.Errorf("call %d of a forgotten id, want 1", got)
+		t.Errorf("call %d of an evicted id, want 1", got)
 	}
 }
 
@@ -112,25 +112,25 @@ func TestSlowWaitsWithinItsLimit(t *testing.T) {
 			start := time.Now()
 			got := post(t, New(Options{}), "/slow"+query, "", nil)
 			if took := time.Since(start); took != want || got.Code != http.StatusOK {
-				t.Errorf("/slow%s answered %d after %s, want 200 after %s", query, got.Code, took, want)
+				t.Errorf("/slow%s: status %d after %s, want 200 after %s", query, got.Code, took, want)
 			}
 		})
 	}
 }
 
-func TestSlowEndsWithTheCall(t *testing.T) {
+func TestSlowEndsWhenTheCallIsCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		s, w, start := New(Options{}), httptest.NewRecorder(), time.Now()
 		s.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/slow?ms=60000", nil))
 		if took := time.Since(start); took != time.Second || w.Code != http.StatusServiceUnavailable {
-			t.Errorf("answered %d after %s, want 503 after 1s", w.Code, took)
+			t.Errorf("status %d after %s, want 503 after 1s", w.Code, took)
 		}
 	})
 }
 
-func TestRequestsAreRemembered(t *testing.T) {
+func TestRequestsAreListed(t *testing.T) {
 	s := New(Options{})
 	post(t, s, "/echo?a=b", `{"n":1}`, http.Header{"X-Custom": {"yes"}})
 	post(t, s, "/gone", `{"n":2}`, nil)
@@ -164,7 +164,7 @@ func TestRequestsAreRemembered(t *testing.T) {
 	}
 }
 
-func TestRequestsAreForgotten(t *testing.T) {
+func TestRequestsAreCleared(t *testing.T) {
 	s := New(Options{})
 	post(t, s, "/echo", "{}", nil)
 	if got := call(t, s, http.MethodDelete, "/requests"); got.Code != http.StatusNoContent {
@@ -175,11 +175,11 @@ func TestRequestsAreForgotten(t *testing.T) {
 	}
 	post(t, s, "/echo", "{}", nil)
 	if got := numbers(page(t, s, "?after=1")); got != "[2] 2" {
-		t.Errorf("page = %s, want the next number, never one used before", got)
+		t.Errorf("page = %s, want the next number, which is not reused", got)
 	}
 }
 
-func TestRequestsRefuseBadQuestions(t *testing.T) {
+func TestRequestsRejectInvalidQueries(t *testing.T) {
 	s := New(Options{})
 	for query, want := range map[string]int{
 		"?after=x": 400, "?after=-1": 400, "?limit=0": 400, "?limit=1001": 400, "?limit=x": 400,
@@ -193,25 +193,25 @@ func TestRequestsRefuseBadQuestions(t *testing.T) {
 	}
 }
 
-func TestTheJournalIsBounded(t *testing.T) {
-	var j journal
+func TestRequestLogIsBounded(t *testing.T) {
+	var l requestLog
 	for range MaxEntries + 5 {
-		j.add(Entry{Path: "/echo"})
+		l.add(Entry{Path: "/echo"})
 	}
-	if found, last := j.after(0, "", MaxEntries); len(found) != MaxEntries || last != MaxEntries+5 {
-		t.Errorf("%d entries up to %d kept", len(found), last)
+	if found, last := l.after(0, "", MaxEntries); len(found) != MaxEntries || last != MaxEntries+5 {
+		t.Errorf("%d entries up to number %d, want %d up to %d", len(found), last, MaxEntries, MaxEntries+5)
 	}
 	large := strings.Repeat("x", MaxBody)
 	for range 100 {
-		j.add(Entry{Body: large})
+		l.add(Entry{Body: large})
 	}
-	found, _ := j.after(0, "", MaxEntries)
-	if len(found) == 0 || len(found) > maxKept/MaxBody || j.kept > maxKept {
-		t.Errorf("%d large entries and %d bytes kept", len(found), j.kept)
+	found, _ := l.after(0, "", MaxEntries)
+	if len(found) == 0 || len(found) > maxBytes/MaxBody || l.bytes > maxBytes {
+		t.Errorf("%d large entries with %d bytes, want at most %d bytes", len(found), l.bytes, maxBytes)
 	}
 }
 
-func TestSignaturesAreJudged(t *testing.T) {
+func TestSignaturesAreVerified(t *testing.T) {
 	secret, err := signature.NewSecret()
 	if err != nil {
 		t.Fatal(err)
@@ -230,19 +230,19 @@ func TestSignaturesAreJudged(t *testing.T) {
 		"signed":       {VerifyWith(secret), body, SignatureVerified},
 		"forged":       {VerifyWith(secret), `{"a":2}`, SignatureInvalid},
 		"no secret":    {VerifyWith(), body, SignatureUnknown},
-		"no judgement": {nil, body, SignatureUnknown},
+		"not verified": {nil, body, SignatureUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(Options{Verify: tt.verify})
 			post(t, s, "/echo", tt.body, signed)
 			if got := page(t, s, "").Requests[0].Signature; got != tt.want {
-				t.Errorf("signature is %s, want %s", got, tt.want)
+				t.Errorf("signature = %s, want %s", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestTheLogHasOneSafeLinePerRequest(t *testing.T) {
+func TestLogHasOneSafeLinePerRequest(t *testing.T) {
 	var log bytes.Buffer
 	s := New(Options{Log: &log})
 	post(t, s, "/echo", "{}", http.Header{signature.HeaderID: {"dlv_1"}, signature.HeaderAttempt: {"2"}})
@@ -256,11 +256,11 @@ func TestTheLogHasOneSafeLinePerRequest(t *testing.T) {
 		t.Errorf("line = %q", lines[0])
 	}
 	if strings.ContainsFunc(lines[1], func(r rune) bool { return r < ' ' || r > '~' }) || len(lines[1]) > 600 {
-		t.Errorf("line = %q, want plain and short text", lines[1])
+		t.Errorf("line = %q, want short printable ASCII", lines[1])
 	}
 }
 
-func TestASimulatorCanBeMountedBelowAPath(t *testing.T) {
+func TestSimulatorCanBeMountedBelowAPath(t *testing.T) {
 	for _, prefix := range []string{"/dev/receiver", "/dev/receiver/"} {
 		s := New(Options{})
 		server := httptest.NewServer(http.StripPrefix(prefix, s))

@@ -8,28 +8,28 @@ import (
 
 const defaultLimit = 100
 
-// A Page is the answer to GET /requests.
+// A Page is the response to GET /requests.
 type Page struct {
 	Requests []Entry `json:"requests"`
-	Last     int64   `json:"last"` // pass it as "after" to get what follows
+	Last     int64   `json:"last"` // the "after" of the next page
 }
 
-// serveJournal shows and forgets what was received.
-func (s *Simulator) serveJournal(w http.ResponseWriter, r *http.Request) {
+// serveRequests lists or clears the request log.
+func (s *Simulator) serveRequests(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		s.page(r).write(w)
 	case http.MethodDelete:
-		s.journal.forget()
-		answer{status: http.StatusNoContent}.write(w)
+		s.requests.clear()
+		response{status: http.StatusNoContent}.write(w)
 	default:
-		reply := text(http.StatusMethodNotAllowed, "Use GET to read the requests and DELETE to forget them.")
+		reply := text(http.StatusMethodNotAllowed, "Use GET to list the requests and DELETE to clear the list.")
 		reply.header = map[string]string{"Allow": "GET, HEAD, DELETE"}
 		reply.write(w)
 	}
 }
 
-func (s *Simulator) page(r *http.Request) answer {
+func (s *Simulator) page(r *http.Request) response {
 	after := int64(0)
 	if value := r.URL.Query().Get("after"); value != "" {
 		n, err := strconv.ParseInt(value, 10, 64)
@@ -42,10 +42,10 @@ func (s *Simulator) page(r *http.Request) answer {
 	if !ok || limit == 0 || limit > MaxEntries {
 		return text(http.StatusBadRequest, `"limit" must be a number from 1 to 1000.`)
 	}
-	found, last := s.journal.after(after, r.URL.Query().Get("path"), limit)
+	found, last := s.requests.after(after, r.URL.Query().Get("path"), limit)
 	body, err := json.Marshal(Page{Requests: found, Last: last})
 	if err != nil {
-		return text(http.StatusInternalServerError, "The requests can't be shown.")
+		return text(http.StatusInternalServerError, "The requests could not be encoded.")
 	}
-	return answer{status: http.StatusOK, kind: "application/json", body: body}
+	return response{status: http.StatusOK, kind: "application/json", body: body}
 }

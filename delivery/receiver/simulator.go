@@ -13,23 +13,22 @@ import (
 	"portalhooks/delivery/signature"
 )
 
-// MaxBody is the longest request body that is read, in bytes. A longer one is
-// answered with 413.
+// MaxBody is the maximum size of a request body in bytes. Larger requests are rejected
+// with status 413.
 const MaxBody = 1 << 20
 
-// Options tune a Simulator. The zero value is ready for use.
+// Options configure a Simulator. The zero value is ready for use.
 type Options struct {
-	// Verify checks the signature of a request with this body. It reports
-	// known as false when it can't tell, for want of a secret. Nothing is
-	// checked if it is nil.
+	// Verify verifies the signature of a request with this body. Known is false if
+	// there is no secret to verify it with. Signatures are not verified if nil.
 	Verify func(r *http.Request, body []byte) (verified, known bool)
 
-	// Log gets one line per request if it is set.
+	// Log receives one line per request. Optional.
 	Log io.Writer
 }
 
-// VerifyWith returns a function for Options that accepts a signature by any of
-// secrets.
+// VerifyWith returns a function for Options.Verify that accepts signatures by any of
+// the secrets.
 func VerifyWith(secrets ...signature.Secret) func(*http.Request, []byte) (verified, known bool) {
 	return func(r *http.Request, body []byte) (verified, known bool) {
 		if len(secrets) == 0 {
@@ -39,21 +38,20 @@ func VerifyWith(secrets ...signature.Secret) func(*http.Request, []byte) (verifi
 	}
 }
 
-// A Simulator answers like many kinds of receivers and remembers what it got.
-// It may be used by many goroutines at once. Mount it with http.StripPrefix
-// to serve it below a path.
+// A Simulator simulates several kinds of receivers and logs their requests. It is safe
+// for concurrent use. Mount it with http.StripPrefix to serve it below a path.
 type Simulator struct {
-	opts    Options
-	routes  []route
-	journal journal
-	flaky   failures
+	opts     Options
+	routes   []route
+	requests requestLog
+	flaky    failures
 
-	mu      sync.Mutex // guards the log and the counters
+	mu      sync.Mutex // guards writes to Options.Log, and the counters
 	limited int
 	tickets int
 }
 
-// New returns a simulator that has received nothing.
+// New returns a Simulator with an empty request log.
 func New(o Options) *Simulator {
 	s := &Simulator{opts: o}
 	s.routes = s.behaviours()
@@ -63,50 +61,50 @@ func New(o Options) *Simulator {
 // ServeHTTP implements http.Handler.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.Trim(r.URL.Path, "/") == "requests" {
-		s.serveJournal(w, r)
+		s.serveRequests(w, r)
 		return
 	}
 	started := time.Now()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	var reply answer
+	var reply response
 	if err != nil {
-		reply = ofReadError(err)
+		reply = readFailed(err)
 	} else {
-		reply = s.answer(r, body)
+		reply = s.respond(r, body)
 	}
-	entry := s.journal.add(s.entryOf(r, body, started, reply.status))
+	entry := s.requests.add(s.entryOf(r, body, started, reply.status))
 	s.log(entry)
 	reply.write(w)
 }
 
-func ofReadError(err error) answer {
+func readFailed(err error) response {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return text(http.StatusRequestEntityTooLarge, "The body is longer than 1 MiB.")
 	}
-	return text(http.StatusBadRequest, "The body could not be read to its end.")
+	return text(http.StatusBadRequest, "The body could not be read.")
 }
 
 func (s *Simulator) entryOf(r *http.Request, body []byte, at time.Time, status int) Entry {
-	verdict := SignatureUnknown
+	result := SignatureUnknown
 	if s.opts.Verify != nil {
 		if verified, known := s.opts.Verify(r, body); known {
-			verdict = SignatureInvalid
+			result = SignatureInvalid
 			if verified {
-				verdict = SignatureVerified
+				result = SignatureVerified
 			}
 		}
 	}
 	return Entry{
 		At: at.UTC(), Method: r.Method, Query: r.URL.RawQuery,
-		// StripPrefix may have taken the first slash away.
+		// StripPrefix may have removed the leading slash.
 		Path:   "/" + strings.TrimPrefix(r.URL.EscapedPath(), "/"),
-		Header: r.Header.Clone(), Body: string(body), Signature: verdict, Status: status,
+		Header: r.Header.Clone(), Body: string(body), Signature: result, Status: status,
 		Took: float64(time.Since(at)) / float64(time.Millisecond),
 	}
 }
 
-// log writes one line. What comes from the request is quoted where it could
-// move the cursor of a terminal.
+// log writes one line to Options.Log. Fields of the request are quoted if they contain
+// characters that a terminal interprets.
 func (s *Simulator) log(e Entry) {
 	if s.opts.Log == nil {
 		return
@@ -116,7 +114,7 @@ func (s *Simulator) log(e Entry) {
 		plain(e.Header.Get(signature.HeaderID)), plain(e.Header.Get(signature.HeaderAttempt)), e.Signature)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// A simulator whose log can't be written still has its requests to show.
+	// Ignored: the requests are still available at /requests.
 	_, _ = io.WriteString(s.opts.Log, line)
 }
 
@@ -136,7 +134,7 @@ func plain(value string) string {
 	return quoted
 }
 
-// count adds one to a counter of s and returns it.
+// count increments a counter of s and returns it.
 func (s *Simulator) count(counter *int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
