@@ -13,7 +13,7 @@ import (
 	"portalhooks/delivery/signature"
 )
 
-// clients is how many calls R has in flight: as many as the server has workers.
+// clients is the concurrency of R: the number of workers of a server.
 const clients = 64
 
 // raw measures R: a bare HTTP client that posts signed messages.
@@ -54,15 +54,14 @@ func post(ctx context.Context, c *http.Client, url string, number int64, secret 
 	_, err = io.Copy(io.Discard, resp.Body)
 	err = errors.Join(err, resp.Body.Close())
 	if err == nil && resp.StatusCode >= http.StatusMultipleChoices {
-		err = fmt.Errorf("the receiver answered %s", resp.Status)
+		err = fmt.Errorf("the receiver responded with %s", resp.Status)
 	}
 	return err
 }
 
-// commits measures F: one connection that commits one statement after the
-// other.
+// commits measures F: the commits of one connection, one statement each.
 func (b *bench) commits(ctx context.Context) (_ sample, err error) {
-	d, err := b.server.create(ctx)
+	d, err := b.databases.create(ctx)
 	if err != nil {
 		return sample{}, err
 	}
@@ -78,30 +77,28 @@ func (b *bench) commits(ctx context.Context) (_ sample, err error) {
 	return s, errors.Join(err, l.end())
 }
 
-// A sample is one measurement of a rate.
+// A sample is a single measurement of a rate.
 type sample struct {
 	rate   float64
-	cpu    *float64 // for 1,000
+	cpu    *float64 // seconds per 1,000; nil if unknown
 	others *float64
-	waits  []float64 // milliseconds that callers waited
+	waits  []float64 // of the callers, in milliseconds
 }
 
-// warmUp is how long a load runs before it is measured, in parts of the
-// measurement's duration.
+// warmUp is the divisor of a measurement's duration that yields its warm-up time.
 const warmUp = 5
 
-// window measures how fast a counter grows: not while the load begins, nor
-// while it ends.
+// window measures the rate of a counter after the load's warm-up and before its end.
 func (b *bench) window(ctx context.Context, counter func() int64, roles ...role) (sample, error) {
 	return b.windowErr(ctx, func() (int64, error) { return counter(), nil }, roles...)
 }
 
-// windowErr is window for a counter that may fail.
+// windowErr is like window, for a counter that may fail.
 func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), roles ...role) (sample, error) {
 	if err := wait(ctx, b.o.Duration/warmUp); err != nil {
 		return sample{}, err
 	}
-	from := b.host.read()
+	from := b.procfs.read()
 	before, err := counter()
 	began := time.Now()
 	if err != nil {
@@ -111,15 +108,15 @@ func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), ro
 		return sample{}, err
 	}
 	var after int64
-	// On a machine that is too busy nothing may have happened yet.
-	err = until(ctx, time.Millisecond, "something is done", func() (bool, error) {
+	// On a busy machine the counter may not have changed yet.
+	err = until(ctx, time.Millisecond, "the counter has increased", func() (bool, error) {
 		after, err = counter()
 		return after > before, err
 	})
 	if err != nil {
 		return sample{}, err
 	}
-	return newSample(float64(after-before), time.Since(began), b.host.since(from), roles...), nil
+	return newSample(float64(after-before), time.Since(began), b.procfs.since(from), roles...), nil
 }
 
 func newSample(n float64, took time.Duration, u usage, roles ...role) sample {

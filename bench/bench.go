@@ -12,23 +12,22 @@ import (
 	"time"
 )
 
-// Options tune a run. Program must be set; the zero value of everything else is
-// ready for use.
+// Options configure a run. Only Program is required.
 type Options struct {
-	// Program is the file to start the server and the receiver from; it must
-	// have the commands serve and SinkCommand.
+	// Program is the executable of the server and the receiver. It must have the
+	// commands serve and SinkCommand.
 	Program string
-	// Database is a PostgreSQL URL, whose server gets databases for the run, or
-	// sqlite:PATH, in whose folder files are made; files in the system's folder
-	// for such if empty. What is in the database that it names is not touched.
+	// Database is a PostgreSQL URL, on whose server the run creates its databases,
+	// or sqlite:PATH, in whose directory it creates files; a temporary directory if
+	// empty. The named database itself is not changed.
 	Database string
-	Only     []string      // measurements by name; all if empty
-	Quick    bool          // show in seconds that everything works; the figures mean little
-	Full     bool          // measure memory with 1M and claims with 10M deliveries waiting, and growth to 10M
-	Rounds   int           // of the measurements that take turns; 3 if zero, 1 if Quick
-	Duration time.Duration // of one measurement; 2 s if zero, 300 ms if Quick
-	Progress io.Writer     // is told what is being measured; nobody if nil
-	Profile  io.Writer     // takes a CPU profile of the engine's deliveries; none if nil
+	Only     []string      // names of the measurements to run; all if empty
+	Quick    bool          // smoke test of a few seconds; its figures are not meaningful
+	Full     bool          // measure memory with 1M, claims with 10M queued deliveries, and growth to 10M
+	Rounds   int           // of the measurements repeated in rounds; 3 if zero, 1 if Quick
+	Duration time.Duration // of a measurement; 2s if zero, 300ms if Quick
+	Progress io.Writer     // receives the name of each measurement; optional
+	Profile  io.Writer     // receives a CPU profile of the engine's deliveries; optional
 }
 
 func (o Options) withDefaults() Options {
@@ -43,7 +42,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// size returns how many rows a measurement takes.
+// size returns the size of a measurement for the kind of run.
 func (o Options) size(quick, normal, full int) int {
 	switch {
 	case o.Full:
@@ -57,37 +56,37 @@ func (o Options) size(quick, normal, full int) int {
 func (o Options) check() error {
 	for _, name := range o.Only {
 		if !slices.Contains(Names(), name) {
-			return fmt.Errorf("there is no measurement %q: there are %s", name, strings.Join(Names(), ", "))
+			return fmt.Errorf("unknown measurement %q: use one of %s", name, strings.Join(Names(), ", "))
 		}
 	}
 	if o.Rounds < 1 || o.Rounds > 100 || o.Duration < 100*time.Millisecond || o.Duration > 10*time.Minute {
-		return errors.New("a run has 1 to 100 rounds, and a measurement takes 100ms to 10m")
+		return errors.New("the number of rounds must be 1 to 100, and the duration of a measurement 100ms to 10m")
 	}
 	if o.Quick && o.Full {
-		return errors.New("a run is quick or full, not both")
+		return errors.New("a run cannot be both quick and full")
 	}
 	return nil
 }
 
-// A bench is one run.
+// A bench is a run.
 type bench struct {
-	o        Options
-	dir      string // removed at the end
-	host     *host
-	server   *server
-	receiver *receiver
-	numbers  numberer
-	report   *Report
+	o         Options
+	dir       string // removed at the end
+	procfs    *procfs
+	databases *databaseServer
+	receiver  *receiver
+	numbers   numberer
+	report    *Report
 }
 
-// A single is a measurement that stands for itself.
-type single struct {
+// A standaloneMeasure is a measurement that is not repeated in rounds.
+type standaloneMeasure struct {
 	name string
 	run  func(b *bench, ctx context.Context) error
 }
 
-func singles() []single {
-	return []single{
+func standaloneMeasures() []standaloneMeasure {
+	return []standaloneMeasure{
 		{"latency", (*bench).latency},
 		{"hanging", (*bench).hanging},
 		{"crash", (*bench).crash},
@@ -99,42 +98,42 @@ func singles() []single {
 	}
 }
 
-// Names returns the names of all measurements, in the order in which they are
-// made.
+// Names returns the names of all measurements in the order of their execution.
 func Names() []string {
 	var names []string
-	for _, m := range turns() {
+	for _, m := range roundMeasures() {
 		names = append(names, m.name)
 	}
-	for _, m := range singles() {
+	for _, m := range standaloneMeasures() {
 		names = append(names, m.name)
 	}
 	return names
 }
 
-// Run measures. It leaves nothing behind, also when ctx ends.
+// Run runs the measurements. It removes everything that it has created, even if ctx
+// ends.
 func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	b := &bench{o: o, host: newHost()}
-	if b.dir, err = os.MkdirTemp(folderOf(o.Database), "portalhooks-bench-"); err != nil {
-		return nil, fmt.Errorf("make a folder for the run: %w", err)
+	b := &bench{o: o, procfs: newProcfs()}
+	if b.dir, err = os.MkdirTemp(directoryOf(o.Database), "portalhooks-bench-"); err != nil {
+		return nil, fmt.Errorf("create a directory for the run: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	if b.server, err = openServer(ctx, o.Database, b.dir); err != nil {
+	if b.databases, err = openDatabaseServer(ctx, o.Database, b.dir); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.server.close()) }()
-	b.host.postmaster = b.server.postmaster(ctx, b.host)
+	defer func() { err = errors.Join(err, b.databases.close()) }()
+	b.procfs.postmaster = b.databases.postmaster(ctx, b.procfs)
 	if b.receiver, err = startReceiver(ctx, o.Program, b.dir); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.receiver.close()) }()
-	b.host.watch(b.receiver.pid(), sinkRole)
-	b.report = newReport(o, b.server)
+	b.procfs.watch(b.receiver.pid(), sinkRole)
+	b.report = newReport(o, b.databases)
 	if err := b.measure(ctx); err != nil {
 		return nil, err
 	}
@@ -143,19 +142,19 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 }
 
 func (b *bench) measure(ctx context.Context) error {
-	if err := b.takeTurns(ctx); err != nil {
+	if err := b.runRounds(ctx); err != nil {
 		return err
 	}
-	for _, m := range singles() {
-		if !b.wants(m.name) {
+	for _, m := range standaloneMeasures() {
+		if !b.selected(m.name) {
 			continue
 		}
-		b.tell("%s", m.name)
-		before, from := len(b.report.Figures), b.host.read()
+		b.progress("%s", m.name)
+		before, from := len(b.report.Figures), b.procfs.read()
 		if err := m.run(b, ctx); err != nil {
 			return fmt.Errorf("measure %s: %w", m.name, err)
 		}
-		share := b.host.since(from).share()
+		share := b.procfs.since(from).share()
 		for i := range b.report.Figures[before:] {
 			f := &b.report.Figures[before+i]
 			f.Others = cmp.Or(f.Others, share)
@@ -164,11 +163,11 @@ func (b *bench) measure(ctx context.Context) error {
 	return nil
 }
 
-// wants reports whether a measurement was asked for.
-func (b *bench) wants(name string) bool {
+// selected reports whether Only includes the measurement.
+func (b *bench) selected(name string) bool {
 	return len(b.o.Only) == 0 || slices.Contains(b.o.Only, name)
 }
 
-func (b *bench) tell(format string, args ...any) {
+func (b *bench) progress(format string, args ...any) {
 	fmt.Fprintf(b.o.Progress, "measuring "+format+"\n", args...)
 }

@@ -11,13 +11,13 @@ func TestOptionsAreChecked(t *testing.T) {
 		options Options
 		ok      bool
 	}{
-		"nothing set":              {Options{}, true},
-		"some measurements":        {Options{Only: []string{"raw", "crash"}}, true},
-		"an unknown measurement":   {Options{Only: []string{"speed"}}, false},
-		"too many rounds":          {Options{Rounds: 101}, false},
-		"rounds below nought":      {Options{Rounds: -1}, false},
-		"too short a measurement":  {Options{Duration: time.Millisecond}, false},
-		"quick and full at a time": {Options{Quick: true, Full: true}, false},
+		"nothing set":             {Options{}, true},
+		"some measurements":       {Options{Only: []string{"raw", "crash"}}, true},
+		"an unknown measurement":  {Options{Only: []string{"speed"}}, false},
+		"too many rounds":         {Options{Rounds: 101}, false},
+		"negative rounds":         {Options{Rounds: -1}, false},
+		"too short a measurement": {Options{Duration: time.Millisecond}, false},
+		"quick and full":          {Options{Quick: true, Full: true}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := tt.options.withDefaults().check(); (err == nil) != tt.ok {
@@ -27,9 +27,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestUnknownDatabaseIsRefused(t *testing.T) {
+func TestUnknownDatabaseIsRejected(t *testing.T) {
 	for _, url := range []string{"mysql://localhost/x", "portalhooks.db"} {
-		if _, err := openServer(t.Context(), url, t.TempDir()); err == nil {
+		if _, err := openDatabaseServer(t.Context(), url, t.TempDir()); err == nil {
 			t.Errorf("%q was accepted", url)
 		}
 	}
@@ -39,13 +39,13 @@ func TestFolderOf(t *testing.T) {
 	for url, want := range map[string]string{
 		"": "", "sqlite:data/x.db": "data", "sqlite:///var/lib/x.db": "/var/lib", "postgres://host/name": "",
 	} {
-		if got := folderOf(url); got != want {
-			t.Errorf("folderOf(%q) = %q, want %q", url, got, want)
+		if got := directoryOf(url); got != want {
+			t.Errorf("directoryOf(%q) = %q, want %q", url, got, want)
 		}
 	}
 }
 
-func TestWhatIsComparedWithIsMeasuredToo(t *testing.T) {
+func TestBaselinesAreMeasuredToo(t *testing.T) {
 	for only, want := range map[string][]string{
 		"raw":         {"raw"},
 		"pipeline":    {"raw", "pipeline"},
@@ -56,19 +56,19 @@ func TestWhatIsComparedWithIsMeasuredToo(t *testing.T) {
 	} {
 		b := &bench{o: Options{Only: []string{only}}}
 		var got []string
-		for _, m := range b.wantedTurns() {
+		for _, m := range b.selectedRounds() {
 			got = append(got, m.name)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("for %s: %v, want %v", only, got, want)
+			t.Errorf("%s: measurements %v, want %v", only, got, want)
 		}
 	}
 }
 
-func TestChildrenDoNotSeeTheSettings(t *testing.T) {
-	got := foreign([]string{"PATH=/bin", "PORTALHOOKS_LISTEN=:1", "HOME=/"})
+func TestProcessesDoNotInheritSettings(t *testing.T) {
+	got := withoutSettings([]string{"PATH=/bin", "PORTALHOOKS_LISTEN=:1", "HOME=/"})
 	if !slices.Equal(got, []string{"PATH=/bin", "HOME=/"}) {
-		t.Errorf("got %v", got)
+		t.Errorf("environment = %v, want it without PORTALHOOKS_LISTEN", got)
 	}
 }
 

@@ -11,23 +11,23 @@ import (
 
 const (
 	claimHooks = 100
-	claimed    = 200 // deliveries by one claim
-	claims     = 50  // at most: half of what is due stays
+	claimed    = 200 // deliveries per claim
+	claims     = 50  // at most; half of the due deliveries remain
 )
 
-// claim measures how long it takes to lend 200 deliveries when many are due, a
-// tenth of them, the oldest, of one webhook.
+// claim measures the duration of a claim of 200 deliveries when many are due and the
+// oldest tenth of them belongs to a single webhook.
 func (b *bench) claim(ctx context.Context) (err error) {
-	w, err := b.newWorld(ctx, 1, claimHooks)
+	fx, err := b.newFixture(ctx, 1, claimHooks)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.drop(ctx)) }()
+	defer func() { err = errors.Join(err, fx.drop(ctx)) }()
 	n := b.o.size(2_000, 100_000, 10_000_000)
-	if err := b.stuckBacklog(ctx, w, n); err != nil {
+	if err := b.unevenBacklog(ctx, fx, n); err != nil {
 		return err
 	}
-	e, err := w.open(ctx, false)
+	e, err := fx.open(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -39,13 +39,13 @@ func (b *bench) claim(ctx context.Context) (err error) {
 		})
 		took = append(took, milliseconds(time.Since(began)))
 		if failed == nil && len(jobs) == 0 {
-			failed = errors.New("nothing was claimed although deliveries are due")
+			failed = errors.New("the claim is empty although deliveries are due")
 		}
 		if err = errors.Join(err, failed); err != nil {
 			break
 		}
 	}
-	if err := errors.Join(err, e.leave(ctx)); err != nil {
+	if err := errors.Join(err, e.close(ctx)); err != nil {
 		return err
 	}
 	p50 := percentile(took, 50)
@@ -58,10 +58,9 @@ func (b *bench) claim(ctx context.Context) (err error) {
 	return nil
 }
 
-// stuckBacklog fills the queue so that one webhook has about a tenth of it, and
-// the oldest part.
-func (b *bench) stuckBacklog(ctx context.Context, w *world, n int) error {
-	if err := b.backlog(ctx, w, 9*claimHooks, 9*claimHooks); err != nil {
+// unevenBacklog fills the queue so that the oldest tenth belongs to a single webhook.
+func (b *bench) unevenBacklog(ctx context.Context, fx *fixture, n int) error {
+	if err := b.backlog(ctx, fx, 9*claimHooks, 9*claimHooks); err != nil {
 		return err
 	}
 	const stuck = "(SELECT min(webhook) FROM queue)"
@@ -69,9 +68,9 @@ func (b *bench) stuckBacklog(ctx context.Context, w *world, n int) error {
 		"UPDATE queue SET webhook = " + stuck + " WHERE id IN (SELECT id FROM queue ORDER BY id LIMIT 81)",
 		"UPDATE queue SET due_at = due_at - 3600000000 WHERE webhook = " + stuck,
 	} {
-		if _, err := w.db.ExecContext(ctx, statement); err != nil {
+		if _, err := fx.db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("fill the queue: %w", err)
 		}
 	}
-	return w.multiply(ctx, n)
+	return fx.multiply(ctx, n)
 }

@@ -7,17 +7,16 @@ import (
 	"time"
 )
 
-// connections measures how many connections to the database a busy server
-// holds.
+// connections measures the number of database connections of a busy server.
 func (b *bench) connections(ctx context.Context) error {
-	if b.server.kind == sqliteKind {
-		return nil // its file is nobody else's
+	if b.databases.kind == sqliteKind {
+		return nil // a SQLite file has no server
 	}
-	return b.withServer(ctx, 1, endpoints, func(s *served) error {
+	return b.withServer(ctx, 1, endpoints, func(s *serverProcess) error {
 		l := startLoad(ctx, b.o.shape(), nil, func(ctx context.Context, n int) error {
 			return s.ingest(ctx, 0, n, noMark)
 		})
-		most, err := s.world.mostConnections(ctx, b.o.Duration)
+		most, err := s.fixture.mostConnections(ctx, b.o.Duration)
 		if err := errors.Join(err, l.end()); err != nil {
 			return err
 		}
@@ -29,14 +28,14 @@ func (b *bench) connections(ctx context.Context) error {
 	})
 }
 
-// connectionPause is between two looks.
+// connectionPause is the interval of polling.
 const connectionPause = 50 * time.Millisecond
 
-// mostConnections returns the most connections that others have had to the
-// database at once.
-func (w *world) mostConnections(ctx context.Context, d time.Duration) (most int, err error) {
+// mostConnections returns the maximum number of connections of other processes to the
+// database during d.
+func (fx *fixture) mostConnections(ctx context.Context, d time.Duration) (most int, err error) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
-		n, err := w.connections(ctx)
+		n, err := fx.connections(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("count connections: %w", err)
 		}

@@ -11,11 +11,11 @@ import (
 
 const (
 	crashPoll  = 100 * time.Millisecond
-	crashTries = 5 // until a server dies with something undelivered
+	crashTries = 5 // to kill a server with undelivered events
 )
 
-// crash measures how long after a restart the last delivery arrives of what a
-// server had acknowledged when it was killed.
+// crash measures the time from a restart to the arrival of the last delivery that the
+// server had acknowledged before it was killed.
 func (b *bench) crash(ctx context.Context) error {
 	for range crashTries {
 		f, late, err := b.oneCrash(ctx)
@@ -27,26 +27,26 @@ func (b *bench) crash(ctx context.Context) error {
 			return nil
 		}
 	}
-	b.tell("nothing: each server was killed when it had delivered all that it had acknowledged")
+	b.progress("nothing: every server had delivered all acknowledged events when it was killed")
 	return nil
 }
 
-// oneCrash kills one server; late is how many deliveries it had still to make.
+// oneCrash kills one server; late is the number of its undelivered events.
 func (b *bench) oneCrash(ctx context.Context) (f Figure, late int, err error) {
-	w, err := b.newWorld(ctx, 1, endpoints)
+	fx, err := b.newFixture(ctx, 1, endpoints)
 	if err != nil {
 		return f, 0, err
 	}
-	defer func() { err = errors.Join(err, w.drop(ctx)) }()
+	defer func() { err = errors.Join(err, fx.drop(ctx)) }()
 	if err := b.receiver.reset(ctx); err != nil {
 		return f, 0, err
 	}
-	acked, killed, err := b.loadAndKill(ctx, w)
+	acked, killed, err := b.loadAndKill(ctx, fx)
 	if err != nil {
 		return f, 0, err
 	}
 	restarted := time.Now()
-	s, err := b.serve(ctx, w)
+	s, err := b.serve(ctx, fx)
 	if err != nil {
 		return f, 0, err
 	}
@@ -64,16 +64,16 @@ func (b *bench) oneCrash(ctx context.Context) (f Figure, late int, err error) {
 	return f, late, nil
 }
 
-// loadAndKill kills a server under load and returns the marks of what it had
-// acknowledged, and when it died.
-func (b *bench) loadAndKill(ctx context.Context, w *world) (map[int64]bool, time.Time, error) {
-	s, err := b.serve(ctx, w)
+// loadAndKill kills a server under load and returns the marks of the acknowledged
+// events and the time of the kill.
+func (b *bench) loadAndKill(ctx context.Context, fx *fixture) (map[int64]bool, time.Time, error) {
+	s, err := b.serve(ctx, fx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
 	var mu sync.Mutex
 	acked := map[int64]bool{}
-	// Marks are all different: they count up from the time of the start.
+	// Unique marks: they count from the start time.
 	next := time.Now().UnixNano()
 	l := startLoad(ctx, Options{}.shape(), nil, func(ctx context.Context, n int) error {
 		marks := make([]int64, 0, n)
@@ -96,16 +96,16 @@ func (b *bench) loadAndKill(ctx context.Context, w *world) (map[int64]bool, time
 	waited := wait(ctx, b.o.Duration)
 	killed := s.crash()
 	at := time.Now()
-	_ = l.end() // the callers have lost their server
+	_ = l.end() // the callers fail because the server is down
 	return acked, at, errors.Join(waited, killed)
 }
 
-// redelivered waits until everything acknowledged has arrived, and returns how
-// many came after the server was killed, and when the last one did.
+// redelivered waits until every acknowledged event has arrived. It returns how many
+// arrived after the kill and the time of the last arrival.
 func (b *bench) redelivered(
 	ctx context.Context, acked map[int64]bool, killed time.Time,
 ) (n int, last time.Time, err error) {
-	err = until(ctx, crashPoll, "everything acknowledged is delivered", func() (bool, error) {
+	err = until(ctx, crashPoll, "all acknowledged events are delivered", func() (bool, error) {
 		arrived, err := b.receiver.arrivals(ctx)
 		if err != nil {
 			return false, err

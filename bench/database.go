@@ -15,26 +15,26 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// The kinds of databases, by their names for people.
+// The display names of the kinds of databases.
 const (
 	sqliteKind   = "SQLite"
 	postgresKind = "PostgreSQL"
 )
 
-// A server makes databases for measurements: on a PostgreSQL server, or as
-// SQLite files in a folder.
-type server struct {
+// A databaseServer creates the databases of the measurements: on a PostgreSQL server,
+// or as SQLite files in a directory.
+type databaseServer struct {
 	kind    string
 	version string
-	dir     string   // SQLite: where the files are
+	dir     string   // SQLite: directory of the files
 	url     *url.URL // PostgreSQL
-	admin   *sql.DB  // PostgreSQL: on the database that was named, which is not changed
-	made    int
+	admin   *sql.DB  // PostgreSQL: connection to the named database, which is not changed
+	created int
 }
 
-// openServer finds out where databases can be made. The URL may be empty, name
-// a PostgreSQL database, or a SQLite file whose folder is to be used.
-func openServer(ctx context.Context, text, dir string) (*server, error) {
+// openDatabaseServer opens the server of a PostgreSQL URL, or the directory dir for a
+// SQLite URL or an empty one.
+func openDatabaseServer(ctx context.Context, text, dir string) (*databaseServer, error) {
 	scheme, _, _ := strings.Cut(text, ":")
 	switch strings.ToLower(scheme) {
 	case "", "sqlite", "sqlite3", "file":
@@ -42,13 +42,13 @@ func openServer(ctx context.Context, text, dir string) (*server, error) {
 	case "postgres", "postgresql":
 		return openPostgres(ctx, text)
 	}
-	return nil, errors.New("--database is sqlite:PATH, whose folder is used, " +
+	return nil, errors.New("--database must be sqlite:PATH, whose directory is used, " +
 		"or postgres://USER:PASSWORD@HOST/NAME")
 }
 
-// folderOf returns the folder in which the files of a run are made; "" for the
-// system's own.
-func folderOf(text string) string {
+// directoryOf returns the directory for the files of a run; "" for the system's
+// directory of temporary files.
+func directoryOf(text string) string {
 	scheme, rest, _ := strings.Cut(text, ":")
 	if rest == "" || !strings.HasPrefix(strings.ToLower(scheme), "sqlite") {
 		return ""
@@ -56,8 +56,8 @@ func folderOf(text string) string {
 	return filepath.Dir(strings.TrimPrefix(rest, "//"))
 }
 
-func openSQLite(ctx context.Context, dir string) (*server, error) {
-	s := &server{kind: sqliteKind, dir: dir}
+func openSQLite(ctx context.Context, dir string) (*databaseServer, error) {
+	s := &databaseServer{kind: sqliteKind, dir: dir}
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		return nil, err
@@ -66,26 +66,26 @@ func openSQLite(ctx context.Context, dir string) (*server, error) {
 	return s, errors.Join(err, db.Close())
 }
 
-func openPostgres(ctx context.Context, text string) (*server, error) {
+func openPostgres(ctx context.Context, text string) (*databaseServer, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, errors.New("--database can't be read as a URL such as postgres://USER:PASSWORD@HOST/NAME")
+		return nil, errors.New("--database is not a valid URL such as postgres://USER:PASSWORD@HOST/NAME")
 	}
-	s := &server{kind: postgresKind, url: u}
+	s := &databaseServer{kind: postgresKind, url: u}
 	if s.admin, err = sql.Open("postgres", text); err != nil {
 		return nil, err
 	}
 	s.admin.SetMaxOpenConns(1)
 	if err := s.admin.QueryRowContext(ctx, "SHOW server_version").Scan(&s.version); err != nil {
-		return nil, errors.Join(fmt.Errorf("reach PostgreSQL: %w", err), s.admin.Close())
+		return nil, errors.Join(fmt.Errorf("connect to PostgreSQL: %w", err), s.admin.Close())
 	}
 	s.version, _, _ = strings.Cut(s.version, " ")
 	return s, nil
 }
 
-// postmaster returns the number of the PostgreSQL server's first process when
-// it runs on this machine; 0 otherwise.
-func (s *server) postmaster(ctx context.Context, h *host) int {
+// postmaster returns the process id of the PostgreSQL server if it runs on this
+// machine, else 0.
+func (s *databaseServer) postmaster(ctx context.Context, h *procfs) int {
 	if s.kind != postgresKind {
 		return 0
 	}
@@ -101,25 +101,25 @@ func (s *server) postmaster(ctx context.Context, h *host) int {
 	return backend.parent
 }
 
-func (s *server) close() error {
+func (s *databaseServer) close() error {
 	if s.admin == nil {
 		return nil
 	}
 	return s.admin.Close()
 }
 
-// A database is one that a measurement has for itself.
+// A database is the database of one measurement.
 type database struct {
-	server *server
+	server *databaseServer
 	name   string
-	url    string  // for the program
-	db     *sql.DB // one connection of the measurement's own
+	url    string  // setting of the program
+	db     *sql.DB // one connection
 }
 
-// create makes an empty database.
-func (s *server) create(ctx context.Context) (*database, error) {
-	s.made++
-	d := &database{server: s, name: fmt.Sprintf("portalhooks_bench_%d_%d", os.Getpid(), s.made)}
+// create creates an empty database.
+func (s *databaseServer) create(ctx context.Context) (*database, error) {
+	s.created++
+	d := &database{server: s, name: fmt.Sprintf("portalhooks_bench_%d_%d", os.Getpid(), s.created)}
 	driver, source := "sqlite", ""
 	if s.kind == sqliteKind {
 		path := filepath.Join(s.dir, d.name+".db")
@@ -128,7 +128,7 @@ func (s *server) create(ctx context.Context) (*database, error) {
 			"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	} else {
 		if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+d.name); err != nil {
-			return nil, fmt.Errorf("make a database for the measurement, which needs the right CREATEDB: %w", err)
+			return nil, fmt.Errorf("create a database, which requires the attribute CREATEDB: %w", err)
 		}
 		u := *s.url
 		u.Path = "/" + d.name
@@ -145,9 +145,9 @@ func (s *server) create(ctx context.Context) (*database, error) {
 	return d, nil
 }
 
-// drop removes the database, also when ctx has ended.
+// drop removes the database, even if ctx has ended.
 func (d *database) drop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
 	var err error
 	if d.db != nil {
@@ -159,8 +159,8 @@ func (d *database) drop(ctx context.Context) error {
 	}
 	path := filepath.Join(d.server.dir, d.name+".db")
 	for _, suffix := range []string{"", "-wal", "-shm", "-lock"} {
-		if gone := os.Remove(path + suffix); !errors.Is(gone, os.ErrNotExist) {
-			err = errors.Join(err, gone)
+		if failed := os.Remove(path + suffix); !errors.Is(failed, os.ErrNotExist) {
+			err = errors.Join(err, failed)
 		}
 	}
 	return err
@@ -174,9 +174,8 @@ func (d *database) pick(sqlite, postgres string) string {
 	return postgres
 }
 
-// stored returns how many bytes the events and the log take, with their
-// indexes. SQLite tells only what all tables take together; pages that were
-// given back do not count.
+// stored returns the size of the events and the log with their indexes, in bytes. For
+// SQLite it is the size of all tables, without free pages.
 func (d *database) stored(ctx context.Context) (bytes float64, err error) {
 	if d.server.kind == sqliteKind {
 		if _, err := d.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
@@ -191,7 +190,7 @@ func (d *database) stored(ctx context.Context) (bytes float64, err error) {
 	return bytes, err
 }
 
-// connections returns how many connections others have to the database.
+// connections returns the number of connections of other processes to the database.
 func (d *database) connections(ctx context.Context) (n int, err error) {
 	if d.server.kind == sqliteKind {
 		return 0, nil
@@ -202,8 +201,7 @@ func (d *database) connections(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// multiply copies the rows of the queue until there are n, all as due as those
-// that they are copies of.
+// multiply copies the rows of the queue, with their due times, until there are n.
 func (d *database) multiply(ctx context.Context, n int) error {
 	const columns = "org, webhook, version, event, item, due_at, type, trigger, attempts, held, cancel"
 	var have int
@@ -222,7 +220,7 @@ func (d *database) multiply(ctx context.Context, n int) error {
 		return fmt.Errorf("fill the queue: %w", err)
 	}
 	if d.server.kind == sqliteKind {
-		return nil // nobody analyzes a server's
+		return nil // a server does not analyze its database either
 	}
 	_, err = d.db.ExecContext(ctx, "ANALYZE queue")
 	return err

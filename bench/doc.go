@@ -1,18 +1,17 @@
-// Package bench measures how fast Portalhooks is on the machine at hand.
+// Package bench measures the performance of Portalhooks on this machine.
 //
-// Rates on two machines, or on one machine on two days, can't be compared. So
-// what matters here are ratios within one run: R is what a bare HTTP client
-// posts to the same receiver, F is what one connection commits to the same kind
-// of database, and both are measured in turns with what is compared to them.
+// Rates from different machines, or from different days, are not comparable. The
+// results are therefore ratios within one run: R is the rate at which a bare HTTP
+// client posts to the same receiver, F the rate at which one connection commits to the
+// same kind of database. Each measurement alternates with its baseline in rounds.
 //
-// A run uses databases of its own, which it makes and drops, and processes of
-// its own, which it starts from the program's file and ends:
+// A run creates and drops its own databases, and starts and stops its own processes:
 //
-//	sink      the receiver, in a process of its own
-//	server    the program, serving the API
+//	sink      the receiver, a process of the program
+//	server    the API server, a process of the program
 //	engine    delivery.Service over ent.Store, in this process
 //
-// The measurements are one file each: throughput.go has those that take turns,
-// and latency.go, hanging.go, crash.go, memory.go, claim.go, storage.go and
-// connections.go the others. figure.go has the goals.
+// throughput.go has the measurements repeated in rounds; latency.go, hanging.go,
+// crash.go, memory.go, claim.go, storage.go, connections.go and growth.go have one of
+// the others each. figure.go has the goals.
 package bench

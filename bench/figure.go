@@ -5,49 +5,48 @@ import (
 	"math"
 )
 
-// A Verdict is how a figure compares with its goals.
+// A Verdict is the result of comparing a figure with its goals.
 type Verdict string
 
 // The verdicts.
 const (
-	Reached Verdict = "aim"  // what is aimed at
-	Passed  Verdict = "pass" // what must be
-	Missed  Verdict = "MISS"
-	NoGoal  Verdict = "" // nothing to compare with
+	Reached Verdict = "aim"  // reaches the target
+	Passed  Verdict = "pass" // reaches the minimum
+	Missed  Verdict = "MISS" // misses the minimum
+	NoGoal  Verdict = ""     // has no goals
 )
 
-// A Figure is one result.
+// A Figure is the result of a measurement.
 type Figure struct {
 	Name  string  `json:"name"`
 	Title string  `json:"title"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
-	// Score is what the goals are about, on Scale: a ratio to R or F, or Value
-	// itself.
+	// Score is compared with the goals, on Scale: a ratio to R or F, or Value itself.
 	Score   float64  `json:"score"`
 	Scale   string   `json:"scale"`
 	Must    *float64 `json:"must"`
 	Aim     *float64 `json:"aim"`
 	Verdict Verdict  `json:"verdict"`
-	// Rounds are the values of the single rounds, where there were some.
+	// Rounds are the values of the rounds, if the measurement was repeated.
 	Rounds []float64 `json:"rounds,omitempty"`
-	// CPU is how many CPU seconds the server, or the engine, and the database
-	// took for 1,000 deliveries or events; null where that can't be known.
+	// CPU is the CPU time of the server, or the engine, and the database in seconds
+	// per 1,000 deliveries or events; null if unknown.
 	CPU *float64 `json:"cpuSecondsPerThousand"`
-	// Others is the share of the machine's CPU that other programs took
-	// meanwhile; null where that can't be known.
+	// Others is the share of the machine's CPU used by other programs meanwhile; null
+	// if unknown.
 	Others *float64 `json:"cpuShareOfOthers"`
 	Note   string   `json:"note,omitempty"`
 }
 
-// A goal is what a figure must and should reach.
+// A goal is the minimum that a figure must reach and the target that it should reach.
 type goal struct {
 	scale     string
 	must, aim float64
-	less      bool // whether less is better
+	less      bool // lower is better
 }
 
-// The scales that goals are given on.
+// The scales of goals.
 const (
 	scaleR      = "R"
 	scaleF      = "F"
@@ -77,14 +76,14 @@ func goalsOf(kind string) map[string]goal {
 	}
 	if kind == sqliteKind {
 		goals["pipeline"] = goal{scale: scaleR, must: 0.40, aim: 0.60}
-		delete(goals, "drain") // a goal for what many servers share
+		delete(goals, "drain") // a goal for several servers on one database
 		delete(goals, "connections")
 	}
 	return goals
 }
 
-// judge compares a score with the goal.
-func (g goal) judge(score float64) Verdict {
+// verdict compares a score with the goal.
+func (g goal) verdict(score float64) Verdict {
 	better := func(limit float64) bool { return score >= limit }
 	if g.less {
 		better = func(limit float64) bool { return score <= limit }
@@ -98,17 +97,17 @@ func (g goal) judge(score float64) Verdict {
 	return Missed
 }
 
-// apply gives f its goals and its verdict.
+// apply sets the goals and the verdict of f.
 func (f *Figure) apply(goals map[string]goal) {
 	g, ok := goals[f.Name]
 	if !ok {
 		return
 	}
 	must, aim := g.must, g.aim
-	f.Scale, f.Must, f.Aim, f.Verdict = g.scale, &must, &aim, g.judge(f.Score)
+	f.Scale, f.Must, f.Aim, f.Verdict = g.scale, &must, &aim, g.verdict(f.Score)
 }
 
-// score writes a number on a scale.
+// score formats a number with its scale.
 func score(n float64, scale string) string {
 	switch scale {
 	case "":
@@ -121,7 +120,7 @@ func score(n float64, scale string) string {
 	return short(n) + " " + scale
 }
 
-// short writes a number with about three digits.
+// short formats a number with about three significant digits.
 func short(n float64) string {
 	switch {
 	case n == math.Trunc(n), n >= 100 || n <= -100:

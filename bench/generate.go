@@ -14,22 +14,22 @@ import (
 	"portalhooks/ent"
 )
 
-// A History is what Generate makes. The zero value of a number is its default.
+// A History describes the data that Generate creates.
 type History struct {
 	Database      string
-	Deliveries    int           // that are over; 1,000,000
-	Due           int           // that wait; none
-	Days          int           // that the former are spread over, the last of them today; 30
-	Organizations int           // 100
-	Webhooks      int           // of each organization; 10
-	Keyring       *seal.Keyring // seals the webhooks' secrets; a key that nobody knows if nil
-	Progress      io.Writer     // is told what is being made; nobody if nil
+	Deliveries    int           // in a final state; 1,000,000 if zero
+	Due           int           // queued deliveries
+	Days          int           // over which Deliveries are spread, up to today; 30 if zero
+	Organizations int           // 100 if zero
+	Webhooks      int           // per organization; 10 if zero
+	Keyring       *seal.Keyring // seals the webhooks' secrets; a discarded random key if nil
+	Progress      io.Writer     // receives progress messages; optional
 }
 
 const (
 	maxHistory   = 100_000_000
 	maxDays      = 366
-	maxGenerated = 100_000 // webhooks in all
+	maxGenerated = 100_000 // webhooks of all organizations
 )
 
 func (h History) withDefaults() History {
@@ -49,19 +49,18 @@ func (h History) withDefaults() History {
 func (h History) check() error {
 	switch {
 	case h.Deliveries < 1 || h.Deliveries > maxHistory || h.Due < 0 || h.Due > maxHistory:
-		return fmt.Errorf("a history has 1 to %d deliveries, and up to as many that are due", maxHistory)
+		return fmt.Errorf("the number of deliveries must be 1 to %[1]d, that of due ones 0 to %[1]d", maxHistory)
 	case h.Days < 1 || h.Days > maxDays:
-		return fmt.Errorf("a history has 1 to %d days", maxDays)
+		return fmt.Errorf("the number of days must be 1 to %d", maxDays)
 	case h.Organizations < 1 || h.Webhooks < 1 || h.Organizations > maxGenerated/h.Webhooks:
-		return fmt.Errorf("a history has up to %d webhooks of at least one organization", maxGenerated)
+		return fmt.Errorf("there must be at least one organization and 1 to %d webhooks in total", maxGenerated)
 	}
 	return nil
 }
 
-// Generate fills an empty database with a history of deliveries, for others to
-// look at or to measure. It refuses a database that has anything in it. Nothing
-// is sent, but the deliveries that are due would be by a server; their targets
-// do not exist.
+// Generate fills an empty database with a history of deliveries, for demonstrations
+// and measurements. It returns an error if the database is not empty. Generate sends
+// nothing, but a server would send the due deliveries; their targets do not exist.
 func Generate(ctx context.Context, h History) (err error) {
 	h = h.withDefaults()
 	if err := h.check(); err != nil {
@@ -69,11 +68,11 @@ func Generate(ctx context.Context, h History) (err error) {
 	}
 	g := &generator{History: h, now: time.Now().UTC()}
 	if g.Keyring == nil {
-		if g.Keyring, err = unknownKey(); err != nil {
+		if g.Keyring, err = newRandomKeyring(); err != nil {
 			return err
 		}
 	}
-	if g.db, g.sqlite, err = openForFilling(ctx, h.Database); err != nil {
+	if g.db, g.sqlite, err = openForBulkInsert(ctx, h.Database); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.db.Close()) }()
@@ -88,7 +87,7 @@ func Generate(ctx context.Context, h History) (err error) {
 	return g.fill(ctx, store)
 }
 
-func unknownKey() (*seal.Keyring, error) {
+func newRandomKeyring() (*seal.Keyring, error) {
 	key, err := seal.GenerateKey()
 	if err != nil {
 		return nil, err
@@ -96,7 +95,7 @@ func unknownKey() (*seal.Keyring, error) {
 	return seal.NewKeyring(key)
 }
 
-// A generator makes one history.
+// A generator creates one history.
 type generator struct {
 	History
 
@@ -105,8 +104,7 @@ type generator struct {
 	now    time.Time
 }
 
-// checkEmpty refuses a database in which somebody else has tables, or which has
-// been used.
+// checkEmpty returns an error for a database with foreign tables or with data.
 func (g *generator) checkEmpty(ctx context.Context) error {
 	tables, ours := `SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()`,
 		`SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()
@@ -118,23 +116,23 @@ func (g *generator) checkEmpty(ctx context.Context) error {
 	counts := make([]int, 2)
 	for i, query := range []string{tables, ours} {
 		if err := g.db.QueryRowContext(ctx, query).Scan(&counts[i]); err != nil {
-			return fmt.Errorf("look what is in the database: %w", err)
+			return fmt.Errorf("inspect the database: %w", err)
 		}
 	}
 	used := counts[0] > 0
 	if counts[1] > 0 {
 		if err := g.db.QueryRowContext(ctx,
 			"SELECT EXISTS (SELECT 1 FROM organization) OR EXISTS (SELECT 1 FROM queue)").Scan(&used); err != nil {
-			return fmt.Errorf("look what is in the database: %w", err)
+			return fmt.Errorf("inspect the database: %w", err)
 		}
 	}
 	if used {
-		return errors.New("the database is not empty: make one for this, in which there is nothing to lose")
+		return errors.New("the database is not empty: create a new one for the generated data")
 	}
 	return nil
 }
 
-// fill makes everything. The store belongs to the same database.
+// fill creates the history. The store must be that of the same database.
 func (g *generator) fill(ctx context.Context, store *ent.Store) error {
 	if _, err := store.Migrate(ctx); err != nil {
 		return err
@@ -151,44 +149,44 @@ func (g *generator) fill(ctx context.Context, store *ent.Store) error {
 	for day := range g.Days {
 		from, to := g.Deliveries*day/g.Days, g.Deliveries*(day+1)/g.Days
 		if err := g.insert(ctx, false, from, to); err != nil {
-			return fmt.Errorf("make deliveries: %w", err)
+			return fmt.Errorf("insert deliveries: %w", err)
 		}
 		if tenth := max(1, g.Days/10); (day+1)%tenth == 0 {
-			g.tell("%d of %d deliveries, %.0f s", to, g.Deliveries, time.Since(began).Seconds())
+			g.progress("%d of %d deliveries, %.0f s", to, g.Deliveries, time.Since(began).Seconds())
 		}
 	}
 	if err := g.insert(ctx, true, 0, g.Due); err != nil {
-		return fmt.Errorf("make deliveries that are due: %w", err)
+		return fmt.Errorf("insert due deliveries: %w", err)
 	}
-	g.tell("%d due deliveries, %.0f s", g.Due, time.Since(began).Seconds())
+	g.progress("%d due deliveries, %.0f s", g.Due, time.Since(began).Seconds())
 	if err := g.count(ctx); err != nil {
 		return fmt.Errorf("count the deliveries: %w", err)
 	}
-	return g.settleDown(ctx)
+	return g.maintain(ctx)
 }
 
-// settleDown leaves the database as its upkeep would have.
-func (g *generator) settleDown(ctx context.Context) error {
+// maintain does the database maintenance that is due after the inserts.
+func (g *generator) maintain(ctx context.Context) error {
 	statements := []string{"VACUUM (ANALYZE)"}
 	if g.sqlite {
 		statements = []string{"PRAGMA wal_checkpoint(TRUNCATE)"}
 	}
 	for _, statement := range statements {
 		if _, err := g.db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("tidy up: %w", err)
+			return fmt.Errorf("maintain the database: %w", err)
 		}
 	}
 	return nil
 }
 
-func (g *generator) tell(format string, args ...any) {
-	fmt.Fprintf(g.Progress, "made "+format+"\n", args...)
+func (g *generator) progress(format string, args ...any) {
+	fmt.Fprintf(g.Progress, "created "+format+"\n", args...)
 }
 
-// start returns when the first delivery was made.
+// start returns the time of the first delivery.
 func (g *generator) start() time.Time {
 	return g.now.Truncate(24*time.Hour).AddDate(0, 0, 1-g.Days)
 }
 
-// millis is t on the clock of the ids.
+// millis returns t in the milliseconds of ids.
 func millis(t time.Time) int64 { return delivery.IDAt[int64](t) >> 22 }

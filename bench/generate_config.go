@@ -18,9 +18,9 @@ import (
 	"portalhooks/ent"
 )
 
-// openForFilling opens one connection that writes fast. What it has written when
-// the machine fails is worth nothing, so it does not wait for the disk.
-func openForFilling(ctx context.Context, text string) (db *sql.DB, isSQLite bool, err error) {
+// openForBulkInsert opens one connection for fast writes. It does not wait for the
+// disk: after a crash the data is generated again.
+func openForBulkInsert(ctx context.Context, text string) (db *sql.DB, isSQLite bool, err error) {
 	driver, source := "postgres", text
 	scheme, rest, _ := strings.Cut(text, ":")
 	switch strings.ToLower(scheme) {
@@ -32,7 +32,7 @@ func openForFilling(ctx context.Context, text string) (db *sql.DB, isSQLite bool
 			"&_pragma=temp_store(MEMORY)"
 	case "postgres", "postgresql":
 	default:
-		return nil, false, errors.New("--database is sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+		return nil, false, errors.New("--database must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
 	if db, err = sql.Open(driver, source); err != nil {
 		return nil, false, err
@@ -42,13 +42,13 @@ func openForFilling(ctx context.Context, text string) (db *sql.DB, isSQLite bool
 		_, err = db.ExecContext(ctx, "SET synchronous_commit = off; SET work_mem = '64MB'")
 	}
 	if err != nil {
-		return nil, false, errors.Join(fmt.Errorf("reach PostgreSQL: %w", err), db.Close())
+		return nil, false, errors.Join(fmt.Errorf("connect to PostgreSQL: %w", err), db.Close())
 	}
 	return db, isSQLite, nil
 }
 
-// configure makes the organizations with their webhooks, as their admins would,
-// and a table of the latter for the statements to look them up by number.
+// configure creates the organizations and their webhooks through the service, and a
+// temporary table in which the statements look up webhooks by number.
 func (g *generator) configure(ctx context.Context, store *ent.Store) (err error) {
 	owner, err := store.Join(ctx, "portalhooks generate", delivery.SlotTTL)
 	if err != nil {
@@ -68,15 +68,15 @@ func (g *generator) configure(ctx context.Context, store *ent.Store) (err error)
 	}
 	for i := range g.Organizations {
 		if err := g.organization(ctx, service, store, i); err != nil {
-			return fmt.Errorf("make organization %d: %w", i, err)
+			return fmt.Errorf("create organization %d: %w", i, err)
 		}
 	}
-	g.tell("%d organizations with %d webhooks each", g.Organizations, g.Webhooks)
+	g.progress("%d organizations with %d webhooks each", g.Organizations, g.Webhooks)
 	return nil
 }
 
-// organization makes one of them. Its webhooks listen to alerts, or to
-// operations: types 1 and 6.
+// organization creates one organization. Its webhooks are for active alerts (type 1)
+// or executed operations (type 6).
 func (g *generator) organization(ctx context.Context, s *service.Service, store *ent.Store, i int) error {
 	ref, kind, typ, code := fmt.Sprintf("generated-%03d", i), delivery.AlertItem, delivery.ActiveAlert, 1
 	if i%2 == 1 {

@@ -9,16 +9,16 @@ import (
 	"portalhooks/delivery"
 )
 
-// The statements below number deliveries by n and derive everything from it, so
-// that the database makes the rows by itself. Of five deliveries the last two
-// are of one event. Few webhooks have most of the deliveries: the share of
-// those before webhook w of all W is the root of w/W. The small numbers are
-// those of ent/codes.go.
+// The statements below derive every column from n, the number of a delivery, so that
+// the database generates the rows by itself. The last two of every five deliveries
+// belong to the same event. The distribution over webhooks is skewed: the first w of W
+// webhooks have a share of sqrt(w/W) of the deliveries. The small numbers are codes of
+// ent/codes.go.
 //
-// Ids have a millisecond, the slot 0, and a number within the millisecond, of
-// which the lowest two bits tell what it is the id of.
+// Ids consist of a millisecond, the slot 0, and a number within the millisecond, whose
+// lowest two bits are the kind of the id.
 const (
-	// dueFor is for how long the due deliveries have been waiting.
+	// dueFor is the maximum age of the due deliveries.
 	dueFor = 6 * time.Hour
 
 	generatedSource = `(
@@ -47,8 +47,8 @@ const (
 			'WS-BCN-' || (r %% 900000 + 100000), ` + generatedVariables + `%[5]s
 		FROM %[3]s WHERE n = e ORDER BY n`
 
-	// PostgreSQL keeps what an event is told by in a table of its own, SQLite in
-	// the event.
+	// The deduplication key of an event is in a separate table on PostgreSQL, and in
+	// the event on SQLite.
 	generatedKey        = `%s, r, CASE WHEN n %% 5 = 3 THEN 2 ELSE 1 END`
 	insertGeneratedKeys = `INSERT INTO event_key (org, event, key, fingerprint, deliveries)
 		SELECT org, base + %[1]d, %[2]s
@@ -79,8 +79,8 @@ const (
 		GROUP BY 1, 2, 3, 5, 6`
 )
 
-// insert makes the rows of deliveries from to to-1: of finished ones, or of
-// those that are due.
+// insert inserts the rows of the deliveries numbered from to to-1, which are either
+// due or in a final state.
 func (g *generator) insert(ctx context.Context, due bool, from, to int) error {
 	if from >= to {
 		return nil
@@ -122,11 +122,10 @@ func (g *generator) source(due bool, from, to int) string {
 		start, millis(g.now)-start, all)
 }
 
-// epoch is the zero of the ids' clock, in microseconds.
+// epoch returns the time zero of ids in microseconds.
 func (g *generator) epoch() int64 { return delivery.IDTime(int64(0)).UnixMicro() }
 
-// sourceID is an expression for Portal's id of an event: its second, and numbers
-// that no other has.
+// sourceID returns a SQL expression for Portal's unique id of an event.
 func (g *generator) sourceID(event int) string {
 	if g.sqlite {
 		return fmt.Sprintf("printf('%%08x%d%%015x', (ms + %d) / 1000, e)", event, g.epoch()/1000)
@@ -135,7 +134,7 @@ func (g *generator) sourceID(event int) string {
 		g.epoch()/1000, event)
 }
 
-// keyOf is an expression for the key that such an id has.
+// keyOf returns a SQL expression for the deduplication key of such an id.
 func (g *generator) keyOf(sourceID string) string {
 	if g.sqlite {
 		return "unhex(printf('%016x', org) || '73780c' || " + sourceID + ")"
@@ -143,7 +142,7 @@ func (g *generator) keyOf(sourceID string) string {
 	return "decode('73780c' || " + sourceID + ", 'hex')"
 }
 
-// count fills the tallies.
+// count fills the hourly counts.
 func (g *generator) count(ctx context.Context) error {
 	var columns, sums []string
 	lower := 0

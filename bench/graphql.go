@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// graphql measures the whole: events come by mutation and leave as calls.
-func (b *bench) graphql(ctx context.Context, s *stage) (sample, error) {
-	return b.throughAPI(ctx, s.server)
+// graphql measures end to end: from the mutation to the receiver.
+func (b *bench) graphql(ctx context.Context, s *roundFixtures) (sample, error) {
+	return b.deliverThroughAPI(ctx, s.server)
 }
 
-func (b *bench) throughAPI(ctx context.Context, s *served) (sample, error) {
+func (b *bench) deliverThroughAPI(ctx context.Context, s *serverProcess) (sample, error) {
 	before, err := s.delivered(ctx)
 	if err != nil {
 		return sample{}, err
@@ -34,18 +34,18 @@ func (b *bench) throughAPI(ctx context.Context, s *served) (sample, error) {
 	return taken, s.finish(ctx, before+l.sent.Load())
 }
 
-// finish waits until the server has made n deliveries in all.
-func (s *served) finish(ctx context.Context, n int64) error {
+// finish waits until the server has made n deliveries in total.
+func (s *serverProcess) finish(ctx context.Context, n int64) error {
 	return until(ctx, 10*time.Millisecond, fmt.Sprintf("%d deliveries are made", n), func() (bool, error) {
 		done, err := s.delivered(ctx)
 		return done >= n, err
 	})
 }
 
-// meterPause is how often a meter asks.
+// meterPause is the polling interval of a meter.
 const meterPause = 5 * time.Millisecond
 
-// A meter knows about how many calls the receiver has got since the start.
+// A meter polls the number of calls that the receiver has got since the start.
 type meter struct {
 	now   atomic.Int64
 	stop  context.CancelFunc
@@ -81,24 +81,24 @@ func (m *meter) end() error {
 	return <-m.ended
 }
 
-// ingestAcks measures how fast events are taken that no webhook listens to.
-func (b *bench) ingestAcks(ctx context.Context, s *stage) (sample, error) {
+// ingestAcks measures the rate of acknowledged events that match no webhook.
+func (b *bench) ingestAcks(ctx context.Context, s *roundFixtures) (sample, error) {
 	return b.acks(ctx, s, noMark)
 }
 
-// devices is how many devices the alerts of fleetAcks are of.
+// devices is the number of devices in fleetAcks.
 const devices = 5000
 
-// fleetAcks is ingestAcks for alerts that are not the same one again and again:
-// each device's are a group of their own.
-func (b *bench) fleetAcks(ctx context.Context, s *stage) (sample, error) {
+// fleetAcks is ingestAcks for the alerts of many devices, each of which forms a group
+// of its own.
+func (b *bench) fleetAcks(ctx context.Context, s *roundFixtures) (sample, error) {
 	var last atomic.Int64
 	return b.acks(ctx, s, func() string {
-		return fmt.Sprintf("Device %d", last.Add(1)*7919%devices) // a prime, so that neighbours are far apart
+		return fmt.Sprintf("Device %d", last.Add(1)*7919%devices) // a prime spreads consecutive numbers
 	})
 }
 
-func (b *bench) acks(ctx context.Context, s *stage, mark func() string) (sample, error) {
+func (b *bench) acks(ctx context.Context, s *roundFixtures, mark func() string) (sample, error) {
 	var mu sync.Mutex
 	var waits []float64
 	l := startLoad(ctx, b.o.shape(), nil, func(ctx context.Context, n int) error {

@@ -11,30 +11,29 @@ import (
 	"portalhooks/ent"
 )
 
-// growthTries is how often each question is asked of a database.
-const growthTries = 21
+// growthRepeats is how often each query runs on each database.
+const growthRepeats = 21
 
-// A question is something that must take as long in an old database as in a
-// young one.
-type question struct {
+// A query is an operation whose duration must not depend on the size of the database.
+type query struct {
 	name, title string
-	ask         func(ctx context.Context, s *ent.Store, h *holding) error
+	run         func(ctx context.Context, s *ent.Store, h *subject) error
 }
 
-// A holding is what the questions are about.
-type holding struct {
+// A subject has the parameters of the queries.
+type subject struct {
 	owner   delivery.Owner
-	webhook delivery.WebhookID // the busiest, and its organization
-	org     delivery.OrgID
+	webhook delivery.WebhookID // with the most deliveries
+	org     delivery.OrgID     // of webhook
 	event   delivery.EventID
 	now     time.Time
 	start   time.Time // of the history
 }
 
-func questions() []question {
-	type narrowing func(h *holding) delivery.DeliveryFilter
-	list := func(filter narrowing) func(context.Context, *ent.Store, *holding) error {
-		return func(ctx context.Context, s *ent.Store, h *holding) error {
+func queries() []query {
+	type narrowing func(h *subject) delivery.DeliveryFilter
+	list := func(filter narrowing) func(context.Context, *ent.Store, *subject) error {
+		return func(ctx context.Context, s *ent.Store, h *subject) error {
 			page, err := s.Deliveries(ctx, h.org, filter(h), delivery.Page{First: delivery.DefaultPageSize})
 			if err == nil && len(page.Items) == 0 {
 				err = errors.New("the page is empty")
@@ -42,43 +41,43 @@ func questions() []question {
 			return err
 		}
 	}
-	return []question{
-		{"claim", "claim of 200", askClaim},
-		{"webhook", "newest 25 of a webhook", list(func(h *holding) delivery.DeliveryFilter {
+	return []query{
+		{"claim", "claim of 200", queryClaim},
+		{"webhook", "newest 25 of a webhook", list(func(h *subject) delivery.DeliveryFilter {
 			return delivery.DeliveryFilter{Webhooks: []delivery.WebhookID{h.webhook}}
 		})},
-		{"state", "newest 25 that failed", list(func(*holding) delivery.DeliveryFilter {
+		{"state", "newest 25 that failed", list(func(*subject) delivery.DeliveryFilter {
 			return delivery.DeliveryFilter{States: []delivery.State{delivery.Failed}}
 		})},
-		{"time", "newest 25 of a past day", list(func(h *holding) delivery.DeliveryFilter {
+		{"time", "newest 25 of a past day", list(func(h *subject) delivery.DeliveryFilter {
 			return delivery.DeliveryFilter{After: h.start, Before: h.start.AddDate(0, 0, 1)}
 		})},
-		{"event", "deliveries of an event", list(func(h *holding) delivery.DeliveryFilter {
+		{"event", "deliveries of an event", list(func(h *subject) delivery.DeliveryFilter {
 			return delivery.DeliveryFilter{Event: h.event}
 		})},
-		{"feed", "100 entries of the live log", askFeed},
-		{"stats", "statistics of 30 days", askStats},
-		{"retention", "a portion of retention", askRetention},
+		{"feed", "100 entries of the delivery log", queryFeed},
+		{"stats", "statistics of 30 days", queryStats},
+		{"retention", "one batch of retention", queryRetention},
 	}
 }
 
-func askClaim(ctx context.Context, s *ent.Store, h *holding) error {
+func queryClaim(ctx context.Context, s *ent.Store, h *subject) error {
 	jobs, err := s.Claim(ctx, delivery.ClaimRequest{
 		Owner: h.owner, N: claimed, PerWebhook: claimed / 2, Lease: delivery.MaxTimeout,
 	})
 	if err == nil && len(jobs) == 0 {
-		err = errors.New("nothing was claimed although deliveries are due")
+		err = errors.New("the claim is empty although deliveries are due")
 	}
 	return err
 }
 
-func askFeed(ctx context.Context, s *ent.Store, h *holding) error {
+func queryFeed(ctx context.Context, s *ent.Store, h *subject) error {
 	after := map[int]delivery.LogID{h.owner.Slot: delivery.IDAt[delivery.LogID](h.now.Add(-12 * time.Hour))}
 	_, err := s.Follow(ctx, after, 100)
 	return err
 }
 
-func askStats(ctx context.Context, s *ent.Store, h *holding) error {
+func queryStats(ctx context.Context, s *ent.Store, h *subject) error {
 	hour := h.now.Truncate(time.Hour)
 	_, err := s.Tallies(ctx, h.org, delivery.TallyQuery{
 		From: hour.AddDate(0, 0, -30), To: hour.Add(time.Hour), Step: 24 * time.Hour,
@@ -86,42 +85,41 @@ func askStats(ctx context.Context, s *ent.Store, h *holding) error {
 	return err
 }
 
-// errIdle is returned by a question that had nothing to do: its time is no
-// answer.
+// errIdle is returned by a query that had nothing to do, so that its duration is not
+// counted.
 var errIdle = errors.New("there was nothing to do")
 
-// askRetention discards from the first half of the history.
-func askRetention(ctx context.Context, s *ent.Store, h *holding) error {
+// queryRetention discards one batch of the first half of the history.
+func queryRetention(ctx context.Context, s *ent.Store, h *subject) error {
 	more, err := s.Discard(ctx, h.start.Add(h.now.Sub(h.start)/2))
 	if err == nil && !more {
-		err = errIdle // or less than a whole portion
+		err = errIdle // or less than a full batch
 	}
 	return err
 }
 
-// growth compares how long the same questions take in two databases of the same
-// shape, one of which has many times the deliveries of the other. They are asked
-// in turns: whatever else the machine does then troubles both. A young database
-// may have less than a whole portion to discard: then there is no ratio.
+// growth compares the duration of the same queries in a small and a large database.
+// The queries alternate between both, so that other load on the machine affects both.
+// If the small database has less than a full batch to discard, there is no ratio.
 func (b *bench) growth(ctx context.Context) (err error) {
 	small, large := b.o.size(300, 10_000, 100_000), b.o.size(3_000, 300_000, 10_000_000)
-	young, err := b.grow(ctx, small)
+	few, err := b.newHistory(ctx, small)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, young.close(ctx)) }()
-	old, err := b.grow(ctx, large)
+	defer func() { err = errors.Join(err, few.close(ctx)) }()
+	many, err := b.newHistory(ctx, large)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, old.close(ctx)) }()
-	for _, q := range questions() {
+	defer func() { err = errors.Join(err, many.close(ctx)) }()
+	for _, q := range queries() {
 		var before, after []float64
-		for range growthTries {
-			if before, err = young.time(ctx, q, before); err != nil {
+		for range growthRepeats {
+			if before, err = few.time(ctx, q, before); err != nil {
 				return err
 			}
-			if after, err = old.time(ctx, q, after); err != nil {
+			if after, err = many.time(ctx, q, after); err != nil {
 				return err
 			}
 		}
@@ -134,20 +132,20 @@ func (b *bench) growth(ctx context.Context) (err error) {
 	return nil
 }
 
-// A grown is a database with a history.
-type grown struct {
+// A history is a database filled by a generator.
+type history struct {
 	*database
 
-	filler *generator
-	store  *ent.Store
-	about  *holding
+	generator *generator
+	store     *ent.Store
+	subject   *subject
 }
 
-// grow makes a database of n deliveries that are over, and a tenth of that, or
-// what all claims take, that wait.
-func (b *bench) grow(ctx context.Context, n int) (_ *grown, err error) {
-	o := &grown{}
-	if o.database, err = b.server.create(ctx); err != nil {
+// newHistory creates a database with n deliveries in a final state, and n/10 due ones
+// or as many as all claims take.
+func (b *bench) newHistory(ctx context.Context, n int) (_ *history, err error) {
+	o := &history{}
+	if o.database, err = b.databases.create(ctx); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -157,32 +155,32 @@ func (b *bench) grow(ctx context.Context, n int) (_ *grown, err error) {
 	}()
 	g := &generator{
 		History: History{
-			Database: o.url, Deliveries: n, Due: max(n/10, 2*growthTries*claimed), Days: b.o.size(3, 30, 30),
+			Database: o.url, Deliveries: n, Due: max(n/10, 2*growthRepeats*claimed), Days: b.o.size(3, 30, 30),
 			Organizations: b.o.size(2, 50, 100), Webhooks: 10, Progress: b.o.Progress,
 		},
 		now: time.Now().UTC(),
 	}
-	if g.Keyring, err = unknownKey(); err != nil {
+	if g.Keyring, err = newRandomKeyring(); err != nil {
 		return nil, err
 	}
-	if g.db, g.sqlite, err = openForFilling(ctx, o.url); err != nil {
+	if g.db, g.sqlite, err = openForBulkInsert(ctx, o.url); err != nil {
 		return nil, err
 	}
-	o.filler = g
+	o.generator = g
 	logger := slog.New(slog.DiscardHandler)
 	if o.store, err = ent.Open(ctx, ent.Options{URL: o.url, Logger: logger}); err != nil {
 		return nil, err
 	}
 	if err = g.fill(ctx, o.store); err == nil {
-		o.about, err = g.holding(ctx, o.store)
+		o.subject, err = g.subject(ctx, o.store)
 	}
 	return o, err
 }
 
-// time adds how long the answer to a question takes, in milliseconds.
-func (o *grown) time(ctx context.Context, q question, took []float64) ([]float64, error) {
+// time appends the duration of a query in milliseconds.
+func (o *history) time(ctx context.Context, q query, took []float64) ([]float64, error) {
 	began := time.Now()
-	err := q.ask(ctx, o.store, o.about)
+	err := q.run(ctx, o.store, o.subject)
 	if errors.Is(err, errIdle) {
 		return took, nil
 	}
@@ -192,18 +190,18 @@ func (o *grown) time(ctx context.Context, q question, took []float64) ([]float64
 	return append(took, milliseconds(time.Since(began))), nil
 }
 
-func (o *grown) close(ctx context.Context) (err error) {
+func (o *history) close(ctx context.Context) (err error) {
 	if o.store != nil {
 		err = o.store.Close()
 	}
-	if o.filler != nil {
-		err = errors.Join(err, o.filler.db.Close())
+	if o.generator != nil {
+		err = errors.Join(err, o.generator.db.Close())
 	}
 	return errors.Join(err, o.drop(ctx))
 }
 
-func (g *generator) holding(ctx context.Context, store *ent.Store) (*holding, error) {
-	h := &holding{now: g.now, start: g.start()}
+func (g *generator) subject(ctx context.Context, store *ent.Store) (*subject, error) {
+	h := &subject{now: g.now, start: g.start()}
 	err := g.db.QueryRowContext(ctx, "SELECT webhook, org FROM generated WHERE place = 0").
 		Scan(&h.webhook, &h.org)
 	if err != nil {

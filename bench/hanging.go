@@ -7,14 +7,14 @@ import (
 
 const (
 	hangingHooks = 100
-	hangingRate  = 400 // events a second over all endpoints
-	quickRate    = 100 // the same of a quick run
+	hangingRate  = 400 // events per second, over all endpoints
+	quickRate    = 100 // the same in a quick run
 )
 
-// hanging measures what an endpoint that does not answer does to the others.
+// hanging measures the effect of an endpoint that does not respond on the others.
 func (b *bench) hanging(ctx context.Context) error {
-	return b.withServer(ctx, hangingHook, hangingHooks, func(s *served) error {
-		// The first events fill caches and open connections.
+	return b.withServer(ctx, hangingHook, hangingHooks, func(s *serverProcess) error {
+		// Warm-up: the first events fill caches and open connections.
 		if _, err := b.othersDelay(ctx, s, false); err != nil {
 			return err
 		}
@@ -43,9 +43,9 @@ func (b *bench) hanging(ctx context.Context) error {
 	})
 }
 
-// othersDelay returns the 99th percentile of the delays of all endpoints but
-// the first. When it returns, that one has got what it was owed.
-func (b *bench) othersDelay(ctx context.Context, s *served, hang bool) (float64, error) {
+// othersDelay returns the 99th percentile of the delays of all endpoints but the first.
+// When it returns, the first one has got its deliveries too.
+func (b *bench) othersDelay(ctx context.Context, s *serverProcess, hang bool) (float64, error) {
 	before, err := s.delivered(ctx)
 	if err != nil {
 		return 0, err
@@ -59,8 +59,8 @@ func (b *bench) othersDelay(ctx context.Context, s *served, hang bool) (float64,
 		}
 	}
 	rate := b.o.size(quickRate, hangingRate, hangingRate)
-	load := steady{hooks: hangingHooks, rate: rate, d: b.o.Duration, hang: hang}
-	acks, err := b.paced(ctx, s, load)
+	load := steadyLoad{hooks: hangingHooks, rate: rate, d: b.o.Duration, hang: hang}
+	acks, err := b.submitSteadily(ctx, s, load)
 	if err != nil {
 		return 0, err
 	}

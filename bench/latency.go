@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// calm is the rate at which latency is measured, in events a second.
-const calm = 100
+// latencyRate is the load during latency in events per second.
+const latencyRate = 100
 
-// latency measures how long an event takes from the mutation to the receiver
-// on a server that has little to do.
+// latency measures the time from the mutation to the receiver under light load.
 func (b *bench) latency(ctx context.Context) error {
-	return b.withServer(ctx, 1, endpoints, func(s *served) error {
-		// The first events fill caches and open connections.
-		if _, err := b.paced(ctx, s, steady{hooks: endpoints, rate: calm, d: b.o.Duration / warmUp}); err != nil {
+	return b.withServer(ctx, 1, endpoints, func(s *serverProcess) error {
+		// Warm-up: the first events fill caches and open connections.
+		load := steadyLoad{hooks: endpoints, rate: latencyRate, d: b.o.Duration / warmUp}
+		if _, err := b.submitSteadily(ctx, s, load); err != nil {
 			return err
 		}
 		if err := b.receiver.reset(ctx); err != nil {
 			return err
 		}
-		from := b.host.read()
-		acks, err := b.paced(ctx, s, steady{hooks: endpoints, rate: calm, d: 2 * b.o.Duration})
+		from := b.procfs.read()
+		load.d = 2 * b.o.Duration
+		acks, err := b.submitSteadily(ctx, s, load)
 		if err != nil {
 			return err
 		}
-		used := b.host.since(from)
+		used := b.procfs.since(from)
 		delays, err := b.receiver.delays(ctx)
 		if err != nil {
 			return err
@@ -44,32 +45,34 @@ func (b *bench) latency(ctx context.Context) error {
 	})
 }
 
-// withServer uses a server over a new world.
-func (b *bench) withServer(ctx context.Context, first, hooks int, use func(*served) error) (err error) {
-	w, err := b.newWorld(ctx, first, hooks)
+// withServer calls use with a server on a new fixture.
+func (b *bench) withServer(
+	ctx context.Context, first, hooks int, use func(*serverProcess) error,
+) (err error) {
+	fx, err := b.newFixture(ctx, first, hooks)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.drop(ctx)) }()
-	s, err := b.serve(ctx, w)
+	defer func() { err = errors.Join(err, fx.drop(ctx)) }()
+	s, err := b.serve(ctx, fx)
 	if err != nil {
 		return err
 	}
 	return errors.Join(use(s), s.close())
 }
 
-// A steady load is one event after the other, about the alerts in turn.
-type steady struct {
+// A steadyLoad submits one event at a time at a constant rate.
+type steadyLoad struct {
 	hooks int
-	rate  int // events a second
+	rate  int // events per second
 	d     time.Duration
-	hang  bool // whether one of the endpoints does not answer
+	hang  bool // whether one of the endpoints does not respond
 }
 
-// paced submits marked events at a steady rate whatever becomes of them, and
-// returns how many milliseconds each took to be acknowledged. It waits until
-// all that can be delivered are.
-func (b *bench) paced(ctx context.Context, s *served, load steady) ([]float64, error) {
+// submitSteadily submits marked events at a constant rate, regardless of the server's
+// speed, and returns the time to their acknowledgment in milliseconds. It waits until
+// all of them are delivered, except those to the endpoint that hangs.
+func (b *bench) submitSteadily(ctx context.Context, s *serverProcess, load steadyLoad) ([]float64, error) {
 	before, err := s.delivered(ctx)
 	if err != nil {
 		return nil, err
@@ -102,7 +105,7 @@ func (b *bench) paced(ctx context.Context, s *served, load steady) ([]float64, e
 	}
 	made := before + int64(n)
 	if load.hang {
-		made -= int64(n/load.hooks) + 1 // at most as many are for one endpoint
+		made -= int64(n/load.hooks) + 1 // the maximum for one endpoint
 	}
 	return acks, s.finish(ctx, made)
 }

@@ -11,17 +11,17 @@ import (
 	"portalhooks/delivery"
 )
 
-// A shape is how a load comes: callers at once, each submitting batches one
-// after the other.
+// A shape describes a load: the number of concurrent callers and the size of the
+// batches that each of them submits one after the other.
 type shape struct {
 	callers, batch int
-	// Ahead is how many events callers may be ahead of the deliveries when they
-	// submit one more batch each. All of that fits in the memory of the server:
-	// what comes to the queue for want of room is another measurement.
+	// Ahead is how many events the callers may be ahead of the deliveries before they
+	// pause. They fit in the server's memory: draining the queue is a separate
+	// measurement.
 	ahead int
 }
 
-// shape returns how the load of a run comes.
+// shape returns the shape of a run's load.
 func (o Options) shape() shape {
 	if o.Quick {
 		return shape{callers: 4, batch: 20, ahead: 100}
@@ -29,19 +29,19 @@ func (o Options) shape() shape {
 	return shape{callers: 16, batch: 100, ahead: 2_000}
 }
 
-// A numberer gives every event of a run a number of its own.
+// A numberer assigns a unique number to every event of a run.
 type numberer struct{ last atomic.Int64 }
 
 func (n *numberer) next() int64 { return n.last.Add(1) }
 
-// sourceID spells a number as Portal spells its ids: 24 hexadecimal digits that
-// begin with the seconds and end with a counter.
+// sourceID returns an id in Portal's format: 24 hexadecimal digits that start with the
+// seconds and end with a counter.
 func sourceID(at time.Time, number int64) string {
 	return fmt.Sprintf("%08x5c0ffee001%06x", uint32(at.Unix()), number&0xffffff)
 }
 
-// reports makes reports about the alerts in turn, or about the one that nobody
-// listens to.
+// reports returns n reports that rotate over the alerts, or are about quietAlert if
+// there are no hooks.
 func (b *bench) reports(hooks, n int) []delivery.Report {
 	now := time.Now().UTC()
 	reports := make([]delivery.Report, n)
@@ -62,7 +62,7 @@ func (b *bench) reports(hooks, n int) []delivery.Report {
 	return reports
 }
 
-// ingest submits a batch to a service in this process.
+// ingest submits a batch to the engine.
 func (e *engine) ingest(ctx context.Context, reports []delivery.Report) error {
 	results, err := e.service.Ingest(ctx, portal, reports)
 	if err != nil {
@@ -70,13 +70,13 @@ func (e *engine) ingest(ctx context.Context, reports []delivery.Report) error {
 	}
 	for _, r := range results {
 		if r.Status != delivery.Accepted {
-			return fmt.Errorf("a report of the measurement was not accepted (%s): %w", r.Status, r.Errors)
+			return fmt.Errorf("a report was not accepted (%s): %w", r.Status, r.Errors)
 		}
 	}
 	return nil
 }
 
-// A load is callers that go on until they are stopped.
+// A load is a group of callers that submit until they are stopped.
 type load struct {
 	sent atomic.Int64 // events acknowledged
 
@@ -85,9 +85,9 @@ type load struct {
 	failed chan error
 }
 
-// startLoad starts callers that call submit with the number of events to
-// submit, as long as those acknowledged are not further ahead of done than they
-// may be. A nil done sets no bound.
+// startLoad starts callers that repeatedly call submit with the batch size. They pause
+// while the acknowledged events are more than s.ahead ahead of done. A nil done sets no
+// limit.
 func startLoad(
 	ctx context.Context, s shape, done func() int64, submit func(ctx context.Context, size int) error,
 ) *load {
@@ -101,7 +101,7 @@ func startLoad(
 					_ = wait(going, time.Millisecond)
 					continue
 				}
-				// What was begun is finished: half a batch must not be left.
+				// With ctx, not going: a submitted batch is completed.
 				if err := submit(ctx, s.batch); err != nil {
 					l.failed <- err
 					return
@@ -113,7 +113,7 @@ func startLoad(
 	return l
 }
 
-// end stops the callers and returns the first error of each.
+// end stops the callers and returns their errors.
 func (l *load) end() error {
 	l.stop()
 	l.all.Wait()
@@ -125,7 +125,7 @@ func (l *load) end() error {
 	return errors.Join(errs...)
 }
 
-// wait waits for d or the end of ctx.
+// wait waits for d, or returns an error when ctx ends.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -137,19 +137,20 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// patience bounds every wait for the system to catch up.
-const patience = 2 * time.Minute
+// waitTimeout bounds the time that until waits.
+const waitTimeout = 2 * time.Minute
 
-// until calls true every so often, until it is.
-func until(ctx context.Context, every time.Duration, what string, true func() (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("this never came true: %s", what))
+// until polls condition until it returns true. What describes it in the error.
+func until(ctx context.Context, interval time.Duration, what string, condition func() (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, waitTimeout,
+		fmt.Errorf("timed out waiting for this: %s", what))
 	defer cancel()
 	for {
-		reached, err := true()
-		if reached || err != nil {
+		met, err := condition()
+		if met || err != nil {
 			return err
 		}
-		if wait(ctx, every) != nil {
+		if wait(ctx, interval) != nil {
 			return context.Cause(ctx)
 		}
 	}

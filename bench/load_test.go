@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestCallersDoNotRunAheadOfTheDeliveries(t *testing.T) {
+func TestCallersPauseWhenAheadOfTheDeliveries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var submitted, done atomic.Int64
 		usual := Options{}.shape()
@@ -27,7 +27,7 @@ func TestCallersDoNotRunAheadOfTheDeliveries(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		synctest.Wait()
 		if submitted.Load() == before {
-			t.Error("nothing more was submitted although all was delivered")
+			t.Error("nothing was submitted after all events were delivered")
 		}
 		if err := l.end(); err != nil {
 			t.Error(err)
@@ -38,7 +38,7 @@ func TestCallersDoNotRunAheadOfTheDeliveries(t *testing.T) {
 	})
 }
 
-func TestALoadTellsWhatWentWrong(t *testing.T) {
+func TestLoadReturnsTheErrorsOfItsCallers(t *testing.T) {
 	broken := errors.New("broken")
 	called := make(chan struct{}, 2)
 	l := startLoad(t.Context(), shape{callers: 2, batch: 1}, nil, func(context.Context, int) error {
@@ -59,19 +59,19 @@ func TestUntilEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := until(ctx, time.Minute, "never", func() (bool, error) { return false, nil }); err == nil {
-			t.Error("it came true")
+			t.Error("until returned nil, want an error")
 		}
 	})
 }
 
-func TestUntilIsNotForEver(t *testing.T) {
+func TestUntilTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		if err := until(t.Context(), time.Second, "never", func() (bool, error) { return false, nil }); err == nil {
-			t.Error("it came true")
+			t.Error("until returned nil, want an error")
 		}
-		if got := time.Since(began); got != patience {
-			t.Errorf("it took %s, want %s", got, patience)
+		if got := time.Since(began); got != waitTimeout {
+			t.Errorf("until returned after %s, want %s", got, waitTimeout)
 		}
 	})
 }

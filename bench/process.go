@@ -16,29 +16,29 @@ import (
 )
 
 const (
-	startTime = 30 * time.Second // that a process may take to say where it listens
-	endTime   = 20 * time.Second // that it may take to end before it is killed
+	startTimeout = 30 * time.Second // until a process prints its address
+	stopTimeout  = 20 * time.Second // until a process that was stopped is killed
 )
 
-// A child is a process of this program's own file.
-type child struct {
+// A process is a child process that runs this program.
+type process struct {
 	cmd    *exec.Cmd
-	input  io.Closer // a sink ends when this does
+	input  io.Closer // closing it ends a sink
 	errors tail
-	found  chan string   // gets what the output's first match of the pattern is
-	ended  chan struct{} // closed when the process has ended
+	found  chan string   // receives the first match of the pattern in the output
+	ended  chan struct{} // closed when the process has exited
 }
 
-// spawn starts the program and waits for a line that matches pattern, whose
-// first group it returns. The process ends at the latest when ctx does.
+// spawn starts the program, waits for a line of output that matches pattern, and
+// returns its first group. The process is stopped when ctx ends.
 func spawn(
 	ctx context.Context, program, dir string, env []string, pattern *regexp.Regexp, args ...string,
-) (*child, string, error) {
-	c := &child{found: make(chan string, 1), ended: make(chan struct{})}
-	c.cmd = exec.CommandContext(ctx, program, args...) //nolint:gosec // this very program
-	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, append(foreign(os.Environ()), env...), &c.errors
+) (*process, string, error) {
+	c := &process{found: make(chan string, 1), ended: make(chan struct{})}
+	c.cmd = exec.CommandContext(ctx, program, args...) //nolint:gosec // the program itself
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr = dir, append(withoutSettings(os.Environ()), env...), &c.errors
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
-	c.cmd.WaitDelay = endTime
+	c.cmd.WaitDelay = stopTimeout
 	output, err := c.cmd.StdoutPipe()
 	if err != nil {
 		return nil, "", err
@@ -50,15 +50,15 @@ func spawn(
 		return nil, "", fmt.Errorf("start %s: %w", strings.Join(args, " "), err)
 	}
 	go c.follow(output, pattern)
-	timer := time.NewTimer(startTime)
+	timer := time.NewTimer(startTimeout)
 	defer timer.Stop()
 	select {
 	case text := <-c.found:
 		return c, text, nil
 	case <-c.ended:
-		err = errors.New("it ended")
+		err = errors.New("it exited")
 	case <-timer.C:
-		err = errors.New("it does not get ready")
+		err = errors.New("it was not ready in time")
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -67,41 +67,41 @@ func spawn(
 }
 
 // follow reads the output to its end.
-func (c *child) follow(output io.Reader, pattern *regexp.Regexp) {
+func (c *process) follow(output io.Reader, pattern *regexp.Regexp) {
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		if match := pattern.FindStringSubmatch(lines.Text()); match != nil {
 			select {
 			case c.found <- match[1]:
-			default: // it was told already
+			default: // already found
 			}
 		}
 	}
-	_ = c.cmd.Wait() // how it ended is of no interest: it was told to
+	_ = c.cmd.Wait() // the exit status of a stopped process is irrelevant
 	close(c.ended)
 }
 
-// pid is the process's number.
-func (c *child) pid() int { return c.cmd.Process.Pid }
+// pid returns the process id.
+func (c *process) pid() int { return c.cmd.Process.Pid }
 
-// stop asks the process to end and waits until it has.
-func (c *child) stop() error {
+// stop terminates the process gracefully and waits for its exit.
+func (c *process) stop() error {
 	_ = c.input.Close()
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	timer := time.NewTimer(endTime)
+	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()
 	select {
 	case <-c.ended:
 		return nil
 	case <-timer.C:
-		return errors.Join(fmt.Errorf("%s did not end: %s", c.cmd.Path, c.errors.text()), c.kill())
+		return errors.Join(fmt.Errorf("%s did not exit: %s", c.cmd.Path, c.errors.text()), c.kill())
 	}
 }
 
-// kill ends the process at once, as a crash would, and waits until it is gone.
-func (c *child) kill() error {
+// kill kills the process, as a crash would, and waits for its exit.
+func (c *process) kill() error {
 	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -109,9 +109,9 @@ func (c *child) kill() error {
 	return nil
 }
 
-// foreign returns the environment without the program's own settings, which are
-// not meant for the processes of a measurement.
-func foreign(env []string) []string {
+// withoutSettings returns the environment without the program's settings, which do not
+// apply to the processes of a measurement.
+func withoutSettings(env []string) []string {
 	var kept []string
 	for _, v := range env {
 		if !strings.HasPrefix(v, "PORTALHOOKS_") {
@@ -121,10 +121,10 @@ func foreign(env []string) []string {
 	return kept
 }
 
-// tailSize is how much of a process's error output is kept.
-const tailSize = 4 << 10
+// maxTail bounds the error output kept of a process, in bytes.
+const maxTail = 4 << 10
 
-// A tail keeps the end of what is written to it.
+// A tail keeps the end of the data written to it.
 type tail struct {
 	mu   sync.Mutex
 	kept []byte
@@ -135,7 +135,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept = append(t.kept, b...)
-	if extra := len(t.kept) - tailSize; extra > 0 {
+	if extra := len(t.kept) - maxTail; extra > 0 {
 		t.kept = append(t.kept[:0], t.kept[extra:]...)
 	}
 	return len(b), nil

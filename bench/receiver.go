@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// SinkCommand is the program's command that runs ServeSink.
+// SinkCommand is the command of the program that runs ServeSink.
 const SinkCommand = "bench-sink"
 
-// A receiver is a sink in a process of its own.
+// A receiver is a sink in a separate process.
 type receiver struct {
-	*child
+	*process
 
 	url  string
 	http *http.Client
@@ -30,13 +30,13 @@ func startReceiver(ctx context.Context, program, dir string) (*receiver, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &receiver{child: c, url: url, http: newHTTP(1)}, nil
+	return &receiver{process: c, url: url, http: newHTTP(1)}, nil
 }
 
 // hook returns the URL of an endpoint.
 func (r *receiver) hook(n int) string { return r.url + "/hook/" + strconv.Itoa(n) }
 
-// count returns how many calls have come.
+// count returns the number of calls received.
 func (r *receiver) count(ctx context.Context) (int64, error) {
 	body, err := call(ctx, r.http, http.MethodGet, r.url+"/count")
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *receiver) count(ctx context.Context) (int64, error) {
 	return strconv.ParseInt(string(body), 10, 64)
 }
 
-// arrivals returns when each marked message came first, by its mark.
+// arrivals returns the time of the first arrival of each marked message, by mark.
 func (r *receiver) arrivals(ctx context.Context) (map[int64]int64, error) {
 	body, err := call(ctx, r.http, http.MethodGet, r.url+"/arrivals")
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *receiver) arrivals(ctx context.Context) (map[int64]int64, error) {
 	return byMark, nil
 }
 
-// delays returns how many milliseconds each marked message took.
+// delays returns the delay of each marked message in milliseconds.
 func (r *receiver) delays(ctx context.Context) ([]float64, error) {
 	all, err := r.arrivals(ctx)
 	delays := make([]float64, 0, len(all))
@@ -72,13 +72,13 @@ func (r *receiver) delays(ctx context.Context) ([]float64, error) {
 	return delays, err
 }
 
-// hang lets one endpoint hang until the next reset.
+// hang makes the endpoint hangingHook hang until the next reset.
 func (r *receiver) hang(ctx context.Context) error {
 	_, err := call(ctx, r.http, http.MethodPost, r.url+"/hang")
 	return err
 }
 
-// reset forgets the arrivals.
+// reset clears the arrivals and releases hanging calls.
 func (r *receiver) reset(ctx context.Context) error {
 	_, err := call(ctx, r.http, http.MethodPost, r.url+"/reset")
 	return err
@@ -89,18 +89,18 @@ func (r *receiver) close() error {
 	return r.stop()
 }
 
-// requestTime bounds one request of a measurement.
-const requestTime = 30 * time.Second
+// requestTimeout is the timeout of a request.
+const requestTimeout = 30 * time.Second
 
-// newHTTP returns a client that keeps up to n connections to a host.
+// newHTTP returns a client that keeps up to n idle connections.
 func newHTTP(n int) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{MaxIdleConns: n, MaxIdleConnsPerHost: n, DisableCompression: true},
-		Timeout:   requestTime,
+		Timeout:   requestTimeout,
 	}
 }
 
-// call makes a request without a body and returns the answer's.
+// call sends a request without a body and returns the body of the response.
 func call(ctx context.Context, c *http.Client, method, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
@@ -113,7 +113,7 @@ func call(ctx context.Context, c *http.Client, method, url string) ([]byte, erro
 	body, err := io.ReadAll(resp.Body)
 	err = errors.Join(err, resp.Body.Close())
 	if err == nil && resp.StatusCode >= http.StatusMultipleChoices {
-		err = fmt.Errorf("%s answered %s: %.200s", url, resp.Status, body)
+		err = fmt.Errorf("%s responded with %s: %.200s", url, resp.Status, body)
 	}
 	return body, err
 }

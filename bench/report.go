@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// A Report is what one run has found.
+// A Report has the results of a run.
 type Report struct {
 	At       time.Time `json:"at"`
-	Seconds  float64   `json:"seconds"` // how long the run took
+	Seconds  float64   `json:"seconds"` // duration of the run
 	Database string    `json:"database"`
 	Version  string    `json:"databaseVersion"`
 	System   string    `json:"system"`
@@ -22,7 +22,7 @@ type Report struct {
 	Figures  []Figure  `json:"figures"`
 }
 
-func newReport(o Options, db *server) *Report {
+func newReport(o Options, db *databaseServer) *Report {
 	return &Report{
 		At: time.Now().UTC().Truncate(time.Second), Database: db.kind, Version: db.version,
 		System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
@@ -30,20 +30,20 @@ func newReport(o Options, db *server) *Report {
 	}
 }
 
-// add enters a figure with its verdict.
+// add appends a figure with its verdict.
 func (r *Report) add(f Figure) {
 	f.apply(goalsOf(r.Database))
 	r.Figures = append(r.Figures, f)
 }
 
-// WriteJSON writes the report for programs.
+// WriteJSON writes the report as JSON.
 func (r *Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
 }
 
-// WriteTable writes the report for people.
+// WriteTable writes the report as a table.
 func (r *Report) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "Portalhooks on %s %s, %s, %d CPUs; median of %d, %s each; %s, took %.0f s\n\n",
 		r.Database, r.Version, r.System, r.CPUs, r.Rounds,

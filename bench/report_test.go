@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// exampleReport has each kind of figure once.
+// exampleReport returns a report with one figure of each kind.
 func exampleReport() *Report {
 	n := func(f float64) *float64 { return &f }
 	r := &Report{
@@ -38,7 +38,7 @@ func exampleReport() *Report {
 	return r
 }
 
-func TestTableForPeople(t *testing.T) {
+func TestWriteTable(t *testing.T) {
 	var got bytes.Buffer
 	if err := exampleReport().WriteTable(&got); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestTableForPeople(t *testing.T) {
 	golden(t, "table.golden", got.Bytes())
 }
 
-func TestJSONForPrograms(t *testing.T) {
+func TestWriteJSON(t *testing.T) {
 	var got bytes.Buffer
 	if err := exampleReport().WriteJSON(&got); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestJSONForPrograms(t *testing.T) {
 	golden(t, "report.golden", got.Bytes())
 	var back Report
 	if err := json.Unmarshal(got.Bytes(), &back); err != nil || len(back.Figures) != 5 {
-		t.Errorf("read %d figures (%v), want 5", len(back.Figures), err)
+		t.Errorf("%d figures (%v), want 5", len(back.Figures), err)
 	}
 }
 

@@ -16,37 +16,37 @@ import (
 	"time"
 )
 
-// A served is the program, serving a world in a process of its own.
-type served struct {
-	*child
+// A serverProcess is a server on a fixture's database, in a separate process.
+type serverProcess struct {
+	*process
 
-	b      *bench
-	world  *world
-	url    string // http://host:port
-	keys   struct{ Portal, Operator string }
-	client *http.Client
+	b       *bench
+	fixture *fixture
+	url     string // http://host:port
+	keys    struct{ Portal, Operator string }
+	client  *http.Client
 }
 
 var serverListens = regexp.MustCompile(`(http://[^/\s]+)/dev/sign-in`)
 
-// serve starts a server on w. It runs in development mode, where it needs no
-// setting and shows its metrics.
-func (b *bench) serve(ctx context.Context, w *world) (_ *served, err error) {
-	dir := filepath.Join(b.dir, w.name)
+// serve starts a server on fx. It runs in development mode, which requires no settings
+// and exposes metrics.
+func (b *bench) serve(ctx context.Context, fx *fixture) (_ *serverProcess, err error) {
+	dir := filepath.Join(b.dir, fx.name)
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(data, "encryption.key"), w.keyFile, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, "encryption.key"), fx.keyFile, 0o600); err != nil {
 		return nil, err
 	}
-	c, url, err := spawn(ctx, b.o.Program, dir, []string{"PORTALHOOKS_DATABASE=" + w.url}, serverListens,
+	c, url, err := spawn(ctx, b.o.Program, dir, []string{"PORTALHOOKS_DATABASE=" + fx.url}, serverListens,
 		"serve", "--listen", "127.0.0.1:0", "--log-level", "error", "--ingest-rate", "0", "--api-rate", "0")
 	if err != nil {
 		return nil, err
 	}
-	s := &served{child: c, b: b, world: w, url: url, client: newHTTP(b.o.shape().callers)}
-	b.host.watch(c.pid(), serverRole)
+	s := &serverProcess{process: c, b: b, fixture: fx, url: url, client: newHTTP(b.o.shape().callers)}
+	b.procfs.watch(c.pid(), serverRole)
 	text, err := os.ReadFile(filepath.Join(data, "local.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &s.keys)
@@ -63,26 +63,26 @@ func (b *bench) serve(ctx context.Context, w *world) (_ *served, err error) {
 	return s, nil
 }
 
-// close ends the server in good order.
-func (s *served) close() error {
+// close shuts the server down gracefully.
+func (s *serverProcess) close() error {
 	s.client.CloseIdleConnections()
-	s.b.host.forget(s.pid())
+	s.b.procfs.unwatch(s.pid())
 	return s.stop()
 }
 
-// crash ends it without a word.
-func (s *served) crash() error {
+// crash kills the server.
+func (s *serverProcess) crash() error {
 	s.client.CloseIdleConnections()
-	s.b.host.forget(s.pid())
+	s.b.procfs.unwatch(s.pid())
 	return s.kill()
 }
 
 const ingestQuery = `mutation($input: [PortalEventInput!]!) { ingestEvents(input: $input) {` +
 	` results { status } userErrors { message } } }`
 
-// ingest submits n events about the alerts in turn and returns when they are
-// acknowledged. Mark makes an event's element.
-func (s *served) ingest(ctx context.Context, hooks, n int, mark func() string) error {
+// ingest submits n events that rotate over the alerts and waits for their
+// acknowledgment. Mark returns the element of an event.
+func (s *serverProcess) ingest(ctx context.Context, hooks, n int, mark func() string) error {
 	body := bytes.NewBuffer(make([]byte, 0, 512*n+256))
 	fmt.Fprintf(body, `{"query":%q,"variables":{"input":[`, ingestQuery)
 	at := time.Now().UTC()
@@ -109,14 +109,14 @@ func (s *served) ingest(ctx context.Context, hooks, n int, mark func() string) e
 	return nil
 }
 
-// eventInput is an event of the mutation. Writing it so costs the measuring
-// process little, which shares the machine with what is measured.
+// eventInput is an event of the mutation. It is formatted rather than marshaled to use
+// little CPU, because the server shares the machine.
 const eventInput = `{"organizationId": %q, "sourceEventId": %q, "occurredAt": %q,
 	"event": {"activeAlert": {"alert": {"id": %q, "name": "Low disk space",
 		"information": "Drive C: 2 GB free of 237 GB", "start": %q, "element": %q,
 		"severity": "WARNING", "category": "Performance"}}}}`
 
-func (s *served) post(ctx context.Context, body io.Reader) ([]byte, error) {
+func (s *serverProcess) post(ctx context.Context, body io.Reader) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", body)
 	if err != nil {
 		return nil, err
@@ -131,8 +131,8 @@ func (s *served) post(ctx context.Context, body io.Reader) ([]byte, error) {
 	return answer, errors.Join(err, resp.Body.Close())
 }
 
-// delivered returns how many deliveries the server has made, durably.
-func (s *served) delivered(ctx context.Context) (int64, error) {
+// delivered returns the number of deliveries that the server has stored as delivered.
+func (s *serverProcess) delivered(ctx context.Context) (int64, error) {
 	page, err := call(ctx, s.client, http.MethodGet, s.url+"/metrics")
 	if err != nil {
 		return 0, err
@@ -140,7 +140,7 @@ func (s *served) delivered(ctx context.Context) (int64, error) {
 	return metric(string(page), `portalhooks_deliveries_total{state="DELIVERED"} `)
 }
 
-// metric finds a counter on a page of metrics; one that is not there is 0.
+// metric returns the value of a counter on a page of metrics, or 0 if it is absent.
 func metric(page, name string) (int64, error) {
 	for line := range strings.Lines(page) {
 		if value, found := strings.CutPrefix(line, name); found {

@@ -18,12 +18,12 @@ import (
 
 const (
 	sinkBody    = 64 << 10 // bytes of a call that are read
-	maxArrivals = 1 << 20  // that a sink remembers
-	// markPrefix is in front of the time, in nanoseconds since 1970, at which a
-	// marked event was sent.
+	maxArrivals = 1 << 20  // that a sink records
+	// markPrefix precedes a mark: the time at which an event was sent, in nanoseconds
+	// since 1970.
 	markPrefix = "sent-"
-	// hangingHook is the endpoint that does not answer while the sink hangs. Its
-	// arrivals are never remembered.
+	// hangingHook is the endpoint that does not respond while the sink hangs. Its
+	// arrivals are not recorded.
 	hangingHook = 0
 )
 
@@ -33,16 +33,16 @@ type arrival struct {
 	At   int64 `json:"at"`
 }
 
-// A sink is a receiver that does as little as possible: it counts, and
-// remembers when marked messages came.
+// A sink is a minimal receiver: it counts calls and records the arrivals of marked
+// messages.
 type sink struct {
 	count   atomic.Int64
 	hanging atomic.Bool
 	buffers sync.Pool
 
 	mu       sync.Mutex
-	arrivals map[int64]int64 // when each mark came
-	freed    chan struct{}   // closed when the sink no longer hangs
+	arrivals map[int64]int64 // time of the first arrival, by mark
+	freed    chan struct{}   // closed by reset
 }
 
 func newSink() *sink {
@@ -51,8 +51,9 @@ func newSink() *sink {
 	return s
 }
 
-// ServeSink runs a receiver on a free port of this machine, prints where, and
-// ends with ctx or with input: with the process that started it.
+// ServeSink serves a sink on a free loopback port and prints its URL to output. It
+// returns when ctx ends or when input is closed, so that it does not outlive the
+// process that started it.
 func ServeSink(ctx context.Context, input io.Reader, output io.Writer) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -91,24 +92,24 @@ func (s *sink) routes() http.Handler {
 	})
 }
 
-// receive takes a call.
+// receive handles a call to an endpoint.
 func (s *sink) receive(w http.ResponseWriter, r *http.Request, hook string) {
 	buffer, _ := s.buffers.Get().(*[sinkBody]byte)
 	defer s.buffers.Put(buffer)
 	n, err := io.ReadFull(r.Body, buffer[:])
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return // the caller has gone
+		return // the client has disconnected
 	}
 	if hook == strconv.Itoa(hangingHook) {
 		s.hang(r.Context())
 	} else if mark, ok := markIn(buffer[:n]); ok {
-		s.remember(mark, time.Now().UnixNano())
+		s.record(mark, time.Now().UnixNano())
 	}
 	s.count.Add(1)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// markIn finds the mark in a message.
+// markIn returns the mark in a message.
 func markIn(body []byte) (int64, bool) {
 	_, rest, found := bytes.Cut(body, []byte(markPrefix))
 	if !found {
@@ -122,7 +123,7 @@ func markIn(body []byte) (int64, bool) {
 	return mark, err == nil
 }
 
-func (s *sink) remember(mark, at int64) {
+func (s *sink) record(mark, at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, again := s.arrivals[mark]; !again && len(s.arrivals) < maxArrivals {
@@ -130,7 +131,7 @@ func (s *sink) remember(mark, at int64) {
 	}
 }
 
-// hang waits until the caller goes or the sink no longer hangs.
+// hang waits for the end of ctx or the next reset if the sink hangs.
 func (s *sink) hang(ctx context.Context) {
 	if !s.hanging.Load() {
 		return
@@ -144,7 +145,7 @@ func (s *sink) hang(ctx context.Context) {
 	}
 }
 
-// reset forgets all arrivals and frees those that hang.
+// reset clears the arrivals and releases hanging calls.
 func (s *sink) reset() {
 	s.hanging.Store(false)
 	s.mu.Lock()
@@ -161,5 +162,5 @@ func (s *sink) serveArrivals(w http.ResponseWriter, _ *http.Request) {
 		all = append(all, arrival{mark, at})
 	}
 	s.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(all) // to a caller that may have gone
+	_ = json.NewEncoder(w).Encode(all) // fails only if the client has disconnected
 }

@@ -16,11 +16,11 @@ func TestMarkIn(t *testing.T) {
 		want int64
 		ok   bool
 	}{
-		"in a message":    {`{"element": "sent-1234", "x": 1}`, 1234, true},
-		"at the end":      {`sent-99`, 99, true},
-		"none":            {`{"element": "none"}`, 0, false},
-		"without a time":  {`{"element": "sent-"}`, 0, false},
-		"too great a one": {`sent-99999999999999999999`, 0, false},
+		"in a message":   {`{"element": "sent-1234", "x": 1}`, 1234, true},
+		"at the end":     {`sent-99`, 99, true},
+		"none":           {`{"element": "none"}`, 0, false},
+		"without a time": {`{"element": "sent-"}`, 0, false},
+		"an overflow":    {`sent-99999999999999999999`, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := markIn([]byte(tt.body))
@@ -53,7 +53,7 @@ func send(ctx context.Context, r *receiver, hook int, body string) error {
 	return resp.Body.Close()
 }
 
-func TestSinkRemembersTheFirstArrivalOfAMark(t *testing.T) {
+func TestSinkRecordsTheFirstArrivalOfAMark(t *testing.T) {
 	r := testReceiver(t)
 	for _, c := range []struct {
 		hook int
@@ -72,7 +72,7 @@ func TestSinkRemembersTheFirstArrivalOfAMark(t *testing.T) {
 	}
 	again, err := r.arrivals(t.Context())
 	if err != nil || again[5] != first[5] {
-		t.Errorf("5 came at %d (%v), want the first time, %d", again[5], err, first[5])
+		t.Errorf("arrival of mark 5 = %d (%v), want the first one, %d", again[5], err, first[5])
 	}
 	if n, err := r.count(t.Context()); n != 5 || err != nil {
 		t.Errorf("count = %d (%v), want 5", n, err)
@@ -91,10 +91,10 @@ func TestOnlyOneEndpointHangs(t *testing.T) {
 	}
 	select {
 	case err := <-hung:
-		t.Errorf("the endpoint that hangs answered (%v)", err)
+		t.Errorf("the hanging endpoint responded (%v)", err)
 	default:
 	}
-	// Whether or not the call has come yet: it is answered after a reset.
+	// After a reset the call is answered even if it arrives only then.
 	if err := r.reset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestSinkEndsWithItsInput(t *testing.T) {
 	line := make([]byte, 100)
 	n, err := output.Read(line)
 	if err != nil || !sinkListens.Match(bytes.TrimSpace(line[:n])) {
-		t.Errorf("it said %q (%v)", line[:n], err)
+		t.Errorf("output = %q (%v), want the sink's URL", line[:n], err)
 	}
 	if err := parent.Close(); err != nil {
 		t.Fatal(err)

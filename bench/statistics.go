@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// median returns the middle of values, or the mean of the middle two; 0 of
-// none.
+// median returns the median of values; 0 if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -19,8 +18,8 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// percentile returns the least value that is not below p percent of values, by
-// the nearest rank; 0 of none.
+// percentile returns the p-th percentile of values by the nearest-rank method; 0 if
+// there are none.
 func percentile(values []float64, p float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -30,7 +29,7 @@ func percentile(values []float64, p float64) float64 {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// ratio returns a/b; 0 when there is nothing to divide by.
+// ratio returns a/b; 0 if b is 0.
 func ratio(a, b float64) float64 {
 	if b == 0 {
 		return 0

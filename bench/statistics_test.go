@@ -20,11 +20,11 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-func TestStatisticsLeaveTheirInputInOrder(t *testing.T) {
+func TestStatisticsDoNotSortTheirInput(t *testing.T) {
 	values := []float64{3, 1, 2}
 	_, _ = median(values), percentile(values, 50)
 	if values[0] != 3 || values[1] != 1 || values[2] != 2 {
-		t.Errorf("the values became %v", values)
+		t.Errorf("values = %v, want the original order", values)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-func TestRatioToNothingIsZero(t *testing.T) {
+func TestRatioToZeroIsZero(t *testing.T) {
 	if got := ratio(5, 0); got != 0 {
 		t.Errorf("ratio(5, 0) = %v, want 0", got)
 	}

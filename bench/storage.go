@@ -6,27 +6,27 @@ import (
 	"fmt"
 )
 
-// storage measures how much one successful delivery takes in the database: its
-// event and its entry of the log, with the indexes.
+// storage measures the size of a successful delivery in the database: its event and
+// its log entry, with the indexes.
 func (b *bench) storage(ctx context.Context) (err error) {
-	w, err := b.newWorld(ctx, 1, endpoints)
+	fx, err := b.newFixture(ctx, 1, endpoints)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.drop(ctx)) }()
+	defer func() { err = errors.Join(err, fx.drop(ctx)) }()
 	n := b.o.size(500, 20_000, 100_000)
-	before, err := w.stored(ctx)
+	before, err := fx.stored(ctx)
 	if err != nil {
 		return err
 	}
-	e, err := w.open(ctx, false)
+	e, err := fx.open(ctx, false)
 	if err != nil {
 		return err
 	}
 	load := b.o.shape()
 	err = e.run(ctx, func(ctx context.Context) error {
 		for sent := 0; sent < n; sent += load.batch {
-			// What is on its way must fit in memory.
+			// Deliveries in flight must fit in memory.
 			if err := e.finish(ctx, int64(sent-load.ahead)); err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ func (b *bench) storage(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	after, err := w.stored(ctx)
+	after, err := fx.stored(ctx)
 	if err != nil {
 		return err
 	}

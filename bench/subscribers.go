@@ -12,7 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// The subscribers: a socket carries as many subscriptions as a server lets it.
+// The subscribers: each socket carries the maximum number of subscriptions.
 const (
 	sockets          = 10
 	perSocket        = 100
@@ -20,30 +20,30 @@ const (
 	socketsHandshake = 10 * time.Second
 )
 
-// What each subscriber watches: what goes wrong in the organization. The server
-// looks at every entry for each of them.
+// watchQuery subscribes to the failures in the organization. The server matches every
+// entry against it.
 const watchQuery = `subscription($org: ID!) {` +
 	` deliveryLog(organizationId: $org, filter: {states: [FAILED, RETRYING]}) {` +
 	` __typename ... on DeliveryLogEntry { state } } }`
 
-// subscribers measures what graphql does, with subscribers of the live log.
-func (b *bench) subscribers(ctx context.Context, s *stage) (_ sample, err error) {
+// subscribers measures the same as graphql, with subscribers to the delivery log.
+func (b *bench) subscribers(ctx context.Context, s *roundFixtures) (_ sample, err error) {
 	n := sockets
 	if b.o.Quick {
 		n = quickSockets
 	}
-	audience := &audience{}
-	defer func() { err = errors.Join(err, audience.close()) }()
+	all := &subscriptions{}
+	defer func() { err = errors.Join(err, all.close()) }()
 	for range n {
-		if err := audience.join(ctx, s.server); err != nil {
+		if err := all.open(ctx, s.server); err != nil {
 			return sample{}, err
 		}
 	}
-	return b.throughAPI(ctx, s.server)
+	return b.deliverThroughAPI(ctx, s.server)
 }
 
-// An audience is open sockets with subscriptions.
-type audience struct {
+// subscriptions is a set of open sockets with subscriptions.
+type subscriptions struct {
 	sockets []*websocket.Conn
 	readers sync.WaitGroup
 }
@@ -54,16 +54,15 @@ type socketMessage struct {
 	Payload any    `json:"payload,omitempty"`
 }
 
-// join opens one more socket and returns when the server has answered every
-// subscription.
-func (a *audience) join(ctx context.Context, s *served) error {
+// open opens a socket and waits for the first message of each of its subscriptions.
+func (a *subscriptions) open(ctx context.Context, s *serverProcess) error {
 	dialer := websocket.Dialer{
 		Subprotocols: []string{"graphql-transport-ws"}, HandshakeTimeout: socketsHandshake,
 	}
 	socket, resp, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(s.url, "http")+"/graphql",
 		http.Header{"Authorization": {"Bearer " + s.keys.Operator}})
 	if err != nil {
-		return fmt.Errorf("open a socket: %w", err)
+		return fmt.Errorf("open a WebSocket: %w", err)
 	}
 	if err := resp.Body.Close(); err != nil {
 		return errors.Join(err, socket.Close())
@@ -76,7 +75,7 @@ func (a *audience) join(ctx context.Context, s *served) error {
 		for {
 			var m socketMessage
 			if socket.ReadJSON(&m) != nil {
-				return // it is closed
+				return // closed
 			}
 			if m.Type == "ping" && socket.WriteJSON(socketMessage{Type: "pong"}) != nil {
 				return
@@ -86,15 +85,15 @@ func (a *audience) join(ctx context.Context, s *served) error {
 	return nil
 }
 
-// subscribe makes the subscriptions of a socket and waits for the first message
-// of each.
+// subscribe starts the subscriptions of a socket and waits for the first message of
+// each.
 func subscribe(socket *websocket.Conn) error {
 	if err := socket.WriteJSON(socketMessage{Type: "connection_init"}); err != nil {
 		return err
 	}
 	var m socketMessage
 	if err := socket.ReadJSON(&m); err != nil || m.Type != "connection_ack" {
-		return fmt.Errorf("the server answered %q: %w", m.Type, errors.Join(err))
+		return fmt.Errorf("the server responded with %q: %w", m.Type, errors.Join(err))
 	}
 	for i := range perSocket {
 		err := socket.WriteJSON(socketMessage{ID: fmt.Sprint(i), Type: "subscribe", Payload: map[string]any{
@@ -104,23 +103,23 @@ func subscribe(socket *websocket.Conn) error {
 			return err
 		}
 	}
-	heard := map[string]bool{}
-	for len(heard) < perSocket {
+	started := map[string]bool{}
+	for len(started) < perSocket {
 		var m socketMessage
 		if err := socket.ReadJSON(&m); err != nil {
 			return err
 		}
 		switch m.Type {
 		case "next":
-			heard[m.ID] = true
+			started[m.ID] = true
 		case "error", "complete":
-			return fmt.Errorf("the server answered %v", m)
+			return fmt.Errorf("the server responded with %v", m)
 		}
 	}
 	return nil
 }
 
-func (a *audience) close() error {
+func (a *subscriptions) close() error {
 	var errs []error
 	for _, s := range a.sockets {
 		errs = append(errs, s.Close())

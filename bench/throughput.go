@@ -8,71 +8,69 @@ import (
 	"time"
 )
 
-// endpoints is how many webhooks the measurements of throughput have. The
-// server makes eight calls to one at a time, so that there must be eight to
-// keep its 64 workers busy.
+// endpoints is the number of webhooks in measurements of throughput. The concurrency of
+// a webhook is eight, so at least eight webhooks are needed to use all 64 workers.
 const endpoints = 16
 
-// A turnMeasure is a measurement that takes turns with the others.
-type turnMeasure struct {
+// A roundMeasure is a measurement that is repeated in rounds.
+type roundMeasure struct {
 	name, title, unit string
-	of                string // what it is compared with: the name of another
+	baseline          string // name of the measurement that it is compared with
 	scale             string
-	run               func(b *bench, ctx context.Context, s *stage) (sample, error)
+	run               func(b *bench, ctx context.Context, s *roundFixtures) (sample, error)
 }
 
-func turns() []turnMeasure {
-	return []turnMeasure{
+func roundMeasures() []roundMeasure {
+	return []roundMeasure{
 		{
 			name: "commits", title: "F: commits of one connection", unit: "commits/s",
-			run: func(b *bench, ctx context.Context, _ *stage) (sample, error) { return b.commits(ctx) },
+			run: func(b *bench, ctx context.Context, _ *roundFixtures) (sample, error) { return b.commits(ctx) },
 		},
 		{
 			name: "raw", title: "R: bare HTTP client, 64 at once", unit: "calls/s",
-			run: func(b *bench, ctx context.Context, _ *stage) (sample, error) { return b.raw(ctx) },
+			run: func(b *bench, ctx context.Context, _ *roundFixtures) (sample, error) { return b.raw(ctx) },
 		},
 		{
 			name: "pipeline", title: "deliveries from memory, in process", unit: "deliveries/s",
-			of: "raw", scale: scaleR, run: (*bench).pipeline,
+			baseline: "raw", scale: scaleR, run: (*bench).pipeline,
 		},
 		{
 			name: "drain", title: "deliveries of a backlog, in process", unit: "deliveries/s",
-			of: "raw", scale: scaleR, run: (*bench).drain,
+			baseline: "raw", scale: scaleR, run: (*bench).drain,
 		},
 		{
 			name: "graphql", title: "deliveries through the API", unit: "deliveries/s",
-			of: "raw", scale: scaleR, run: (*bench).graphql,
+			baseline: "raw", scale: scaleR, run: (*bench).graphql,
 		},
 		{
 			name: "subscribers", title: "the same with 1,000 live subscribers", unit: "deliveries/s",
-			of: "graphql", scale: scaleTimes, run: (*bench).subscribers,
+			baseline: "graphql", scale: scaleTimes, run: (*bench).subscribers,
 		},
 		{
 			name: "ingest", title: "events acknowledged through the API", unit: "events/s",
-			of: "commits", scale: scaleF, run: (*bench).ingestAcks,
+			baseline: "commits", scale: scaleF, run: (*bench).ingestAcks,
 		},
 		{
 			name: "fleet", title: "the same for the alerts of 5,000 devices", unit: "events/s",
-			of: "commits", scale: scaleF, run: (*bench).fleetAcks,
+			baseline: "commits", scale: scaleF, run: (*bench).fleetAcks,
 		},
 	}
 }
 
-// A stage is what the measurements that take turns share.
-type stage struct {
-	engine *world // for the engine
-	served *world
-	server *served
+// roundFixtures are shared by the measurements repeated in rounds.
+type roundFixtures struct {
+	engine *fixture
+	api    *fixture // of server
+	server *serverProcess
 }
 
-// takeTurns makes, in each round, every measurement that takes turns, and
-// enters the medians.
-func (b *bench) takeTurns(ctx context.Context) (err error) {
-	wanted := b.wantedTurns()
+// runRounds runs each roundMeasure once per round and reports the medians.
+func (b *bench) runRounds(ctx context.Context) (err error) {
+	wanted := b.selectedRounds()
 	if len(wanted) == 0 {
 		return nil
 	}
-	s, err := b.newStage(ctx, wanted)
+	s, err := b.newRoundFixtures(ctx, wanted)
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func (b *bench) takeTurns(ctx context.Context) (err error) {
 	samples := map[string][]sample{}
 	for round := range b.o.Rounds {
 		for _, m := range wanted {
-			b.tell("%s (%d of %d)", m.name, round+1, b.o.Rounds)
+			b.progress("%s (%d of %d)", m.name, round+1, b.o.Rounds)
 			taken, err := m.run(b, ctx, s)
 			if err != nil {
 				return fmt.Errorf("measure %s: %w", m.name, err)
@@ -89,25 +87,25 @@ func (b *bench) takeTurns(ctx context.Context) (err error) {
 		}
 	}
 	for _, m := range wanted {
-		b.report.add(m.figure(b.o.shape(), samples[m.name], samples[m.of]))
+		b.report.add(m.figure(b.o.shape(), samples[m.name], samples[m.baseline]))
 	}
 	return nil
 }
 
-// wantedTurns returns what was asked for and what that is compared with.
-func (b *bench) wantedTurns() []turnMeasure {
+// selectedRounds returns the selected measurements and their baselines.
+func (b *bench) selectedRounds() []roundMeasure {
 	needed := map[string]bool{}
-	for _, m := range turns() {
-		if b.wants(m.name) {
+	for _, m := range roundMeasures() {
+		if b.selected(m.name) {
 			needed[m.name] = true
-			needed[m.of] = true
-			if m.of == "graphql" {
+			needed[m.baseline] = true
+			if m.baseline == "graphql" {
 				needed["raw"] = true
 			}
 		}
 	}
-	var wanted []turnMeasure
-	for _, m := range turns() {
+	var wanted []roundMeasure
+	for _, m := range roundMeasures() {
 		if needed[m.name] {
 			wanted = append(wanted, m)
 		}
@@ -115,14 +113,14 @@ func (b *bench) wantedTurns() []turnMeasure {
 	return wanted
 }
 
-func (b *bench) newStage(ctx context.Context, wanted []turnMeasure) (_ *stage, err error) {
-	s := &stage{}
+func (b *bench) newRoundFixtures(ctx context.Context, wanted []roundMeasure) (_ *roundFixtures, err error) {
+	s := &roundFixtures{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close(ctx))
 		}
 	}()
-	if s.engine, err = b.newWorld(ctx, 1, endpoints); err != nil {
+	if s.engine, err = b.newFixture(ctx, 1, endpoints); err != nil {
 		return nil, err
 	}
 	for _, m := range wanted {
@@ -131,31 +129,31 @@ func (b *bench) newStage(ctx context.Context, wanted []turnMeasure) (_ *stage, e
 		default:
 			continue
 		}
-		if s.served, err = b.newWorld(ctx, 1, endpoints); err != nil {
+		if s.api, err = b.newFixture(ctx, 1, endpoints); err != nil {
 			return nil, err
 		}
-		s.server, err = b.serve(ctx, s.served)
+		s.server, err = b.serve(ctx, s.api)
 		return s, err
 	}
 	return s, nil
 }
 
-func (s *stage) close(ctx context.Context) error {
+func (s *roundFixtures) close(ctx context.Context) error {
 	var errs []error
 	if s.server != nil {
 		errs = append(errs, s.server.close())
 	}
-	for _, w := range []*world{s.served, s.engine} {
-		if w != nil {
-			errs = append(errs, w.drop(ctx))
+	for _, fx := range []*fixture{s.api, s.engine} {
+		if fx != nil {
+			errs = append(errs, fx.drop(ctx))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// figure sums up the rounds. The score is the median of the ratios of each
-// round, so that what slows down a whole round does no harm.
-func (m turnMeasure) figure(load shape, own, other []sample) Figure {
+// figure summarizes the rounds. The score is the median of the rounds' ratios, so that
+// a slow round does not affect it.
+func (m roundMeasure) figure(load shape, own, other []sample) Figure {
 	f := Figure{Name: m.name, Title: m.title, Unit: m.unit}
 	var ratios, cpu, others, waits []float64
 	for i, s := range own {
@@ -183,7 +181,7 @@ func (m turnMeasure) figure(load shape, own, other []sample) Figure {
 	return f
 }
 
-// optional returns the median, or nil of none.
+// optional returns the median, or nil if there are no values.
 func optional(values []float64) *float64 {
 	if len(values) == 0 {
 		return nil
@@ -192,8 +190,8 @@ func optional(values []float64) *float64 {
 	return &m
 }
 
-// pipeline measures the engine: everything but the API.
-func (b *bench) pipeline(ctx context.Context, s *stage) (taken sample, err error) {
+// pipeline measures the engine alone, without the API.
+func (b *bench) pipeline(ctx context.Context, s *roundFixtures) (taken sample, err error) {
 	e, err := s.engine.open(ctx, false)
 	if err != nil {
 		return sample{}, err
@@ -204,7 +202,7 @@ func (b *bench) pipeline(ctx context.Context, s *stage) (taken sample, err error
 				return err
 			}
 			defer pprof.StopCPUProfile()
-			b.o.Profile = nil // it takes one round
+			b.o.Profile = nil // profile a single round
 		}
 		l := startLoad(ctx, b.o.shape(), e.store.final.Load, func(ctx context.Context, n int) error {
 			return e.ingest(ctx, b.reports(endpoints, n))
@@ -214,34 +212,34 @@ func (b *bench) pipeline(ctx context.Context, s *stage) (taken sample, err error
 	})
 }
 
-// finish waits until n deliveries are final.
+// finish waits until n deliveries are in a final state.
 func (e *engine) finish(ctx context.Context, n int64) error {
 	return until(ctx, time.Millisecond, fmt.Sprintf("%d deliveries are final", n), func() (bool, error) {
 		return e.store.final.Load() >= n, ctx.Err()
 	})
 }
 
-// backlogSeeds is how many events the rows of a backlog are copies of.
+// backlogSeeds is the number of events whose deliveries are copied into a backlog.
 const backlogSeeds = 1_000
 
-// backlog fills the queue with n due deliveries that nobody holds.
-func (b *bench) backlog(ctx context.Context, w *world, seeds, n int) error {
-	e, err := w.open(ctx, true)
+// backlog fills the queue with n due deliveries without a lease.
+func (b *bench) backlog(ctx context.Context, fx *fixture, seeds, n int) error {
+	e, err := fx.open(ctx, true)
 	if err != nil {
 		return err
 	}
 	err = e.run(ctx, func(ctx context.Context) error {
-		return e.ingest(ctx, b.reports(w.hooks, min(seeds, n)))
+		return e.ingest(ctx, b.reports(fx.hooks, min(seeds, n)))
 	})
 	if err != nil {
 		return err
 	}
-	return w.multiply(ctx, n)
+	return fx.multiply(ctx, n)
 }
 
-// drain measures how fast a backlog is delivered, from when a tenth of it is
-// until nine tenths are.
-func (b *bench) drain(ctx context.Context, s *stage) (taken sample, err error) {
+// drain measures the rate at which a backlog is delivered, between the first and the
+// last tenth.
+func (b *bench) drain(ctx context.Context, s *roundFixtures) (taken sample, err error) {
 	n := b.o.size(4_000, 20_000, 50_000)
 	if err := b.backlog(ctx, s.engine, backlogSeeds, n); err != nil {
 		return sample{}, err
@@ -254,12 +252,12 @@ func (b *bench) drain(ctx context.Context, s *stage) (taken sample, err error) {
 		if err := e.finish(ctx, int64(n/10)); err != nil {
 			return err
 		}
-		before, from, began := e.store.final.Load(), b.host.read(), time.Now()
+		before, from, began := e.store.final.Load(), b.procfs.read(), time.Now()
 		if err := e.finish(ctx, int64(n*9/10)); err != nil {
 			return err
 		}
 		done := float64(e.store.final.Load() - before)
-		taken = newSample(done, time.Since(began), b.host.since(from), engineRole, dataRole)
+		taken = newSample(done, time.Since(began), b.procfs.since(from), engineRole, dataRole)
 		return e.finish(ctx, int64(n))
 	})
 }

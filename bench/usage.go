@@ -11,20 +11,19 @@ import (
 	"time"
 )
 
-// ticks is how many times a second Linux counts CPU time, in what it shows to
-// programs.
+// ticks is the frequency of CPU times in /proc (USER_HZ).
 const ticks = 100
 
-// A host tells how much CPU and memory processes take, from /proc. Without one
-// it tells nothing.
-type host struct {
+// A procfs reads the CPU and memory usage of processes from /proc. On systems without
+// /proc all usage is unknown.
+type procfs struct {
 	root       string           // /proc
-	postmaster int              // the database server's first process; 0 for none here
-	children   map[int]role     // by process
-	gone       map[role]float64 // what those have used that have ended
+	postmaster int              // process id of the database server; 0 if not on this machine
+	children   map[int]role     // by process id
+	ended      map[role]float64 // usage of former children
 }
 
-// A role is what a process is for.
+// A role is the purpose of a process.
 type role string
 
 const (
@@ -34,24 +33,24 @@ const (
 	dataRole   role = "database"
 )
 
-func newHost() *host {
-	h := &host{root: "/proc", children: map[int]role{}, gone: map[role]float64{}}
+func newProcfs() *procfs {
+	h := &procfs{root: "/proc", children: map[int]role{}, ended: map[role]float64{}}
 	h.watch(os.Getpid(), engineRole)
 	return h
 }
 
-// watch counts a process from now on.
-func (h *host) watch(pid int, r role) { h.children[pid] = r }
+// watch adds a process to its role.
+func (h *procfs) watch(pid int, r role) { h.children[pid] = r }
 
-// forget ends that: the process is about to end.
-func (h *host) forget(pid int) {
+// unwatch removes a process that is about to end. Its usage so far is kept.
+func (h *procfs) unwatch(pid int) {
 	if s, ok := h.stat(pid); ok {
-		h.gone[h.children[pid]] += s.own
+		h.ended[h.children[pid]] += s.own
 	}
 	delete(h.children, pid)
 }
 
-// A reading is how many seconds of CPU were used until some time.
+// A reading has the CPU seconds used up to a time.
 type reading struct {
 	known bool
 	at    time.Time
@@ -61,13 +60,13 @@ type reading struct {
 }
 
 // read takes a reading.
-func (h *host) read() reading {
+func (h *procfs) read() reading {
 	r := reading{at: time.Now(), used: map[role]float64{}}
 	var ok bool
 	if r.busy, r.idle, ok = h.machine(); !ok {
 		return r
 	}
-	maps.Copy(r.used, h.gone)
+	maps.Copy(r.used, h.ended)
 	for pid, role := range h.children {
 		if s, ok := h.stat(pid); ok {
 			r.used[role] += s.own
@@ -80,9 +79,9 @@ func (h *host) read() reading {
 	return r
 }
 
-// machine returns the seconds that all CPUs were busy, and idle. What another
-// virtual machine has stolen counts as busy.
-func (h *host) machine() (busy, idle float64, ok bool) {
+// machine returns the busy and idle seconds of all CPUs. Time stolen by other virtual
+// machines counts as busy.
+func (h *procfs) machine() (busy, idle float64, ok bool) {
 	text, err := os.ReadFile(filepath.Join(h.root, "stat"))
 	if err != nil {
 		return 0, 0, false
@@ -106,19 +105,19 @@ func (h *host) machine() (busy, idle float64, ok bool) {
 	return busy, idle, true
 }
 
-// A stat is what a process has used, in seconds.
+// A stat is the CPU usage of a process in seconds.
 type stat struct {
 	parent int
 	own    float64
-	dead   float64 // by its children that have ended
+	reaped float64 // of its terminated children
 }
 
-func (h *host) stat(pid int) (stat, bool) {
+func (h *procfs) stat(pid int) (stat, bool) {
 	text, err := os.ReadFile(filepath.Join(h.root, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return stat{}, false
 	}
-	// The name, in parentheses, may have anything in it.
+	// The name, in parentheses, may contain any character.
 	_, rest, found := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
 	fields := strings.Fields(rest)
 	if !found || len(fields) < 15 {
@@ -131,33 +130,32 @@ func (h *host) stat(pid int) (stat, bool) {
 		}
 	}
 	return stat{
-		parent: int(numbers[0]), own: (numbers[1] + numbers[2]) / ticks, dead: (numbers[3] + numbers[4]) / ticks,
+		parent: int(numbers[0]), own: (numbers[1] + numbers[2]) / ticks, reaped: (numbers[3] + numbers[4]) / ticks,
 	}, true
 }
 
-// family returns what a process and its children have used.
-func (h *host) family(pid int) float64 {
+// family returns the usage of a process and its children.
+func (h *procfs) family(pid int) float64 {
 	s, ok := h.stat(pid)
 	if !ok {
 		return 0
 	}
-	used := s.own + s.dead
-	entries, _ := os.ReadDir(h.root) // it was readable a moment ago
+	used := s.own + s.reaped
+	entries, _ := os.ReadDir(h.root) // was readable for stat
 	for _, e := range entries {
-		child, err := strconv.Atoi(e.Name())
+		process, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		if s, ok := h.stat(child); ok && s.parent == pid {
+		if s, ok := h.stat(process); ok && s.parent == pid {
 			used += s.own
 		}
 	}
 	return used
 }
 
-// peak returns the most memory that a process has had, in bytes; 0 when that
-// can't be known.
-func (h *host) peak(pid int) float64 {
+// peak returns the peak memory of a process in bytes; 0 if unknown.
+func (h *procfs) peak(pid int) float64 {
 	text, err := os.ReadFile(filepath.Join(h.root, strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
@@ -170,15 +168,15 @@ func (h *host) peak(pid int) float64 {
 	return kilobytes * 1024
 }
 
-// A usage is how much CPU was used between two readings.
+// A usage is the CPU usage between two readings.
 type usage struct {
 	known  bool
 	used   map[role]float64 // seconds
-	others float64          // the share of the machine's CPU that other programs took
+	others float64          // share of the machine's CPU used by other programs
 }
 
-// since returns what was used since an earlier reading.
-func (h *host) since(from reading) usage {
+// since returns the usage since an earlier reading.
+func (h *procfs) since(from reading) usage {
 	to := h.read()
 	u := usage{known: from.known && to.known, used: map[role]float64{}}
 	if !u.known {
@@ -198,7 +196,7 @@ func (h *host) since(from reading) usage {
 	return u
 }
 
-// share returns the share of others; nil when that can't be known.
+// share returns the share of other programs; nil if unknown.
 func (u usage) share() *float64 {
 	if !u.known {
 		return nil
@@ -206,8 +204,7 @@ func (u usage) share() *float64 {
 	return &u.others
 }
 
-// perThousand returns the CPU seconds that the roles took for 1,000 of n; nil
-// when that can't be known.
+// perThousand returns the CPU seconds of the roles per 1,000 of n; nil if unknown.
 func (u usage) perThousand(n float64, roles ...role) *float64 {
 	if !u.known || n <= 0 {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// proc writes a /proc with a machine and some processes: each has a parent, and
-// ticks of its own and of its dead children.
+// proc writes a fake /proc with the machine's CPU times and some processes: the parent
+// of each, its own ticks and those of its terminated children.
 func proc(t *testing.T, root, machine string, processes map[int][3]int) {
 	t.Helper()
 	write := func(name, text string) {
@@ -30,9 +30,9 @@ func proc(t *testing.T, root, machine string, processes map[int][3]int) {
 	}
 }
 
-func TestUsageTellsOursFromOthers(t *testing.T) {
+func TestUsageExcludesOtherPrograms(t *testing.T) {
 	root := t.TempDir()
-	h := &host{root: root, postmaster: 50, children: map[int]role{}, gone: map[role]float64{}}
+	h := &procfs{root: root, postmaster: 50, children: map[int]role{}, ended: map[role]float64{}}
 	h.watch(10, engineRole)
 	h.watch(20, serverRole)
 	// user nice system idle iowait irq softirq steal
@@ -40,14 +40,14 @@ func TestUsageTellsOursFromOthers(t *testing.T) {
 		10: {1, 100, 0}, 20: {10, 50, 0}, 50: {1, 5, 0}, 51: {50, 7, 0},
 	})
 	from := h.read()
-	// The machine had four seconds, of which it was busy for three: ours took
-	// two, and a backend of the database ended meanwhile.
+	// In four seconds the machine was busy for three, two of them with our processes.
+	// A backend of the database has terminated meanwhile.
 	proc(t, root, "1250 0 20 1090 10 0 0 30", map[int][3]int{
 		10: {1, 200, 0}, 20: {10, 110, 0}, 50: {1, 5, 30}, 51: {50, 17, 0},
 	})
 	u := h.since(from)
 	if !u.known {
-		t.Fatal("the usage is not known")
+		t.Fatal("the usage is unknown")
 	}
 	for role, want := range map[role]float64{engineRole: 1, serverRole: 0.6, dataRole: 0.4} {
 		if got := u.used[role]; math.Abs(got-want) > 1e-9 {
@@ -55,7 +55,7 @@ func TestUsageTellsOursFromOthers(t *testing.T) {
 		}
 	}
 	if want := 0.25; math.Abs(u.others-want) > 1e-9 {
-		t.Errorf("others took %v, want %v", u.others, want)
+		t.Errorf("others used %v, want %v", u.others, want)
 	}
 	if got := u.perThousand(500, serverRole, dataRole); got == nil || math.Abs(*got-2) > 1e-9 {
 		t.Errorf("%v s for 1,000, want 2", got)
@@ -65,28 +65,28 @@ func TestUsageTellsOursFromOthers(t *testing.T) {
 	}
 }
 
-func TestWithoutProcNothingIsKnown(t *testing.T) {
-	h := &host{root: filepath.Join(t.TempDir(), "none"), children: map[int]role{}, gone: map[role]float64{}}
+func TestUsageIsUnknownWithoutProc(t *testing.T) {
+	h := &procfs{root: filepath.Join(t.TempDir(), "none"), children: map[int]role{}, ended: map[role]float64{}}
 	h.watch(os.Getpid(), engineRole)
 	u := h.since(h.read())
 	if u.known || u.perThousand(100, engineRole) != nil || h.peak(os.Getpid()) != 0 {
-		t.Errorf("usage = %+v, want nothing", u)
+		t.Errorf("usage = %+v, want unknown", u)
 	}
 	if s := newSample(10, 1e9, u, engineRole); s.cpu != nil || s.others != nil || s.rate != 10 {
-		t.Errorf("sample = %+v, want a rate of 10 alone", s)
+		t.Errorf("sample = %+v, want only a rate of 10", s)
 	}
 }
 
-// What a process has used does not become somebody else's when it ends.
-func TestProcessesThatHaveEndedStayOurs(t *testing.T) {
+// The usage of a process that has ended is not attributed to other programs.
+func TestUsageIncludesEndedProcesses(t *testing.T) {
 	root := t.TempDir()
-	h := &host{root: root, children: map[int]role{}, gone: map[role]float64{}}
+	h := &procfs{root: root, children: map[int]role{}, ended: map[role]float64{}}
 	proc(t, root, "1000 0 0 1000 0 0 0 0", map[int][3]int{20: {10, 50, 0}})
 	h.watch(20, serverRole)
 	from := h.read()
 	proc(t, root, "1100 0 0 1000 0 0 0 0", map[int][3]int{20: {10, 150, 0}})
-	h.forget(20)
+	h.unwatch(20)
 	if u := h.since(from); u.others != 0 || math.Abs(u.used[serverRole]-1) > 1e-9 {
-		t.Errorf("the server used %v s and others %v, want 1 and nothing", u.used[serverRole], u.others)
+		t.Errorf("the server used %v s and others %v, want 1 and 0", u.used[serverRole], u.others)
 	}
 }
