@@ -32,8 +32,8 @@ func writeNotice(w http.ResponseWriter, status int, n notice) {
 	_ = noticePage.Execute(w, n) // fails only if the client has disconnected
 }
 
-// refuse shows why signing in or out has failed.
-func (s *SignIn) refuse(w http.ResponseWriter, r *http.Request, err error) {
+// reject shows why signing in or out has failed.
+func (s *SignIn) reject(w http.ResponseWriter, r *http.Request, err error) {
 	n := notice{Title: "You are not signed in", Link: "/auth/sign-in", Label: "Sign in"}
 	status := http.StatusForbidden
 	switch delivery.CodeOf(err) {

@@ -103,13 +103,13 @@ func (s *SignIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *SignIn) begin(w http.ResponseWriter, r *http.Request) {
 	meta, err := s.o.Provider.discovered(r.Context())
 	if err != nil {
-		s.refuse(w, r, err)
+		s.reject(w, r, err)
 		return
 	}
 	a := attempt{Return: returnPath(r.URL.Query().Get("return")), Until: s.now().Add(signInTimeout)}
 	for _, secret := range []*string{&a.State, &a.Nonce, &a.Verifier} {
 		if *secret, err = credential.Random(credential.SecretLength); err != nil {
-			s.refuse(w, r, err)
+			s.reject(w, r, err)
 			return
 		}
 	}

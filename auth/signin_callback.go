@@ -33,28 +33,28 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, stateCookie, "", -1)
 	q := r.URL.Query()
 	if err != nil || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(started.State)) != 1 {
-		s.refuse(w, r, errUnexpectedResponse)
+		s.reject(w, r, errUnexpectedResponse)
 		return
 	}
 	// A mix-up attack: the response is from another provider.
 	if iss := q.Get("iss"); iss != "" && iss != s.o.Provider.issuer {
-		s.refuse(w, r, errUnexpectedResponse)
+		s.reject(w, r, errUnexpectedResponse)
 		return
 	}
 	code := q.Get("code")
 	if code == "" || q.Get("error") != "" {
 		s.o.Provider.log.InfoContext(r.Context(), "identity provider denied the sign-in", "error", q.Get("error"))
-		s.refuse(w, r, delivery.Errorf(delivery.Forbidden, "",
+		s.reject(w, r, delivery.Errorf(delivery.Forbidden, "",
 			"The identity provider did not let you sign in. Start again, or ask its administrator."))
 		return
 	}
 	c, err := s.exchange(r.Context(), code, started)
 	if err != nil {
-		s.refuse(w, r, err)
+		s.reject(w, r, err)
 		return
 	}
 	if err := s.startSession(w, r, c); err != nil {
-		s.refuse(w, r, err)
+		s.reject(w, r, err)
 		return
 	}
 	http.Redirect(w, r, started.Return, http.StatusSeeOther)

@@ -48,12 +48,12 @@ func (s *SignIn) signOut(w http.ResponseWriter, r *http.Request) {
 		// No event for a session that has ended already.
 		if c, _, err := s.caller(r, false); err == nil {
 			if err := announce(r, c, s.o.SignedOut); err != nil {
-				s.refuse(w, r, err)
+				s.reject(w, r, err)
 				return
 			}
 		}
 		if err := s.sessions.end(r.Context(), id); err != nil {
-			s.refuse(w, r, err)
+			s.reject(w, r, err)
 			return
 		}
 	}
