@@ -107,8 +107,8 @@ var rooms = map[string]room{
 	"delivery/credential":   {},
 	"delivery/egress":       {imports: []string{"delivery/failpoint"}, tests: []string{"test/faults"}},
 	"delivery/failpoint":    {},
-	"delivery/feed":         {imports: []string{"delivery/failpoint"}},
-	"delivery/receiver":     {imports: []string{"delivery/signature"}}, // the simulated ones check it
+	"delivery/feed":         {imports: []string{"delivery/failpoint", "delivery/loop"}},
+	"delivery/receiver":     {imports: []string{"delivery/loop", "delivery/signature"}}, // the simulated ones check it
 	"delivery/seal":         {},
 	"delivery/signature":    {},
 	"delivery/template":     {},

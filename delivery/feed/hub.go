@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"portalhooks/delivery/failpoint"
+	"portalhooks/delivery/loop"
 )
 
 // A Log is the log that a Hub reads. Its functions must be safe for concurrent use.
@@ -67,7 +68,7 @@ const pauseFactor = 9
 type Hub[T any] struct {
 	log     Log[T]
 	opts    Options
-	wake    chan struct{} // holds at most one pending wake-up
+	wake    loop.Wake
 	replays chan struct{} // semaphore of the subscribers that read the log
 
 	mu      sync.RWMutex
@@ -84,7 +85,7 @@ func New[T any](log Log[T], o Options) *Hub[T] {
 	o = o.withDefaults()
 	return &Hub[T]{
 		log: log, opts: o,
-		wake:    make(chan struct{}, 1),
+		wake:    loop.NewWake(),
 		replays: make(chan struct{}, o.Replays),
 		views:   map[string]*view[T]{},
 		changed: make(chan struct{}),
@@ -93,12 +94,7 @@ func New[T any](log Log[T], o Options) *Hub[T] {
 }
 
 // Wake makes the hub read the log. It never blocks.
-func (h *Hub[T]) Wake() {
-	select {
-	case h.wake <- struct{}{}:
-	default: // a wake-up is pending already
-	}
-}
+func (h *Hub[T]) Wake() { h.wake.Notify() }
 
 // Tail returns the position after the latest entry of the log.
 func (h *Hub[T]) Tail(ctx context.Context) (Vector, error) { return h.log.Tail(ctx) }
@@ -134,7 +130,7 @@ func (h *Hub[T]) Run(ctx context.Context) error {
 		// The pause coalesces the wake-ups of a busy log. It grows with the duration
 		// of a read, to leave the database to the writers.
 		pause := max(h.opts.Pause, min(pauseFactor*time.Since(began), 10*h.opts.Pause))
-		if !sleep(ctx, pause) {
+		if !loop.Sleep(ctx, pause) {
 			return nil
 		}
 	}
@@ -214,17 +210,5 @@ func (h *Hub[T]) announce() {
 	h.changed = make(chan struct{})
 	for _, v := range h.views {
 		v.announce()
-	}
-}
-
-// sleep waits for d and reports whether ctx has not ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 // With writers on several slots, and subscribers that are fast, slow or behind the
@@ -30,7 +32,7 @@ func TestEverySubscriberGetsEveryEntryOnce(t *testing.T) {
 		all.Go(func() {
 			pause := func() {}
 			if i%3 == 0 { // repeatedly falls behind the ring of 64
-				pause = func() { sleep(ctx, time.Duration(rand.IntN(2000))*time.Microsecond) }
+				pause = func() { loop.Sleep(ctx, time.Duration(rand.IntN(2000))*time.Microsecond) }
 			}
 			r := reader{Interest: interests[names[i%len(names)]], seen: Vector{}}
 			if err := r.follow(ctx, h, end, pause); err != nil {
@@ -64,7 +66,7 @@ func TestWakeReachesSubscribersImmediately(t *testing.T) {
 			"Wake":     h.Wake,
 			"External": func() { external <- struct{}{} },
 		} {
-			sleep(ctx, time.Second)
+			loop.Sleep(ctx, time.Second)
 			began := time.Now()
 			changed := sub.Changed()
 			m.append(1)
@@ -88,7 +90,7 @@ func TestPollFindsEntriesWithoutAWake(t *testing.T) {
 		sub := h.Subscribe(Cursor{}, Interest[entry]{})
 		defer sub.Close()
 		synctest.Wait()
-		sleep(ctx, time.Millisecond)
+		loop.Sleep(ctx, time.Millisecond)
 		changed := sub.Changed()
 		m.append(0)
 		began := time.Now()
@@ -108,7 +110,7 @@ func TestSubscribersShareOneRead(t *testing.T) {
 		for range 100 {
 			subs = append(subs, h.Subscribe(Cursor{}, Interest[entry]{}))
 		}
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		m.append(0, 0, 0)
 		before := m.reads
 		h.Wake()
@@ -136,7 +138,7 @@ func TestHubDoesNotReadWithoutSubscribers(t *testing.T) {
 		ctx := start(t, h)
 		m.append(0)
 		h.Wake()
-		sleep(ctx, time.Minute)
+		loop.Sleep(ctx, time.Minute)
 		if m.reads != 0 {
 			t.Errorf("%d reads, want none", m.reads)
 		}
@@ -150,16 +152,16 @@ func TestErrorOfTheLogLeavesNoGap(t *testing.T) {
 		ctx := start(t, h)
 		sub := h.Subscribe(Cursor{}, Interest[entry]{})
 		defer sub.Close()
-		sleep(ctx, 5*time.Second)
+		loop.Sleep(ctx, 5*time.Second)
 		m.mu.Lock()
 		m.failing = errors.New("unavailable")
 		m.mu.Unlock()
 		m.append(0, 1, 2)
-		sleep(ctx, 10*time.Second)
+		loop.Sleep(ctx, 10*time.Second)
 		m.mu.Lock()
 		m.failing = nil
 		m.mu.Unlock()
-		sleep(ctx, 2*time.Second)
+		loop.Sleep(ctx, 2*time.Second)
 		if page, err := sub.Read(ctx); len(page) != 3 || err != nil {
 			t.Errorf("read %v, %v; want all 3 entries", page, err)
 		}
@@ -173,12 +175,12 @@ func TestSubscribersSkipDiscardedEntries(t *testing.T) {
 		ctx := start(t, h)
 		other := h.Subscribe(Cursor{}, Interest[entry]{}) // keeps the ring
 		defer other.Close()
-		sleep(ctx, time.Second+time.Second/2) // between two polls
+		loop.Sleep(ctx, time.Second+time.Second/2) // between two polls
 		for range 20 {
 			m.append(0)
 		}
 		m.discard(18) // including entries before the start of the ring
-		sleep(ctx, 5*time.Second)
+		loop.Sleep(ctx, 5*time.Second)
 		sub := h.Subscribe(Cursor{}, Interest[entry]{})
 		defer sub.Close()
 		var got []entry
@@ -208,7 +210,7 @@ func TestStoppedHubWakesSubscribers(t *testing.T) {
 		}()
 		sub := h.Subscribe(Cursor{}, Interest[entry]{})
 		defer sub.Close()
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		changed := sub.Changed()
 		stop()
 		<-changed

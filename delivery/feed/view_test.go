@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 // counting returns an interest that counts the calls of Wants.
@@ -38,7 +40,7 @@ func TestEntryIsMatchedOncePerInterest(t *testing.T) {
 		for range 100 {
 			subs = append(subs, edge(ctx, t, h, counting("slot 1", &calls)))
 		}
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		calls = 0
 		m.append(0, 1, 0, 1)
 		h.Wake()
@@ -61,7 +63,7 @@ func TestSubscriberIsWokenOnlyForMatchingEntries(t *testing.T) {
 		ctx := start(t, h)
 		all, one := edge(ctx, t, h, interests["all"]), edge(ctx, t, h, interests["slot 1"])
 		forAll, forOne := all.Changed(), one.Changed()
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		m.append(0)
 		h.Wake()
 		<-forAll
@@ -88,11 +90,11 @@ func TestSubscriberWithoutMatchesDoesNotReplay(t *testing.T) {
 		h := New(m.log(), Options{Entries: 4, Page: 4, Poll: time.Hour})
 		ctx := start(t, h)
 		sub := edge(ctx, t, h, interests["slot 1"])
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		for range 10 {
 			m.append(0, 0, 0)
 			h.Wake()
-			sleep(ctx, time.Second)
+			loop.Sleep(ctx, time.Second)
 		}
 		before := m.reads
 		if page, err := sub.Read(ctx); len(page) > 0 || err != nil {
@@ -103,7 +105,7 @@ func TestSubscriberWithoutMatchesDoesNotReplay(t *testing.T) {
 		}
 		m.append(1, 0, 0, 0, 0, 0) // the first one matches, and is dropped before it is read
 		h.Wake()
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		page, err := sub.Read(ctx)
 		if err != nil || len(page) != 1 || page[0].Entry != (entry{1, 11}) {
 			t.Errorf("read %v, %v; want the entry of slot 1", page, err)
@@ -122,10 +124,10 @@ func TestSubscribersCatchUpToTheEdge(t *testing.T) {
 		ctx := start(t, h)
 		in := counting("slot 1", &calls)
 		first := h.Subscribe(Cursor{}, in)
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		m.append(1, 0) // in the ring, before the second subscriber starts
 		h.Wake()
-		sleep(ctx, time.Second)
+		loop.Sleep(ctx, time.Second)
 		second := h.Subscribe(Cursor{Seen: Vector{0: 40, 1: 11 * 45}}, in)
 		defer second.Close()
 		readers := []reader{

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/delivery/loop"
 	"portalhooks/delivery/signature"
 )
 
@@ -85,14 +86,10 @@ func slow(r *http.Request, _ string, _ []byte) response {
 		return badNumber("ms")
 	}
 	delay := min(time.Duration(ms)*time.Millisecond, MaxSlow)
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return text(http.StatusOK, "Accepted after "+delay.String()+".")
-	case <-r.Context().Done():
+	if !loop.Sleep(r.Context(), delay) {
 		return text(http.StatusServiceUnavailable, "The call was canceled during the delay.")
 	}
+	return text(http.StatusOK, "Accepted after "+delay.String()+".")
 }
 
 func gone(*http.Request, string, []byte) response {
