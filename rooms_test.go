@@ -132,7 +132,8 @@ var rooms = map[string]room{
 	},
 	"auth/authtest": {},
 	"bench": {imports: []string{
-		"delivery", "delivery/service", "delivery/egress", "delivery/seal", "delivery/signature", "ent",
+		"delivery", "delivery/service", "delivery/egress", "delivery/loop", "delivery/seal",
+		"delivery/signature", "ent",
 	}},
 	"console": {},
 }

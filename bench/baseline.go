@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"portalhooks/delivery/loop"
 	"portalhooks/delivery/signature"
 )
 
@@ -95,8 +96,8 @@ func (b *bench) window(ctx context.Context, counter func() int64, roles ...role)
 
 // windowErr is like window, for a counter that may fail.
 func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), roles ...role) (sample, error) {
-	if err := wait(ctx, b.o.Duration/warmUp); err != nil {
-		return sample{}, err
+	if !loop.Sleep(ctx, b.o.Duration/warmUp) {
+		return sample{}, ctx.Err()
 	}
 	from := b.procfs.read()
 	before, err := counter()
@@ -104,8 +105,8 @@ func (b *bench) windowErr(ctx context.Context, counter func() (int64, error), ro
 	if err != nil {
 		return sample{}, err
 	}
-	if err := wait(ctx, b.o.Duration); err != nil {
-		return sample{}, err
+	if !loop.Sleep(ctx, b.o.Duration) {
+		return sample{}, ctx.Err()
 	}
 	var after int64
 	// On a busy machine the counter may not have changed yet.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 // connections measures the number of database connections of a busy server.
@@ -40,8 +42,8 @@ func (fx *fixture) mostConnections(ctx context.Context, d time.Duration) (most i
 			return 0, fmt.Errorf("count connections: %w", err)
 		}
 		most = max(most, n)
-		if err := wait(ctx, connectionPause); err != nil {
-			return 0, err
+		if !loop.Sleep(ctx, connectionPause) {
+			return 0, ctx.Err()
 		}
 	}
 	return most, nil

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 const (
@@ -93,11 +95,11 @@ func (b *bench) loadAndKill(ctx context.Context, fx *fixture) (map[int64]bool, t
 		}
 		return err
 	})
-	waited := wait(ctx, b.o.Duration)
+	loop.Sleep(ctx, b.o.Duration)
 	killed := s.crash()
 	at := time.Now()
 	_ = l.end() // the callers fail because the server is down
-	return acked, at, errors.Join(waited, killed)
+	return acked, at, errors.Join(ctx.Err(), killed)
 }
 
 // redelivered waits until every acknowledged event has arrived. It returns how many

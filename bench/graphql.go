@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 // graphql measures end to end: from the mutation to the receiver.
@@ -61,7 +63,7 @@ func (b *bench) startMeter(ctx context.Context) (*meter, error) {
 	asking, stop := context.WithCancel(ctx)
 	m.stop = stop
 	go func() {
-		for wait(asking, meterPause) == nil {
+		for loop.Sleep(asking, meterPause) {
 			n, err := b.receiver.count(ctx)
 			if err != nil {
 				m.ended <- err

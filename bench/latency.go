@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"portalhooks/delivery/loop"
 )
 
 // latencyRate is the load during latency in events per second.
@@ -85,8 +87,8 @@ func (b *bench) submitSteadily(ctx context.Context, s *serverProcess, load stead
 	began := time.Now()
 	for i := range n {
 		due := began.Add(time.Duration(i) * time.Second / time.Duration(load.rate))
-		if err := wait(ctx, time.Until(due)); err != nil {
-			errs = append(errs, err)
+		if !loop.Sleep(ctx, time.Until(due)) {
+			errs = append(errs, ctx.Err())
 			break
 		}
 		all.Go(func() {

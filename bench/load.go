@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/loop"
 )
 
 // A shape describes a load: the number of concurrent callers and the size of the
@@ -98,7 +99,7 @@ func startLoad(
 		l.all.Go(func() {
 			for going.Err() == nil {
 				if done != nil && l.sent.Load()-done() > int64(s.ahead) {
-					_ = wait(going, time.Millisecond)
+					loop.Sleep(going, time.Millisecond)
 					continue
 				}
 				// With ctx, not going: a submitted batch is completed.
@@ -125,18 +126,6 @@ func (l *load) end() error {
 	return errors.Join(errs...)
 }
 
-// wait waits for d, or returns an error when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // waitTimeout bounds the time that until waits.
 const waitTimeout = 2 * time.Minute
 
@@ -150,7 +139,7 @@ func until(ctx context.Context, interval time.Duration, what string, condition f
 		if met || err != nil {
 			return err
 		}
-		if wait(ctx, interval) != nil {
+		if !loop.Sleep(ctx, interval) {
 			return context.Cause(ctx)
 		}
 	}

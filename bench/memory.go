@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"portalhooks/delivery/loop"
 )
 
 // memory measures the peak memory of a server that delivers a long backlog.
@@ -21,10 +23,10 @@ func (b *bench) memory(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	waited := wait(ctx, 2*b.o.Duration)
+	loop.Sleep(ctx, 2*b.o.Duration)
 	peak := b.procfs.peak(s.pid())
 	done, err := s.delivered(ctx)
-	if err := errors.Join(waited, err, s.crash()); err != nil {
+	if err := errors.Join(ctx.Err(), err, s.crash()); err != nil {
 		return err
 	}
 	if peak == 0 {
