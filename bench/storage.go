@@ -23,20 +23,7 @@ func (b *bench) storage(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	load := b.o.shape()
-	err = e.run(ctx, func(ctx context.Context) error {
-		for sent := 0; sent < n; sent += load.batch {
-			// Deliveries in flight must fit in memory.
-			if err := e.finish(ctx, int64(sent-load.ahead)); err != nil {
-				return err
-			}
-			if err := e.ingest(ctx, b.reports(endpoints, load.batch)); err != nil {
-				return err
-			}
-		}
-		return e.finish(ctx, int64(n))
-	})
-	if err != nil {
+	if err := e.run(ctx, func(ctx context.Context) error { return b.deliver(ctx, e, n) }); err != nil {
 		return err
 	}
 	after, err := fx.stored(ctx)
@@ -49,4 +36,19 @@ func (b *bench) storage(ctx context.Context) (err error) {
 		Note: fmt.Sprintf("event and log with their indexes, after %d deliveries of one event each.", n),
 	})
 	return nil
+}
+
+// deliver submits n events to the engine and waits for their deliveries.
+func (b *bench) deliver(ctx context.Context, e *engine, n int) error {
+	load := b.o.shape()
+	for sent := 0; sent < n; sent += load.batch {
+		// Deliveries in flight must fit in memory.
+		if err := e.finish(ctx, int64(sent-load.ahead)); err != nil {
+			return err
+		}
+		if err := e.ingest(ctx, b.reports(endpoints, load.batch)); err != nil {
+			return err
+		}
+	}
+	return e.finish(ctx, int64(n))
 }
