@@ -71,7 +71,7 @@ func newDevelopment(ctx context.Context, a *App, addr string) (*development, err
 		return nil, err
 	}
 	d.sessions.SignedIn = a.Service.SignedIn
-	a.Auth.People = d.sessions
+	a.Auth.Sessions = d.sessions
 	return d, nil
 }
 

@@ -121,6 +121,6 @@ func (a *App) useProvider(keyring *seal.Keyring) error {
 		ClientID: c.OIDCClientID, ClientSecret: secret, Scopes: c.OIDCScopes, PublicURL: c.PublicURL,
 		SignedIn: a.Service.SignedIn, SignedOut: a.Service.SignedOut, Throttle: a.Auth.Throttle,
 	})
-	a.Auth.People = a.signIn
+	a.Auth.Sessions = a.signIn
 	return nil
 }

@@ -160,7 +160,7 @@ func TestSignInWorksOnce(t *testing.T) {
 	}
 	now := start
 	sessions.now = func() time.Time { return now }
-	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), People: sessions}
+	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: sessions}
 
 	visit := func(token string) (int, []*http.Cookie) {
 		w := httptest.NewRecorder()

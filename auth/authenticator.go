@@ -12,9 +12,9 @@ import (
 
 // An Authenticator identifies the caller of a request.
 type Authenticator struct {
-	Keys   *Keys
-	Tokens *Tokens // nil without an identity provider
-	People People  // nil when browser sign-in is disabled
+	Keys     *Keys
+	Tokens   *Tokens              // nil without an identity provider
+	Sessions SessionAuthenticator // nil when browser sign-in is disabled
 
 	// Throttle returns how long a request from address must wait when it has no
 	// credentials, or credentials that are not cached: verifying those is
@@ -24,9 +24,9 @@ type Authenticator struct {
 	live liveCredentials
 }
 
-// People authenticates requests by session cookie: a [SignIn] with an identity
-// provider, or the [Sessions] of development mode.
-type People interface {
+// A SessionAuthenticator authenticates requests by session cookie: a [SignIn] with
+// an identity provider, or the [Sessions] of development mode.
+type SessionAuthenticator interface {
 	// knows reports whether r carries the cookie of a cached session. The
 	// session may have ended since.
 	knows(r *http.Request) bool
@@ -50,13 +50,13 @@ func (a *Authenticator) authenticate(r *http.Request, revalidate bool) (delivery
 	if r.Header.Get("Authorization") != "" {
 		return a.bearer(r, revalidate)
 	}
-	if !revalidate && (a.People == nil || !a.People.knows(r)) {
+	if !revalidate && (a.Sessions == nil || !a.Sessions.knows(r)) {
 		if err := a.throttle(r.RemoteAddr); err != nil {
 			return delivery.Caller{}, time.Time{}, err
 		}
 	}
-	if a.People != nil {
-		return a.People.caller(r, revalidate)
+	if a.Sessions != nil {
+		return a.Sessions.caller(r, revalidate)
 	}
 	return delivery.Caller{}, time.Time{}, nil
 }

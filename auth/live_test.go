@@ -13,15 +13,15 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// fakePeople is People that always returns the same caller.
-type fakePeople struct {
+// fakeAuthenticator is a SessionAuthenticator that always returns the same caller.
+type fakeAuthenticator struct {
 	delivery.Caller
 	err error
 }
 
-func (*fakePeople) knows(*http.Request) bool { return true }
+func (*fakeAuthenticator) knows(*http.Request) bool { return true }
 
-func (s *fakePeople) caller(*http.Request, bool) (delivery.Caller, time.Time, error) {
+func (s *fakeAuthenticator) caller(*http.Request, bool) (delivery.Caller, time.Time, error) {
 	return s.Caller, time.Time{}, s.err
 }
 
@@ -40,23 +40,23 @@ func TestLiveConnectionsEndWhenTheirCallerLosesARole(t *testing.T) {
 	viewer := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.ViewerRole}}
 	more := delivery.Caller{Name: "a", Operator: true, Grants: admin.Grants}
 	for name, tt := range map[string]struct {
-		now  fakePeople
+		now  fakeAuthenticator
 		ends bool
 	}{
-		"unchanged":        {fakePeople{Caller: admin}, false},
-		"more roles":       {fakePeople{Caller: more}, false},
-		"fewer roles":      {fakePeople{Caller: viewer}, true},
-		"unauthenticated":  {fakePeople{}, true},
-		"revoked":          {fakePeople{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}, true},
-		"no role left":     {fakePeople{err: delivery.Errorf(delivery.Forbidden, "", "No.")}, true},
-		"database down":    {fakePeople{err: delivery.Errorf(delivery.Unavailable, "", "Later.")}, false},
-		"unexpected error": {fakePeople{err: errors.New("no")}, false},
+		"unchanged":        {fakeAuthenticator{Caller: admin}, false},
+		"more roles":       {fakeAuthenticator{Caller: more}, false},
+		"fewer roles":      {fakeAuthenticator{Caller: viewer}, true},
+		"unauthenticated":  {fakeAuthenticator{}, true},
+		"revoked":          {fakeAuthenticator{err: delivery.Errorf(delivery.Unauthenticated, "", "No.")}, true},
+		"no role left":     {fakeAuthenticator{err: delivery.Errorf(delivery.Forbidden, "", "No.")}, true},
+		"database down":    {fakeAuthenticator{err: delivery.Errorf(delivery.Unavailable, "", "Later.")}, false},
+		"unexpected error": {fakeAuthenticator{err: errors.New("no")}, false},
 	} {
-		people := &fakePeople{Caller: admin}
-		a := &Authenticator{People: people, Throttle: func(string) time.Duration { return time.Hour }}
+		sessions := &fakeAuthenticator{Caller: admin}
+		a := &Authenticator{Sessions: sessions, Throttle: func(string) time.Duration { return time.Hour }}
 		ended := a.Watch(t.Context(), &http.Request{}, admin)
 		late := a.Watch(t.Context(), &http.Request{}, viewer)
-		*people = tt.now
+		*sessions = tt.now
 		err := a.revalidate(t.Context())
 		if isClosed(ended) != tt.ends || isClosed(late) != tt.ends {
 			t.Errorf("%s: ended = %t, want %t", name, isClosed(ended), tt.ends)
@@ -71,11 +71,11 @@ func TestLiveConnectionsEndWhenTheirCallerLosesARole(t *testing.T) {
 func TestConnectionEndsWhenAGainedRoleIsLost(t *testing.T) {
 	t.Parallel()
 	viewer := delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{7: delivery.ViewerRole}}
-	people := &fakePeople{Caller: viewer}
-	a := &Authenticator{People: people}
+	sessions := &fakeAuthenticator{Caller: viewer}
+	a := &Authenticator{Sessions: sessions}
 	ended := a.Watch(t.Context(), &http.Request{}, viewer)
 	for _, operator := range []bool{true, false} {
-		people.Operator = operator
+		sessions.Operator = operator
 		if err := a.revalidate(t.Context()); err != nil || isClosed(ended) == operator {
 			t.Errorf("operator %t: ended = %t (%v)", operator, isClosed(ended), err)
 		}
@@ -116,7 +116,7 @@ func TestConnectionsWithOneKeyShareItsCheck(t *testing.T) {
 
 func TestCredentialsAreReleasedWithTheirLastConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &Authenticator{People: &fakePeople{}}
+		a := &Authenticator{Sessions: &fakeAuthenticator{}}
 		first, leave := context.WithCancel(t.Context())
 		second, leaveToo := context.WithCancel(t.Context())
 		a.Watch(first, &http.Request{}, delivery.Caller{})
@@ -137,7 +137,7 @@ func TestCredentialsAreReleasedWithTheirLastConnection(t *testing.T) {
 func TestCredentialsAreRevalidatedEveryTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		a := &Authenticator{People: shortLived{began.Add(9 * time.Second)}}
+		a := &Authenticator{Sessions: shortLived{began.Add(9 * time.Second)}}
 		ended := a.Watch(t.Context(), &http.Request{}, delivery.Caller{Name: "a"})
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error)
@@ -153,7 +153,7 @@ func TestCredentialsAreRevalidatedEveryTwoSeconds(t *testing.T) {
 	})
 }
 
-// shortLived is People whose session ends at a fixed time.
+// shortLived is a SessionAuthenticator whose session ends at a fixed time.
 type shortLived struct{ until time.Time }
 
 func (shortLived) knows(*http.Request) bool { return true }

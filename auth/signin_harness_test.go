@@ -119,7 +119,7 @@ func newSite(t *testing.T) *site {
 		Store: s.sessions, Sealer: keyring, PublicURL: base,
 		ClientID: authtest.ClientID, ClientSecret: authtest.ClientSecret, Scopes: []string{"email"},
 	})
-	s.auth = &Authenticator{Keys: NewKeys(&fakeKeys{}), People: s.signIn}
+	s.auth = &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: s.signIn}
 	return s
 }
 

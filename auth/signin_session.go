@@ -11,13 +11,13 @@ import (
 var errSessionExpired = delivery.Errorf(delivery.Unauthenticated, "",
 	"Your session has ended. Sign in again at /auth/sign-in.")
 
-// knows implements [People].
+// knows implements [SessionAuthenticator].
 func (s *SignIn) knows(r *http.Request) bool {
 	id, ok := sessionID(r)
 	return ok && s.sessions.has(id)
 }
 
-// caller implements [People].
+// caller implements [SessionAuthenticator].
 func (s *SignIn) caller(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error) {
 	if len(r.CookiesNamed(secureCookie)) == 0 {
 		return delivery.Caller{}, time.Time{}, nil

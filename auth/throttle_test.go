@@ -16,7 +16,7 @@ func TestThrottleRejectsUncachedCredentials(t *testing.T) {
 	b := s.browser(t)
 	b.get("/auth/sign-in")
 	cached, uncached := d.Sign(d.claims(nil)), d.Sign(d.claims(map[string]any{"jti": "2"}))
-	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Tokens: d.tokens, People: s.signIn}
+	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Tokens: d.tokens, Sessions: s.signIn}
 	ask := func(header, cookie string) (delivery.Caller, error) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
 		if header != "" {
