@@ -2,69 +2,26 @@ package egress
 
 import (
 	"bytes"
-	"context"
+	"errors"
 	"net/http"
-	"os"
-	"sync"
-	"time"
 )
 
-// maxLong is how many long heads, of up to MaxHeaderBytes each, a Client keeps
-// at once: as many as there are workers if nobody says otherwise. More calls
-// wait with what fits into their readers, and leave the rest where it is. Of so
-// many answers at once more than a little is kept until their calls are over.
+// maxLong is of how many answers at once more than a little is kept until their
+// calls are over: as many as there are workers by default.
 const maxLong = 64
 
-// heads is where the heads of answers are kept that are longer than a reader.
-type heads struct {
-	taken   chan struct{}
-	ample   chan struct{} // one for each answer of which much is kept
-	buffers sync.Pool     // of *[]byte
-	parsing sync.Mutex    // one of them at a time
-}
+// errHeaderTooLong is the failure of a call whose receiver sends more than
+// MaxHeaderBytes before the body.
+var errHeaderTooLong = errors.New("response headers too long")
 
-func newHeads() *heads {
-	return &heads{
-		taken: make(chan struct{}, maxLong),
-		ample: make(chan struct{}, maxLong),
-		buffers: sync.Pool{New: func() any {
-			b := make([]byte, 0, MaxHeaderBytes)
-			return &b
-		}},
-	}
-}
-
-// take returns an empty buffer, which must be put back, when there is one.
-func (h *heads) take(ctx context.Context, deadline time.Time) (*[]byte, error) {
-	late := time.NewTimer(time.Until(deadline))
-	defer late.Stop()
-	select {
-	case h.taken <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-late.C:
-		return nil, os.ErrDeadlineExceeded
-	}
-	b, _ := h.buffers.Get().(*[]byte)
-	return b, nil
-}
-
-func (h *heads) put(b *[]byte) {
-	*b = (*b)[:0]
-	h.buffers.Put(b)
-	<-h.taken
-}
-
-// answer reads up to the body of an answer, and into r. Answers that announce
-// another one share its budget. The body can be left as it is: it holds nothing
-// but c.
-func (c *conn) answer(ctx context.Context, deadline time.Time, r *Result) (*http.Response, error) {
+// answer reads up to the body of an answer. Answers that announce another one
+// share its budget. The body can be left as it is: it holds nothing but c.
+func (c *conn) answer() (*http.Response, error) {
 	for {
-		if err := c.gather(ctx, deadline); err != nil {
-			c.release()
+		if err := c.gather(); errors.Is(err, errHeaderTooLong) {
 			return nil, err
 		}
-		resp, err := c.parse(r)
+		resp, err := http.ReadResponse(c.reader, nil)
 		if err != nil || !isInterim(resp.StatusCode) {
 			return resp, err
 		}
@@ -75,51 +32,37 @@ func isInterim(status int) bool {
 	return status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
 }
 
-// parse reads a head, and the one of the answer itself into r. A long one waits
-// for the others, but not for its receiver: nothing is read beyond what was
-// gathered.
-func (c *conn) parse(r *Result) (*http.Response, error) {
-	if c.long != nil {
-		c.heads.parsing.Lock()
-		defer c.heads.parsing.Unlock()
-		defer c.release()
-		budget := c.budget
-		defer func() { c.budget = budget }()
-		c.budget = 0
-	}
-	resp, err := http.ReadResponse(c.reader, nil)
-	if err == nil && !isInterim(resp.StatusCode) {
-		r.head(resp, c.isAmple)
-	}
-	return resp, err
-}
-
-// gather waits until net/http can parse a head without waiting. Half a head that
+// gather reads until net/http can parse a head without waiting: half a head that
 // is parsed takes up to twenty times its text, for as long as the receiver
-// likes. Its error is about ctx or the deadline alone; if the connection fails,
-// net/http comes upon that behind what has come.
-func (c *conn) gather(ctx context.Context, deadline time.Time) error {
+// stalls. If the connection fails first, net/http parses what has come and meets
+// the same error behind it.
+func (c *conn) gather() error {
 	come := c.come()
-	if bytes.Contains(come, []byte("\r\n\r\n")) {
-		return nil // nearly always
-	}
-	var o outline
-	for seen := 0; !o.follow(come[seen:]); come = c.come() {
+	for seen := 0; !hasEnd(come, seen) && isHTTP(come); come = c.come() {
 		if seen = len(come); seen == c.reader.Size() {
-			if err := c.putAside(ctx, deadline, come); err != nil {
-				return err
-			}
-			seen = 0
+			return c.gatherLong(come)
 		}
 		if _, err := c.reader.Peek(seen + 1); err != nil {
-			break
+			return err
 		}
 	}
-	if c.long != nil {
-		c.replay = append(append(*c.long, c.come()...), c.replay...)
-		c.reader.Reset(c)
-	}
 	return nil
+}
+
+// gatherLong gathers a head that does not fit into the reader. The budget bounds
+// it, and what has come of the body with it.
+func (c *conn) gatherLong(come []byte) error {
+	long := append(make([]byte, 0, MaxHeaderBytes), come...)
+	var err error
+	for seen := 0; err == nil && !hasEnd(long, seen); {
+		seen = len(long)
+		var n int
+		n, err = c.Read(long[seen:cap(long)])
+		long = long[:seen+n]
+	}
+	c.replay = append(long, c.replay...)
+	c.reader.Reset(c)
+	return err
 }
 
 // come returns what has been read and not yet parsed.
@@ -128,33 +71,26 @@ func (c *conn) come() []byte {
 	return b
 }
 
-// putAside moves what has come out of the reader, which it fills.
-func (c *conn) putAside(ctx context.Context, deadline time.Time, come []byte) (err error) {
-	if c.long == nil {
-		if c.long, err = c.heads.take(ctx, deadline); err != nil {
-			return err
-		}
-	}
-	*c.long = append(*c.long, come...)
-	_, err = c.reader.Discard(len(come))
-	return err
+// hasEnd reports whether b, whose first seen bytes do not, contains the empty
+// line that ends a head.
+func hasEnd(b []byte, seen int) bool {
+	b = b[max(seen-2, 0):]
+	return bytes.Contains(b, []byte("\n\r\n")) || bytes.Contains(b, []byte("\n\n"))
 }
 
-// release gives back where a long head was kept. Of the body at most what fits
-// into the reader has been kept with it.
-func (c *conn) release() {
-	if c.long != nil {
-		c.replay = bytes.Clone(c.replay)
-		c.heads.put(c.long)
-		c.long = nil
-	}
+// isHTTP reports whether b may be the beginning of a response. A server of
+// another protocol greets its client and then waits, so that nothing more comes.
+func isHTTP(b []byte) bool {
+	const version = "HTTP/"
+	n := min(len(b), len(version))
+	return string(b[:n]) == version[:n]
 }
 
 // isAmple reports whether more than a little of the answer may be kept.
 func (c *conn) isAmple() bool {
 	if !c.ample {
 		select {
-		case c.heads.ample <- struct{}{}:
+		case c.long <- struct{}{}:
 			c.ample = true
 		default:
 		}
@@ -166,6 +102,6 @@ func (c *conn) isAmple() bool {
 func (c *conn) settle() {
 	if c.ample {
 		c.ample = false
-		<-c.heads.ample
+		<-c.long
 	}
 }

@@ -5,35 +5,31 @@ import (
 	"testing"
 )
 
-// What can't become an answer is refused when it comes, not at the deadline.
-// Nobody may wait for the rest of it.
-func TestABadHeadIsRefusedBeforeItsEnd(t *testing.T) {
+// What is not HTTP is refused when it comes, not at the deadline: a server of
+// another protocol greets its client and waits. HTTP is judged when the head has
+// ended.
+func TestWhatIsNotHTTPIsRefusedAtOnce(t *testing.T) {
 	long := strings.Repeat("A: b\r\n", 1000)
 	for name, tt := range map[string]struct {
 		head string
 		want Outcome
 	}{
-		"another protocol":           {"SSH-2.0-OpenSSH_9.9\r\n", ResponseError},
-		"an empty status":            {"\r\n", ResponseError},
-		"a short status":             {"HTTP/1.1 20\r\n", ResponseError},
-		"no colon":                   {ok + "A\r\n", ResponseError},
-		"no colon, far behind":       {ok + long + "A\r\n", ResponseError},
-		"no name":                    {ok + ": b\r\nC", ResponseError},
-		"a bad name":                 {ok + "A\t: b\r\nC", ResponseError},
-		"a NUL":                      {ok + "A: \x00\r\nC", ResponseError},
-		"a NUL, far behind":          {ok + long + "A: \x00\r\nC", ResponseError},
-		"a NUL in a folded line":     {ok + "A: b\r\n c\x00\r\nC", ResponseError},
-		"a carriage return":          {ok + "A: b\rc\r\nC", ResponseError},
-		"two carriage returns":       {ok + "A: b\r\n\r\r\n", ResponseError},
-		"a folded first line":        {ok + " A: b\r\n", ResponseError},
-		"a status without a reason":  {"HTTP/1.1 200\r\n", Timeout},
-		"bare line feeds":            {"HTTP/1.1 200 OK\nA: b\n", Timeout},
-		"a NUL that may be followed": {ok + "A: \x00\r\n", Timeout},
-		"a colon in a folded line":   {ok + "A: b\r\n : c\r\nC", Timeout},
-		"an empty folded line":       {ok + "A: b\r\n \r\nC", Timeout},
-		"a space before the colon":   {ok + "A : b\r\nC", Timeout},
-		"a long reason":              {"HTTP/1.1 200 " + strings.Repeat("x", 5000) + "\r\n", Timeout},
-		"nothing wrong, far behind":  {ok + long + "A: b\r\nC", Timeout},
+		"SSH":                       {"SSH-2.0-OpenSSH_9.9\r\n", ResponseError},
+		"SMTP":                      {"220 mail.example ESMTP\r\n", ResponseError},
+		"an empty line":             {"\r\n", ResponseError},
+		"no line":                   {"\x00\x01", Timeout}, // net/http waits for its end
+		"after early hints":         {ok[:9] + "103 Early Hints\r\n\r\nSSH-2.0\r\n", ResponseError},
+		"a bad header, ended":       {ok + "A\r\n\r\n", ResponseError},
+		"a bad header, far behind":  {ok + long + "A\r\n\r\n", ResponseError},
+		"a NUL, far behind":         {ok + long + "A: \x00\r\n\r\n", ResponseError},
+		"bare line feeds, ended":    {"HTTP/1.1 200 OK\nA\n\n", ResponseError},
+		"two carriage returns":      {ok + "A: b\r\n\r\r\n\r\n", ResponseError},
+		"a status without a reason": {"HTTP/1.1 200\r\n", Timeout},
+		"a bad header, not ended":   {ok + "A\r\n", Timeout},
+		"bare line feeds":           {"HTTP/1.1 200 OK\nA: b\n", Timeout},
+		"an empty folded line":      {ok + "A: b\r\n \r\nC", Timeout},
+		"a long reason":             {"HTTP/1.1 200 " + strings.Repeat("x", 5000) + "\r\n", Timeout},
+		"headers without an end":    {ok + long + "A: b\r\nC", Timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limit := longLimit
@@ -50,33 +46,6 @@ func TestABadHeadIsRefusedBeforeItsEnd(t *testing.T) {
 	}
 }
 
-// When all the room for long heads is taken, a call waits for some until its
-// deadline, and short heads need none.
-func TestLongHeadsWaitForRoom(t *testing.T) {
-	short, long := hi, ok+strings.Repeat("A: b\r\n", 1000)+"Content-Length: 2\r\n\r\nhi"
-	client := newClient(t, loopback(), Options{})
-	call := func(answer string) Result {
-		url := "http://" + serveFault(t, say(answer))
-		return client.Do(t.Context(), Request{URL: url, Timeout: hangLimit})
-	}
-	h := client.heads
-	for range maxLong {
-		must(h.take(t.Context(), longAgo().AddDate(1000, 0, 0)))
-	}
-	if got := call(short); got.Outcome != Success {
-		t.Errorf("a short head: %s (%s)", got.Outcome, got.Err)
-	}
-	if got := call(long); got.Outcome != Timeout {
-		t.Errorf("a long head without room: %s (%s)", got.Outcome, got.Err)
-	}
-	h.put(new([]byte))
-	for range 2 { // what one has taken the next can have
-		if got := call(long); got.Outcome != Success || string(got.Body) != "hi" {
-			t.Errorf("a long head with room: %s (%s), %q", got.Outcome, got.Err, got.Body)
-		}
-	}
-}
-
 // When many answers are long, little is kept of more, and they succeed.
 func TestLittleIsKeptWhenManyAnswersAreLong(t *testing.T) {
 	headers := strings.Repeat("A: "+strings.Repeat("a", 97)+"\r\n", 50)
@@ -85,7 +54,7 @@ func TestLittleIsKeptWhenManyAnswersAreLong(t *testing.T) {
 	url := "http://" + serveFault(t, say(long))
 	for _, taken := range []int{0, maxLong - 1, maxLong, 0} {
 		for range taken {
-			client.heads.ample <- struct{}{}
+			client.long <- struct{}{}
 		}
 		got := client.Do(t.Context(), Request{URL: url, Timeout: longLimit})
 		values, body := 50, 10_000
@@ -98,10 +67,10 @@ func TestLittleIsKeptWhenManyAnswersAreLong(t *testing.T) {
 				len(got.Body), got.BodyBytes, got.Truncated, len(got.Header["A"]))
 		}
 		for range taken {
-			<-client.heads.ample
+			<-client.long
 		}
 	}
-	if n := len(client.heads.ample); n != 0 {
+	if n := len(client.long); n != 0 {
 		t.Errorf("the room of %d answers is not given back", n)
 	}
 }

@@ -92,7 +92,7 @@ func (c *Client) connect(ctx context.Context, a *attempt, p *place) (*conn, erro
 			return nil, err
 		}
 	}
-	opened := newConn(p.key, way, c.heads)
+	opened := newConn(p.key, way, c.long)
 	_ = opened.SetDeadline(a.deadline) // fails if it is closed, as its use then will
 	return opened, nil
 }

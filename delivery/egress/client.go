@@ -44,8 +44,8 @@ type Client struct {
 	tls       *tls.Config
 	userAgent string
 	idle      *pool
-	requests  sync.Pool // of *[]byte
-	heads     *heads
+	requests  sync.Pool     // of *[]byte
+	long      chan struct{} // holds one for each answer of which much is kept
 }
 
 // An opener opens a connection that leads to a place, over TCP or through a
@@ -63,7 +63,8 @@ func NewClient(p Policy, o Options) *Client {
 	}
 	c := &Client{
 		guard: g, places: newMemory[*place](), open: d.open, tls: tlsConfig(p), userAgent: o.UserAgent,
-		idle: newPool(o), requests: sync.Pool{New: func() any { return new([]byte) }}, heads: newHeads(),
+		idle: newPool(o), requests: sync.Pool{New: func() any { return new([]byte) }},
+		long: make(chan struct{}, maxLong),
 	}
 	if p.Proxy != nil {
 		c.open = newProxy(p.Proxy, c.tls).open

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,12 +24,11 @@ type conn struct {
 	key      string   // of the place where it leads
 	remote   string
 	reader   *bufio.Reader
-	heads    *heads // where long heads are kept
-	long     *[]byte
-	ample    bool   // much of the answer may be kept
-	replay   []byte // what is read again, before anything else
-	budget   int64  // how much may still be read
-	failed   error  // of the last Read; there is no other after it
+	long     chan struct{} // holds one for each answer of which much is kept
+	ample    bool          // this is one of them
+	replay   []byte        // what is read again, before anything else
+	budget   int64         // how much may still be read
+	failed   error         // of the last Read; there is no other after it
 
 	raw   syscall.RawConn // to look at what has come in; nil if there is no way
 	look  func(fd uintptr) bool
@@ -42,8 +40,8 @@ type conn struct {
 
 // newConn returns a conn over one that was dialled, and that encrypts if it
 // must.
-func newConn(key string, way net.Conn, h *heads) *conn {
-	c := &conn{Conn: way, plain: unwrapped(way), key: key, heads: h}
+func newConn(key string, way net.Conn, long chan struct{}) *conn {
+	c := &conn{Conn: way, plain: unwrapped(way), key: key, long: long}
 	if addr := way.RemoteAddr(); addr != nil {
 		c.remote = addr.String()
 	}
@@ -71,7 +69,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	case c.failed != nil:
 		return 0, c.failed
 	case c.budget <= 0:
-		return 0, fmt.Errorf("the headers are longer than %d bytes", MaxHeaderBytes)
+		return 0, errHeaderTooLong
 	}
 	n, err := c.Conn.Read(b[:min(int64(len(b)), c.budget)])
 	c.failed = err
@@ -133,10 +131,11 @@ func (c *conn) exchange(
 		return false, false, err
 	}
 	a.firstByte()
-	resp, err := c.answer(ctx, a.deadline, r) //nolint:bodyclose // that would read the rest, however long
+	resp, err := c.answer() //nolint:bodyclose // that would read the rest, however long
 	if err != nil {
 		return true, false, err
 	}
+	r.head(resp, c.isAmple)
 	c.budget = 1<<63 - 1 // readBody has its own
 	body := ending{Reader: resp.Body, ended: resp.ContentLength == 0}
 	if err := readBody(&body, resp.ContentLength, r, c.isAmple); err != nil {

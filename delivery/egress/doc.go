@@ -15,9 +15,8 @@
 //
 // Calls go over HTTP/1.1, on the caller's goroutine, with the answer parsed by
 // net/http; a test compares what is sent and understood with net/http's own
-// client. A head is parsed when it has come, an outline says when that is, and
-// there is room for so many long ones. When many answers are long at once,
-// little is kept of more.
+// client. A head is parsed when all of it has come. When many answers are long
+// at once, little is kept of more.
 //
 // Whatever goes wrong is part of the Result: Do returns no error. Every result
 // has one Outcome of a closed list and, unless it is a success, a sentence

@@ -132,8 +132,12 @@ func ofHandshake(err error) string {
 }
 
 func ofResponse(err error) string {
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	switch {
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "The receiver broke the connection off."
+	case errors.Is(err, errHeaderTooLong):
+		return "The receiver's response headers are longer than " + strconv.Itoa(MaxHeaderBytes>>10) +
+			" KiB. Configure the receiver to send fewer or shorter headers, for example no cookies."
 	}
 	return "The receiver's answer is not valid HTTP or ended too early."
 }
