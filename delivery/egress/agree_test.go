@@ -54,8 +54,8 @@ func (s script) ask(
 
 func ourCaller(t testing.TB, open connector) caller {
 	client := newClient(t, loopback(), Options{})
-	client.open = func(_ context.Context, a *attempt, _ *place) (net.Conn, error) {
-		a.enter(connecting)
+	client.open = func(_ context.Context, m *meter, _ *endpoint) (net.Conn, error) {
+		m.enter(connecting)
 		return open(), nil
 	}
 	return client

@@ -6,9 +6,9 @@ import (
 	"net/http"
 )
 
-// maxLong is of how many answers at once more than a little is kept until their
-// calls are over: as many as there are workers by default.
-const maxLong = 64
+// MaxHeaderBytes is how much may come before the body of a response, interim
+// responses included.
+const MaxHeaderBytes = 16 << 10
 
 // errHeaderTooLong is the failure of a call whose receiver sends more than
 // MaxHeaderBytes before the body.
@@ -84,24 +84,4 @@ func isHTTP(b []byte) bool {
 	const version = "HTTP/"
 	n := min(len(b), len(version))
 	return string(b[:n]) == version[:n]
-}
-
-// isAmple reports whether more than a little of the answer may be kept.
-func (c *conn) isAmple() bool {
-	if !c.ample {
-		select {
-		case c.long <- struct{}{}:
-			c.ample = true
-		default:
-		}
-	}
-	return c.ample
-}
-
-// settle lets another answer have the room of this one.
-func (c *conn) settle() {
-	if c.ample {
-		c.ample = false
-		<-c.long
-	}
 }

@@ -31,76 +31,61 @@ func (s step) String() string {
 	return "the receiver was still sending its answer"
 }
 
-// An attempt measures one call.
-type attempt struct {
-	deadline time.Time
-
+// A meter measures one call.
+type meter struct {
 	at      step
 	mark    time.Time // when the present step began
 	timing  Timing
-	remote  string // of the connection
-	dialled string
+	remote  string // address that the connection leads to
+	dialled string // the last address that was dialled
 }
 
-// begin waits for a connection. It begins again when a call is repeated because
-// its reused connection turned out to be closed.
-func (a *attempt) begin() { *a = attempt{deadline: a.deadline, at: lookingUp} }
-
-// have ends the wait for a connection, which leads to remote.
-func (a *attempt) have(remote string, reused bool) {
-	a.enter(waiting)
-	a.timing.Reused = reused
-	a.remote = remote
-}
-
-// enter moves an attempt on to a step and records how long the last one took.
-func (a *attempt) enter(next step) {
+// enter moves a call on to a step and records how long the last one took.
+func (m *meter) enter(next step) {
 	now := time.Now()
-	a.leave(now)
-	a.at, a.mark = next, now
+	m.leave(now)
+	m.at, m.mark = next, now
 }
 
 // leave records how long the present step took.
-func (a *attempt) leave(now time.Time) {
-	if a.mark.IsZero() {
+func (m *meter) leave(now time.Time) {
+	if m.mark.IsZero() {
 		return // there is nothing to look up in an address
 	}
-	took := now.Sub(a.mark)
-	switch a.at {
+	took := now.Sub(m.mark)
+	switch m.at {
 	case lookingUp:
-		a.timing.DNS = took
+		m.timing.DNS = took
 	case connecting:
-		a.timing.Connect = took
+		m.timing.Connect = took
 	case handshaking:
-		a.timing.TLS = took
+		m.timing.TLS = took
 	case waiting:
-		a.timing.FirstByte = took
+		m.timing.FirstByte = took
 	case reading:
-		a.timing.Body = took
+		m.timing.Body = took
 	case preparing:
 	}
 }
 
 // beginLookup starts the clock of the name lookup.
-func (a *attempt) beginLookup() { a.mark = time.Now() }
+func (m *meter) beginLookup() { m.mark = time.Now() }
 
 // dialling notes an address that the policy lets through.
-func (a *attempt) dialling(address string) { a.dialled = address }
-
-func (a *attempt) firstByte() { a.enter(reading) }
+func (m *meter) dialling(address string) { m.dialled = address }
 
 // finish copies what was measured into r and returns the step reached.
-func (a *attempt) finish(r *Result, proxied bool) step {
+func (m *meter) finish(r *Result, proxied bool) step {
 	now := time.Now()
 	r.Duration = now.Sub(r.Started)
-	a.leave(now)
-	r.Timing = a.timing
+	m.leave(now)
+	r.Timing = m.timing
 	switch {
 	case proxied: // the proxy's address is the operator's business
-	case a.remote != "":
-		r.RemoteAddr = a.remote
+	case m.remote != "":
+		r.RemoteAddr = m.remote
 	default:
-		r.RemoteAddr = a.dialled
+		r.RemoteAddr = m.dialled
 	}
-	return a.at
+	return m.at
 }

@@ -3,28 +3,93 @@ package egress
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
+	"sync"
+	"time"
 )
 
 // Calls are made on the caller's own goroutine. net/http needs two more for
 // each connection, and waking them costs more than everything else that a call
-// does. Parsing the answer is left to net/http.
+// does. Parsing the response is left to net/http.
 
-// maxWritten is the longest message that is written before the answer is read,
+// transportOptions tune a Transport. The zero value is ready for production.
+type transportOptions struct {
+	UserAgent   string        // sent by requests that have none of their own; none if empty
+	IdleTimeout time.Duration // how long an unused connection stays open; 45s if zero
+	IdlePerKey  int           // unused connections kept for one Key; 64 if zero
+	Idle        int           // unused connections kept in all; 1024 if zero
+}
+
+// A transport makes calls over HTTP/1.1 and keeps their connections for the
+// next ones. It may be used by many goroutines at once.
+type transport struct {
+	userAgent string
+	idle      *pool
+	buffers   sync.Pool // of *[]byte, for requests
+}
+
+// An outgoing is one POST request.
+type outgoing struct {
+	Key      string      // calls with the same Key use each other's connections
+	Start    string      // the request line and the Host header, with their line ends
+	Header   http.Header // not changed
+	Body     []byte      // not changed, and not read after Do returns
+	Deadline time.Time   // for everything, from opening a connection to the end of the response
+}
+
+// A handler is what a call needs beside HTTP/1.1. Its methods are called on the
+// goroutine of the call, in the order below. When a reused connection turns out
+// to be closed, Dial and Connected follow on a first Connected.
+type handler interface {
+	// Dial opens a connection to the receiver, encrypted if it has to be. ctx
+	// ends at the deadline. It is not called if there is an unused connection.
+	Dial(ctx context.Context) (net.Conn, error)
+
+	// Connected is called with the address that the connection leads to before
+	// the request is written.
+	Connected(remote string, reused bool)
+
+	// FirstByte is called when the response begins.
+	FirstByte()
+
+	// Response takes the response, whose header may be as long as
+	// MaxHeaderBytes and whose body may never end. It reads as much of the body
+	// as it needs, and returns an error of the body unchanged. The connection
+	// is used again only if the body was read to its end.
+	Response(r *http.Response) error
+}
+
+// newTransport returns a Transport without connections. Close it after use.
+func newTransport(o transportOptions) *transport {
+	return &transport{
+		userAgent: o.UserAgent, idle: newPool(o),
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
+
+// Close closes the connections that are not in use, and others after their use.
+func (t *transport) Close() { t.idle.close() }
+
+// maxWritten is the longest message that is written before the response is read,
 // in bytes. It fits into the buffers between here and the receiver, so that
 // writing it does not wait for a receiver that answers before it reads. A longer
 // one is written on a goroutine of its own.
 const maxWritten = 64 << 10
 
-// post makes the call and fills in what the receiver answered. Its error is
-// about a call that was not answered, or not to the end.
-func (c *Client) post(ctx context.Context, a *attempt, p *place, r Request, result *Result) error {
+// Do makes a call and returns when it is over. It returns an error if the
+// request was not sent or the response did not come to its end, and before any
+// method of h is called only if ctx has ended or the request's header is not
+// valid. A call over a reused connection that the receiver had closed already
+// is repeated once, on a new one.
+func (t *transport) Do(ctx context.Context, r outgoing, h handler) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	buffer, _ := c.requests.Get().(*[]byte)
-	defer c.requests.Put(buffer)
-	head, err := appendRequest((*buffer)[:0], p, r.Header, c.userAgent, len(r.Body))
+	buffer, _ := t.buffers.Get().(*[]byte)
+	defer t.buffers.Put(buffer)
+	head, err := appendRequest((*buffer)[:0], r, t.userAgent)
 	if err != nil {
 		return err
 	}
@@ -34,65 +99,57 @@ func (c *Client) post(ctx context.Context, a *attempt, p *place, r Request, resu
 	}
 	*buffer = request.head
 
-	a.begin()
-	if unused := c.unused(a, p); unused != nil {
-		a.have(unused.remote, true)
-		began, err := c.call(ctx, a, unused, request, result)
+	if unused := t.unused(r); unused != nil {
+		began, err := t.call(ctx, unused, true, request, h)
 		if began || err == nil || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		// The receiver hung up without a word, most likely before the request
-		// came. Even if not, receivers drop repeats by the webhook-id header.
-		a.begin()
+		// The receiver closed the connection without a response, most likely
+		// before the request came. Even if not, receivers drop repeats by the
+		// webhook-id header.
 	}
-	fresh, err := c.connect(ctx, a, p)
+	fresh, err := connect(ctx, r, h)
 	if err != nil {
 		return err
 	}
-	a.have(fresh.remote, false)
-	_, err = c.call(ctx, a, fresh, request, result)
+	_, err = t.call(ctx, fresh, false, request, h)
 	return err
 }
 
 // call makes one exchange and decides what becomes of the connection.
-func (c *Client) call(
-	ctx context.Context, a *attempt, over *conn, request message, r *Result,
+func (t *transport) call(
+	ctx context.Context, c *conn, reused bool, request message, h handler,
 ) (began bool, err error) {
-	began, again, err := over.exchange(ctx, a, request, r)
+	h.Connected(c.remote, reused)
+	began, again, err := c.exchange(ctx, request, h)
 	if again {
-		c.idle.put(over)
+		t.idle.put(c)
 	} else {
-		_ = over.Close()
+		_ = c.Close()
 	}
 	return began, err
 }
 
 // unused returns a connection that waits for a call like this one, or nil.
-func (c *Client) unused(a *attempt, p *place) *conn {
-	for i := c.idle.take(p.key); i != nil; i = c.idle.take(p.key) {
-		if i.SetDeadline(a.deadline) == nil && i.isQuiet() {
-			return i
+func (t *transport) unused(r outgoing) *conn {
+	for c := t.idle.take(r.Key); c != nil; c = t.idle.take(r.Key) {
+		if c.SetDeadline(r.Deadline) == nil && c.isQuiet() {
+			return c
 		}
-		_ = i.Close()
+		_ = c.Close()
 	}
 	return nil
 }
 
 // connect opens a connection.
-func (c *Client) connect(ctx context.Context, a *attempt, p *place) (*conn, error) {
-	ctx, cancel := context.WithDeadline(ctx, a.deadline)
+func connect(ctx context.Context, r outgoing, h handler) (*conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, r.Deadline)
 	defer cancel()
-	way, err := c.open(ctx, a, p)
+	dialled, err := h.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if p.secure {
-		a.enter(handshaking)
-		if way, err = secured(ctx, way, c.tls, p.host); err != nil {
-			return nil, err
-		}
-	}
-	opened := newConn(p.key, way, c.long)
-	_ = opened.SetDeadline(a.deadline) // fails if it is closed, as its use then will
-	return opened, nil
+	c := newConn(r.Key, dialled)
+	_ = c.SetDeadline(r.Deadline) // fails if it is closed, as its use then will
+	return c, nil
 }

@@ -2,9 +2,11 @@ package egress
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -52,22 +54,32 @@ func serveTalk(
 	return listener.Addr().String()
 }
 
-// arrival waits until something has come over the only unused connection to
-// raw, if it is only its end.
-func arrival(t *testing.T, client *Client, raw string) {
-	t.Helper()
-	c := client.idle.take(must(client.place(raw)).key)
-	if c == nil {
-		t.Fatal("there is no unused connection")
+// dialled returns the connections that a client opens from now on.
+func dialled(client *Client) <-chan net.Conn {
+	opened := make(chan net.Conn, 8)
+	open := client.open
+	client.open = func(ctx context.Context, m *meter, e *endpoint) (net.Conn, error) {
+		conn, err := open(ctx, m, e)
+		if err == nil {
+			opened <- conn
+		}
+		return conn, err
 	}
-	err := c.raw.Read(func(fd uintptr) bool {
+	return opened
+}
+
+// arrival waits until something has come over an unused connection, if it is
+// only its end.
+func arrival(t *testing.T, conn net.Conn) {
+	t.Helper()
+	raw := must(conn.(syscall.Conn).SyscallConn())
+	err := raw.Read(func(fd uintptr) bool {
 		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
 		return err != syscall.EAGAIN
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	client.idle.put(c)
 }
 
 const (
@@ -90,6 +102,7 @@ func TestAnUnusedConnectionThatSpeaksIsDropped(t *testing.T) {
 				return unasked != ""
 			})
 			client := newClient(t, loopback(), Options{})
+			opened := dialled(client)
 			for i := range 2 {
 				got := client.Do(t.Context(), Request{URL: url})
 				if got.Outcome != Success || string(got.Body) != "hi" || got.Timing.Reused {
@@ -97,7 +110,7 @@ func TestAnUnusedConnectionThatSpeaksIsDropped(t *testing.T) {
 				}
 				if i == 0 {
 					next <- struct{}{}
-					arrival(t, client, url)
+					arrival(t, <-opened)
 				}
 			}
 		})
@@ -296,14 +309,15 @@ func TestDoGivesUpOnLongMessages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := newClient(t, loopback(), Options{})
+			opened := dialled(client)
 			got := client.Do(t.Context(), Request{
 				URL: "http://" + serveRaw(t, tt.do), Body: make([]byte, 16<<20), Timeout: tt.limit,
 			})
 			if got.Outcome != tt.want {
 				t.Errorf("outcome = %s (%s), want %s", got.Outcome, got.Err, tt.want)
 			}
-			if n := client.idle.oldest.Len(); n != 0 {
-				t.Errorf("%d connections are kept", n)
+			if err := (<-opened).SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("the connection is kept (%v)", err)
 			}
 		})
 	}

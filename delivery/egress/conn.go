@@ -24,11 +24,9 @@ type conn struct {
 	key      string   // of the place where it leads
 	remote   string
 	reader   *bufio.Reader
-	long     chan struct{} // holds one for each answer of which much is kept
-	ample    bool          // this is one of them
-	replay   []byte        // what is read again, before anything else
-	budget   int64         // how much may still be read
-	failed   error         // of the last Read; there is no other after it
+	replay   []byte // what is read again, before anything else
+	budget   int64  // how much may still be read
+	failed   error  // of the last Read; there is no other after it
 
 	raw   syscall.RawConn // to look at what has come in; nil if there is no way
 	look  func(fd uintptr) bool
@@ -40,8 +38,8 @@ type conn struct {
 
 // newConn returns a conn over one that was dialled, and that encrypts if it
 // must.
-func newConn(key string, way net.Conn, long chan struct{}) *conn {
-	c := &conn{Conn: way, plain: unwrapped(way), key: key, long: long}
+func newConn(key string, way net.Conn) *conn {
+	c := &conn{Conn: way, plain: unwrapped(way), key: key}
 	if addr := way.RemoteAddr(); addr != nil {
 		c.remote = addr.String()
 	}
@@ -110,35 +108,32 @@ func (c *conn) isDrained() bool {
 // A message is a request as it is written.
 type message struct{ head, body []byte }
 
-// exchange writes a request and reads the answer into r. It reports whether
-// the receiver began to answer, and whether another call may use c.
-func (c *conn) exchange(
-	ctx context.Context, a *attempt, request message, r *Result,
-) (began, again bool, err error) {
+// exchange writes a request and hands the response to h. It reports whether
+// the receiver began to respond, and whether another call may use c.
+func (c *conn) exchange(ctx context.Context, request message, h handler) (began, again bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(longAgo()) })
 	defer func() { again = stop() && again }()
 
 	c.budget = MaxHeaderBytes
 	written := c.send(request)
-	defer c.settle()
 	defer func() { _ = written(0) }() // after exchange nothing of the request is read
 	failpoint.Hit(failpoint.CallSent)
-	// A receiver may answer and hang up before it has read everything.
+	// A receiver may respond and hang up before it has read everything.
 	if _, err := c.reader.Peek(1); err != nil {
 		if broken := written(0); broken != nil && !errors.Is(broken, errUnwritten) {
 			err = broken
 		}
 		return false, false, err
 	}
-	a.firstByte()
+	h.FirstByte()
 	resp, err := c.answer() //nolint:bodyclose // that would read the rest, however long
 	if err != nil {
 		return true, false, err
 	}
-	r.head(resp, c.isAmple)
-	c.budget = 1<<63 - 1 // readBody has its own
-	body := ending{Reader: resp.Body, ended: resp.ContentLength == 0}
-	if err := readBody(&body, resp.ContentLength, r, c.isAmple); err != nil {
+	c.budget = 1<<63 - 1 // h bounds what it reads of a body
+	body := &ending{ReadCloser: resp.Body, ended: resp.ContentLength == 0}
+	resp.Body = body
+	if err := h.Response(resp); err != nil {
 		return true, false, err
 	}
 	again = body.ended && !resp.Close && resp.StatusCode >= http.StatusOK &&
@@ -180,20 +175,6 @@ func (c *conn) send(request message) (written func(grace time.Duration) error) {
 	}
 }
 
-// secured returns way with encryption, or closes it.
-func secured(ctx context.Context, way net.Conn, config *tls.Config, host string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	config = config.Clone()
-	config.ServerName = host
-	c := tls.Client(way, config)
-	if err := c.HandshakeContext(ctx); err != nil {
-		_ = unwrapped(way).Close()
-		return nil, err
-	}
-	return c, nil
-}
-
 // unwrapped returns c without encryption.
 func unwrapped(c net.Conn) net.Conn {
 	for {
@@ -207,12 +188,12 @@ func unwrapped(c net.Conn) net.Conn {
 
 // An ending is a body that remembers whether it was read to its end.
 type ending struct {
-	io.Reader
+	io.ReadCloser
 	ended bool
 }
 
 func (e *ending) Read(b []byte) (int, error) {
-	n, err := e.Reader.Read(b)
+	n, err := e.ReadCloser.Read(b)
 	e.ended = e.ended || errors.Is(err, io.EOF)
 	return n, err
 }

@@ -3,6 +3,7 @@ package egress
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -29,18 +30,18 @@ type dialer struct {
 // open looks the host up and connects to the first of its addresses that
 // accepts. It does both itself, instead of leaving them to net.Dialer, to
 // bound the lookup and the number of addresses. ctx has a deadline.
-func (d *dialer) open(ctx context.Context, a *attempt, p *place) (net.Conn, error) {
+func (d *dialer) open(ctx context.Context, m *meter, e *endpoint) (net.Conn, error) {
 	failpoint.Hit(failpoint.CallBeforeDial)
-	targets, err := d.resolve(ctx, a, p.address)
+	targets, err := d.resolve(ctx, m, e.address)
 	if err != nil {
 		return nil, err
 	}
-	a.enter(connecting)
-	return d.first(ctx, a, targets)
+	m.enter(connecting)
+	return d.first(ctx, m, targets)
 }
 
 // resolve returns where address leads, without what the guard refuses.
-func (d *dialer) resolve(ctx context.Context, a *attempt, address string) ([]netip.AddrPort, error) {
+func (d *dialer) resolve(ctx context.Context, m *meter, address string) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, errBlocked
@@ -49,7 +50,7 @@ func (d *dialer) resolve(ctx context.Context, a *attempt, address string) ([]net
 	if err != nil {
 		return nil, errBlocked
 	}
-	found, err := d.addresses(ctx, a, host)
+	found, err := d.addresses(ctx, m, host)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +70,13 @@ func (d *dialer) resolve(ctx context.Context, a *attempt, address string) ([]net
 	return targets, nil
 }
 
-func (d *dialer) addresses(ctx context.Context, a *attempt, host string) ([]netip.Addr, error) {
+func (d *dialer) addresses(ctx context.Context, m *meter, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.lookup)
 	defer cancel()
-	a.beginLookup()
+	m.beginLookup()
 	found, err := d.guard.policy.Resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		if _, ok := errors.AsType[*net.DNSError](err); !ok {
@@ -91,11 +92,11 @@ func (d *dialer) addresses(ctx context.Context, a *attempt, host string) ([]neti
 
 // first tries the targets in turn. Each gets a fair share of the time left,
 // so that one silent address doesn't hide the next.
-func (d *dialer) first(ctx context.Context, a *attempt, targets []netip.AddrPort) (net.Conn, error) {
+func (d *dialer) first(ctx context.Context, m *meter, targets []netip.AddrPort) (net.Conn, error) {
 	var failure error
 	for i, to := range targets {
 		address := to.String()
-		a.dialling(address)
+		m.dialling(address)
 		one, cancel := context.WithTimeout(ctx, share(ctx, len(targets)-i))
 		conn, err := d.net.DialContext(one, "tcp", address)
 		cancel()
@@ -114,4 +115,20 @@ func share(ctx context.Context, left int) time.Duration {
 	deadline, _ := ctx.Deadline() // as open demands
 	remaining := time.Until(deadline)
 	return max(remaining/time.Duration(left), min(remaining, minDial))
+}
+
+const handshakeTimeout = 10 * time.Second
+
+// encrypt returns a TLS connection with host over conn, or closes conn.
+func encrypt(ctx context.Context, conn net.Conn, config *tls.Config, host string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	config = config.Clone()
+	config.ServerName = host
+	c := tls.Client(conn, config)
+	if err := c.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return c, nil
 }

@@ -2,7 +2,6 @@ package egress
 
 import (
 	"errors"
-	"net/http"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -17,11 +16,11 @@ var errHeader = errors.New("invalid header")
 const identity = "identity"
 
 // appendRequest appends to b the bytes that net/http would send before the body
-// of a POST of size bytes with the headers h.
-func appendRequest(b []byte, p *place, h http.Header, userAgent string, size int) ([]byte, error) {
+// of a POST request.
+func appendRequest(b []byte, r outgoing, userAgent string) ([]byte, error) {
 	room := [32]string{}
 	names := append(room[:0], "Accept-Encoding")
-	for name, values := range h {
+	for name, values := range r.Header {
 		if !isToken(name) || slices.ContainsFunc(values, isBroken) {
 			return b, errHeader
 		}
@@ -31,22 +30,22 @@ func appendRequest(b []byte, p *place, h http.Header, userAgent string, size int
 	}
 	slices.Sort(names)
 
-	b = append(b, p.head...)
-	if own, ok := h["User-Agent"]; ok {
+	b = append(b, r.Start...)
+	if own, ok := r.Header["User-Agent"]; ok {
 		userAgent = strings.Join(own[:min(len(own), 1)], "")
 	}
 	if userAgent != "" {
 		b = appendHeader(b, "User-Agent", userAgent)
 	}
 	b = append(b, "Content-Length: "...)
-	b = strconv.AppendInt(b, int64(size), 10)
+	b = strconv.AppendInt(b, int64(len(r.Body)), 10)
 	b = append(b, "\r\n"...)
 	for _, name := range names {
 		if name == "Accept-Encoding" {
 			b = appendHeader(b, name, identity)
 			continue
 		}
-		for _, value := range h[name] {
+		for _, value := range r.Header[name] {
 			b = appendHeader(b, name, value)
 		}
 	}
@@ -80,7 +79,7 @@ func isToken(name string) bool {
 }
 
 func isTokenByte(c byte) bool {
-	return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // isBroken reports whether a header's value has control characters.

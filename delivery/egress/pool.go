@@ -1,33 +1,34 @@
 package egress
 
 import (
+	"cmp"
 	"container/list"
 	"slices"
 	"sync"
 	"time"
 )
 
-// A pool keeps the unused connections of one Client: so many for one place, so
+// A pool keeps the unused connections of one transport: so many for one key, so
 // many in all, each for so long. When it is full the oldest is closed.
 type pool struct {
-	perPlace, total int
-	ttl             time.Duration
+	perKey, total int
+	ttl           time.Duration
 
 	mu     sync.Mutex
-	idle   map[string][]*conn // by place; the last was used last
+	idle   map[string][]*conn // by key; the last was used last
 	oldest *list.List         // of *conn; the first was used longest ago
 	expiry *time.Timer        // of the first
 	closed bool
 }
 
-func newPool(o Options) *pool {
+func newPool(o transportOptions) *pool {
 	return &pool{
-		perPlace: o.IdlePerHost, total: o.Idle, ttl: o.IdleTimeout,
+		perKey: cmp.Or(o.IdlePerKey, 64), total: cmp.Or(o.Idle, 1024), ttl: cmp.Or(o.IdleTimeout, 45*time.Second),
 		idle: map[string][]*conn{}, oldest: list.New(),
 	}
 }
 
-// take returns the connection to a place that was used last, or nil.
+// take returns the connection with a key that was used last, or nil.
 func (p *pool) take(key string) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,7 +56,7 @@ func (p *pool) keep(c *conn) (dropped *conn) {
 		return c
 	}
 	switch same := p.idle[c.key]; {
-	case len(same) >= p.perPlace:
+	case len(same) >= p.perKey:
 		dropped = same[0]
 	case p.oldest.Len() >= p.total:
 		dropped, _ = p.oldest.Front().Value.(*conn)

@@ -19,7 +19,7 @@ func pipe(t *testing.T, key string) piped {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
-	return piped{newConn(key, ours, nil), theirs}
+	return piped{newConn(key, ours), theirs}
 }
 
 func (p piped) isOpen() bool {
@@ -30,7 +30,7 @@ func (p piped) isOpen() bool {
 
 func smallPool(t *testing.T) *pool {
 	t.Helper()
-	p := newPool(Options{IdlePerHost: 2, Idle: 3, IdleTimeout: time.Minute})
+	p := newPool(transportOptions{IdlePerKey: 2, Idle: 3, IdleTimeout: time.Minute})
 	t.Cleanup(p.close)
 	return p
 }

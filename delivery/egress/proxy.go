@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"portalhooks/delivery/failpoint"
 )
@@ -34,22 +35,22 @@ func newProxy(u *url.URL, config *tls.Config) *proxy {
 	return &proxy{url: u, address: net.JoinHostPort(u.Hostname(), port), tls: config}
 }
 
-func (x *proxy) open(ctx context.Context, a *attempt, p *place) (net.Conn, error) {
+func (x *proxy) open(ctx context.Context, m *meter, e *endpoint) (net.Conn, error) {
 	failpoint.Hit(failpoint.CallBeforeDial)
-	a.enter(connecting)
+	m.enter(connecting)
 	var plain net.Dialer
 	way, err := plain.DialContext(ctx, "tcp", x.address)
 	if err != nil {
 		return nil, err
 	}
 	if x.url.Scheme == "https" {
-		if way, err = secured(ctx, way, x.tls, x.url.Hostname()); err != nil {
+		if way, err = encrypt(ctx, way, x.tls, x.url.Hostname()); err != nil {
 			return nil, err
 		}
 	}
-	if p.secure {
-		if err := x.tunnel(ctx, way, p.address); err != nil {
-			_ = unwrapped(way).Close()
+	if e.secure {
+		if err := x.tunnel(ctx, way, e.address); err != nil {
+			_ = way.Close()
 			return nil, err
 		}
 	}
@@ -58,7 +59,7 @@ func (x *proxy) open(ctx context.Context, a *attempt, p *place) (net.Conn, error
 
 // tunnel makes way lead to address.
 func (x *proxy) tunnel(ctx context.Context, way net.Conn, address string) error {
-	stop := context.AfterFunc(ctx, func() { _ = way.SetDeadline(longAgo()) })
+	stop := context.AfterFunc(ctx, func() { _ = way.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	_, err := io.WriteString(way, "CONNECT "+address+" HTTP/1.1\r\nHost: "+address+"\r\n"+
 		proxyAuthorization(x.url)+"\r\n")

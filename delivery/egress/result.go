@@ -9,7 +9,6 @@ import (
 const (
 	MaxRead         = 64 << 10 // of the body; reading stops there
 	MaxBody         = 16 << 10 // of the body, kept in a Result
-	MaxHeaderBytes  = 16 << 10 // of the headers; more is a RESPONSE_ERROR
 	maxHeaderKept   = 8 << 10  // of the headers, kept in a Result
 	maxHeaderValues = 64
 )

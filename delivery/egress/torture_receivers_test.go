@@ -183,8 +183,8 @@ type sight struct{ opened, read atomic.Int64 }
 // of looks at a client's connections, all those to come.
 func (s *sight) of(client *Client) {
 	open := client.open
-	client.open = func(ctx context.Context, a *attempt, p *place) (net.Conn, error) {
-		conn, err := open(ctx, a, p)
+	client.open = func(ctx context.Context, m *meter, e *endpoint) (net.Conn, error) {
+		conn, err := open(ctx, m, e)
 		s.opened.Add(1)
 		return seenConn{conn, s}, err
 	}
