@@ -105,7 +105,8 @@ var rooms = map[string]room{
 	"delivery/deliverytest": {imports: []string{"delivery"}},
 	"delivery/memstore":     {imports: []string{"delivery", "delivery/loop"}},
 	"delivery/credential":   {},
-	"delivery/egress":       {imports: []string{"delivery/failpoint"}, tests: []string{"test/faults"}},
+	"delivery/egress":       {imports: []string{"delivery/failpoint", "delivery/egress/http1"}, tests: []string{"test/faults"}},
+	"delivery/egress/http1": {imports: []string{"delivery/failpoint"}},
 	"delivery/failpoint":    {},
 	"delivery/feed":         {imports: []string{"delivery/failpoint", "delivery/loop"}},
 	"delivery/receiver":     {imports: []string{"delivery/loop", "delivery/signature"}}, // the simulated ones check it

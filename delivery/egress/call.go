@@ -2,154 +2,81 @@ package egress
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 	"time"
 )
 
-// Calls are made on the caller's own goroutine. net/http needs two more for
-// each connection, and waking them costs more than everything else that a call
-// does. Parsing the response is left to net/http.
-
-// transportOptions tune a Transport. The zero value is ready for production.
-type transportOptions struct {
-	UserAgent   string        // sent by requests that have none of their own; none if empty
-	IdleTimeout time.Duration // how long an unused connection stays open; 45s if zero
-	IdlePerKey  int           // unused connections kept for one Key; 64 if zero
-	Idle        int           // unused connections kept in all; 1024 if zero
+// A call is one use of a Client. It opens connections for the transport,
+// measures, and keeps of the response what a Result has.
+type call struct {
+	meter
+	client *Client
+	to     *endpoint
+	result Result
+	long   bool // holds one of the client's slots
 }
 
-// A transport makes calls over HTTP/1.1 and keeps their connections for the
-// next ones. It may be used by many goroutines at once.
-type transport struct {
-	userAgent string
-	idle      *pool
-	buffers   sync.Pool // of *[]byte, for requests
-}
-
-// An outgoing is one POST request.
-type outgoing struct {
-	Key      string      // calls with the same Key use each other's connections
-	Start    string      // the request line and the Host header, with their line ends
-	Header   http.Header // not changed
-	Body     []byte      // not changed, and not read after Do returns
-	Deadline time.Time   // for everything, from opening a connection to the end of the response
-}
-
-// A handler is what a call needs beside HTTP/1.1. Its methods are called on the
-// goroutine of the call, in the order below. When a reused connection turns out
-// to be closed, Dial and Connected follow on a first Connected.
-type handler interface {
-	// Dial opens a connection to the receiver, encrypted if it has to be. ctx
-	// ends at the deadline. It is not called if there is an unused connection.
-	Dial(ctx context.Context) (net.Conn, error)
-
-	// Connected is called with the address that the connection leads to before
-	// the request is written.
-	Connected(remote string, reused bool)
-
-	// FirstByte is called when the response begins.
-	FirstByte()
-
-	// Response takes the response, whose header may be as long as
-	// MaxHeaderBytes and whose body may never end. It reads as much of the body
-	// as it needs, and returns an error of the body unchanged. The connection
-	// is used again only if the body was read to its end.
-	Response(r *http.Response) error
-}
-
-// newTransport returns a Transport without connections. Close it after use.
-func newTransport(o transportOptions) *transport {
-	return &transport{
-		userAgent: o.UserAgent, idle: newPool(o),
-		buffers: sync.Pool{New: func() any { return new([]byte) }},
+// Dial implements http1.Handler.
+func (c *call) Dial(ctx context.Context) (net.Conn, error) {
+	c.meter = meter{at: lookingUp} // also when the call is repeated
+	conn, err := c.client.open(ctx, &c.meter, c.to)
+	if err != nil || !c.to.secure {
+		return conn, err
 	}
+	c.enter(handshaking)
+	return encrypt(ctx, conn, c.client.tls, c.to.host)
 }
 
-// Close closes the connections that are not in use, and others after their use.
-func (t *transport) Close() { t.idle.close() }
+// Connected implements http1.Handler.
+func (c *call) Connected(remote string, reused bool) {
+	c.enter(waiting)
+	c.remote, c.timing.Reused = remote, reused
+}
 
-// maxWritten is the longest message that is written before the response is read,
-// in bytes. It fits into the buffers between here and the receiver, so that
-// writing it does not wait for a receiver that answers before it reads. A longer
-// one is written on a goroutine of its own.
-const maxWritten = 64 << 10
+// FirstByte implements http1.Handler.
+func (c *call) FirstByte() { c.enter(reading) }
 
-// Do makes a call and returns when it is over. It returns an error if the
-// request was not sent or the response did not come to its end, and before any
-// method of h is called only if ctx has ended or the request's header is not
-// valid. A call over a reused connection that the receiver had closed already
-// is repeated once, on a new one.
-func (t *transport) Do(ctx context.Context, r outgoing, h handler) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	buffer, _ := t.buffers.Get().(*[]byte)
-	defer t.buffers.Put(buffer)
-	head, err := appendRequest((*buffer)[:0], r, t.userAgent)
-	if err != nil {
-		return err
-	}
-	request := message{head: head, body: r.Body}
-	if len(r.Body) <= maxWritten {
-		request = message{head: append(head, r.Body...)}
-	}
-	*buffer = request.head
+// Response implements http1.Handler.
+func (c *call) Response(resp *http.Response) error {
+	c.result.head(resp, c.isAmple)
+	return readBody(resp.Body, resp.ContentLength, &c.result, c.isAmple)
+}
 
-	if unused := t.unused(r); unused != nil {
-		began, err := t.call(ctx, unused, true, request, h)
-		if began || err == nil || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
+// head fills in what the receiver answered, up to the body, and lets go of the
+// rest: it may be large, and the body may never end.
+func (r *Result) head(resp *http.Response, ample func() bool) {
+	r.Status = resp.StatusCode
+	if after := resp.Header.Get("Retry-After"); after != "" {
+		r.RetryAfter, r.HasRetryAfter = ParseRetryAfter(after, time.Now())
+	}
+	r.Header = keepHeader(resp.Header, ample)
+	r.Outcome, r.Err = ofStatus(resp.StatusCode)
+	resp.Header, resp.Trailer = nil, nil
+}
+
+// maxLong is how many responses are kept at length at once: as many as there
+// are workers by default. Of others only a little is kept.
+const maxLong = 64
+
+// Slots bound how many responses are kept at length at once.
+type slots chan struct{}
+
+// isAmple reports whether more than a little of the response may be kept.
+func (c *call) isAmple() bool {
+	if !c.long {
+		select {
+		case c.client.long <- struct{}{}:
+			c.long = true
+		default:
 		}
-		// The receiver closed the connection without a response, most likely
-		// before the request came. Even if not, receivers drop repeats by the
-		// webhook-id header.
 	}
-	fresh, err := connect(ctx, r, h)
-	if err != nil {
-		return err
-	}
-	_, err = t.call(ctx, fresh, false, request, h)
-	return err
+	return c.long
 }
 
-// call makes one exchange and decides what becomes of the connection.
-func (t *transport) call(
-	ctx context.Context, c *conn, reused bool, request message, h handler,
-) (began bool, err error) {
-	h.Connected(c.remote, reused)
-	began, again, err := c.exchange(ctx, request, h)
-	if again {
-		t.idle.put(c)
-	} else {
-		_ = c.Close()
+// release lets another response have the slot of this one.
+func (c *call) release() {
+	if c.long {
+		<-c.client.long
 	}
-	return began, err
-}
-
-// unused returns a connection that waits for a call like this one, or nil.
-func (t *transport) unused(r outgoing) *conn {
-	for c := t.idle.take(r.Key); c != nil; c = t.idle.take(r.Key) {
-		if c.SetDeadline(r.Deadline) == nil && c.isQuiet() {
-			return c
-		}
-		_ = c.Close()
-	}
-	return nil
-}
-
-// connect opens a connection.
-func connect(ctx context.Context, r outgoing, h handler) (*conn, error) {
-	ctx, cancel := context.WithDeadline(ctx, r.Deadline)
-	defer cancel()
-	dialled, err := h.Dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c := newConn(r.Key, dialled)
-	_ = c.SetDeadline(r.Deadline) // fails if it is closed, as its use then will
-	return c, nil
 }

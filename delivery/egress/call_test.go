@@ -82,6 +82,10 @@ func arrival(t *testing.T, conn net.Conn) {
 	}
 }
 
+// writtenAtOnce is the size of the longest message that http1 writes before it
+// reads the response.
+const writtenAtOnce = 64 << 10
+
 const (
 	hi   = ok + "Content-Length: 2\r\n\r\nhi"
 	evil = ok + "Content-Length: 4\r\n\r\nevil"
@@ -223,7 +227,7 @@ func TestACallIsNotRepeatedOverANewConnection(t *testing.T) {
 
 // A message that nobody reads must not hold up its answer.
 func TestDoTakesAnAnswerThatComesBeforeTheMessageIsRead(t *testing.T) {
-	for name, size := range map[string]int{"written at once": maxWritten, "a long one": 16 << 20} {
+	for name, size := range map[string]int{"written at once": writtenAtOnce, "a long one": 16 << 20} {
 		t.Run(name, func(t *testing.T) {
 			listener := listen(t)
 			defer func() { _ = listener.Close() }()
@@ -270,7 +274,7 @@ func TestDoSendsLongMessages(t *testing.T) {
 			start(server)
 			defer server.Close()
 			client := newClient(t, p, Options{})
-			for i, size := range []int{maxWritten, maxWritten + 1, len(body), 0, len(body)} {
+			for i, size := range []int{writtenAtOnce, writtenAtOnce + 1, len(body), 0, len(body)} {
 				got := client.Do(t.Context(), Request{URL: server.URL, Body: body[:size], Timeout: longLimit})
 				want := fmt.Sprintf("%d %x", size, sha256.Sum256(body[:size]))
 				if got.Outcome != Success || string(got.Body) != want || got.Timing.Reused != (i > 0) {

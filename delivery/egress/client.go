@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"portalhooks/delivery/egress/http1"
 )
 
 // Options tune a Client. The zero value is ready for production.
@@ -32,7 +34,7 @@ type Client struct {
 	endpoints *lru.Cache[string, *endpoint] // by URL
 	open      opener
 	tls       *tls.Config
-	transport *transport
+	transport *http1.Transport
 	long      slots
 }
 
@@ -51,7 +53,7 @@ func NewClient(p Policy, o Options) *Client {
 	}
 	c := &Client{
 		guard: g, endpoints: newEndpoints(), open: d.open, tls: tlsConfig(p),
-		transport: newTransport(transportOptions{UserAgent: o.UserAgent}), long: make(slots, maxLong),
+		transport: http1.New(http1.Options{UserAgent: o.UserAgent}), long: make(slots, maxLong),
 	}
 	if p.Proxy != nil {
 		c.open = newProxy(p.Proxy, c.tls).open
@@ -87,7 +89,7 @@ func (c *Client) Do(ctx context.Context, r Request) Result {
 	deadline := started.Add(timeout)
 	one := &call{client: c, to: e, result: Result{Started: started}}
 	defer one.release()
-	err = c.transport.Do(ctx, outgoing{
+	err = c.transport.Do(ctx, http1.Request{
 		Key: e.key, Start: e.start, Header: r.Header, Body: r.Body, Deadline: deadline,
 	}, one)
 	at := one.finish(&one.result, c.guard.policy.Proxy != nil)

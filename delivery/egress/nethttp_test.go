@@ -9,6 +9,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"testing"
+
+	"portalhooks/delivery/egress/http1"
 )
 
 // A netHTTP makes calls with net/http, by which ours are judged.
@@ -18,7 +20,7 @@ func netHTTPCaller(_ testing.TB, open connector) caller {
 	return netHTTP{&http.Transport{
 		DialContext:            func(context.Context, string, string) (net.Conn, error) { return open(), nil },
 		DisableCompression:     true,
-		MaxResponseHeaderBytes: MaxHeaderBytes,
+		MaxResponseHeaderBytes: http1.MaxHeaderBytes,
 	}}
 }
 
@@ -51,7 +53,7 @@ func (n netHTTP) roundTrip(ctx context.Context, r Request, result *Result) error
 	if _, ok := req.Header["User-Agent"]; !ok {
 		req.Header.Set("User-Agent", "Portalhooks")
 	}
-	req.Header.Set("Accept-Encoding", identity)
+	req.Header.Set("Accept-Encoding", "identity")
 	resp, err := n.transport.RoundTrip(req)
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"portalhooks/delivery/egress/http1"
 )
 
 // An Outcome says how a call ended.
@@ -135,8 +137,8 @@ func ofResponse(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "The receiver broke the connection off."
-	case errors.Is(err, errHeaderTooLong):
-		return "The receiver's response headers are longer than " + strconv.Itoa(MaxHeaderBytes>>10) +
+	case errors.Is(err, http1.ErrHeaderTooLong):
+		return "The receiver's response headers are longer than " + strconv.Itoa(http1.MaxHeaderBytes>>10) +
 			" KiB. Configure the receiver to send fewer or shorter headers, for example no cookies."
 	}
 	return "The receiver's answer is not valid HTTP or ended too early."

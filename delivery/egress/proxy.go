@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	"portalhooks/delivery/egress/http1"
 	"portalhooks/delivery/failpoint"
 )
 
@@ -66,7 +67,7 @@ func (x *proxy) tunnel(ctx context.Context, way net.Conn, address string) error 
 	if err != nil {
 		return err
 	}
-	reader := bufio.NewReader(io.LimitReader(way, MaxHeaderBytes))
+	reader := bufio.NewReader(io.LimitReader(way, http1.MaxHeaderBytes))
 	//nolint:bodyclose // that would read a refusal to its end
 	resp, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"portalhooks/delivery/egress/http1"
 )
 
 // A testProxy forwards to one receiver, whatever it is asked for, and writes
@@ -155,7 +157,7 @@ func TestDoReportsAProxyThatDoesNotLetItPass(t *testing.T) {
 		"speaks for others": {connected + "HTTP/1.1 200 OK\r\n\r\n", ConnectError, "proxy"},
 		"speaks no HTTP":    {"SSH-2.0-x\r\n\r\n", ConnectError, "could not be reached"},
 		"breaks off":        {"HTTP/1.1 200 OK\r\nA:", ConnectError, "could not be reached"},
-		"says too much":     {"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", MaxHeaderBytes), ConnectError, "could not"},
+		"says too much":     {"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", http1.MaxHeaderBytes), ConnectError, "could not"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			listener := listen(t)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/delivery/egress/http1"
 	"portalhooks/test/faults"
 )
 
@@ -149,7 +150,7 @@ func TestTortureHostileReceiversAtOnce(t *testing.T) {
 func hostileHeads() map[string]string {
 	k := strings.Repeat("x", 1024)
 	var names strings.Builder // a map of them takes more than twenty times as much
-	for i := 0; names.Len() < MaxHeaderBytes-100; i++ {
+	for i := 0; names.Len() < http1.MaxHeaderBytes-100; i++ {
 		fmt.Fprintf(&names, "%x:\n", i)
 	}
 	var kept strings.Builder // as much as a Result may have

@@ -1,4 +1,4 @@
-package egress
+package http1
 
 import (
 	"cmp"
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A pool keeps the unused connections of one transport: so many for one key, so
+// A pool keeps the unused connections of one Transport: so many for one key, so
 // many in all, each for so long. When it is full the oldest is closed.
 type pool struct {
 	perKey, total int
@@ -21,7 +21,7 @@ type pool struct {
 	closed bool
 }
 
-func newPool(o transportOptions) *pool {
+func newPool(o Options) *pool {
 	return &pool{
 		perKey: cmp.Or(o.IdlePerKey, 64), total: cmp.Or(o.Idle, 1024), ttl: cmp.Or(o.IdleTimeout, 45*time.Second),
 		idle: map[string][]*conn{}, oldest: list.New(),

@@ -1,4 +1,4 @@
-package egress
+package http1
 
 import (
 	"bytes"
@@ -10,15 +10,15 @@ import (
 // responses included.
 const MaxHeaderBytes = 16 << 10
 
-// errHeaderTooLong is the failure of a call whose receiver sends more than
+// ErrHeaderTooLong is the failure of a call whose receiver sends more than
 // MaxHeaderBytes before the body.
-var errHeaderTooLong = errors.New("response headers too long")
+var ErrHeaderTooLong = errors.New("response headers too long")
 
 // answer reads up to the body of an answer. Answers that announce another one
 // share its budget. The body can be left as it is: it holds nothing but c.
 func (c *conn) answer() (*http.Response, error) {
 	for {
-		if err := c.gather(); errors.Is(err, errHeaderTooLong) {
+		if err := c.gather(); errors.Is(err, ErrHeaderTooLong) {
 			return nil, err
 		}
 		resp, err := http.ReadResponse(c.reader, nil)

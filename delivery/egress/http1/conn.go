@@ -1,4 +1,4 @@
-package egress
+package http1
 
 import (
 	"bufio"
@@ -67,7 +67,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	case c.failed != nil:
 		return 0, c.failed
 	case c.budget <= 0:
-		return 0, errHeaderTooLong
+		return 0, ErrHeaderTooLong
 	}
 	n, err := c.Conn.Read(b[:min(int64(len(b)), c.budget)])
 	c.failed = err
@@ -110,7 +110,7 @@ type message struct{ head, body []byte }
 
 // exchange writes a request and hands the response to h. It reports whether
 // the receiver began to respond, and whether another call may use c.
-func (c *conn) exchange(ctx context.Context, request message, h handler) (began, again bool, err error) {
+func (c *conn) exchange(ctx context.Context, request message, h Handler) (began, again bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(longAgo()) })
 	defer func() { again = stop() && again }()
 

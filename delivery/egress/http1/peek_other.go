@@ -1,6 +1,6 @@
 //go:build !unix
 
-package egress
+package http1
 
 // peek sees nothing here, so connections are not used again.
 func (c *conn) peek(uintptr) bool { return true }

@@ -1,4 +1,4 @@
-package egress
+package http1
 
 import (
 	"errors"
@@ -30,7 +30,7 @@ func (p piped) isOpen() bool {
 
 func smallPool(t *testing.T) *pool {
 	t.Helper()
-	p := newPool(transportOptions{IdlePerKey: 2, Idle: 3, IdleTimeout: time.Minute})
+	p := newPool(Options{IdlePerKey: 2, Idle: 3, IdleTimeout: time.Minute})
 	t.Cleanup(p.close)
 	return p
 }
