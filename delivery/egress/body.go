@@ -13,23 +13,23 @@ import (
 
 const replacement = "\uFFFD"
 
-// What is kept of each answer when many are long at once.
+// What a call without a slot for a long response keeps, in bytes and values.
 const (
 	briefBody         = 2 << 10
 	briefHeader       = 1 << 10
 	briefHeaderValues = 16
 )
 
-// readBody reads at most MaxRead bytes of an answer and keeps the beginning
-// of it, up to MaxBody if ample says so when it is asked. It reads to the end
-// where it can, so that the connection can be used again. A receiver that sends
-// slowly is cut off by the call's deadline.
+// readBody reads at most MaxRead bytes of a body and keeps the beginning of it:
+// up to MaxBody if ample agrees, which is asked only for long bodies. It reads on
+// to the end, so that the connection can be reused. The deadline of the call ends
+// the reading from a slow receiver.
 func readBody(body io.Reader, length int64, r *Result, ample func() bool) error {
 	if length == 0 {
 		return nil
 	}
 	kept, limit := make([]byte, 0, sizeHint(length)), briefBody
-	var spill []byte // where what isn't kept goes
+	var spill []byte // receives what is not kept
 	for r.BodyBytes <= MaxRead {
 		if len(kept) == briefBody && limit == briefBody && ample() {
 			limit = MaxBody
@@ -40,7 +40,7 @@ func readBody(body io.Reader, length int64, r *Result, ample func() bool) error 
 		into := kept[len(kept):min(cap(kept), limit)]
 		if len(into) == 0 {
 			if spill == nil {
-				spill = make([]byte, 1<<10) // reads of the connection itself are larger
+				spill = make([]byte, 1<<10) // the connection is read in larger pieces
 			}
 			into = spill
 		}
@@ -108,9 +108,9 @@ func trimRune(b []byte) []byte {
 	return b
 }
 
-// keepHeader removes from h, which becomes part of a Result, what must not be
-// stored, and cuts what is left to size, to a larger one if ample says so when
-// it is asked.
+// keepHeader removes credentials from h, which becomes part of a Result, and cuts
+// the rest to the larger or the smaller limit. It asks ample only if the rest
+// exceeds the smaller limit.
 func keepHeader(h http.Header, ample func() bool) http.Header {
 	size, values, clean := 0, 0, true
 	for name, list := range h {
@@ -143,8 +143,8 @@ func isCredential(name string) bool {
 	return false
 }
 
-// cutHeader keeps names in alphabetical order, so that the same answer is
-// always cut in the same way.
+// cutHeader keeps names in alphabetical order, so that equal responses are cut
+// equally.
 func cutHeader(h http.Header, maxSize, maxValues int) http.Header {
 	kept := http.Header{}
 	size, values := 0, 0

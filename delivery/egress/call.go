@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// A call is one use of a Client. It opens connections for the transport,
-// measures, and keeps of the response what a Result has.
+// A call is one use of a Client. It opens connections for the transport, measures
+// the steps, and turns the response into a Result.
 type call struct {
 	meter
 	client *Client
 	to     *endpoint
 	result Result
-	long   bool // holds one of the client's slots
+	long   bool // it holds one of the client's slots
 }
 
 // Dial implements http1.Handler.
 func (c *call) Dial(ctx context.Context) (net.Conn, error) {
-	c.meter = meter{at: lookingUp} // also when the call is repeated
+	c.meter = meter{at: lookingUp} // a repeated call is measured from here
 	conn, err := c.client.open(ctx, &c.meter, c.to)
 	if err != nil || !c.to.secure {
 		return conn, err
@@ -43,8 +43,8 @@ func (c *call) Response(resp *http.Response) error {
 	return readBody(resp.Body, resp.ContentLength, &c.result, c.isAmple)
 }
 
-// head fills in what the receiver answered, up to the body, and lets go of the
-// rest: it may be large, and the body may never end.
+// head stores what r keeps of a response without its body. It drops the headers
+// from resp, which may be large, because the body may never end.
 func (r *Result) head(resp *http.Response, ample func() bool) {
 	r.Status = resp.StatusCode
 	if after := resp.Header.Get("Retry-After"); after != "" {
@@ -55,14 +55,15 @@ func (r *Result) head(resp *http.Response, ample func() bool) {
 	resp.Header, resp.Trailer = nil, nil
 }
 
-// maxLong is how many responses are kept at length at once: as many as there
-// are workers by default. Of others only a little is kept.
+// maxLong is how many calls may keep a long response at once, which is the
+// default number of workers. Others keep only the beginning.
 const maxLong = 64
 
-// Slots bound how many responses are kept at length at once.
+// Slots limit how many calls may keep a long response at once.
 type slots chan struct{}
 
-// isAmple reports whether more than a little of the response may be kept.
+// isAmple reports whether the call may keep a long response. It takes a slot if
+// there is one.
 func (c *call) isAmple() bool {
 	if !c.long {
 		select {
@@ -74,7 +75,7 @@ func (c *call) isAmple() bool {
 	return c.long
 }
 
-// release lets another response have the slot of this one.
+// release returns the slot, if the call has one.
 func (c *call) release() {
 	if c.long {
 		<-c.client.long

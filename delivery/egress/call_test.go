@@ -129,7 +129,7 @@ func TestOnlyAFinishedAnswerLeavesAConnectionForTheNext(t *testing.T) {
 	}{
 		"a length":    {hi, true},
 		"a long head": {ok + "A: " + strings.Repeat(k, 9) + hi[len(ok)-2:], true},
-		// The reader has been filled anew with exactly the rest of the head.
+		// The bytes behind the head are not in the reader.
 		"more after a long head": {ok + strings.Repeat("A: b\r\n", 1357) + "A: bb\r\nContent-Length: 0\r\n\r\nevil!", false},
 		"chunks":                 {chunked + "2\r\nhi\r\n0\r\n\r\n", true},
 		"chunks with a trailer":  {chunked + "2\r\nhi\r\n0\r\nA: b\r\n\r\n", true},
@@ -225,7 +225,7 @@ func TestACallIsNotRepeatedOverANewConnection(t *testing.T) {
 	}
 }
 
-// A message that nobody reads must not hold up its answer.
+// A message that the receiver does not read must not delay the response.
 func TestDoTakesAnAnswerThatComesBeforeTheMessageIsRead(t *testing.T) {
 	for name, size := range map[string]int{"written at once": writtenAtOnce, "a long one": 16 << 20} {
 		t.Run(name, func(t *testing.T) {

@@ -38,8 +38,8 @@ type Client struct {
 	long      slots
 }
 
-// An opener opens a connection that leads to an endpoint, over TCP or through a
-// proxy, without the encryption of the endpoint. Its ctx has a deadline.
+// An opener opens a connection to an endpoint, directly or through a proxy. It
+// leaves the endpoint's TLS to its caller. ctx has a deadline.
 type opener func(ctx context.Context, m *meter, e *endpoint) (net.Conn, error)
 
 // NewClient returns a client with connections of its own. Close it after use.

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxAddresses bounds the addresses of one name that are tried.
+	// maxAddresses limits how many addresses of a name are dialled.
 	maxAddresses = 8
-	// minDial is the least time for one address while there are others left.
+	// minDial is the least time for one address while others are left.
 	minDial = 2 * time.Second
 )
 
@@ -27,9 +27,9 @@ type dialer struct {
 	lookup time.Duration
 }
 
-// open looks the host up and connects to the first of its addresses that
-// accepts. It does both itself, instead of leaving them to net.Dialer, to
-// bound the lookup and the number of addresses. ctx has a deadline.
+// open looks the host up and connects to the first of its addresses that accepts.
+// net.Dialer would limit neither the lookup nor the number of addresses. ctx has a
+// deadline.
 func (d *dialer) open(ctx context.Context, m *meter, e *endpoint) (net.Conn, error) {
 	failpoint.Hit(failpoint.CallBeforeDial)
 	targets, err := d.resolve(ctx, m, e.address)
@@ -40,7 +40,7 @@ func (d *dialer) open(ctx context.Context, m *meter, e *endpoint) (net.Conn, err
 	return d.first(ctx, m, targets)
 }
 
-// resolve returns where address leads, without what the guard refuses.
+// resolve returns the addresses of a host and port that the guard allows.
 func (d *dialer) resolve(ctx context.Context, m *meter, address string) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
@@ -90,8 +90,8 @@ func (d *dialer) addresses(ctx context.Context, m *meter, host string) ([]netip.
 	return found, nil
 }
 
-// first tries the targets in turn. Each gets a fair share of the time left,
-// so that one silent address doesn't hide the next.
+// first dials the targets in turn until one accepts. Each gets an equal share of
+// the time left, so that a silent address does not use up the time of the next.
 func (d *dialer) first(ctx context.Context, m *meter, targets []netip.AddrPort) (net.Conn, error) {
 	var failure error
 	for i, to := range targets {
@@ -112,7 +112,7 @@ func (d *dialer) first(ctx context.Context, m *meter, targets []netip.AddrPort) 
 }
 
 func share(ctx context.Context, left int) time.Duration {
-	deadline, _ := ctx.Deadline() // as open demands
+	deadline, _ := ctx.Deadline() // required by open
 	remaining := time.Until(deadline)
 	return max(remaining/time.Duration(left), min(remaining, minDial))
 }

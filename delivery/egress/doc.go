@@ -7,21 +7,20 @@
 //     ValidateURL refuses a bad URL when it is saved, with a sentence for the
 //     person who typed it;
 //   - the guard checks every address again at the moment it is dialled, after
-//     the name lookup, so a name that changes its address gains nothing;
+//     the name lookup, so a name that changes its address is still checked;
 //   - a Client belongs to one Policy and shares no connection with another,
 //     ignores proxies named in the environment and follows no redirects;
-//   - time, headers and body are bounded, and what is kept of an answer is
-//     plain UTF-8 text.
+//   - time, headers and body are limited, and a Result keeps plain UTF-8 text
+//     without credentials.
 //
-// Calls go over HTTP/1.1, on the caller's goroutine, with the answer parsed by
-// net/http; a test compares what is sent and understood with net/http's own
-// client. A head is parsed when all of it has come. When many answers are long
-// at once, little is kept of more.
+// Package http1 speaks HTTP/1.1; a test compares requests and results with
+// those of net/http's own client. When many responses are long at once, only the
+// beginning of any further one is kept.
 //
-// Whatever goes wrong is part of the Result: Do returns no error. Every result
-// has one Outcome of a closed list and, unless it is a success, a sentence
-// that is safe to show to an organization.
+// Every failure is part of the Result: Do returns no error. A Result has one
+// Outcome of a closed list and, unless that is Success, a sentence that is safe
+// to show to an organization.
 //
-// With a proxy set, names are looked up by the proxy and the guard sees only
-// addresses written in URLs. The proxy must then do the filtering.
+// With a Proxy, the proxy looks names up and the guard sees only addresses written
+// in URLs. The proxy must then filter addresses.
 package egress

@@ -7,16 +7,16 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// An endpoint is where a URL leads, prepared for many calls.
+// An endpoint is a receiver's URL, prepared for many calls.
 type endpoint struct {
 	secure  bool
 	host    string // without a port
 	address string // host and port
-	key     string // of the connections that lead there
+	key     string // of the connections that it can use
 	start   string // of a request: its first line and the Host header
 }
 
-// newPlace returns where u leads, through the proxy unless that is nil.
+// newEndpoint returns the endpoint of u, through the proxy unless that is nil.
 func newEndpoint(u, proxy *url.URL) *endpoint {
 	port := u.Port()
 	if port == "" {
@@ -26,15 +26,15 @@ func newEndpoint(u, proxy *url.URL) *endpoint {
 	e.address = net.JoinHostPort(e.host, port)
 	e.key = u.Scheme + "://" + e.address
 	target, more := u.RequestURI(), ""
-	if proxy != nil && !e.secure { // the proxy forwards it
+	if proxy != nil && !e.secure { // the proxy forwards the request
 		target, more = u.Scheme+"://"+u.Host+target, proxyAuthorization(proxy)
 	}
 	e.start = "POST " + target + " HTTP/1.1\r\nHost: " + u.Host + "\r\n" + more
 	return e
 }
 
-// endpoint returns where raw leads if the policy allows it. Neither changes, so
-// each URL is judged once, as long as it is cached.
+// endpoint returns the endpoint of a URL that the policy allows. Neither changes,
+// so the result is cached. Its error is a *URLError.
 func (c *Client) endpoint(raw string) (*endpoint, error) {
 	if e, ok := c.endpoints.Get(raw); ok {
 		return e, nil

@@ -9,8 +9,8 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// errBlocked is what the guard answers. It names no address, so that a
-// person can't learn where an internal name leads.
+// errBlocked is the error of the guard. It contains no address, so that it does
+// not reveal where an internal name leads.
 var errBlocked = errors.New("address not allowed")
 
 // A guard decides which addresses may be dialled. It fails closed.
@@ -41,8 +41,9 @@ func newGuard(p Policy) *guard {
 	}
 }
 
-// protectedPrefixes are where clouds answer with credentials to whoever asks.
-// A broad allow-list, such as 0.0.0.0/0 for a test, must not open them.
+// protectedPrefixes are the metadata services of clouds, which return credentials
+// without authentication. A broad allow-list, such as 0.0.0.0/0 for a test, must
+// not open them.
 func protectedPrefixes() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("169.254.0.0/16"),     // AWS, Azure, Google Cloud and most others
@@ -103,7 +104,7 @@ func (g *guard) isNamed(addr netip.Addr) bool {
 	return slices.Contains(g.policy.Allow, netip.PrefixFrom(addr, addr.BitLen()))
 }
 
-// embedded returns the IPv4 address that a gateway would send addr on to.
+// embedded returns the IPv4 address that a gateway would forward addr to.
 func embedded(addr netip.Addr) (netip.Addr, bool) {
 	if !addr.Is6() {
 		return netip.Addr{}, false

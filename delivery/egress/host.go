@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// checkName refuses what is not plainly a host name: old spellings of IPv4
+// checkName refuses ambiguous host names: old spellings of IPv4
 // addresses, which some resolvers read as numbers, and letters that look like
 // digits or dots.
 func checkName(host string) error {

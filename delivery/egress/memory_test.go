@@ -44,7 +44,8 @@ func TestFiveHundredHostileAnswersFitInMemory(t *testing.T) {
 	}
 }
 
-// inUse is what is alive and stacks, without what nobody needs any more.
+// inUse returns the size of the live heap and the stacks, in bytes, after a
+// garbage collection.
 func inUse() int64 {
 	runtime.GC()
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}

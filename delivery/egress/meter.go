@@ -2,7 +2,7 @@ package egress
 
 import "time"
 
-// A step is how far a call has come.
+// A step is a phase of a call.
 type step int
 
 const (
@@ -31,26 +31,26 @@ func (s step) String() string {
 	return "the receiver was still sending its answer"
 }
 
-// A meter measures one call.
+// A meter measures the steps of one call.
 type meter struct {
 	at      step
-	mark    time.Time // when the present step began
+	mark    time.Time // start of the current step; zero if its time does not count
 	timing  Timing
 	remote  string // address that the connection leads to
 	dialled string // the last address that was dialled
 }
 
-// enter moves a call on to a step and records how long the last one took.
+// enter begins a step and records how long the previous one took.
 func (m *meter) enter(next step) {
 	now := time.Now()
 	m.leave(now)
 	m.at, m.mark = next, now
 }
 
-// leave records how long the present step took.
+// leave records how long the current step took.
 func (m *meter) leave(now time.Time) {
 	if m.mark.IsZero() {
-		return // there is nothing to look up in an address
+		return // an address needs no lookup
 	}
 	took := now.Sub(m.mark)
 	switch m.at {
@@ -68,10 +68,10 @@ func (m *meter) leave(now time.Time) {
 	}
 }
 
-// beginLookup starts the clock of the name lookup.
+// beginLookup starts the time of the name lookup.
 func (m *meter) beginLookup() { m.mark = time.Now() }
 
-// dialling notes an address that the policy lets through.
+// dialling records an address that the policy allows.
 func (m *meter) dialling(address string) { m.dialled = address }
 
 // finish copies what was measured into r and returns the step reached.
@@ -81,7 +81,7 @@ func (m *meter) finish(r *Result, proxied bool) step {
 	m.leave(now)
 	r.Timing = m.timing
 	switch {
-	case proxied: // the proxy's address is the operator's business
+	case proxied: // organizations must not see the proxy's address
 	case m.remote != "":
 		r.RemoteAddr = m.remote
 	default:

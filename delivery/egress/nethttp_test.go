@@ -63,5 +63,5 @@ func (n netHTTP) roundTrip(ctx context.Context, r Request, result *Result) error
 	return readBody(resp.Body, resp.ContentLength, result, amply)
 }
 
-// amply keeps as much as there is room for when nobody else needs any.
+// amply allows a long response, as for the only call of a client.
 func amply() bool { return true }

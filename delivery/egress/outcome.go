@@ -23,16 +23,16 @@ const (
 	HTTPError     Outcome = "HTTP_ERROR"     // 4xx, 5xx or a status that HTTP doesn't know
 	Redirect      Outcome = "REDIRECT"       // 3xx; not followed
 	Timeout       Outcome = "TIMEOUT"        // not finished by the deadline
-	DNSError      Outcome = "DNS_ERROR"      // the name leads to no address
-	ConnectError  Outcome = "CONNECT_ERROR"  // nobody listens, or no way there
+	DNSError      Outcome = "DNS_ERROR"      // the name has no address
+	ConnectError  Outcome = "CONNECT_ERROR"  // no connection: refused, unreachable or too slow
 	TLSError      Outcome = "TLS_ERROR"      // no secure connection
 	Blocked       Outcome = "BLOCKED"        // refused by the policy; nothing was sent
-	ResponseError Outcome = "RESPONSE_ERROR" // the answer is not HTTP, or broke off
-	Canceled      Outcome = "CANCELED"       // the caller gave up
+	ResponseError Outcome = "RESPONSE_ERROR" // not valid HTTP, headers too long, or incomplete
+	Canceled      Outcome = "CANCELED"       // the caller's context ended
 )
 
-// ofStatus returns the outcome of a complete answer, and a sentence unless it
-// is a success.
+// ofStatus returns the outcome of a complete response, and a sentence unless the
+// outcome is Success.
 func ofStatus(status int) (Outcome, string) {
 	switch {
 	case status >= 200 && status < 300:
@@ -54,9 +54,9 @@ func describe(status int) string {
 	return text
 }
 
-// ofFailure returns the outcome of a call that err ended in step at, and a
-// sentence about it. A call's own deadline is told from its caller's by the
-// two contexts.
+// ofFailure returns the outcome of a call that failed with err in step at, and a
+// sentence about it. The two contexts distinguish the deadline of the call from
+// an end of its caller's context.
 func ofFailure(caller, call context.Context, err error, at step, timeout time.Duration) (Outcome, string) {
 	switch {
 	case errors.Is(err, errBlocked):
@@ -104,7 +104,7 @@ func ofDial(err error) string {
 	return "The receiver could not be reached."
 }
 
-// isTLS recognises an alert, which may come after the handshake.
+// isTLS reports whether err is a TLS alert, which may arrive after the handshake.
 func isTLS(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && (op.Op == "remote error" || op.Op == "local error")

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// A Policy says which receivers may be called. It is the operator's; nothing
-// in it comes from an organization. The zero Policy allows https to public
+// A Policy says which receivers may be called. The operator sets it, never an
+// organization. The zero Policy allows https to public
 // addresses on the usual ports.
 type Policy struct {
 	// Allow opens networks that are closed by default: loopback, private and
@@ -41,8 +41,8 @@ func (p Policy) withDefaults() Policy {
 }
 
 // ValidateURL checks the URL of a webhook as a person typed it and returns it
-// parsed. Its error is always a *URLError. A name is not looked up: where it
-// leads is checked when it is called.
+// parsed. Its error is always a *URLError. A name is not looked up: its addresses
+// are checked when it is called.
 func (p Policy) ValidateURL(raw string) (*url.URL, error) {
 	return newGuard(p.withDefaults()).validate(raw)
 }

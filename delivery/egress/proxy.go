@@ -16,12 +16,12 @@ import (
 	"portalhooks/delivery/failpoint"
 )
 
-// errProxy means that the proxy did not let a call pass.
+// errProxy means that the proxy refused a tunnel.
 var errProxy = errors.New("the proxy refused")
 
-// A proxy opens connections through the operator's HTTP proxy, which is usually
-// on a private address and is not guarded. It forwards what is plain and makes
-// tunnels for what is not (RFC 9110, section 9.3.6).
+// A proxy opens connections through the operator's HTTP proxy, whose address is
+// usually private and not checked by the guard. The proxy forwards http requests
+// and makes tunnels for https (RFC 9110, section 9.3.6).
 type proxy struct {
 	url     *url.URL
 	address string
@@ -40,35 +40,35 @@ func (x *proxy) open(ctx context.Context, m *meter, e *endpoint) (net.Conn, erro
 	failpoint.Hit(failpoint.CallBeforeDial)
 	m.enter(connecting)
 	var plain net.Dialer
-	way, err := plain.DialContext(ctx, "tcp", x.address)
+	conn, err := plain.DialContext(ctx, "tcp", x.address)
 	if err != nil {
 		return nil, err
 	}
 	if x.url.Scheme == "https" {
-		if way, err = encrypt(ctx, way, x.tls, x.url.Hostname()); err != nil {
+		if conn, err = encrypt(ctx, conn, x.tls, x.url.Hostname()); err != nil {
 			return nil, err
 		}
 	}
 	if e.secure {
-		if err := x.tunnel(ctx, way, e.address); err != nil {
-			_ = way.Close()
+		if err := x.tunnel(ctx, conn, e.address); err != nil {
+			_ = conn.Close()
 			return nil, err
 		}
 	}
-	return way, nil
+	return conn, nil
 }
 
-// tunnel makes way lead to address.
-func (x *proxy) tunnel(ctx context.Context, way net.Conn, address string) error {
-	stop := context.AfterFunc(ctx, func() { _ = way.SetDeadline(time.Unix(1, 0)) })
+// tunnel asks the proxy to connect conn to address.
+func (x *proxy) tunnel(ctx context.Context, conn net.Conn, address string) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	_, err := io.WriteString(way, "CONNECT "+address+" HTTP/1.1\r\nHost: "+address+"\r\n"+
+	_, err := io.WriteString(conn, "CONNECT "+address+" HTTP/1.1\r\nHost: "+address+"\r\n"+
 		proxyAuthorization(x.url)+"\r\n")
 	if err != nil {
 		return err
 	}
-	reader := bufio.NewReader(io.LimitReader(way, http1.MaxHeaderBytes))
-	//nolint:bodyclose // that would read a refusal to its end
+	reader := bufio.NewReader(io.LimitReader(conn, http1.MaxHeaderBytes))
+	//nolint:bodyclose // closing reads the whole body of a refusal
 	resp, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func (x *proxy) tunnel(ctx context.Context, way net.Conn, address string) error 
 	return nil
 }
 
-// proxyAuthorization is the header that a proxy's user is known by, if it wants
-// to know one.
+// proxyAuthorization returns the header with the user and password of a proxy's
+// URL, or nothing if it has none.
 func proxyAuthorization(u *url.URL) string {
 	if u.User == nil {
 		return ""

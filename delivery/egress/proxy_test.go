@@ -182,7 +182,7 @@ func TestDoReportsAProxyThatDoesNotLetItPass(t *testing.T) {
 }
 
 func TestDoGivesUpOnASilentProxy(t *testing.T) {
-	listener := listen(t) // nobody accepts
+	listener := listen(t) // it accepts nothing
 	defer func() { _ = listener.Close() }()
 	for _, scheme := range []string{"http", "https"} {
 		p := Policy{Proxy: must(url.Parse(scheme + "://" + listener.Addr().String()))}

@@ -22,8 +22,7 @@ import (
 	"portalhooks/test/faults"
 )
 
-// selfSigned returns a certificate for 127.0.0.1 that nobody but itself vouches
-// for.
+// selfSigned returns a self-signed certificate for 127.0.0.1.
 func selfSigned() tls.Certificate {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{

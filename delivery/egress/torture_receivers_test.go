@@ -117,8 +117,8 @@ func TestTortureHostileReceiversAtOnce(t *testing.T) {
 		} {
 			address, hangUp := hangElsewhere(t, what)
 			client := newClient(t, p, Options{})
-			var seen sight
-			seen.of(client)
+			var seen traffic
+			seen.record(client)
 			before := inUse()
 			results := make(chan Result, calls)
 			for range calls {
@@ -178,33 +178,33 @@ func hostileHeads() map[string]string {
 	}
 }
 
-// A sight is what a client is seen to do.
-type sight struct{ opened, read atomic.Int64 }
+// A traffic counts the connections of a client and the bytes that it reads.
+type traffic struct{ opened, read atomic.Int64 }
 
-// of looks at a client's connections, all those to come.
-func (s *sight) of(client *Client) {
+// record counts the connections that client opens from now on.
+func (s *traffic) record(client *Client) {
 	open := client.open
 	client.open = func(ctx context.Context, m *meter, e *endpoint) (net.Conn, error) {
 		conn, err := open(ctx, m, e)
 		s.opened.Add(1)
-		return seenConn{conn, s}, err
+		return countedConn{conn, s}, err
 	}
 }
 
-type seenConn struct {
+type countedConn struct {
 	net.Conn
-	sight *sight
+	traffic *traffic
 }
 
-func (c seenConn) Read(b []byte) (int, error) {
+func (c countedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.sight.read.Add(int64(n))
+	c.traffic.read.Add(int64(n))
 	return n, err
 }
 
 // still waits until so many connections are open and nothing has come over them
 // for a while. It returns what is in use then, and the most that was before.
-func (s *sight) still(connections int) (used, most int64) {
+func (s *traffic) still(connections int) (used, most int64) {
 	for same, before := 0, int64(-1); same < 20; same++ {
 		used = inUse()
 		most = max(most, used)

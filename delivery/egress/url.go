@@ -66,7 +66,7 @@ func (g *guard) validate(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkText refuses what could be read differently by two parsers.
+// checkText refuses text that two parsers could read differently.
 func checkText(raw string) error {
 	switch {
 	case raw == "":
@@ -163,8 +163,8 @@ func (g *guard) checkLiteral(addr netip.Addr) error {
 	return nil
 }
 
-// Normalize returns the spelling of u under which two URLs that lead to the
-// same place compare equal. The path and the query keep their case.
+// Normalize returns a spelling of u that is equal for all URLs of the same
+// endpoint. The path and the query keep their case.
 func Normalize(u *url.URL) string {
 	n := url.URL{Scheme: strings.ToLower(u.Scheme), Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")

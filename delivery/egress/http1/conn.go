@@ -19,49 +19,48 @@ import (
 // A conn is a connection over which one goroutine at a time makes one call at
 // a time.
 type conn struct {
-	net.Conn          // encrypts, if it must
-	plain    net.Conn // below all encryption
-	key      string   // of the place where it leads
-	remote   string
+	net.Conn          // may be a *tls.Conn
+	plain    net.Conn // the connection below TLS
+	key      string   // of the requests that may use it
+	remote   string   // the remote address
 	reader   *bufio.Reader
-	replay   []byte // what is read again, before anything else
-	budget   int64  // how much may still be read
-	failed   error  // of the last Read; there is no other after it
+	replay   []byte // bytes that Read returns before those of the connection
+	budget   int64  // how many bytes may still be read
+	failed   error  // of the last Read, returned by all later ones
 
-	raw   syscall.RawConn // to look at what has come in; nil if there is no way
+	raw   syscall.RawConn // for peek; nil if the connection is not a socket
 	look  func(fd uintptr) bool
-	quiet bool // what look saw
+	quiet bool // the result of peek
 
 	unused time.Time     // since when
 	entry  *list.Element // in the pool
 }
 
-// newConn returns a conn over one that was dialled, and that encrypts if it
-// must.
-func newConn(key string, way net.Conn) *conn {
-	c := &conn{Conn: way, plain: unwrapped(way), key: key}
-	if addr := way.RemoteAddr(); addr != nil {
+// newConn returns a conn over a connection that a Handler has dialled.
+func newConn(key string, dialled net.Conn) *conn {
+	c := &conn{Conn: dialled, plain: withoutTLS(dialled), key: key}
+	if addr := dialled.RemoteAddr(); addr != nil {
 		c.remote = addr.String()
 	}
 	if socket, ok := c.plain.(syscall.Conn); ok {
 		c.raw, _ = socket.SyscallConn()
 		c.look = c.peek
 	}
-	c.reader = bufio.NewReader(c) // its size decides what trailers net/http takes
+	c.reader = bufio.NewReader(c) // its size limits the trailers that net/http accepts
 	return c
 }
 
-// Close hangs up without the goodbye of TLS, which would wait for a receiver
-// that does not read.
+// Close closes the connection without the closing alert of TLS, which would wait
+// for a receiver that does not read.
 func (c *conn) Close() error { return c.plain.Close() }
 
-// Read reads up to the budget.
+// Read reads within the budget, and after that returns ErrHeaderTooLong.
 func (c *conn) Read(b []byte) (int, error) {
 	switch {
 	case len(c.replay) > 0:
 		n := copy(b, c.replay)
 		if c.replay = c.replay[n:]; len(c.replay) == 0 {
-			c.replay = nil // and no longer in memory
+			c.replay = nil // lets the memory go
 		}
 		return n, nil
 	case c.failed != nil:
@@ -75,9 +74,8 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// isQuiet reports whether nothing has come over an unused connection, not
-// even its end. What came was not asked for and must not become the answer to
-// a call.
+// isQuiet reports whether an unused connection is open and has received nothing.
+// Bytes that no request asked for must not become the response to the next one.
 func (c *conn) isQuiet() bool {
 	c.quiet = false
 	return c.raw != nil && c.raw.Read(c.look) == nil && c.quiet
@@ -86,8 +84,8 @@ func (c *conn) isQuiet() bool {
 // longAgo is a deadline that has passed.
 func longAgo() time.Time { return time.Unix(1, 0) }
 
-// isDrained reports whether an answer that was read to its end was all that
-// had come.
+// isDrained reports whether nothing has been received beyond a response that was
+// read to its end.
 func (c *conn) isDrained() bool {
 	if c.failed != nil || c.reader.Buffered() > 0 || len(c.replay) > 0 {
 		return false
@@ -95,8 +93,7 @@ func (c *conn) isDrained() bool {
 	if _, ok := c.Conn.(*tls.Conn); !ok {
 		return true
 	}
-	// What was decrypted and not yet read is handed out before the deadline
-	// matters.
+	// crypto/tls returns decrypted bytes before it looks at the deadline.
 	var one [1]byte
 	if c.SetReadDeadline(longAgo()) != nil {
 		return false
@@ -105,20 +102,21 @@ func (c *conn) isDrained() bool {
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// A message is a request as it is written.
+// A message is a request in wire format. Its body is written on a goroutine of
+// its own; a short body is part of the head.
 type message struct{ head, body []byte }
 
 // exchange writes a request and hands the response to h. It reports whether
-// the receiver began to respond, and whether another call may use c.
+// the receiver began to respond, and whether c can be reused.
 func (c *conn) exchange(ctx context.Context, request message, h Handler) (began, again bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(longAgo()) })
 	defer func() { again = stop() && again }()
 
 	c.budget = MaxHeaderBytes
 	written := c.send(request)
-	defer func() { _ = written(0) }() // after exchange nothing of the request is read
+	defer func() { _ = written(0) }() // the request's memory is reused after exchange
 	failpoint.Hit(failpoint.CallSent)
-	// A receiver may respond and hang up before it has read everything.
+	// A receiver may respond and close before it has read the whole request.
 	if _, err := c.reader.Peek(1); err != nil {
 		if broken := written(0); broken != nil && !errors.Is(broken, errUnwritten) {
 			err = broken
@@ -126,11 +124,11 @@ func (c *conn) exchange(ctx context.Context, request message, h Handler) (began,
 		return false, false, err
 	}
 	h.FirstByte()
-	resp, err := c.answer() //nolint:bodyclose // that would read the rest, however long
+	resp, err := c.response() //nolint:bodyclose // closing reads the rest of an endless body
 	if err != nil {
 		return true, false, err
 	}
-	c.budget = 1<<63 - 1 // h bounds what it reads of a body
+	c.budget = 1<<63 - 1 // the handler limits the body
 	body := &ending{ReadCloser: resp.Body, ended: resp.ContentLength == 0}
 	resp.Body = body
 	if err := h.Response(resp); err != nil {
@@ -141,15 +139,16 @@ func (c *conn) exchange(ctx context.Context, request message, h Handler) (began,
 	return true, again, nil
 }
 
-// errUnwritten says that a request was not needed to its end.
-var errUnwritten = errors.New("the request was not written to its end")
+// errUnwritten reports that the response made the rest of a request needless.
+var errUnwritten = errors.New("request not fully written")
 
-// writeGrace is how long the writer of a request that has been answered gets to
-// come to its end, as in net/http: it may only have to be told.
+// writeGrace is how long the goroutine that writes a request may take to finish
+// after the response, as in net/http.
 const writeGrace = 50 * time.Millisecond
 
-// send writes a request. What it returns ends the writing after a grace and
-// says how that went; when it was cut short, c is closed.
+// send writes a request. The function that it returns waits for the end of the
+// writing, for at most a grace period, and returns its error. After the grace
+// period it closes c and returns errUnwritten.
 func (c *conn) send(request message) (written func(grace time.Duration) error) {
 	_, err := c.Write(request.head)
 	if err != nil || len(request.body) == 0 {
@@ -175,8 +174,8 @@ func (c *conn) send(request message) (written func(grace time.Duration) error) {
 	}
 }
 
-// unwrapped returns c without encryption.
-func unwrapped(c net.Conn) net.Conn {
+// withoutTLS returns the connection below all layers of TLS.
+func withoutTLS(c net.Conn) net.Conn {
 	for {
 		outer, ok := c.(*tls.Conn)
 		if !ok {
@@ -186,7 +185,7 @@ func unwrapped(c net.Conn) net.Conn {
 	}
 }
 
-// An ending is a body that remembers whether it was read to its end.
+// An ending is a body that records whether it was read to its end.
 type ending struct {
 	io.ReadCloser
 	ended bool

@@ -2,5 +2,5 @@
 
 package http1
 
-// peek sees nothing here, so connections are not used again.
+// peek finds no connection quiet here, so none is reused.
 func (c *conn) peek(uintptr) bool { return true }

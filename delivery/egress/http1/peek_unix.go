@@ -4,7 +4,7 @@ package http1
 
 import "syscall"
 
-// peek looks whether there is anything to read. If there is, it is lost.
+// peek sets quiet if there is nothing to read. If there is, it consumes a byte.
 func (c *conn) peek(fd uintptr) bool {
 	var one [1]byte
 	_, err := syscall.Read(int(fd), one[:])

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// A pool keeps the unused connections of one Transport: so many for one key, so
-// many in all, each for so long. When it is full the oldest is closed.
+// A pool keeps the unused connections of a Transport. Their number per key, their
+// number in all and their idle time are limited. A full pool closes the oldest.
 type pool struct {
 	perKey, total int
 	ttl           time.Duration
 
 	mu     sync.Mutex
-	idle   map[string][]*conn // by key; the last was used last
-	oldest *list.List         // of *conn; the first was used longest ago
-	expiry *time.Timer        // of the first
+	idle   map[string][]*conn // by key, most recently used last
+	oldest *list.List         // of *conn, least recently used first
+	expiry *time.Timer        // of the first in oldest
 	closed bool
 }
 
@@ -28,7 +28,7 @@ func newPool(o Options) *pool {
 	}
 }
 
-// take returns the connection with a key that was used last, or nil.
+// take removes and returns the most recently used connection with key, or nil.
 func (p *pool) take(key string) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,14 +41,14 @@ func (p *pool) take(key string) *conn {
 	return c
 }
 
-// put takes a connection over, to keep or to close it.
+// put keeps c, or closes it if the pool is closed.
 func (p *pool) put(c *conn) {
 	if dropped := p.keep(c); dropped != nil {
 		_ = dropped.Close()
 	}
 }
 
-// keep adds c and returns the connection that has to go for it.
+// keep adds c and returns the connection that must be closed for it, or nil.
 func (p *pool) keep(c *conn) (dropped *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,7 +85,8 @@ func (p *pool) forget(c *conn) {
 	p.idle[c.key] = list
 }
 
-// expire closes what was not used for too long, and comes back for the rest.
+// expire closes the connections whose idle time is over and sets the timer for
+// the next one.
 func (p *pool) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +102,7 @@ func (p *pool) expire() {
 	}
 }
 
-// close closes what is unused now, and later what is still in use.
+// close closes all connections in the pool, and those that are put later.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// errHeader names neither the header nor its value, which may be a secret.
+// errHeader contains neither the header nor its value, which may be a secret.
 var errHeader = errors.New("invalid header")
 
-// identity is all that Accept-Encoding ever says, or a small answer could
-// unpack to a large one.
+// identity is the only value of Accept-Encoding: a small compressed response
+// could expand to a large one.
 const identity = "identity"
 
 // appendRequest appends to b the bytes that net/http would send before the body
@@ -59,8 +59,8 @@ func appendHeader(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// isFraming reports whether a header is written from what a call is, in
-// whatever case its name comes: it would decide where a request ends.
+// isFraming reports whether this package itself writes a header, in any spelling
+// of its name: a second one could change where the request ends.
 func isFraming(name string) bool {
 	switch textproto.CanonicalMIMEHeaderKey(name) {
 	case "Host", "User-Agent", "Accept-Encoding", "Content-Length", "Transfer-Encoding", "Trailer":

@@ -6,17 +6,17 @@ import (
 	"net/http"
 )
 
-// MaxHeaderBytes is how much may come before the body of a response, interim
-// responses included.
+// MaxHeaderBytes limits what precedes the body of a response, in bytes: the
+// status line and the headers, and those of interim responses.
 const MaxHeaderBytes = 16 << 10
 
-// ErrHeaderTooLong is the failure of a call whose receiver sends more than
+// ErrHeaderTooLong is the error of a call whose receiver sends more than
 // MaxHeaderBytes before the body.
 var ErrHeaderTooLong = errors.New("response headers too long")
 
-// answer reads up to the body of an answer. Answers that announce another one
-// share its budget. The body can be left as it is: it holds nothing but c.
-func (c *conn) answer() (*http.Response, error) {
+// response reads the final response up to its body. Interim responses share its
+// budget. The body needs no Close: it holds nothing but c.
+func (c *conn) response() (*http.Response, error) {
 	for {
 		if err := c.gather(); errors.Is(err, ErrHeaderTooLong) {
 			return nil, err
@@ -32,15 +32,15 @@ func isInterim(status int) bool {
 	return status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
 }
 
-// gather reads until net/http can parse a head without waiting: half a head that
-// is parsed takes up to twenty times its text, for as long as the receiver
-// stalls. If the connection fails first, net/http parses what has come and meets
-// the same error behind it.
+// gather reads until a head is complete. net/http needs up to twenty times the
+// size of a head while it parses it, and a receiver that stalls in the middle
+// would hold that memory until the deadline. If reading fails first, net/http
+// parses the incomplete head and meets the same error at its end.
 func (c *conn) gather() error {
-	come := c.come()
-	for seen := 0; !hasEnd(come, seen) && isHTTP(come); come = c.come() {
-		if seen = len(come); seen == c.reader.Size() {
-			return c.gatherLong(come)
+	head := c.buffered()
+	for seen := 0; !hasEnd(head, seen) && isHTTP(head); head = c.buffered() {
+		if seen = len(head); seen == c.reader.Size() {
+			return c.gatherLong(head)
 		}
 		if _, err := c.reader.Peek(seen + 1); err != nil {
 			return err
@@ -49,10 +49,10 @@ func (c *conn) gather() error {
 	return nil
 }
 
-// gatherLong gathers a head that does not fit into the reader. The budget bounds
-// it, and what has come of the body with it.
-func (c *conn) gatherLong(come []byte) error {
-	long := append(make([]byte, 0, MaxHeaderBytes), come...)
+// gatherLong completes a head that does not fit into the reader. The budget
+// limits it, together with what is received of the body.
+func (c *conn) gatherLong(begun []byte) error {
+	long := append(make([]byte, 0, MaxHeaderBytes), begun...)
 	var err error
 	for seen := 0; err == nil && !hasEnd(long, seen); {
 		seen = len(long)
@@ -65,8 +65,8 @@ func (c *conn) gatherLong(come []byte) error {
 	return err
 }
 
-// come returns what has been read and not yet parsed.
-func (c *conn) come() []byte {
+// buffered returns what has been received and not yet parsed.
+func (c *conn) buffered() []byte {
 	b, _ := c.reader.Peek(c.reader.Buffered())
 	return b
 }
@@ -78,8 +78,8 @@ func hasEnd(b []byte, seen int) bool {
 	return bytes.Contains(b, []byte("\n\r\n")) || bytes.Contains(b, []byte("\n\n"))
 }
 
-// isHTTP reports whether b may be the beginning of a response. A server of
-// another protocol greets its client and then waits, so that nothing more comes.
+// isHTTP reports whether b may be the beginning of a response. Servers of other
+// protocols greet their client and wait, so their head would never be complete.
 func isHTTP(b []byte) bool {
 	const version = "HTTP/"
 	n := min(len(b), len(version))

@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// Calls are made on the caller's own goroutine. net/http needs two more for
-// each connection, and waking them costs more than everything else that a call
-// does. Parsing the response is left to net/http.
-
 // Options tune a Transport. The zero value is ready for production.
 type Options struct {
 	UserAgent   string        // sent by requests that have none of their own; none if empty
@@ -39,25 +35,26 @@ type Request struct {
 	Deadline time.Time   // for everything, from opening a connection to the end of the response
 }
 
-// A Handler is what a call needs beside HTTP/1.1. Its methods are called on the
-// goroutine of the call, in the order below. When a reused connection turns out
-// to be closed, Dial and Connected follow on a first Connected.
+// A Handler does for one call what is not HTTP/1.1. Its methods are called on
+// the goroutine of the call, in the order below. When a reused connection turns
+// out to be closed, Dial and Connected are called after the first Connected.
 type Handler interface {
-	// Dial opens a connection to the receiver, encrypted if it has to be. ctx
-	// ends at the deadline. It is not called if there is an unused connection.
+	// Dial opens a connection to the receiver, with TLS if the receiver needs
+	// it. ctx ends at the deadline. Dial is called only without an unused
+	// connection to reuse.
 	Dial(ctx context.Context) (net.Conn, error)
 
-	// Connected is called with the address that the connection leads to before
-	// the request is written.
+	// Connected is called before the request is written, with the remote
+	// address of the connection.
 	Connected(remote string, reused bool)
 
 	// FirstByte is called when the response begins.
 	FirstByte()
 
-	// Response takes the response, whose header may be as long as
-	// MaxHeaderBytes and whose body may never end. It reads as much of the body
-	// as it needs, and returns an error of the body unchanged. The connection
-	// is used again only if the body was read to its end.
+	// Response receives a response with at most MaxHeaderBytes of headers and a
+	// body that may never end. It reads as much of the body as it needs, does
+	// not close it, and returns an error of reading unchanged. The connection is
+	// reused only if the body was read to its end.
 	Response(r *http.Response) error
 }
 
@@ -69,20 +66,20 @@ func New(o Options) *Transport {
 	}
 }
 
-// Close closes the connections that are not in use, and others after their use.
+// Close closes the unused connections. Those in use are closed after their call.
 func (t *Transport) Close() { t.idle.close() }
 
-// maxWritten is the longest message that is written before the response is read,
-// in bytes. It fits into the buffers between here and the receiver, so that
-// writing it does not wait for a receiver that answers before it reads. A longer
-// one is written on a goroutine of its own.
+// maxWritten is the longest body that is written before the response is read, in
+// bytes. It fits into the socket buffers, so that writing it does not wait for a
+// receiver that responds before it reads. A longer body is written on a goroutine
+// of its own.
 const maxWritten = 64 << 10
 
-// Do makes a call and returns when it is over. It returns an error if the
-// request was not sent or the response did not come to its end, and before any
-// method of h is called only if ctx has ended or the request's header is not
-// valid. A call over a reused connection that the receiver had closed already
-// is repeated once, on a new one.
+// Do sends r and hands the response to h. It returns an error if ctx has ended,
+// the request's header is not valid, a connection could not be opened, or the
+// response is not valid HTTP, incomplete or longer than allowed; the first two
+// are returned before any method of h is called. A call over a reused connection
+// that the receiver had closed already is repeated once, on a new one.
 func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -105,8 +102,8 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 			return err
 		}
 		// The receiver closed the connection without a response, most likely
-		// before the request came. Even if not, receivers drop repeats by the
-		// webhook-id header.
+		// before it received the request. If it did receive it, the
+		// webhook-id header identifies the repeat.
 	}
 	fresh, err := connect(ctx, r, h)
 	if err != nil {
@@ -116,7 +113,7 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	return err
 }
 
-// call makes one exchange and decides what becomes of the connection.
+// call makes one exchange over c, and then keeps or closes c.
 func (t *Transport) call(
 	ctx context.Context, c *conn, reused bool, request message, h Handler,
 ) (began bool, err error) {
@@ -130,7 +127,7 @@ func (t *Transport) call(
 	return began, err
 }
 
-// unused returns a connection that waits for a call like this one, or nil.
+// unused returns an unused connection that r can use, or nil.
 func (t *Transport) unused(r Request) *conn {
 	for c := t.idle.take(r.Key); c != nil; c = t.idle.take(r.Key) {
 		if c.SetDeadline(r.Deadline) == nil && c.isQuiet() {
@@ -150,6 +147,6 @@ func connect(ctx context.Context, r Request, h Handler) (*conn, error) {
 		return nil, err
 	}
 	c := newConn(r.Key, dialled)
-	_ = c.SetDeadline(r.Deadline) // fails if it is closed, as its use then will
+	_ = c.SetDeadline(r.Deadline) // fails only on a closed connection, whose use fails as well
 	return c, nil
 }
