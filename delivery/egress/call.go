@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"portalhooks/delivery/egress/http1"
 )
 
 // A call is one use of a Client. It opens connections for the transport, measures
@@ -15,6 +17,41 @@ type call struct {
 	to     *endpoint
 	result Result
 	long   bool // it holds one of the client's slots
+}
+
+// defaultTimeout limits calls without a Timeout.
+const defaultTimeout = 15 * time.Second
+
+// run makes the call and completes its result.
+func (c *call) run(ctx context.Context, r Request) {
+	defer c.release()
+	if r.Timeout <= 0 {
+		r.Timeout = defaultTimeout
+	}
+	deadline := c.result.Started.Add(r.Timeout)
+	err := c.client.transport.Do(ctx, http1.Request{
+		Key: c.to.key, Start: c.to.start, Header: r.Header, Body: r.Body, Deadline: deadline,
+	}, c)
+	at := c.finish(&c.result, c.client.guard.policy.Proxy != nil)
+	if err != nil {
+		c.result.Outcome, c.result.Err = ofFailure(ctx, overdue{ctx, deadline}, err, at, r.Timeout)
+	}
+	if c.result.Outcome == Blocked {
+		c.result.RemoteAddr = ""
+	}
+}
+
+// An overdue context has ended when its deadline has passed, without a timer.
+type overdue struct {
+	context.Context
+	deadline time.Time
+}
+
+func (o overdue) Err() error {
+	if time.Now().Before(o.deadline) {
+		return o.Context.Err()
+	}
+	return context.DeadlineExceeded
 }
 
 // Dial implements http1.Handler.

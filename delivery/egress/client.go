@@ -24,9 +24,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// defaultTimeout bounds calls that have no Timeout.
-const defaultTimeout = 15 * time.Second
-
 // A Client calls receivers under one Policy, over HTTP/1.1. It may be used by
 // many goroutines at once.
 type Client struct {
@@ -73,45 +70,16 @@ func tlsConfig(p Policy) *tls.Config {
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.transport.Close() }
 
-// Do posts r and reports what happened. It returns by r.Timeout or soon after
+// Do posts r and returns how the call ended. It returns by r.Timeout or soon after
 // ctx ends, whatever the receiver does. A call over a reused connection that
 // the receiver had closed already is repeated once, on a new one.
 func (c *Client) Do(ctx context.Context, r Request) Result {
-	started := time.Now()
-	e, err := c.endpoint(r.URL)
-	if err != nil {
-		return Result{Started: started, Outcome: Blocked, Err: err.Error()}
+	one := &call{client: c, result: Result{Started: time.Now()}}
+	if e, err := c.endpoint(r.URL); err != nil {
+		one.result.Outcome, one.result.Err = Blocked, err.Error()
+	} else {
+		one.to = e
+		one.run(ctx, r)
 	}
-	timeout := r.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
-	deadline := started.Add(timeout)
-	one := &call{client: c, to: e, result: Result{Started: started}}
-	defer one.release()
-	err = c.transport.Do(ctx, http1.Request{
-		Key: e.key, Start: e.start, Header: r.Header, Body: r.Body, Deadline: deadline,
-	}, one)
-	at := one.finish(&one.result, c.guard.policy.Proxy != nil)
-	result := one.result
-	if err != nil {
-		result.Outcome, result.Err = ofFailure(ctx, overdue{ctx, deadline}, err, at, timeout)
-	}
-	if result.Outcome == Blocked {
-		result.RemoteAddr = ""
-	}
-	return result
-}
-
-// An overdue context has ended when its deadline has passed, without a timer.
-type overdue struct {
-	context.Context
-	deadline time.Time
-}
-
-func (o overdue) Err() error {
-	if time.Now().Before(o.deadline) {
-		return o.Context.Err()
-	}
-	return context.DeadlineExceeded
+	return one.result
 }

@@ -17,7 +17,7 @@ const identity = "identity"
 
 // appendRequest appends to b the bytes that net/http would send before the body
 // of a POST request.
-func appendRequest(b []byte, r Request, userAgent string) ([]byte, error) {
+func appendRequest(b []byte, r *Request, userAgent string) ([]byte, error) {
 	room := [32]string{}
 	names := append(room[:0], "Accept-Encoding")
 	for name, values := range r.Header {

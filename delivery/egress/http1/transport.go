@@ -86,7 +86,7 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	}
 	buffer, _ := t.buffers.Get().(*[]byte)
 	defer t.buffers.Put(buffer)
-	head, err := appendRequest((*buffer)[:0], r, t.userAgent)
+	head, err := appendRequest((*buffer)[:0], &r, t.userAgent)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	}
 	*buffer = request.head
 
-	if unused := t.unused(r); unused != nil {
+	if unused := t.unused(r.Key, r.Deadline); unused != nil {
 		began, err := t.call(ctx, unused, true, request, h)
 		if began || err == nil || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
@@ -105,7 +105,7 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 		// before it received the request. If it did receive it, the
 		// webhook-id header identifies the repeat.
 	}
-	fresh, err := connect(ctx, r, h)
+	fresh, err := connect(ctx, &r, h)
 	if err != nil {
 		return err
 	}
@@ -127,10 +127,10 @@ func (t *Transport) call(
 	return began, err
 }
 
-// unused returns an unused connection that r can use, or nil.
-func (t *Transport) unused(r Request) *conn {
-	for c := t.idle.take(r.Key); c != nil; c = t.idle.take(r.Key) {
-		if c.SetDeadline(r.Deadline) == nil && c.isQuiet() {
+// unused returns an unused connection with key, or nil.
+func (t *Transport) unused(key string, deadline time.Time) *conn {
+	for c := t.idle.take(key); c != nil; c = t.idle.take(key) {
+		if c.SetDeadline(deadline) == nil && c.isQuiet() {
 			return c
 		}
 		_ = c.Close()
@@ -139,7 +139,7 @@ func (t *Transport) unused(r Request) *conn {
 }
 
 // connect opens a connection.
-func connect(ctx context.Context, r Request, h Handler) (*conn, error) {
+func connect(ctx context.Context, r *Request, h Handler) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, r.Deadline)
 	defer cancel()
 	dialled, err := h.Dial(ctx)
