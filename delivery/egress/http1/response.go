@@ -52,7 +52,8 @@ func (c *conn) gather() error {
 // gatherLong completes a head that does not fit into the reader. The budget
 // limits it, together with what is received of the body.
 func (c *conn) gatherLong(begun []byte) error {
-	long := append(make([]byte, 0, MaxHeaderBytes), begun...)
+	long := make([]byte, len(begun), len(begun)+len(c.replay)+int(c.budget)) // room for all that Read returns
+	copy(long, begun)
 	var err error
 	for seen := 0; err == nil && !hasEnd(long, seen); {
 		seen = len(long)

@@ -188,17 +188,19 @@ func TestDoLimitsTheHead(t *testing.T) {
 func TestDoReusesAConnectionWhoseBodyWasRead(t *testing.T) {
 	refused := errors.New("refused")
 	for name, tt := range map[string]struct {
-		call recorder
-		want string // the first event of the next call
+		call     recorder
+		response string
+		want     string // the first event of the next call
 	}{
-		"to its end":      {recorder{}, "reuse"},
-		"in part":         {recorder{limit: 1}, "dial"},
-		"but was refused": {recorder{err: refused}, "dial"},
+		"to its end":               {recorder{}, hi, "reuse"},
+		"in part":                  {recorder{limit: 1}, hi, "dial"},
+		"in part, before its end":  {recorder{limit: 2}, ok + "Content-Length: 4\r\n\r\nhi", "dial"},
+		"but the response refused": {recorder{err: refused}, hi, "dial"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := newTransport(t)
 			call := tt.call
-			call.address = serve(t, hi, hi)
+			call.address = serve(t, tt.response, hi)
 			if got := call.do(t.Context(), transport, nil); !errors.Is(got, tt.call.err) {
 				t.Errorf("error %v, want %v", got, tt.call.err)
 			}
