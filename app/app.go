@@ -237,8 +237,8 @@ func (a *App) serveHTTP(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// serveMetrics serves /metrics on its own address, if there is one, until ctx
-// ends.
+// serveMetrics serves metrics and profiles on their own address, if there is one,
+// until ctx ends.
 func (a *App) serveMetrics(ctx context.Context) error {
 	if a.Settings.MetricsListen == "" {
 		return nil
@@ -247,7 +247,7 @@ func (a *App) serveMetrics(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for metrics: %w", err)
 	}
-	server := a.Settings.Timeouts.server(a.Metrics(), a.Log)
+	server := a.Settings.Timeouts.server(a.operatorRoutes(), a.Log)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -69,6 +70,20 @@ func (a *App) serveReady(w http.ResponseWriter, r *http.Request) {
 // Metrics returns the page of metrics.
 func (a *App) Metrics() http.Handler {
 	return promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{})
+}
+
+// operatorRoutes are what --metrics-listen serves: metrics and profiles. They
+// are for operators: profiles are never served on the main listener.
+func (a *App) operatorRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.Metrics())
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 func serveSchema(w http.ResponseWriter, _ *http.Request) {

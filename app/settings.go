@@ -32,7 +32,7 @@ type Settings struct {
 	TLSKey            string            `name:"tls-key" help:"PEM file with the certificate's private key." placeholder:"FILE"`
 	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
 	AllowedOrigins    []string          `help:"Origins of web pages that may call the API besides the server's own." placeholder:"ORIGIN"`
-	MetricsListen     string            `help:"Address for /metrics. Left out: on the main listener in development mode, else nowhere." placeholder:"ADDR"`
+	MetricsListen     string            `help:"Address for /metrics and the profiles under /debug/pprof/. Without it, /metrics is on the main listener in development mode, and nowhere in production." placeholder:"ADDR"`
 	OTLPEndpoint      *url.URL          `name:"otlp-endpoint" help:"Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Left out: what OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere." placeholder:"URL"`
 	EncryptionKeyFile string            `help:"File with the keys that seal secrets, one ID:BASE64 a line, the first one seals. In development mode it is made." placeholder:"FILE"`
 	EgressAllow       []netip.Prefix    `help:"Networks that webhooks may be sent to although they are not public." placeholder:"CIDR"`

@@ -16,7 +16,7 @@ import (
 // go wrong included.
 func printedBy(w *harness.World, t *testing.T, database string) string {
 	t.Helper()
-	url := strings.TrimSuffix(w.Url, "/graphql")
+	url := strings.TrimSuffix(w.URL, "/graphql")
 	wrong := "phk_canary" + strings.Repeat("0", 45)
 	reports := map[string]string{
 		"good": `{"organizationId": "canary-a", "sourceEventId": "n", "event": {"activeAlert": {"alert": {

@@ -240,7 +240,7 @@ func (h hostile) text(host, admin string) string {
 // throw sends a hostile request over a connection of its own.
 func throw(s *harness.APIServer, t *testing.T, h hostile, admin string) (status int, answer []byte) {
 	t.Helper()
-	u, err := url.Parse(s.Url)
+	u, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestBodyLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const start, end = `{"query":"{ viewer { name } }","variables":{"x":"`, `"}}`
 			body := start + strings.Repeat("x", tt.size-len(start)-len(end)) + end
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Url, strings.NewReader(body))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -50,7 +50,7 @@ func TestProtocolsOfTheRealServer(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				output, ok := runClient(t, tt.script, append([]string{s.Url, tt.key}, tt.args...)...)
+				output, ok := runClient(t, tt.script, append([]string{s.URL, tt.key}, tt.args...)...)
 				if got := strings.Count("\n"+output, "\nok "); !ok || got < tt.checks {
 					t.Errorf("%d checks passed, want all and at least %d:\n%s", got, tt.checks, output)
 				}

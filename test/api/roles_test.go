@@ -211,7 +211,7 @@ func TestIntrospection(t *testing.T) {
 	if got := verdict(s.Ask(t, s.Key(t, "portal", ""), query, nil)); got != allowed {
 		t.Errorf("who has a key reads the schema: got %q", got)
 	}
-	open := &harness.APIServer{App: s.App, Url: development.URL, Client: s.Client}
+	open := &harness.APIServer{App: s.App, URL: development.URL, Client: s.Client}
 	if got := verdict(open.Ask(t, "", query, nil)); got != allowed {
 		t.Errorf("anybody reads the schema in development: got %q", got)
 	}

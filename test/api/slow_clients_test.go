@@ -20,7 +20,7 @@ import (
 
 // dialSlow opens a connection with little room for what is not read.
 func dialSlow(s *harness.APIServer, ctx context.Context) (net.Conn, error) {
-	u, err := url.Parse(s.Url)
+	u, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func openStream(s *harness.APIServer, t *testing.T, key string) (*websocket.Conn
 		NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSlow(s, ctx) },
 	}
 	header := http.Header{"Authorization": {"Bearer " + key}}
-	socket, resp, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.Url, "http"), header)
+	socket, resp, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), header)
 	if err != nil {
 		return nil, err
 	}

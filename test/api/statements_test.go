@@ -116,7 +116,7 @@ func countStatements(t *testing.T, w *harness.World, url, field string, size int
 	})
 	server := httptest.NewServer(api)
 	defer server.Close()
-	counted := &harness.APIServer{App: w.App, Url: server.URL, Client: w.Client}
+	counted := &harness.APIServer{App: w.App, URL: server.URL, Client: w.Client}
 	query := fill(fmt.Sprintf(`{ organization(id: @organization) { %s(first: %d) { %s } } }`,
 		field, size, connection), w.A.Names, nil)
 	counted.Must(t, "", query, nil) // from now on the templates are in memory

@@ -16,7 +16,7 @@ func TestAServerTakesThePlaceOfAKilledOne(t *testing.T) {
 	operator := r.Run(t, "key", "create", "--role", "operator")
 	replicas := func(s *harness.Server, want ...int) {
 		t.Helper()
-		_, answer, err := harness.Ask(t.Context(), s.Url, operator, "{ systemStatus { replicas { slot } } }", nil)
+		_, answer, err := harness.Ask(t.Context(), s.URL, operator, "{ systemStatus { replicas { slot } } }", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

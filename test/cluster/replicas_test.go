@@ -212,7 +212,7 @@ func TestTortureOneEventManyTimes(t *testing.T) {
 		all.Go(func() {
 			s := f.members[i%2]
 			<-start
-			status, answer, err := harness.Ask(t.Context(), s.Url, s.Portal, harness.IngestMutation, input)
+			status, answer, err := harness.Ask(t.Context(), s.URL, s.Portal, harness.IngestMutation, input)
 			if err != nil || status != http.StatusOK {
 				t.Errorf("answer %d, %v", status, err)
 				return

@@ -25,7 +25,7 @@ func TestAWatcherThatIsCutOffMissesNothing(t *testing.T) {
 		}
 		l := harness.NewLedger()
 		cursor := r.FirstCursor(t, l)
-		watcher := r.Begin(t, regexp.MustCompile("watching"), "node", script, r.Server.Url+"/graphql",
+		watcher := r.Begin(t, regexp.MustCompile("watching"), "node", script, r.Server.URL+"/graphql",
 			r.Server.Operator, cursor, fmt.Sprint(deliveries), fmt.Sprint(cutAfter))
 		if err := harness.Load(t.Context(), r.Server, l, 1, 1+deliveries); err != nil {
 			t.Fatal(err)

@@ -66,7 +66,7 @@ func entryName(e *delivery.LogEntry) string {
 // everything up to the end.
 func (f *follower) follow(ctx context.Context, t *testing.T) {
 	for !f.finished(t) {
-		err := f.watch(ctx, t, f.w.serving[f.server].Load().Url)
+		err := f.watch(ctx, t, f.w.serving[f.server].Load().URL)
 		f.server = 1 - f.server
 		if ctx.Err() != nil {
 			t.Errorf("%s: %d entries on %d sockets: %v", f.name, len(f.seen), f.sockets, err)

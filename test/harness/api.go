@@ -52,7 +52,7 @@ func OnEveryDatabase(t *testing.T, test func(t *testing.T, s *APIServer)) {
 // receiver that takes every call.
 type APIServer struct {
 	*app.App
-	Url      string // of the GraphQL endpoint
+	URL      string // of the GraphQL endpoint
 	Receiver string
 	Client   *http.Client
 	Stop     func() // ends it before its test does, once
@@ -146,7 +146,7 @@ func StartLogging(t *testing.T, settings *app.Settings, log *slog.Logger) *APISe
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx, listener) }()
-	s := &APIServer{App: a, Url: "http://" + listener.Addr().String() + "/graphql", Client: client}
+	s := &APIServer{App: a, URL: "http://" + listener.Addr().String() + "/graphql", Client: client}
 	s.Stop = sync.OnceFunc(func() {
 		client.CloseIdleConnections()
 		stop()
@@ -273,7 +273,7 @@ func (s *APIServer) Request(t *testing.T, key, query string, variables map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

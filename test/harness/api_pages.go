@@ -23,7 +23,7 @@ import (
 func (s *APIServer) Socket(t *testing.T, header http.Header) *websocket.Conn {
 	t.Helper()
 	dialer := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}
-	socket, resp, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.Url, "http"), header)
+	socket, resp, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (s *APIServer) SignsIn(t *testing.T) *http.Cookie {
 func (s *APIServer) Visit(t *testing.T, method, page string, cookies ...*http.Cookie) visit {
 	t.Helper()
 	if strings.HasPrefix(page, "/") {
-		page = strings.TrimSuffix(s.Url, "/graphql") + page
+		page = strings.TrimSuffix(s.URL, "/graphql") + page
 	}
 	r, err := http.NewRequestWithContext(t.Context(), method, page, nil)
 	if err != nil {

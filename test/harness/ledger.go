@@ -107,7 +107,7 @@ func Report(ctx context.Context, c *http.Client, s *Server, l *Ledger, first, la
 	if err != nil {
 		return err
 	}
-	status, answer, err := Post(ctx, c, s.Url, s.Portal, body)
+	status, answer, err := Post(ctx, c, s.URL, s.Portal, body)
 	if err != nil {
 		return err
 	}

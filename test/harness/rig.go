@@ -110,7 +110,7 @@ func (r *Rig) query(t testing.TB, file string, variables map[string]any) []byte 
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, answer, err := Ask(t.Context(), r.Server.Url, r.admin, string(query), variables)
+	_, answer, err := Ask(t.Context(), r.Server.URL, r.admin, string(query), variables)
 	if err != nil {
 		t.Fatal(err)
 	}

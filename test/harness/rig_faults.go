@@ -51,7 +51,7 @@ func (r *Rig) Restart(t testing.TB, operation string, devices int, want string) 
 			"startDate": "2026-01-14T10:00:03Z", "endDate": "2026-01-14T10:02:41Z", "result": "COMPLETED",
 		}
 	}
-	_, answer, err := Ask(t.Context(), r.Server.Url, r.Server.Portal, IngestMutation, map[string]any{
+	_, answer, err := Ask(t.Context(), r.Server.URL, r.Server.Portal, IngestMutation, map[string]any{
 		"input": []any{map[string]any{
 			"organizationId": "load", "sourceEventId": operation,
 			"event": map[string]any{"operation": map[string]any{
@@ -93,7 +93,7 @@ func (r *Rig) Ready(t *testing.T, want int) {
 	said := ""
 	err := Eventually(t.Context(), fmt.Sprintf("/readyz answers %d", want),
 		func(ctx context.Context) (bool, error) {
-			status, body, err := Get(ctx, r.Server.Url+"/readyz")
+			status, body, err := Get(ctx, r.Server.URL+"/readyz")
 			said = string(body)
 			return status == want, err
 		})
@@ -107,7 +107,7 @@ func (r *Rig) OpenSocket(t *testing.T) *websocket.Conn {
 	t.Helper()
 	dialer := &websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}
 	c, resp, err := dialer.DialContext(t.Context(),
-		strings.Replace(r.Server.Url, "http", "ws", 1)+"/graphql", nil)
+		strings.Replace(r.Server.URL, "http", "ws", 1)+"/graphql", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 // A Server is the real program, serving in a folder of its own.
 type Server struct {
 	*Process
-	Url string // http://host:port
+	URL string // http://host:port
 	app.LocalCredentials
 }
 
@@ -52,9 +52,9 @@ func startProgram(ctx context.Context, program, dir string, env []string, args .
 		_ = p.Kill()
 		return nil, err
 	}
-	s := &Server{Process: p, Url: "http://" + found[1]}
-	err = Eventually(ctx, s.Url+"/readyz answers 200", func(ctx context.Context) (bool, error) {
-		status, _, err := Get(ctx, s.Url+"/readyz")
+	s := &Server{Process: p, URL: "http://" + found[1]}
+	err = Eventually(ctx, s.URL+"/readyz answers 200", func(ctx context.Context) (bool, error) {
+		status, _, err := Get(ctx, s.URL+"/readyz")
 		return err == nil && status == http.StatusOK, nil
 	})
 	if err == nil {

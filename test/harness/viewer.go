@@ -41,7 +41,7 @@ func (r *Rig) Watch(t *testing.T) {
 func (v *viewer) turnTo(s *Server) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.server = cli.NewClient(s.Url, s.Operator)
+	v.server = cli.NewClient(s.URL, s.Operator)
 	v.server.HTTP.Transport = &http.Transport{DisableKeepAlives: true}
 }
 

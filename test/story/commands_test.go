@@ -68,8 +68,8 @@ func serveStory(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	s.server = server
 	s.processes["server"] = server.Process
-	ts.Setenv("URL", server.Url)
-	ts.Setenv("PORT", server.Url[strings.LastIndex(server.Url, ":")+1:])
+	ts.Setenv("URL", server.URL)
+	ts.Setenv("PORT", server.URL[strings.LastIndex(server.URL, ":")+1:])
 	ts.Setenv("PORTAL", server.Portal)
 	ts.Setenv("OPERATOR", server.Operator)
 }
@@ -161,7 +161,7 @@ func sendQuery(ts *testscript.TestScript, neg bool, args []string) {
 	values := variables(ts, args[2:])
 	var answer []byte
 	err := harness.Eventually(s.ctx, until, func(ctx context.Context) (bool, error) {
-		status, body, err := harness.Ask(ctx, s.server.Url, key, query, values)
+		status, body, err := harness.Ask(ctx, s.server.URL, key, query, values)
 		if err != nil {
 			return false, err
 		}
@@ -195,7 +195,7 @@ func is(answer []byte, condition string) bool {
 func postFile(ts *testscript.TestScript, neg bool, args []string) {
 	s := storyOf(ts, args, 2)
 	key, body := keyNamed(ts, args[0]), []byte(readExpanded(ts, args[1]))
-	status, answer, err := harness.Post(s.ctx, harness.Single, s.server.Url, key, body)
+	status, answer, err := harness.Post(s.ctx, harness.Single, s.server.URL, key, body)
 	ts.Check(err)
 	ts.Check(problemOf(status))
 	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
