@@ -38,8 +38,8 @@ type App struct {
 	Auth     *auth.Authenticator
 	api      *transport.Handler
 	metrics  *prometheus.Registry
-	traces   *tracing     // nil where nobody collects them
-	signIn   *auth.SignIn // nil where nobody signs in with an identity provider
+	traces   *tracing     // nil without a collector
+	signIn   *auth.SignIn // nil without an identity provider
 	dev      *development // nil in production
 
 	certificate *httpserver.Certificate // nil where something in front speaks TLS
@@ -114,7 +114,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	}
 	a.Service = service.New(a.Store, a.serviceOptions(keyring))
 	pace := newPace(c)
-	a.Auth = &auth.Authenticator{Keys: auth.NewKeys(a.Store), Throttle: pace.stranger}
+	a.Auth = &auth.Authenticator{Keys: auth.NewKeys(a.Store), Throttle: pace.address}
 	if c.OIDCIssuer != "" {
 		if err := a.useProvider(keyring); err != nil {
 			return nil, err
@@ -166,7 +166,7 @@ func (a *App) serviceOptions(keyring *seal.Keyring) service.Options {
 	}
 }
 
-// requireKey refuses to serve in production when nobody could call.
+// requireKey refuses to serve in production while no caller could authenticate.
 func (a *App) requireKey(ctx context.Context) error {
 	if a.Auth.Tokens != nil {
 		return nil
@@ -180,7 +180,7 @@ func (a *App) requireKey(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("nobody could sign in: make an API key first, with the same --database, such as " +
+	return errors.New("no caller could authenticate: make an API key first, with the same --database, such as " +
 		"\"portalhooks key create --role portal --name portal\", or name an identity provider with --oidc-issuer")
 }
 

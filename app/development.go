@@ -189,12 +189,12 @@ func makeKeyFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content := []byte("# Opens the secrets in the database beside it. Whoever loses it loses them.\n" +
+	content := []byte("# Opens the secrets in the database beside it. Without this file they are lost.\n" +
 		seal.FormatKey(key) + "\n")
 	return content, writePrivate(path, content)
 }
 
-// greet tells whoever started the server what to do next.
+// greet prints what to do next.
 func (a *App) greet(out io.Writer, addr string) {
 	if a.dev == nil {
 		a.Log.Info("serving", "address", addr, "version", Version(), "slot", a.owner.Slot)

@@ -57,7 +57,7 @@ func (f *OIDCFlags) Check(base *url.URL) error {
 		return errors.New("--oidc-client-secret-file needs --oidc-client-id")
 	}
 	if len(f.OIDCGrant) == 0 || f.OIDCGrantsClaim == "" {
-		return errors.New("--oidc-issuer needs --oidc-grant: without one nobody would have a role here; " +
+		return errors.New("--oidc-issuer needs --oidc-grant: without one no caller would have a role here; " +
 			"such as --oidc-grant acme-webhooks=admin@acme")
 	}
 	if _, err := f.rules(); err != nil {
@@ -71,7 +71,7 @@ func (f *OIDCFlags) Check(base *url.URL) error {
 	return nil
 }
 
-// private reports whether nobody on the way can read what goes to u.
+// private reports whether what goes to u can't be read on the way.
 func private(u *url.URL) bool {
 	if u.Host == "" || u.User != nil {
 		return false

@@ -16,7 +16,7 @@ const Burst = 5
 // what the events in them cost is counted apart: an operation that is refused
 // for its events must not use up what the next one needs.
 type pace struct {
-	events, portal, api, strangers *httpserver.Rates
+	events, portal, api, unauthenticated *httpserver.Rates
 }
 
 func newPace(c *Settings) pace {
@@ -24,10 +24,10 @@ func newPace(c *Settings) pace {
 		return httpserver.NewRates(perSecond, int(math.Ceil(perSecond*Burst)))
 	}
 	return pace{
-		events:    httpserver.NewRates(c.IngestRate, c.IngestBurst),
-		portal:    rates(portalRate(c)),
-		api:       rates(c.APIRate),
-		strangers: rates(c.AddressRate),
+		events:          httpserver.NewRates(c.IngestRate, c.IngestBurst),
+		portal:          rates(portalRate(c)),
+		api:             rates(c.APIRate),
+		unauthenticated: rates(c.AddressRate),
 	}
 }
 
@@ -40,8 +40,8 @@ func portalRate(c *Settings) float64 {
 	return max(c.IngestRate, c.APIRate)
 }
 
-// caller implements [portalhooks/graph.Pace]. Whoever has no name was counted
-// by address.
+// caller implements [portalhooks/graph.Pace]. Unauthenticated callers are
+// limited by address.
 func (p pace) caller(c delivery.Caller, events int) time.Duration {
 	switch {
 	case !c.Known():
@@ -54,7 +54,7 @@ func (p pace) caller(c delivery.Caller, events int) time.Duration {
 	return p.api.Take(c.Name, 1)
 }
 
-// stranger implements Throttle of [portalhooks/auth.Authenticator].
-func (p pace) stranger(remote string) time.Duration {
-	return p.strangers.Take(httpserver.Address(remote), 1)
+// address implements Throttle of [portalhooks/auth.Authenticator].
+func (p pace) address(remote string) time.Duration {
+	return p.unauthenticated.Take(httpserver.Address(remote), 1)
 }

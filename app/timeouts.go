@@ -20,7 +20,7 @@ type Timeouts struct {
 	Init, Ping, Write time.Duration
 }
 
-// server returns a server of handler that waits for nobody longer.
+// server returns a server of handler with these timeouts.
 func (t Timeouts) server(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

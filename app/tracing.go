@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Tracing collects the spans of this process and sends them to a collector.
+// Tracing collects the spans of this server and sends them to a collector.
 // Spans wait in a bounded queue and are dropped when it is full. All methods of
 // a nil tracing work, and do nothing.
 type tracing struct {
@@ -30,8 +30,8 @@ type tracing struct {
 // traceFlush is how long the last spans may take to be sent.
 const traceFlush = 5 * time.Second
 
-// Collected reports whether somebody collects traces: the setting says so, or
-// OpenTelemetry's own variables do.
+// Collected reports whether traces are collected: by the setting, or by OpenTelemetry's
+// own variables.
 func (c *Settings) collected() bool {
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
@@ -49,7 +49,7 @@ func checkEndpoint(u *url.URL) error {
 	return nil
 }
 
-// openTracing starts to send traces, where somebody collects them; otherwise it
+// openTracing starts to send traces, where a collector is set; otherwise it
 // returns nil. Sampling, queue, headers and certificates are what
 // OpenTelemetry's variables say.
 func openTracing(ctx context.Context, c *Settings, log *slog.Logger) (*tracing, error) {
@@ -148,7 +148,7 @@ func (r *reporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 }
 
 // LogHandler returns a handler whose records say which trace they belong to,
-// where somebody collects traces.
+// where a collector is set.
 func (c *Settings) LogHandler(h slog.Handler) slog.Handler {
 	if !c.collected() {
 		return h

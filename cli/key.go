@@ -95,14 +95,14 @@ func (c *keyCreateCmd) organization(
 		}
 		return id, err
 	}
-	learnt, err := store.LearnOrganizations(ctx, []delivery.Organization{{
+	registered, err := store.LearnOrganizations(ctx, []delivery.Organization{{
 		ID: delivery.OrgID(ids.Next()), ExternalID: c.Organization,
 		Name: c.OrganizationName, CreatedAt: time.Now(),
 	}})
 	if err != nil {
 		return 0, err
 	}
-	return learnt[0].ID, nil
+	return registered[0].ID, nil
 }
 
 // atTerminal is the person at the terminal.

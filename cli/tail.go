@@ -19,8 +19,8 @@ import (
 type tailCmd struct {
 	serverFlags
 	Organization string   `help:"Whose deliveries, by the organization's id or Portal's own." placeholder:"ID"`
-	After        string   `help:"Go on after this cursor instead of from now." placeholder:"CURSOR"`
-	State        []string `help:"Only entries that led to these states, such as FAILED,RETRYING." placeholder:"STATE"`
+	After        string   `help:"Resume after this cursor instead of starting now." placeholder:"CURSOR"`
+	State        []string `help:"Only entries with these states, such as FAILED,RETRYING." placeholder:"STATE"`
 	Count        int      `help:"Stop after so many entries." placeholder:"N"`
 	JSON         bool     `name:"json" help:"Print one JSON object a line, with its cursor."`
 }
@@ -42,7 +42,7 @@ const tailSubscription = `subscription Tail($organizationId: ID, $after: Cursor,
   }
 }`
 
-// A TailItem is one item of the live log.
+// A TailItem is one item of the delivery log.
 type TailItem struct {
 	Type        string    `json:"__typename"`
 	Cursor      string    `json:"cursor"`
@@ -103,7 +103,7 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 			return nil
 		case ctx.Err() != nil:
 			if cursor != "" {
-				fmt.Fprintf(t.err, "Go on from here with: --after %s\n", cursor)
+				fmt.Fprintf(t.err, "Resume from here with: --after %s\n", cursor)
 			}
 			return nil
 		case errors.As(err, &refused):

@@ -24,7 +24,7 @@ const (
 	DeliveriesRepeated   Action = "DELIVERIES_REDELIVERED"
 	APIKeyCreated        Action = "API_KEY_CREATED"        //nolint:gosec // the name of an action, not a key
 	APIKeyRevoked        Action = "API_KEY_REVOKED"        //nolint:gosec // the name of an action, not a key
-	EncryptionKeyChanged Action = "ENCRYPTION_KEY_CHANGED" // recorded before anything is sealed anew
+	EncryptionKeyChanged Action = "ENCRYPTION_KEY_CHANGED" // recorded before anything is resealed
 	SignedIn             Action = "SIGNED_IN"
 	SignedOut            Action = "SIGNED_OUT"
 )
@@ -36,7 +36,7 @@ type ActorKind string
 const (
 	ByPerson   ActorKind = "PERSON"
 	ByKey      ActorKind = "API_KEY"
-	AtTerminal ActorKind = "TERMINAL" // whoever ran one of the program's commands beside the database
+	AtTerminal ActorKind = "TERMINAL" // a person at a terminal with access to the database
 	BySystem   ActorKind = "SYSTEM"   // Portalhooks itself
 )
 

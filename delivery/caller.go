@@ -15,9 +15,9 @@ const (
 	ViewerRole Role = "ORGANIZATION_VIEWER"
 )
 
-// A Caller is whoever makes a request, with what it was granted. The zero
-// Caller is nobody and may do nothing. Nothing is inherited between
-// organizations.
+// A Caller is the person or program that makes a request, with its grants. The
+// zero Caller is unauthenticated and may do nothing. Organizations inherit no
+// grants from one another.
 type Caller struct {
 	Name     string         // how the caller appears in createdBy and in logs
 	Operator bool           // may read, watch, redeliver and hold in every organization
@@ -34,7 +34,7 @@ type Caller struct {
 }
 
 // AtTerminalOf returns the caller that the program's own commands act for: a
-// person who has the database itself, and may do to keys whatever he likes.
+// person who has the database itself, and may do anything with keys.
 func AtTerminalOf(user string) Caller { return Caller{Name: user, Kind: AtTerminal} }
 
 // SystemName is who changes a webhook when no person does.
@@ -72,7 +72,7 @@ func (c Caller) Covers(other Caller) bool {
 	return true
 }
 
-// Known reports whether the caller is anybody.
+// Known reports whether the caller is authenticated.
 func (c Caller) Known() bool { return c.Name != "" }
 
 // CheckRead refuses, with NotFound, a caller who may not see org: another

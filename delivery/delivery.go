@@ -8,12 +8,12 @@ type State string
 // The states. DELIVERED, FAILED and CANCELED are final.
 const (
 	Queued    State = "QUEUED"    // waits for its first attempt
-	Sending   State = "SENDING"   // lent to a worker
+	Sending   State = "SENDING"   // leased to a server
 	Retrying  State = "RETRYING"  // waits for another attempt
 	Held      State = "HELD"      // kept back until its webhook is enabled again
 	Delivered State = "DELIVERED" // the receiver accepted it
 	Failed    State = "FAILED"    // given up
-	Canceled  State = "CANCELED"  // no longer wanted
+	Canceled  State = "CANCELED"  // the webhook was deleted or disabled, or a person canceled it
 )
 
 // Final reports whether a delivery in this state will never change again.
@@ -53,7 +53,7 @@ type Delivery struct {
 // CreatedAt returns when the delivery was made, to the millisecond.
 func (d Delivery) CreatedAt() time.Time { return IDTime(d.ID) }
 
-// A DeliveryFilter narrows a list of deliveries, or the live log. Zero fields
+// A DeliveryFilter narrows a list of deliveries, or the delivery log. Zero fields
 // don't narrow.
 type DeliveryFilter struct {
 	Webhooks      []WebhookID

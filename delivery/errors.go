@@ -22,7 +22,7 @@ const (
 	TemplateInvalid Code = "TEMPLATE_INVALID"        // the message template can't be used
 	HeaderForbidden Code = "HEADER_FORBIDDEN"        // the header may not be set
 	LimitExceeded   Code = "LIMIT_EXCEEDED"          // more than is allowed
-	Unauthenticated Code = "UNAUTHENTICATED"         // nobody is signed in
+	Unauthenticated Code = "UNAUTHENTICATED"         // the caller is not authenticated
 	Forbidden       Code = "FORBIDDEN"               // the caller's role does not allow it
 	Unavailable     Code = "UNAVAILABLE"             // the server can't do it now; try again
 )

@@ -8,7 +8,7 @@ import (
 
 // Identifiers are distinct types so that the compiler keeps an organization's
 // key out of a webhook's place. All are positive 63-bit numbers that grow with
-// time; outside the process they appear as opaque text with a type prefix.
+// time; outside the server they appear as opaque text with a type prefix.
 type (
 	// An OrgID identifies an organization.
 	OrgID int64
@@ -130,25 +130,25 @@ func parseID[T ~int64](prefix, s string) (T, bool) {
 	return T(id), id > 0
 }
 
-// An id is milliseconds since idEpoch, the slot of the process that made it,
+// An id is milliseconds since idEpoch, the slot of the server that made it,
 // and a sequence number within the millisecond.
 const (
 	slotBits = 10
 	SeqBits  = 12
-	MaxSlot  = 1<<slotBits - 1 // the highest slot; at most 1,024 processes share a database
+	MaxSlot  = 1<<slotBits - 1 // the highest slot; at most 1,024 servers share a database
 )
 
 // idEpoch is the zero of ids' clock: 41 bits of milliseconds last until 2093.
 var idEpoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // IDs makes identifiers. Each is greater than the one before, also when the
-// clock jumps back, and no two processes with different slots make the same.
+// clock jumps back, and no two servers with different slots make the same.
 type IDs struct {
 	slot int64
 	last atomic.Int64 // ms<<SeqBits | seq of the latest id
 }
 
-// NewIDs returns a source for the process that holds slot, 0 to MaxSlot.
+// NewIDs returns a source for the server that holds slot, 0 to MaxSlot.
 func NewIDs(slot int) *IDs { return &IDs{slot: int64(slot) & MaxSlot} }
 
 // Next returns a new identifier.
@@ -164,7 +164,7 @@ func (s *IDs) Next() int64 {
 }
 
 // Follow makes all ids that come greater than id, as far as they can be while
-// carrying another slot: for a process that starts where one has ended whose
+// carrying another slot: for a server that starts where one has ended whose
 // clock was ahead.
 func (s *IDs) Follow(id int64) {
 	ms, seq := id>>(slotBits+SeqBits), id&(1<<SeqBits-1)
@@ -181,13 +181,13 @@ func IDTime[T ~int64](id T) time.Time {
 	return idEpoch.Add(time.Duration(int64(id)>>(slotBits+SeqBits)) * time.Millisecond)
 }
 
-// IDAt returns the smallest id that a process could make at t: a bound for
+// IDAt returns the smallest id that a server could make at t: a bound for
 // range scans over time.
 func IDAt[T ~int64](t time.Time) T {
 	return T(max(0, t.Sub(idEpoch).Milliseconds()) << (slotBits + SeqBits))
 }
 
-// IDSlot returns the slot of the process that made id.
+// IDSlot returns the slot of the server that made id.
 func IDSlot[T ~int64](id T) int { return int(int64(id) >> SeqBits & MaxSlot) }
 
 // Now returns the time as it is stored with webhooks: as precise as ids are, so

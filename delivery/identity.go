@@ -104,7 +104,7 @@ func packable(id string) bool {
 
 // ReportFingerprint hashes the payload of a report. What is around it doesn't count:
 // the organization's name may change between a report and its re-send, and a
-// sender may stamp each try anew. Neither does the devices' order, which the
+// sender may stamp each retry. Neither does the devices' order, which the
 // caller sorts, nor the zone that a time is written in.
 func ReportFingerprint(r *Report, devices []WorkspaceExecution) uint64 {
 	var room [1 << 10]byte

@@ -12,7 +12,7 @@ type WatchInput struct {
 // A LogItem is one message to a subscriber: an entry of the log, a gap, or else a
 // heartbeat.
 type LogItem struct {
-	Cursor      string // watch After it to go on behind this item
+	Cursor      string // pass it as After to resume behind this item
 	At          time.Time
 	Entry       *LogEntry // shared: not to be changed
 	Replayed    bool      // the entry is older than this call of Watch

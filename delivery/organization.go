@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// An Organization is one of Portal's tenants. Unknown ones are learnt from
-// ingest.
+// An Organization is one of Portal's tenants. Unknown ones are
+// registered by ingest.
 type Organization struct {
 	ID         OrgID
 	ExternalID string // Portal's own id, unique
 	Name       string
 	CreatedAt  time.Time
 	// ConfigVersion grows with every change of the organization's webhooks.
-	// Whoever matched events against older webhooks must match again.
+	// Events that were matched against an older version must be matched again.
 	ConfigVersion int64
 }
 
@@ -39,7 +39,7 @@ func (k ItemKind) Known() bool {
 
 // An Item is a definition that events are about: an alert setting, a
 // microservice, an object type or an operation type. It is never one
-// occurrence. Items are learnt from ingest and completed by SyncItems.
+// occurrence. Ingest registers items, and SyncItems completes them.
 type Item struct {
 	ID         ItemID
 	Org        OrgID

@@ -16,7 +16,7 @@ type Policy struct {
 	// server's default if zero. With Ordered it is one.
 	Concurrency int
 	// PerMinute is how many attempts may begin in a minute, evenly spread, 1 to
-	// 60,000; no limit if zero. Each process that delivers keeps it on its own.
+	// 60,000; no limit if zero. Each server keeps it on its own.
 	PerMinute int
 	// Ordered sends one delivery after the other, in the order of their ids. One
 	// that is retried holds up all later ones until it is delivered or given up.

@@ -17,7 +17,7 @@ type Verdict struct {
 // Judge returns what attempt a leads to, which ended at now. retryAfter is the
 // pause that the receiver asked for, 0 if none; random is from [0, 1).
 //
-// An attempt that this process broke off itself does not count: the delivery
+// An attempt that this server canceled itself does not count: the delivery
 // goes back to the queue as it was.
 func Judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) Verdict {
 	switch {

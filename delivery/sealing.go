@@ -91,7 +91,8 @@ func (s sealing) openVersions(versions []WebhookVersion, err error) ([]WebhookVe
 	return versions, err
 }
 
-// seal hides v's target, which it shares with nobody.
+// seal replaces v's target by its envelope and a masked form. V must not be
+// shared.
 func (s sealing) seal(v *WebhookVersion, org OrgID, id WebhookID) {
 	v.Sealed = s.keys.Seal([]byte(v.Target), FieldAAD(org, id, TargetField))
 	v.Target = MaskURL(v.Target)

@@ -12,7 +12,7 @@ const SessionIdle = time.Hour
 // provider has vouched for.
 type Session struct {
 	ID        string // a hash of the secret that the browser holds
-	Person    string // who it is, for ever: the provider and its id for the person
+	Person    string // identifies the person permanently: the provider and its id of the person
 	Name      string // how the person appears
 	CreatedAt time.Time
 	EndsAt    time.Time // however much it is used
@@ -28,7 +28,7 @@ func (s Session) Lasts(now time.Time) bool {
 	return now.Before(s.EndsAt) && now.Before(s.SeenAt.Add(SessionIdle))
 }
 
-// A SessionStore keeps sessions, for every process that shares the store.
+// A SessionStore keeps sessions, for every server that shares the store.
 type SessionStore interface {
 	// CreateSession stores s, and ends the oldest of the same Person beyond keep.
 	CreateSession(ctx context.Context, s Session, keep int) error

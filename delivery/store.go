@@ -86,7 +86,7 @@ type WebhookStore interface {
 	) error
 	// SetSecrets replaces the signing secrets. It does not make a version. It
 	// returns Conflict when the stored first secret was made later than the
-	// first of secrets: nobody undoes a rotation that he has not seen.
+	// first of secrets: a caller can't undo a rotation it has not seen.
 	SetSecrets(
 		ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
 		record AuditEntry,
@@ -166,7 +166,7 @@ type Vault interface {
 	// ones, and reports whether they were.
 	ReplaceSecrets(ctx context.Context, id WebhookID, old, secrets []SealedSecret) (bool, error)
 	// ReplaceSealed replaces what is sealed in a version: its headers, its
-	// Target and Sealed. Nobody else ever writes them.
+	// Target and Sealed. No other method writes them.
 	ReplaceSealed(ctx context.Context, v WebhookVersion) error
 }
 
@@ -218,8 +218,8 @@ type AuditStore interface {
 	DiscardAudit(ctx context.Context, t time.Time) (more bool, err error)
 }
 
-// An Owner is one run of one process. A process that starts again in the same
-// slot has a greater epoch, so what the dead one still held is recognised.
+// An Owner is one run of one server. A server that starts again in the same
+// slot has a greater epoch, so the leases of the dead one are recognized.
 type Owner struct {
 	Slot  int
 	Epoch int64
@@ -261,9 +261,9 @@ type NewEvent struct {
 	Key         string // unique within the organization; identifies the fact
 	BySource    bool   // Key is SourceKey of the event's SourceEventID: the one finds the other
 	Fingerprint uint64 // hash of the reported body, to tell a re-send from a clash
-	// Deliveries that are SENDING are lent to the process that stores them,
-	// those that are HELD are kept back, and all others are due at once for
-	// anyone. Ordered ones are never SENDING here.
+	// Deliveries that are SENDING are leased to the server that stores them, those
+	// that are HELD are held, and all others are due at once for any server.
+	// Ordered ones are never SENDING here.
 	Deliveries []Delivery
 }
 
@@ -295,28 +295,27 @@ type Settlement struct {
 	Event    *Event
 }
 
-// A Queue holds the pending deliveries. These are the hot statements: each is
-// batched, and each is retried by the store on serialization failures and lost
+// A Queue holds the pending deliveries. Its methods are the hot path: each is
+// batched, and the store retries each on serialization failures and lost
 // connections.
 type Queue interface {
 	// Ingest stores a batch in one transaction: either all that it reports as
 	// fresh is durable, or it returns an error and nothing is.
 	Ingest(ctx context.Context, owner Owner, lease time.Duration, batch []Ingest) ([]Ingested, error)
-	// Claim lends due deliveries to a process until the lease ends. No delivery
-	// is lent twice at a time. A delivery whose lease has ended is given back
-	// first, and is due.
-	// Held ones are never lent. Alerts come first, but leave an eighth of N to
-	// others. Ordered deliveries are lent only while none of their webhook's is
-	// lent, and then the oldest, up to the first that is not due yet.
+	// Claim leases due deliveries to a server. No delivery is leased twice at the
+	// same time; one whose lease has ended is due. Held ones are never leased.
+	// Alerts come first, but leave an eighth of N to others. Ordered deliveries
+	// are leased only while no other of their webhook is, the oldest first, up to
+	// the first that is not due yet.
 	Claim(ctx context.Context, c ClaimRequest) ([]Job, error)
 	// Settle stores a batch in one transaction and reports for each whether its
-	// fence held; where it did not, nothing is written: somebody else has
-	// settled that attempt. Final states and CANCELED remove the delivery from
-	// the queue, RETRYING gives it back due at DueAt, HELD keeps it back.
+	// fence held; where it did not, nothing is written: another server has
+	// settled that attempt. Final states remove the delivery from the queue,
+	// RETRYING requeues it due at DueAt, HELD holds it.
 	Settle(ctx context.Context, batch []Settlement) ([]bool, error)
-	// Release gives back, due after the pause, the deliveries that owner holds
-	// among ids; with ids nil all that any epoch of owner's slot up to owner's
-	// holds. It uses up no attempt.
+	// Release requeues, due after the pause, those of ids that are leased to
+	// owner; with ids nil everything that is leased to any epoch of owner's slot
+	// up to owner's. It uses up no attempt.
 	Release(ctx context.Context, owner Owner, ids []DeliveryID, pause time.Duration) (int, error)
 	// Requeue adds deliveries for events that are stored, due at once.
 	Requeue(ctx context.Context, deliveries []Delivery, records []AuditEntry) error
@@ -328,7 +327,7 @@ type Queue interface {
 	Depth(ctx context.Context) (QueueDepth, error)
 }
 
-// A ClaimRequest says which deliveries a process wants to be lent.
+// A ClaimRequest says which deliveries a server wants to lease.
 type ClaimRequest struct {
 	Owner      Owner
 	N          int // at most so many in all
@@ -362,25 +361,24 @@ type Log interface {
 // holds: the ttl that callers pass to Join and Heartbeat.
 const SlotTTL = 6 * time.Second
 
-// Membership tells the processes that share a database apart.
+// Membership tells the servers that share a database apart.
 type Membership interface {
 	// Join leases the lowest free slot under a new epoch.
 	Join(ctx context.Context, name string, ttl time.Duration) (Owner, error)
-	// Heartbeat prolongs the lease, also one that has ended while nobody buried
-	// the process. NotFound means that it was lost.
+	// Heartbeat renews the lease, also one that has ended and was not reaped.
+	// NotFound means that the slot was lost.
 	Heartbeat(ctx context.Context, owner Owner, ttl time.Duration) error
 	// Leave ends the lease.
 	Leave(ctx context.Context, owner Owner) error
-	// Bury releases what processes held whose lease has ended, and returns how
-	// many deliveries that were. Where the database can tell that a process has
-	// died, its lease ends with it.
-	// Self, who asks, is not buried: it can't be dead.
+	// Reap requeues what servers held whose lease has ended, and returns how many
+	// deliveries that were. Where the database can tell that a server has died,
+	// its lease ends at once. Self, the caller, is never reaped.
 	Bury(ctx context.Context, self Owner) (int, error)
-	// Members lists the processes whose lease lasts.
+	// Members lists the servers whose lease has not ended.
 	Members(ctx context.Context) ([]Member, error)
 }
 
-// A Member is a running process.
+// A Member is a running server.
 type Member struct {
 	Owner     Owner
 	Name      string
@@ -397,10 +395,10 @@ type Maintenance interface {
 	// bounded portion of them, and reports whether more is left. Events with a
 	// pending delivery stay.
 	Discard(ctx context.Context, t time.Time) (more bool, err error)
-	// Wake returns a channel that gets a value when another process may have
+	// Wake returns a channel that gets a value when another server may have
 	// written; nil where the database can't tell.
 	Wake() <-chan struct{}
-	// Notify tells the other processes, soon, that the log has grown. It is a
+	// Notify tells the other servers, soon, that the log has grown. It is a
 	// hint: it may be lost.
 	Notify()
 	// OldestTransaction returns how long the oldest transaction has been open

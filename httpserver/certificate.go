@@ -14,7 +14,7 @@ import (
 // certificateCheck is how often the files of a certificate are looked at.
 const certificateCheck = 30 * time.Second
 
-// A Certificate is the server's own, kept in two files that whoever renews it
+// A Certificate is the server's own, kept in two files that its renewal
 // replaces.
 type Certificate struct {
 	certFile, keyFile string

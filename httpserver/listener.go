@@ -25,7 +25,7 @@ type Listener struct {
 }
 
 // Listen returns a Listener on top of l. The number for one address does not
-// bind the proxies: they carry everybody's.
+// apply to proxies: they carry the requests of all callers.
 func Listen(l net.Listener, proxies Proxies) *Listener {
 	return &Listener{Listener: l, proxies: proxies, byAddr: make(map[netip.Addr]int)}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Proxies are the networks of the reverse proxies in front of the server. Only
-// they are believed when they say for whom they ask: anybody can send the same
+// their X-Forwarded headers are trusted: any client can send the same
 // headers.
 type Proxies []netip.Prefix
 

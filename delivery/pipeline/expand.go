@@ -39,7 +39,7 @@ type fact struct {
 	Type          delivery.EventType
 	Kind          delivery.ItemKind
 	Item          delivery.ReportedItem
-	ItemID        delivery.ItemID // once it is learnt
+	ItemID        delivery.ItemID // once it is registered
 	Group         delivery.GroupID
 	At            time.Time
 	WorkspaceID   string

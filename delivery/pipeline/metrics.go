@@ -59,13 +59,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Time from the receipt of an event to the end of the first attempt to deliver it.", durationBuckets),
 		settles: histogram("settle_batch_deliveries", "Deliveries settled in one transaction.", batchBuckets),
 		fenced: counter("settles_fenced_total",
-			"Results that came too late: another process had settled the attempt."),
-		Watchers: gauge("watchers", "Subscribers of the live log."),
+			"Results that came too late: another server had settled the attempt."),
+		Watchers: gauge("watchers", "Subscribers of the delivery log."),
 		breakers: gauges("breakers",
 			"Webhooks whose calls wait because their target fails, by state of the breaker.", "state"),
 		panics: counter("worker_panics_total", "Deliveries that failed because of an error in this program."),
 		abandoned: counters("deliveries_put_back_total",
-			"Deliveries lent to this process and given back without an attempt, by reason.", "reason"),
+			"Deliveries leased to this server and requeued without an attempt, by reason.", "reason"),
 		Noticed: counter("webhooks_failing_total",
 			"Webhooks found to have done nothing but fail for half of the time after which they are disabled."),
 		Disabled: counters("webhooks_disabled_total", "Webhooks that the system disabled, by reason.", "reason"),
@@ -131,7 +131,7 @@ func (m *Metrics) breakersAre(open, halfOpen int) {
 	m.breakers.WithLabelValues(string(delivery.BreakerHalfOpen)).Set(float64(halfOpen))
 }
 
-// requeued counts deliveries given back without an attempt.
+// requeued counts deliveries that were requeued without an attempt.
 func (m *Metrics) requeued(reason string, n int) {
 	if n > 0 {
 		m.abandoned.WithLabelValues(reason).Add(float64(n))

@@ -69,7 +69,7 @@ type Settler struct {
 	stuck   atomic.Bool
 }
 
-// newSettler returns a settler that tells nobody of what it stores.
+// newSettler returns a settler without callbacks.
 func newSettler(queue settleQueue, owner delivery.Owner, ids *delivery.IDs, m *Metrics, log *slog.Logger) *Settler {
 	return &Settler{
 		queue: queue, owner: owner, ids: ids, metrics: m, log: log,

@@ -63,7 +63,7 @@ func (t *Targets) Of(ctx context.Context, org delivery.OrgID, id delivery.Webhoo
 }
 
 // missingTarget is the target of a webhook that is not in the configuration:
-// deleted, or made by another process a moment ago.
+// deleted, or made by another server a moment ago.
 func (t *Targets) missingTarget(ctx context.Context, org delivery.OrgID, id delivery.WebhookID) (*Target, error) {
 	found, err := t.store.WebhooksByID(ctx, org, []delivery.WebhookID{id})
 	if err != nil {

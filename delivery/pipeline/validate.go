@@ -125,7 +125,7 @@ func (c *reportChecker) operation(r *delivery.OperationReport) {
 }
 
 // executions checks a list of devices. A device that is there twice must be
-// there with the same words, or nobody could say what happened on it.
+// there with the same values, or its result would be ambiguous.
 func (c *reportChecker) executions(path string, list []delivery.WorkspaceExecution) {
 	if len(list) > delivery.MaxWorkspaces {
 		c.Fail(delivery.LimitExceeded, path, "List at most %d devices in one report, and the others in another.",

@@ -73,7 +73,7 @@ func (c *OrgWebhooks) Overlaps(id delivery.WebhookID, v *delivery.WebhookVersion
 }
 
 // A WebhookCache keeps organizations' configurations. A change made by another
-// process is noticed after configAge at the latest; until then ingest is told
+// server is noticed after configAge at the latest; until then ingest is told
 // by the store that what it matched against is stale.
 type WebhookCache struct {
 	store   delivery.Store
@@ -93,7 +93,7 @@ func NewWebhookCache(store delivery.Store) *WebhookCache {
 }
 
 // Get returns the configuration of org, at most configAge old where another
-// process changes it. It returns NotFound for an unknown organization.
+// server changes it. It returns NotFound for an unknown organization.
 func (k *WebhookCache) Get(ctx context.Context, org delivery.OrgID) (*OrgWebhooks, error) {
 	entry, ok := k.entries.Get(org)
 	if ok && time.Since(entry.checked) < configAge {
@@ -125,7 +125,7 @@ func (k *WebhookCache) Latest(ctx context.Context, org delivery.OrgID) (*OrgWebh
 	return k.Get(ctx, org)
 }
 
-// load returns the configuration that known still is, or else reads it anew.
+// load returns the configuration that known still is, or else reads it again.
 func (k *WebhookCache) load(
 	ctx context.Context, org delivery.OrgID, known *OrgWebhooks, drops int64,
 ) (*OrgWebhooks, error) {

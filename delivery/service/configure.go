@@ -163,7 +163,7 @@ func (s *Service) overlapWarnings(ctx context.Context, w *delivery.Webhook) []Wa
 
 // UpdateWebhook changes a webhook's configuration. Messages of events that came
 // before are not changed. It returns Errors for everything that is wrong with
-// the input, Conflict when somebody has changed the webhook since
+// the input, Conflict when the webhook was changed since
 // ExpectedVersion, and Duplicate as CreateWebhook does.
 func (s *Service) UpdateWebhook(
 	ctx context.Context, c delivery.Caller, in UpdateWebhookInput,
@@ -211,7 +211,7 @@ func (s *Service) update(ctx context.Context, w delivery.Webhook, expected int, 
 
 func changed(number int) error {
 	return delivery.Errorf(delivery.Conflict, "expectedVersion",
-		"Somebody else has changed the webhook; it is at version %d now. Load it again and repeat your change.",
+		"Another person has changed the webhook; it is at version %d now. Load it again and repeat your change.",
 		number)
 }
 

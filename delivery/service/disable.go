@@ -7,8 +7,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// disable disables a webhook on the system's behalf, unless somebody has
-// changed its target, when one is given, disabled it or deleted it meanwhile.
+// disable disables a webhook on behalf of the system, unless its target
+// was changed, when one is given, or it was disabled or deleted.
 // What is pending is canceled.
 func (s *Service) disable(
 	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, reason delivery.DisabledReason, target string,
@@ -30,7 +30,7 @@ func (s *Service) disable(
 		s.markDisabled(&w, reason)
 		err = s.store.UpdateWebhook(ctx, w, was.Version.Number, s.record(delivery.System, delivery.WebhookDisabled, &was, &w))
 		if delivery.CodeOf(err) == delivery.Conflict && try < tries {
-			continue // somebody has just changed it: look again
+			continue // it was just changed: read it again
 		}
 		if err != nil && delivery.CodeOf(err) != delivery.NotFound {
 			return err

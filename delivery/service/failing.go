@@ -46,8 +46,8 @@ func (s *Service) checkFailing(ctx context.Context) error {
 	return failed
 }
 
-// failingPeriod returns when a failing webhook's time began to run: somebody
-// who mends it or enables it again gets as long anew.
+// failingPeriod returns since when a failing webhook counts as failing: changing
+// or enabling it starts the period again.
 func failingPeriod(w *delivery.Webhook, h delivery.WebhookHealth) time.Time {
 	return delivery.Later(h.FailingSince, w.Version.CreatedAt)
 }

@@ -36,9 +36,8 @@ type CreatedKey struct {
 }
 
 // Create makes an API key. Admins may make keys of their own organization; keys
-// that reach further are made at the terminal alone, so that nobody who gets
-// hold of a person's or a program's credentials can make himself lasting ones
-// for everything. A key that expires makes none that outlives it. It returns
+// that reach further are made at the terminal only, so that stolen credentials
+// of a person or a program can't make permanent ones for everything. A key that expires makes none that outlives it. It returns
 // Conflict when KeysPerName of the client's keys work already, and
 // LimitExceeded when MaxKeys of the organization do.
 func (k *Keys) Create(ctx context.Context, c delivery.Caller, in KeyInput) (*CreatedKey, error) {
@@ -122,7 +121,7 @@ func (in *KeyInput) checkRole(all *checker) {
 
 // Revoke makes an API key stop working, on every server within seconds, and
 // returns it. Admins may revoke keys of their own organization, operators and
-// whoever is at the terminal any. Revoking one that is revoked changes nothing.
+// callers at the terminal any. Revoking one that is revoked changes nothing.
 // No key revokes itself, with Conflict: that its successor can is what shows
 // that the successor works.
 func (k *Keys) Revoke(ctx context.Context, c delivery.Caller, id delivery.KeyID) (*delivery.APIKey, error) {

@@ -14,12 +14,12 @@ const rekeyPortion = 100
 
 // Resealed says what Rekey has done.
 type Resealed struct {
-	Secrets int // that were sealed anew
+	Secrets int // that were resealed
 	Current int // that had the right seal already
 }
 
 // Rekey seals everything with the first key of keys that was sealed with another
-// one, and what was not sealed at all. Servers may run meanwhile, if they have
+// one, and what was not sealed at all. Servers may keep running, if they have
 // the same keys. An envelope that none of the keys opens ends it with an error
 // that names its place; what was done until then stays done. That it began is
 // recorded for c before anything is changed.
@@ -55,7 +55,7 @@ func (r *rekeying) webhooks(ctx context.Context) error {
 	}
 }
 
-// secrets seals a webhook's signing secrets. Whoever rotates them at the same
+// secrets seals a webhook's signing secrets. A person who rotates them at the same
 // time seals them with the first key too.
 func (r *rekeying) secrets(ctx context.Context, w *delivery.Webhook) error {
 	fresh := slices.Clone(w.Secrets)

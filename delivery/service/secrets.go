@@ -40,7 +40,7 @@ func (s *Service) RotateWebhookSecret(
 	if err := s.store.SetSecrets(ctx, w.Org, w.ID, secrets, at, c.Name, record); err != nil {
 		if delivery.CodeOf(err) == delivery.Conflict {
 			return nil, delivery.Errorf(delivery.Conflict, "",
-				"Somebody else has just made a new secret. Look at it before you make another.")
+				"Another person has just rotated the secret. Look at it before you rotate it again.")
 		}
 		return nil, err
 	}

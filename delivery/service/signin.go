@@ -12,7 +12,7 @@ const signInOrgs = 25
 
 // SignedIn records that a person has signed in: in each organization where the
 // person has a role or, for operators and those who have roles in many, once
-// for the platform. Whoever can't be recorded must not be let in.
+// for the platform. A sign-in that can't be recorded must be refused.
 func (s *Service) SignedIn(ctx context.Context, c delivery.Caller) error {
 	return s.store.Record(ctx, s.comings(c, delivery.SignedIn)...)
 }

@@ -8,12 +8,12 @@ import (
 	"portalhooks/delivery"
 )
 
-// SystemStatus is how this process and its database are.
+// SystemStatus is the state of this server and its database.
 type SystemStatus struct {
 	Queue     delivery.QueueDepth
-	Workers   int               // attempts that can be in flight in this process
-	Busy      int               // attempts in flight in this process
-	Members   []delivery.Member // the processes that share the database
+	Workers   int               // attempts that can be in flight in this server
+	Busy      int               // attempts in flight in this server
+	Members   []delivery.Member // the servers that share the database
 	Database  string            // "ok", or what is wrong with it
 	Version   string
 	StartedAt time.Time
@@ -39,7 +39,7 @@ func (s *Service) SystemStatus(ctx context.Context, c delivery.Caller) (*SystemS
 		return nil, fmt.Errorf("measure the queue: %w", err)
 	}
 	if status.Members, err = s.store.Members(ctx); err != nil {
-		return nil, fmt.Errorf("list the processes: %w", err)
+		return nil, fmt.Errorf("list the servers: %w", err)
 	}
 	return status, nil
 }

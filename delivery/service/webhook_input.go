@@ -91,7 +91,7 @@ func (s *Service) compileDraft(ctx context.Context, org delivery.Organization, i
 }
 
 // revise checks a change of v and returns what v becomes. Only what changes is
-// checked: a selected item that has vanished doesn't keep anyone from renaming.
+// checked: a selected item that no longer exists does not prevent renaming.
 func (s *Service) revise(ctx context.Context, org delivery.OrgID, v delivery.WebhookVersion, in webhookInput) (*draft, error) {
 	var c checker
 	d := &draft{Version: v}

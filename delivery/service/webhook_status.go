@@ -31,7 +31,7 @@ func checkStatusChange(c delivery.Caller, w *delivery.Webhook, in SetStatusInput
 // SetWebhookStatus enables or disables a webhook. Disabling cancels what is
 // pending or, with Hold, keeps it and further events back; enabling sends what
 // was kept back or, with DropHeld, cancels it. It returns Conflict when
-// somebody has changed the webhook since ExpectedVersion.
+// the webhook was changed since ExpectedVersion.
 func (s *Service) SetWebhookStatus(
 	ctx context.Context, c delivery.Caller, in SetStatusInput,
 ) (*UpdatedWebhook, error) {

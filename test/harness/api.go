@@ -48,7 +48,7 @@ func OnEveryDatabase(t *testing.T, test func(t *testing.T, s *APIServer)) {
 	}
 }
 
-// An APIServer is the whole server in production mode, in this process, and a
+// An APIServer is the whole server in production mode, within the test, and a
 // receiver that takes every call.
 type APIServer struct {
 	*app.App
@@ -73,7 +73,7 @@ func StartAPI(t *testing.T, database string) *APIServer {
 	return s
 }
 
-// MakeFirstKey makes a first API key: without one, nobody could call.
+// MakeFirstKey makes a first API key: without one, no caller could authenticate.
 func MakeFirstKey(t *testing.T, settings *app.Settings) {
 	t.Helper()
 	store, err := ent.Open(t.Context(), ent.Options{URL: settings.Database})

@@ -38,7 +38,7 @@ func (s *APIServer) Socket(t *testing.T, header http.Header) *websocket.Conn {
 	return socket
 }
 
-// SignsIn returns the cookie of somebody who has signed in at s.
+// SignsIn signs a person in at s and returns the cookie.
 func (s *APIServer) SignsIn(t *testing.T) *http.Cookie {
 	t.Helper()
 	begin := s.Visit(t, http.MethodGet, "/auth/sign-in")

@@ -26,7 +26,7 @@ type Process struct {
 	State error         // how it ended; read it after ended
 }
 
-// StartProcess starts cmd. Whoever starts a process calls kill, which does
+// StartProcess starts cmd. The caller calls Kill at the end, which does
 // nothing to one that has ended.
 func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Cmd: cmd, Ended: make(chan struct{})}
@@ -103,11 +103,11 @@ func (p *Process) Transcript() string {
 	return fmt.Sprintf("\n[stdout]\n%s[stderr]\n%s", out, err)
 }
 
-// A printout keeps what a process writes and tells who waits for more.
+// A printout keeps what a process writes and wakes a reader that waits for more.
 type printout struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
-	changed chan struct{} // closed by the next write; nil while nobody waits
+	changed chan struct{} // closed by the next write; nil while no reader waits
 }
 
 // Write implements [io.Writer].

@@ -20,7 +20,7 @@ type Rig struct {
 	Database string // its URL; "" for SQLite in dir
 	Server   *Server
 	Witness  *witness
-	viewer   *viewer // nil where nobody watches
+	viewer   *viewer // nil without a subscriber
 	admin    string
 }
 

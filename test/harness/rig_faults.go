@@ -102,7 +102,7 @@ func (r *Rig) Ready(t *testing.T, want int) {
 	}
 }
 
-// OpenSocket subscribes to the live log over WebSocket.
+// OpenSocket subscribes to the delivery log over WebSocket.
 func (r *Rig) OpenSocket(t *testing.T) *websocket.Conn {
 	t.Helper()
 	dialer := &websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}

@@ -13,8 +13,8 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// A viewer follows the live log from its start on, as `portalhooks tail` does,
-// at whatever server there is, and goes on behind its cursor when that is lost.
+// A viewer follows the delivery log from its start on, as `portalhooks tail` does,
+// and resumes behind its cursor at another server when the connection is lost.
 type viewer struct {
 	mu     sync.Mutex
 	server *cli.Client
@@ -51,7 +51,7 @@ func (v *viewer) follow(ctx context.Context) {
 		v.mu.Lock()
 		server := v.server
 		v.mu.Unlock()
-		// That it ends is what the tests are about; who follows goes on.
+		// The tests end the stream on purpose; a subscriber resumes.
 		_ = server.Follow(ctx, cli.Subscription{Organization: "load", After: cursor}, func() {}, func(item cli.TailItem, _ json.RawMessage) error {
 			cursor = item.Cursor
 			v.note(item)

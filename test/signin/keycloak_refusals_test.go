@@ -51,7 +51,7 @@ func (m *manualServer) wantNoStart(t *testing.T) {
 		"a key file that is not there": {
 			strings.Replace(m.settings, "portalhooks.key", "other.key", 1) + m.provider, "other.key",
 		},
-		"nobody who could call": {without(m.settings, "oidc-client-secret-file"), "nobody could sign in"},
+		"nobody who could call": {without(m.settings, "oidc-client-secret-file"), "no caller could authenticate"},
 		"a certificate alone":   {without(m.settings, "tls-key") + m.provider, "--tls-cert and --tls-key go together"},
 		"an issuer in clear": {
 			m.settings + strings.Replace(m.provider, m.issuer.URL, "http://id.example.com/realms/it", 1),
