@@ -67,8 +67,8 @@ var rooms = map[string]room{
 	"schema": {},
 	"graph": {
 		imports: []string{
-			"delivery", "delivery/service", "graph/gen/...", "graph/limits", "graph/model", "graph/strict",
-			"graph/transport", "schema",
+			"delivery", "delivery/service", "graph/gen/...", "graph/limits", "graph/model", "graph/transport",
+			"schema",
 		},
 		tests: []string{"delivery/storetest", "delivery/seal"},
 	},
@@ -76,9 +76,8 @@ var rooms = map[string]room{
 		"delivery", "delivery/service", "delivery/egress", "graph/gen/...", "graph/model",
 	}},
 	"graph/limits":    {},
-	"graph/strict":    {},
 	"graph/model":     {imports: []string{"delivery", "delivery/service"}},
-	"graph/transport": {imports: []string{"graph/limits", "graph/strict"}},
+	"graph/transport": {imports: []string{"graph/limits"}},
 
 	// The domain. It knows neither the API nor the storage: the service is built
 	// on the pipeline, the pipeline on the scheduler, and all on the nouns.

@@ -5,9 +5,9 @@
 // Every other failure leaves through one presenter with extensions.code; what
 // is private to the server leaves as INTERNAL with a request id, and is logged.
 //
-// Reports come in thousands, so they are read straight from a request's JSON
-// (reports.go), as long as they are right; the generated code reads all others,
-// and says what is wrong. Tests hold the two to the same verdicts and values.
+// Reports arrive in thousands, so they are decoded directly from a request's
+// JSON (decode.go) as long as they are valid. The generated code decodes all
+// others and says what is wrong. Tests hold both to the same results.
 //
 // Fields that need the store load it for all things that were returned
 // together: see package graph/model.

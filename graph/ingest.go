@@ -25,13 +25,17 @@ func eventsIn(reports []delivery.Report) int {
 	return n
 }
 
-// reportsOf returns what Portal reports, which may have been read before.
+// reportsOf returns the reports of a mutation, which may be decoded already.
 func reportsOf(ctx context.Context, input []*gen.PortalEventInput) []delivery.Report {
 	if value, ok := limits.Value(ctx); ok {
 		if reports, ok := value.([]delivery.Report); ok {
 			return reports
 		}
 	}
+	return reportsFrom(input)
+}
+
+func reportsFrom(input []*gen.PortalEventInput) []delivery.Report {
 	reports := make([]delivery.Report, len(input))
 	for i, in := range input {
 		reports[i] = reportOf(in)

@@ -44,12 +44,12 @@ type way struct {
 	handler http.Handler
 }
 
-func newWay(t testing.TB, readers map[string]func(string) (any, bool)) way {
+func newWay(t testing.TB, decoders map[string]func([]byte) (any, bool)) way {
 	t.Helper()
 	keep := &taker{}
 	w := way{keep, transport.New(
 		gen.NewExecutableSchema(gen.Config{Resolvers: keep, Complexity: complexity()}),
-		transport.Options{Readers: readers, Logger: slog.New(slog.DiscardHandler)},
+		transport.Options{Decoders: decoders, Logger: slog.New(slog.DiscardHandler)},
 	)}
 	w.post(t, reporting("[]")) // from now on the query is known
 	return w
@@ -75,7 +75,7 @@ type pair struct{ direct, general way }
 func newPair(t testing.TB) pair {
 	t.Helper()
 	return pair{
-		direct:  newWay(t, map[string]func(string) (any, bool){reportsType: readReports}),
+		direct:  newWay(t, map[string]func([]byte) (any, bool){reportsType: decodeReports}),
 		general: newWay(t, nil),
 	}
 }
@@ -182,13 +182,14 @@ var oddBodies = map[string]struct {
 	"trailing text":   {reporting("["+anAlert+"]") + "x", false},
 	"blanks around":   {" \r\n" + reporting("[ "+anAlert+"\t]") + "\n", true},
 	"escapes in a text": {
-		reporting("[" + strings.Replace(anAlert, `"A"`, `"A \"\u00e9\ud83d\ude00\ud800\n"`, 1) + "]"), true,
+		reporting("[" + strings.Replace(anAlert, `"A"`, `"A \"\u00e9\ud83d\ude00\n"`, 1) + "]"), true,
 	},
+	"half a surrogate": {reporting("[" + strings.Replace(anAlert, `"A"`, `"\ud800"`, 1) + "]"), false},
 	"a bad escape":     {reporting("[" + strings.Replace(anAlert, `"A"`, `"\x"`, 1) + "]"), false},
 	"a control byte":   {reporting("[" + strings.Replace(anAlert, `"A"`, "\"\x01\"", 1) + "]"), false},
 	"bad UTF-8":        {reporting("[" + strings.Replace(anAlert, `"A"`, "\"\xff\"", 1) + "]"), false},
-	"an escaped name":  {reporting("[" + strings.Replace(anAlert, `"id"`, `"\u0069d"`, 1) + "]"), false},
-	"a name twice":     {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": "a"`, 1) + "]"), true},
+	"an escaped name":  {reporting("[" + strings.Replace(anAlert, `"id"`, `"\u0069d"`, 1) + "]"), true},
+	"a name twice":     {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": "a"`, 1) + "]"), false},
 	"a null afterward": {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": null`, 1) + "]"), false},
 	"two payloads": {
 		reporting("[" + strings.Replace(anAlert, `"activeAlert"`, `"operation": null, "activeAlert"`, 1) + "]"),
@@ -214,6 +215,23 @@ var oddBodies = map[string]struct {
 	"an empty query": {`{"variables": {"input": []}, "query": ""}`, false},
 	"a list":         {`[` + reporting("[]") + `]`, false},
 	"empty":          {``, false},
+}
+
+// TestNullPayloadsAreNotReadDirectly holds decodeReports to each field of the
+// @oneOf input: null is not the same as absent there.
+func TestNullPayloadsAreNotReadDirectly(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[gen.PortalEventPayload]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "activeAlert" {
+			continue
+		}
+		text := strings.Replace(anAlert, `"activeAlert"`, fmt.Sprintf(`%q: null, "activeAlert"`, name), 1)
+		if p.agree(t, reporting("["+text+"]")) {
+			t.Errorf("a report with a payload and %s: null is read directly", name)
+		}
+	}
 }
 
 // TestWhatIsReadDirectlyIsRight damages reports in every place, in many ways.

@@ -86,7 +86,7 @@ func New(service *service.Service, o Options) *transport.Handler {
 			Ended:         func(ctx context.Context) <-chan struct{} { return ended(ctx, o.Authenticate) },
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
 			BodyLimit:     limitBody,
-			Readers:       map[string]func(string) (any, bool){reportsType: readReports},
+			Decoders:      map[string]func([]byte) (any, bool){reportsType: decodeReports},
 			Introspection: func(ctx context.Context) bool { return o.Development || identityOf(ctx).caller.Known() },
 
 			AllowedOrigins: o.AllowedOrigins,

@@ -2,62 +2,41 @@ package transport
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
-
-	"portalhooks/graph/strict"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// readDirect reads a request whose only variable one of Options.Readers takes,
-// and returns the context to execute it in. For any other request, and any that
-// is not perfectly right, params is nil: decodeParams judges those.
-func (h *Handler) readDirect(
+// A directRequest is a request as decodeDirect accepts it.
+type directRequest struct {
+	Query         string                    `json:"query"`
+	OperationName string                    `json:"operationName"`
+	Variables     map[string]jsontext.Value `json:"variables"`
+}
+
+// decodeDirect decodes a request whose only variable one of Options.Decoders
+// accepts, and returns the context to execute it in. For every other request
+// params is nil: decodeParams decides about those.
+func (h *Handler) decodeDirect(
 	ctx context.Context, data []byte,
 ) (_ context.Context, params *graphql.RawParams) {
-	if len(h.opts.Readers) == 0 || !utf8.Valid(data) {
+	var r directRequest
+	if len(h.opts.Decoders) == 0 || json.Unmarshal(data, &r, json.RejectUnknownMembers(true)) != nil {
 		return ctx, nil
 	}
-	params = &graphql.RawParams{}
-	variables, named := "", false
-	r := strict.New(string(data))
-	r.Object()
-	for name, more := r.Member(); more; name, more = r.Member() {
-		switch {
-		case name == "query" && params.Query == "":
-			if params.Query = r.Text(); params.Query == "" {
-				r.Fail()
-			}
-		case name == "variables" && variables == "":
-			variables = r.Raw()
-		case name == "operationName" && !named:
-			params.OperationName, named = r.TextOrNull(), true
-		default:
-			r.Fail()
-		}
-	}
-	direct := h.guard.Direct(params.Query)
-	if !r.Done() || direct == nil {
+	direct := h.guard.Direct(r.Query)
+	if direct == nil || len(r.Variables) != 1 {
 		return ctx, nil
 	}
-	value, ok := h.readVariable(variables, direct.Variable, direct.Type)
+	text, given := r.Variables[direct.Variable]
+	decode := h.opts.Decoders[direct.Type]
+	if !given || decode == nil {
+		return ctx, nil
+	}
+	value, ok := decode(text)
 	if !ok {
 		return ctx, nil
 	}
-	return direct.With(ctx, value), params
-}
-
-// readVariable reads the only one of the variables.
-func (h *Handler) readVariable(variables, name, typ string) (value any, ok bool) {
-	read := h.opts.Readers[typ]
-	r := strict.New(variables)
-	r.Object()
-	if given, more := r.Member(); !more || given != name || read == nil {
-		return nil, false
-	}
-	json := r.Raw()
-	if _, more := r.Member(); more || !r.Done() {
-		return nil, false
-	}
-	return read(json)
+	return direct.With(ctx, value), &graphql.RawParams{Query: r.Query, OperationName: r.OperationName}
 }

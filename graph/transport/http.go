@@ -85,7 +85,7 @@ func (t httpTransport) read(
 		if refused != nil {
 			return nil, nil, status, refused
 		}
-		if ctx, params = t.h.readDirect(ctx, data); params == nil {
+		if ctx, params = t.h.decodeDirect(ctx, data); params == nil {
 			params, err = decodeParams(data)
 		}
 	case http.MethodGet:

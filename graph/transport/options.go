@@ -55,12 +55,12 @@ type Options struct {
 	// may send; 1 MiB if nil.
 	BodyLimit func(ctx context.Context) int64
 
-	// Readers read the variable of an operation that has only one straight from
-	// its JSON, by the type of the variable as the schema writes it. Each takes
-	// only what is right for the type; false for anything else leaves the
-	// request to the general way, which also says what is wrong. The resolver
-	// finds what was read with [limits.Value], and its argument empty.
-	Readers map[string]func(json string) (value any, ok bool)
+	// Decoders decode the only variable of an operation directly from its JSON,
+	// by the type of the variable as the schema writes it. A decoder accepts
+	// only what is certainly valid for the type; false leaves the request to
+	// the general decoder, which also says what is wrong. The resolver gets the
+	// value from [limits.Value], and its argument empty.
+	Decoders map[string]func(json []byte) (value any, ok bool)
 
 	// Introspection reports whether the caller may read the schema and be
 	// helped with suggestions. Nobody may if nil.

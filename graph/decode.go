@@ -1,0 +1,91 @@
+package graph
+
+import (
+	"errors"
+	"reflect"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"portalhooks/delivery"
+	"portalhooks/graph/gen"
+	"portalhooks/graph/model"
+)
+
+// reportsType is the type of the variable that decodeReports decodes.
+const reportsType = "[PortalEventInput!]!"
+
+// errDoubtful says that an input is not certainly valid. The general decoder
+// decides, and names what is wrong.
+var errDoubtful = errors.New("not certainly valid")
+
+// decodeReports decodes the variable of a mutation that submits reports. ok is
+// false for every input that the schema may forbid.
+func decodeReports(text []byte) (value any, ok bool) {
+	var input []*gen.PortalEventInput
+	if json.Unmarshal(text, &input, reportOptions) != nil || input == nil || !valid(reflect.ValueOf(input)) {
+		return nil, false
+	}
+	return reportsFrom(input), true
+}
+
+// valid reports whether a decoded list of reports has everything that the
+// schema requires.
+var valid = validatorOf(reflect.TypeFor[[]*gen.PortalEventInput]())
+
+// reportOptions make package json as strict as the schema, in what it can see
+// while it decodes.
+var reportOptions = json.JoinOptions(
+	json.RejectUnknownMembers(true),
+	json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(decodeTime),
+		json.UnmarshalFromFunc(completeByDefault),
+		json.UnmarshalFromFunc(refuseNull[bool]),
+		// A payload that is null is not the same as none in a @oneOf input.
+		json.UnmarshalFromFunc(refuseNull[*gen.ActiveAlertInput]),
+		json.UnmarshalFromFunc(refuseNull[*gen.MicroserviceExecutionInput]),
+		json.UnmarshalFromFunc(refuseNull[*gen.ObjectChangeInput]),
+		json.UnmarshalFromFunc(refuseNull[*gen.OperationInput]),
+	)),
+)
+
+// decodeTime decodes a time as the scalar Time does. Null is the zero time.
+func decodeTime(d *jsontext.Decoder, t *time.Time) error {
+	token, err := d.ReadToken()
+	switch {
+	case err != nil:
+		return err
+	case token.Kind() == 'n':
+		*t = time.Time{}
+		return nil
+	case token.Kind() != '"':
+		return errDoubtful
+	}
+	var ok bool
+	if *t, ok = model.ParseTime(token.String()); !ok {
+		return errDoubtful
+	}
+	return nil
+}
+
+// completeByDefault sets the only default value in the schema of reports.
+func completeByDefault(_ *jsontext.Decoder, in *gen.OperationInput) error {
+	in.Complete = true
+	return errors.ErrUnsupported // decode the rest as usual
+}
+
+func refuseNull[T any](d *jsontext.Decoder, _ *T) error {
+	if d.PeekKind() == 'n' {
+		return errDoubtful
+	}
+	return errors.ErrUnsupported // decode it as usual
+}
+
+func isResult(r delivery.OperationResult) bool {
+	switch r {
+	case delivery.ResultCompleted, delivery.ResultError, delivery.ResultTimeout, delivery.ResultCancelled:
+		return true
+	}
+	return false
+}
