@@ -1,314 +1,171 @@
 package graph
 
 import (
-	"bytes"
-	"context"
+	"bufio"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
+	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
-	"portalhooks/graph/limits"
-	"portalhooks/graph/transport"
 )
 
-// A taker answers ingestEvents by keeping what comes.
-type taker struct {
-	*Resolver
-	gen.MutationResolver
+// A filler gives every field of a value something of its own.
+type filler struct{ n int }
 
-	taken  []delivery.Report
-	direct bool // it came through a Reader
-}
-
-func (t *taker) Mutation() gen.MutationResolver { return t }
-
-func (t *taker) IngestEvents(ctx context.Context, input []*gen.PortalEventInput) (*gen.IngestPayload, error) {
-	t.taken = reportsOf(ctx, input)
-	_, t.direct = limits.Value(ctx)
-	return &gen.IngestPayload{Results: []*gen.IngestResult{}, UserErrors: []*gen.UserError{}}, nil
-}
-
-// A way is how requests come to a taker.
-type way struct {
-	*taker
-
-	handler http.Handler
-}
-
-func newWay(t testing.TB, decoders map[string]func([]byte) (any, bool)) way {
-	t.Helper()
-	keep := &taker{}
-	w := way{keep, transport.New(
-		gen.NewExecutableSchema(gen.Config{Resolvers: keep, Complexity: complexity()}),
-		transport.Options{Decoders: decoders, Logger: slog.New(slog.DiscardHandler)},
-	)}
-	w.post(t, reporting("[]")) // from now on the query is known
-	return w
-}
-
-// reporting returns the body of a request whose variable is input.
-func reporting(input string) string {
-	return fmt.Sprintf(`{"query": %q, "variables": {"input": %s}}`, benchMutation, input)
-}
-
-func (w way) post(t testing.TB, body string) (answer string) {
-	w.taken, w.direct = nil, false
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	recorder := httptest.NewRecorder()
-	w.handler.ServeHTTP(recorder, r)
-	return fmt.Sprint(recorder.Code, recorder.Body)
-}
-
-// A pair is the two ways that a request may take.
-type pair struct{ direct, general way }
-
-func newPair(t testing.TB) pair {
-	t.Helper()
-	return pair{
-		direct:  newWay(t, map[string]func([]byte) (any, bool){reportsType: decodeReports}),
-		general: newWay(t, nil),
+func (f *filler) fill(v reflect.Value) {
+	f.n++
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(noon.Add(time.Duration(f.n) * time.Second)))
+		return
+	case json.RawMessage:
+		v.Set(reflect.ValueOf(json.RawMessage(fmt.Sprintf(`{"n":%d}`, f.n))))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem())
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			f.fill(field)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		f.fill(v.Index(0))
+		f.fill(v.Index(1))
+	case reflect.String:
+		v.SetString(fmt.Sprintf("value %d", f.n))
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		panic("fill does not know " + v.Type().String())
 	}
 }
 
-// agree fails t when a request is taken directly and not taken, or not so, in
-// general. It reports whether it was taken directly.
-func (p pair) agree(t *testing.T, body string) bool {
-	t.Helper()
-	got := p.direct.post(t, body)
-	if !p.direct.direct {
-		return false // it went the general way
+// leaves counts the values at the ends of v; zero ones are put into missing.
+func leaves(v reflect.Value, path string, found map[string]int, missing *[]string) {
+	if _, ok := reflect.TypeAssert[time.Time](v); !ok {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if !v.IsNil() {
+				leaves(v.Elem(), path, found, missing)
+				return
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				leaves(v.Field(i), path+"."+v.Type().Field(i).Name, found, missing)
+			}
+			return
+		case reflect.Slice:
+			for i := range v.Len() {
+				leaves(v.Index(i), fmt.Sprintf("%s.%d", path, i), found, missing)
+			}
+			if v.Len() > 0 {
+				return
+			}
+		}
 	}
-	if want := p.general.post(t, body); got != want {
-		t.Errorf("the answer is %s, in general %s\nto %s", got, want, body)
+	if v.IsZero() {
+		*missing = append(*missing, path)
 	}
-	if !reflect.DeepEqual(p.direct.taken, p.general.taken) {
-		t.Errorf("%s\nis read as      %+v\nin general as %+v", body, p.direct.taken, p.general.taken)
-	}
-	return true
+	found[fmt.Sprint(v.Interface())]++
 }
 
-// everyReport returns a report of each kind in which everything is given.
-func everyReport(t testing.TB) []any {
+// sameLeaves fails t unless everything that was given came through, once each.
+func sameLeaves(t *testing.T, given, got any) {
 	t.Helper()
-	var in gen.PortalEventInput
+	want, have := map[string]int{}, map[string]int{}
+	var missing []string
+	leaves(reflect.ValueOf(given), reflect.TypeOf(given).String(), want, &missing)
+	leaves(reflect.ValueOf(got), reflect.TypeOf(got).String(), have, &missing)
+	if len(missing) > 0 {
+		t.Errorf("nothing is in %q", missing)
+	}
+	for value, n := range want {
+		if have[value] != n {
+			t.Errorf("%q is there %d times, want %d", value, have[value], n)
+		}
+	}
+}
+
+func TestReportsComeThroughWhole(t *testing.T) {
+	t.Parallel()
+	in := gen.PortalEventInput{}
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
-	payloads := in.Event
-	alert, object := payloads.ActiveAlert.Alert, payloads.ObjectChange
-	alert.Severity, object.Action = new(gen.AlertSeverityWarning), gen.ObjectActionModified
-	operation, microservice := payloads.Operation, payloads.MicroserviceExecution
-	operation.Result = new(delivery.ResultError)
-	for _, list := range [][]*gen.WorkspaceExecutionInput{operation.Workspaces, microservice.Workspaces} {
-		list[0].Result, list[1].Result = delivery.ResultCompleted, delivery.ResultTimeout
-	}
-	var reports []any
-	for _, one := range []*gen.PortalEventPayload{
-		{ActiveAlert: payloads.ActiveAlert},
-		{ObjectChange: object},
-		{Operation: operation},
-		{MicroserviceExecution: microservice},
-	} {
-		in.Event = one
-		text, err := json.Marshal(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var tree map[string]any
-		if err := json.Unmarshal(text, &tree); err != nil {
-			t.Fatal(err)
-		}
-		event, _ := tree["event"].(map[string]any)
-		for name, payload := range event {
-			if payload == nil {
-				delete(event, name)
-			}
-		}
-		reports = append(reports, tree)
-	}
-	return reports
+	sameLeaves(t, in, reportOf(&in))
 }
 
-func TestRightReportsAreReadDirectly(t *testing.T) {
+func TestSyncedItemsComeThroughWhole(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	every := everyReport(t)
-	text, err := json.Marshal(every)
+	in := gen.SyncItemsInput{}
+	(&filler{}).fill(reflect.ValueOf(&in).Elem())
+	sameLeaves(t, in, syncInput(&in))
+}
+
+func TestAbsentPartsStayAbsent(t *testing.T) {
+	t.Parallel()
+	got := reportOf(&gen.PortalEventInput{
+		OrganizationID: "o", SourceEventID: "s", Event: &gen.PortalEventPayload{},
+	})
+	if want := (delivery.Report{OrganizationID: "o", SourceEventID: "s"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	alert := alertOf(&gen.ActiveAlertInput{Alert: &gen.AlertInput{ID: "a"}})
+	if alert.Workspace != nil || alert.Alert.Severity != "" {
+		t.Errorf("got %+v, want no device and no severity", alert)
+	}
+	operation := operationOf(&gen.OperationInput{OperationID: "o"})
+	if operation.Microservice != nil || operation.Result != "" || !operation.EndDate.IsZero() {
+		t.Errorf("got %+v, want no microservice, no result and no end", operation)
+	}
+	change := objectOf(&gen.ObjectChangeInput{
+		Object: &gen.ObjectInput{Changes: []*gen.FieldChangeInput{{Property: "p", NewValue: new("")}}},
+		User:   &gen.UserInput{},
+	}).Changes[0]
+	if change.OriginalValue != nil || change.NewValue == nil {
+		t.Errorf("got %+v: no value and an empty one differ", change)
+	}
+}
+
+// TestExamplesAreReports reads the examples that people are told to send.
+func TestExamplesAreReports(t *testing.T) {
+	t.Parallel()
+	file, err := os.Open(filepath.Join("..", "examples", "every-type.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.agree(t, reporting(string(text))) || len(p.direct.taken) != len(every) {
-		t.Error("reports with everything in them are not read directly")
+	defer file.Close()
+	payloads := map[string]int{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var in gen.PortalEventInput
+		if err := json.Unmarshal(lines.Bytes(), &in); err != nil {
+			t.Fatal(err)
+		}
+		r := reportOf(&in)
+		if r.OrganizationID == "" || r.SourceEventID == "" || r.OccurredAt.IsZero() {
+			t.Errorf("an example without its ids or time: %s", lines.Text())
+		}
+		for name, there := range map[string]bool{
+			"alert": r.ActiveAlert != nil, "microservice": r.MicroserviceExecution != nil,
+			"object": r.ObjectChange != nil, "operation": r.Operation != nil,
+		} {
+			if there {
+				payloads[name]++
+			}
+		}
 	}
-	examples, err := os.ReadFile(filepath.Join("..", "examples", "every-type.jsonl"))
-	if err != nil {
+	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	for line := range bytes.Lines(examples) {
-		if !p.agree(t, reporting("["+string(line)+"]")) {
-			t.Errorf("not read directly: %s", line)
-		}
+	if len(payloads) != 4 || payloads["object"] < 3 {
+		t.Errorf("the examples have %v, want all four, and all three changes of objects", payloads)
 	}
-	for name, body := range oddBodies {
-		if got := p.agree(t, body.text); got != body.direct {
-			t.Errorf("%s: read directly: %t, want %t", name, got, body.direct)
-		}
-	}
-}
-
-const anAlert = `{"organizationId": "o", "sourceEventId": "s", "event": {"activeAlert": {"alert": ` +
-	`{"id": "a", "name": "A", "start": "2026-01-14T09:31:07+02:00"}}}}`
-
-// oddBodies are requests that are written in unusual ways.
-var oddBodies = map[string]struct {
-	text   string
-	direct bool
-}{
-	"no report":       {reporting("[]"), true},
-	"one, not a list": {reporting(anAlert), false},
-	"null":            {reporting("null"), false},
-	"a null in it":    {reporting("[null]"), false},
-	"cut off":         {reporting("[" + anAlert), false},
-	"trailing comma":  {reporting("[" + anAlert + ",]"), false},
-	"missing comma":   {reporting("[" + anAlert + anAlert + "]"), false},
-	"trailing text":   {reporting("["+anAlert+"]") + "x", false},
-	"blanks around":   {" \r\n" + reporting("[ "+anAlert+"\t]") + "\n", true},
-	"escapes in a text": {
-		reporting("[" + strings.Replace(anAlert, `"A"`, `"A \"\u00e9\ud83d\ude00\n"`, 1) + "]"), true,
-	},
-	"half a surrogate": {reporting("[" + strings.Replace(anAlert, `"A"`, `"\ud800"`, 1) + "]"), false},
-	"a bad escape":     {reporting("[" + strings.Replace(anAlert, `"A"`, `"\x"`, 1) + "]"), false},
-	"a control byte":   {reporting("[" + strings.Replace(anAlert, `"A"`, "\"\x01\"", 1) + "]"), false},
-	"bad UTF-8":        {reporting("[" + strings.Replace(anAlert, `"A"`, "\"\xff\"", 1) + "]"), false},
-	"an escaped name":  {reporting("[" + strings.Replace(anAlert, `"id"`, `"\u0069d"`, 1) + "]"), true},
-	"a name twice":     {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": "a"`, 1) + "]"), false},
-	"a null afterward": {reporting("[" + strings.Replace(anAlert, `"id": "a"`, `"id": "b", "id": null`, 1) + "]"), false},
-	"two payloads": {
-		reporting("[" + strings.Replace(anAlert, `"activeAlert"`, `"operation": null, "activeAlert"`, 1) + "]"),
-		false,
-	},
-	"the same payload twice": {
-		reporting("[" + strings.Replace(anAlert, `"activeAlert"`, `"activeAlert": null, "activeAlert"`, 1) + "]"),
-		false,
-	},
-	"variables first": {`{"variables": {"input": [` + anAlert + `]}, "query": "` + benchMutation + `"}`, true},
-	"a null name": {
-		`{"operationName": null, "variables": {"input": []}, "query": "` + benchMutation + `"}`, true,
-	},
-	"a wrong name": {
-		`{"operationName": "x", "variables": {"input": []}, "query": "` + benchMutation + `"}`, false,
-	},
-	"two variables":  {`{"variables": {"input": [], "x": 1}, "query": "` + benchMutation + `"}`, false},
-	"another":        {`{"variables": {"in": []}, "query": "` + benchMutation + `"}`, false},
-	"none":           {`{"query": "` + benchMutation + `"}`, false},
-	"extensions":     {`{"extensions": {}, "variables": {"input": []}, "query": "` + benchMutation + `"}`, false},
-	"two queries":    {`{"query": "", "variables": {"input": []}, "query": "` + benchMutation + `"}`, false},
-	"another query":  {`{"variables": {"input": []}, "query": "{__typename}"}`, false},
-	"an empty query": {`{"variables": {"input": []}, "query": ""}`, false},
-	"a list":         {`[` + reporting("[]") + `]`, false},
-	"empty":          {``, false},
-}
-
-// TestNullPayloadsAreNotReadDirectly holds decodeReports to each field of the
-// @oneOf input: null is not the same as absent there.
-func TestNullPayloadsAreNotReadDirectly(t *testing.T) {
-	t.Parallel()
-	p := newPair(t)
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[gen.PortalEventPayload]()) {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "activeAlert" {
-			continue
-		}
-		text := strings.Replace(anAlert, `"activeAlert"`, fmt.Sprintf(`%q: null, "activeAlert"`, name), 1)
-		if p.agree(t, reporting("["+text+"]")) {
-			t.Errorf("a report with a payload and %s: null is read directly", name)
-		}
-	}
-}
-
-// TestWhatIsReadDirectlyIsRight damages reports in every place, in many ways.
-func TestWhatIsReadDirectlyIsRight(t *testing.T) {
-	t.Parallel()
-	p := newPair(t)
-	for _, report := range everyReport(t) {
-		direct, all := 0, 0
-		damage(report, func() {
-			text, err := json.Marshal([]any{report})
-			if err != nil {
-				t.Fatal(err)
-			}
-			all++
-			if p.agree(t, reporting(string(text))) {
-				direct++
-			}
-		})
-		if direct == 0 || direct == all {
-			t.Errorf("%d of %d are read directly, want some", direct, all)
-		}
-	}
-}
-
-// damage calls try with one thing in value being wrong, or odd, at a time.
-func damage(value any, try func()) {
-	switch value := value.(type) {
-	case map[string]any:
-		value["unknown"] = 1
-		try()
-		delete(value, "unknown")
-		value["__typename"] = "X"
-		try()
-		delete(value, "__typename")
-		for name, was := range value {
-			delete(value, name)
-			try()
-			for _, other := range others {
-				value[name] = other
-				try()
-			}
-			value[name] = []any{was}
-			try()
-			value[name] = was
-			damage(was, try)
-		}
-	case []any:
-		for i, was := range value {
-			for _, other := range others {
-				value[i] = other
-				try()
-			}
-			value[i] = was
-			damage(was, try)
-		}
-	}
-}
-
-var others = []any{
-	nil, "", "x", "ERROR", "error", "0001-01-01T00:00:00Z", "2026-01-14T10:00:00.123456789-11:30", "2026-01-14",
-	5, 5.5, true,
-	[]any{},
-	[]any{nil},
-	map[string]any{},
-}
-
-func FuzzReports(f *testing.F) {
-	for _, report := range everyReport(f) {
-		text, err := json.Marshal([]any{report})
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(reporting(string(text)))
-	}
-	for _, body := range oddBodies {
-		f.Add(body.text)
-	}
-	p := newPair(f)
-	f.Fuzz(func(t *testing.T, body string) { p.agree(t, body) })
 }
