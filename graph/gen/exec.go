@@ -3066,167 +3066,176 @@ func newExecutionContext(
 var sources = []*ast.Source{
 	{Name: "../../schema/apikey.graphql", Input: `extend type Organization {
   """
-  The organization's API keys, newest first: all that work, and the latest 100 of those that were revoked or have
-  expired. Only its admins and operators may ask.
+  The organization's API keys, newest first: all active keys and the latest 100 that were revoked or have
+  expired. Requires an admin of the organization or an operator.
   """
   apiKeys: [ApiKey!]!
 }
 
 extend type Mutation {
   """
-  Makes an API key for a program and returns its text, which is shown only this once. Admins make keys of their own
-  organization, with a role in it. Keys for every organization, which operators and Portal have, are made on the command
-  line alone. At most two keys of one client work at a time, so that one can take the other's place.
+  Creates an API key for a program and returns its text, which is shown only once. Admins create keys for
+  their own organization, with a role in it. Keys for all organizations, as used by operators and Portal, can
+  only be created on the command line. A client can have at most two active keys, so that one can replace the
+  other.
   """
   createApiKey(
-    "The key."
+    "The key to create."
     input: CreateApiKeyInput!
   ): CreateApiKeyPayload!
   """
-  Makes an API key stop working: within five seconds for requests, and within a minute for sockets and streams that it
-  opened. Revoking one again changes nothing. A key can't revoke itself: revoke it with its successor, which proves that
-  the successor works. Admins may revoke the keys of their organization, and operators any.
+  Revokes an API key: it stops working within five seconds for requests, and within a minute for the
+  WebSockets and event streams that it opened. Revoking a key again has no effect. A key cannot revoke itself:
+  revoke it with its successor, which proves that the successor works. Admins may revoke the keys of their
+  organization, operators any key.
   """
   revokeApiKey(
-    "Which key."
+    "The key to revoke."
     input: RevokeApiKeyInput!
   ): RevokeApiKeyPayload!
 }
 
-"A credential by which a program calls this API, sent as ` + "`" + `Authorization: Bearer phk_…` + "`" + `. Its text can't be had again."
+"""
+A credential with which a program calls this API, sent as ` + "`" + `Authorization: Bearer phk_…` + "`" + `. Its text cannot be
+retrieved later.
+"""
 type ApiKey {
-  "Opaque, prefixed by key_. It is no secret."
+  "The opaque id, prefixed with key_. It is not secret."
   id: ID!
-  "The client that uses it: what to look for when it has to be replaced."
+  "The client that uses the key."
   name: String!
-  "How its text begins. It is no secret, and finds the key where one is in use."
+  "The beginning of the key's text. It is not secret and identifies a key that is in use."
   prefix: String!
-  "What it may do: all that the role may, and nothing else. There are no narrower scopes."
+  "What the key permits: everything that the role permits and nothing else. There are no narrower scopes."
   role: ApiKeyRole!
-  "When it was made."
+  "When the key was created."
   createdAt: Time!
-  "Who made it."
+  "Who created the key."
   createdBy: String!
-  "When it stops working by itself; null for never."
+  "When the key expires; null if never."
   expiresAt: Time
-  "When somebody revoked it; null while nobody has."
+  "When the key was revoked; null if it was not."
   revokedAt: Time
-  "When it was last used, to the minute; null if it never was."
+  "When the key was last used, to the minute; null if never."
   lastUsedAt: Time
 }
 
-"What an API key may do."
+"What an API key permits."
 enum ApiKeyRole {
-  "What an Organization Admin may: everything in the organization, also making further keys."
+  "The permissions of an Organization Admin: everything in the organization, including creating API keys."
   ADMIN
-  "What an Organization Viewer may: read webhooks (without secrets) and deliveries, and watch live."
+  "The permissions of an Organization Viewer: read webhooks (without secrets) and deliveries, and watch live."
   VIEWER
-  "What Portal may: report events and items, and read nothing."
+  "The permissions of Portal: report events and items, and read nothing."
   PORTAL
-  "What an operator may: read, watch, redeliver and hold in every organization. Such keys belong to none."
+  """
+  The permissions of an operator: read, watch, redeliver and hold in every organization. Such keys belong to
+  no organization.
+  """
   OPERATOR
 }
 
 "A new API key."
 input CreateApiKeyInput {
-  "The organization's opaque id or Portal's own."
+  "The organization's opaque id or its id in Portal."
   organizationId: ID!
   """
-  The client that will use the key, 1 to 200 characters. CONFLICT when two keys of that name work already: it says which
-  to revoke.
+  The client that will use the key, 1 to 200 characters. Fails with CONFLICT if two active keys have that name
+  already; the message names the key to revoke.
   """
   name: String!
-  "What it may do: ADMIN, VIEWER or PORTAL, in this organization alone."
+  "What the key permits: ADMIN, VIEWER or PORTAL, in this organization only."
   role: ApiKeyRole!
   """
-  When it stops working by itself, within 5 years; never if left out. A key that expires makes only keys that expire no
-  later than itself.
+  When the key expires, within 5 years; never if omitted. A key that expires can only create keys that expire
+  no later than itself.
   """
   expiresAt: Time
 }
 
-"What came of making an API key."
+"The result of createApiKey."
 type CreateApiKeyPayload {
   "The key; null when there are errors."
   apiKey: ApiKey
-  "The key's text, for the client; shown only this once. Null when there are errors."
+  "The key's text, for the client; shown only once. Null when there are errors."
   key: String
-  "What to put right; empty when the key was made."
+  "The errors in the input; empty when the key was created."
   userErrors: [UserError!]!
 }
 
-"Which API key to revoke."
+"The API key to revoke."
 input RevokeApiKeyInput {
   "The key's id, not its text."
   id: ID!
 }
 
-"What came of revoking an API key."
+"The result of revokeApiKey."
 type RevokeApiKeyPayload {
   "The key; null when there are errors."
   apiKey: ApiKey
-  "What to put right; empty when the key works no more."
+  "The errors in the input; empty when the key is revoked."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/audit.graphql", Input: `extend type Organization {
   """
-  Who changed what in the organization, newest first. Entries are written together with the change, are never altered,
-  and are kept for a year unless the operator has set another time. Only the organization's admins and operators may ask.
+  The audit log of the organization, newest first. An entry is written in the same transaction as the change,
+  is never altered, and is kept for a year unless the server is configured otherwise. Requires an admin of the
+  organization or an operator.
   """
   auditLog(
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
-    "Which entries."
+    "Selects entries."
     filter: AuditFilter
   ): AuditConnection!
 }
 
 extend type Query {
   """
-  Who changed what in every organization, and what concerns all of them, newest first. Only operators may ask; others
-  use ` + "`" + `Organization.auditLog` + "`" + `.
+  The audit log of all organizations and of the system as a whole, newest first. Requires an operator; other
+  callers use ` + "`" + `Organization.auditLog` + "`" + `.
   """
   auditLog(
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
-    "Which entries."
+    "Selects entries."
     filter: AuditFilter
   ): AuditConnection!
 }
 
-"Something that somebody did, as it was at the time."
+"An action that was recorded, as it was at the time."
 type AuditEntry {
-  "Opaque, prefixed by aud_."
+  "The opaque id, prefixed with aud_."
   id: ID!
-  "When."
+  "When it was done."
   at: Time!
-  "The organization that it concerns; null for what concerns all."
+  "The organization that it affects; null if it affects the system as a whole."
   organization: Organization
   "What was done."
   action: AuditAction!
   "Who did it."
   actor: AuditActor!
-  "What it was done to; null where there is no such thing, as when somebody signs in."
+  "The object of the action; null if there is none, as for a sign-in."
   object: AuditObject
   """
-  What is different now. Values are as a viewer of the organization sees them: secrets are masked. Where ` + "`" + `before` + "`" + ` and
-  ` + "`" + `after` + "`" + ` look the same, a hidden part was changed.
+  The fields that changed. Values appear as a viewer of the organization sees them, with secrets masked. When
+  ` + "`" + `before` + "`" + ` and ` + "`" + `after` + "`" + ` are equal, a masked part was changed.
   """
   changes: [AuditChange!]!
-  "The id of the request, which its answer had as ` + "`" + `X-Request-Id` + "`" + `; null where there was none."
+  "The id of the request, sent in its response as ` + "`" + `X-Request-Id` + "`" + `; null if there was no request."
   requestId: String
-  "The address that the request came from; null where there was none."
+  "The address from which the request was sent; null if there was no request."
   remoteAddress: String
 }
 
-"Who did something."
+"Who performed an action."
 type AuditActor {
-  "What sort of caller."
+  "The kind of caller."
   kind: AuditActorKind!
   "The name at the time, as in ` + "`" + `createdBy` + "`" + `."
   name: String!
@@ -3234,29 +3243,29 @@ type AuditActor {
   apiKeyId: ID
 }
 
-"The sorts of callers."
+"The kinds of callers."
 enum AuditActorKind {
-  "Somebody who had signed in."
+  "A person who was signed in."
   PERSON
-  "A program, by its API key."
+  "A program, with an API key."
   API_KEY
-  "Whoever ran one of the commands of Portalhooks beside its database."
+  "A person who ran a command of Portalhooks with access to its database."
   TERMINAL
   "Portalhooks itself."
   SYSTEM
 }
 
-"What something was done to."
+"The object of an action."
 type AuditObject {
-  "What sort of thing."
+  "The kind of object."
   type: AuditObjectType!
-  "Its id. The thing itself may not be there any more."
+  "Its id. The object may have been deleted since."
   id: ID!
   "Its name at the time."
   name: String!
 }
 
-"The sorts of things that the audit log tells of."
+"The kinds of objects in the audit log."
 enum AuditObjectType {
   "A webhook."
   WEBHOOK
@@ -3264,17 +3273,17 @@ enum AuditObjectType {
   API_KEY
 }
 
-"One field, before and after."
+"A field before and after a change."
 type AuditChange {
   "The field's name, as in the API."
   field: String!
-  "Its value before; null when there was none."
+  "The value before the change; null if there was none."
   before: JSON
-  "Its value afterwards; null when there is none. Of a template it is the beginning: all of it is in the versions."
+  "The value after the change; null if there is none. A template is cut off; the versions have it in full."
   after: JSON
 }
 
-"What is recorded. The list is closed; a later version may add to it."
+"The actions that are recorded. Later releases may add values."
 enum AuditAction {
   "A webhook was created."
   WEBHOOK_CREATED
@@ -3284,125 +3293,129 @@ enum AuditAction {
   WEBHOOK_DELETED
   "A webhook was enabled."
   WEBHOOK_ENABLED
-  "A webhook was disabled: by somebody, or by Portalhooks for failing too long or being gone."
+  "A webhook was disabled, by a person or by Portalhooks because it failed for too long or answered 410 Gone."
   WEBHOOK_DISABLED
-  "Every attempt of a webhook has failed for half of the time after which it is disabled. Recorded once until an attempt succeeds or the webhook is changed; the changes say since when it fails (` + "`" + `failingSince` + "`" + `) and when it will be disabled (` + "`" + `disablesAt` + "`" + `)."
+  """
+  Every attempt of a webhook has failed for half of the period after which it is disabled. Recorded once until
+  an attempt succeeds or the webhook is changed; ` + "`" + `changes` + "`" + ` has the start of the failures (` + "`" + `failingSince` + "`" + `) and
+  the time at which the webhook will be disabled (` + "`" + `disablesAt` + "`" + `).
+  """
   WEBHOOK_FAILING
-  "A webhook was disabled so that it keeps its events back."
+  "A webhook was disabled with its deliveries held."
   WEBHOOK_HELD
-  "A webhook that kept its events back was enabled, and they are sent."
+  "A webhook with held deliveries was enabled, and they are sent."
   WEBHOOK_RELEASED
-  "A webhook got a new signing secret."
+  "The signing secret of a webhook was rotated."
   SECRET_ROTATED
-  "Older signing secrets of a webhook were removed, because their time was over."
+  "Previous signing secrets of a webhook expired and were removed."
   SECRET_EXPIRED
-  "Deliveries that a webhook kept back were dropped."
+  "Held deliveries of a webhook were canceled."
   DELIVERIES_CANCELED
-  "Deliveries of a webhook were sent again."
+  "Deliveries of a webhook were redelivered."
   DELIVERIES_REDELIVERED
-  "An API key was made."
+  "An API key was created."
   API_KEY_CREATED
   "An API key was revoked."
   API_KEY_REVOKED
-  "Somebody began to seal everything with another encryption key."
+  "The re-encryption of all secrets with another encryption key was started."
   ENCRYPTION_KEY_CHANGED
-  "Somebody signed in."
+  "A person signed in."
   SIGNED_IN
-  "Somebody signed out."
+  "A person signed out."
   SIGNED_OUT
 }
 
-"Which entries of the audit log to show. Conditions are combined: all must hold."
+"Selects entries of the audit log. All given conditions must hold."
 input AuditFilter {
-  "Any of these actions."
+  "Entries with one of these actions."
   actions: [AuditAction!]
-  "What was done to the thing with this id."
+  "Entries whose object has this id."
   objectId: ID
-  "What was done by the API key with this id."
+  "Entries whose actor is the API key with this id."
   apiKeyId: ID
-  "Since this time."
+  "Entries at or after this time."
   createdAfter: Time
-  "Before this time."
+  "Entries before this time."
   createdBefore: Time
 }
 
-"A slice of the audit log."
+"A page of the audit log."
 type AuditConnection {
   "The entries with their cursors."
   edges: [AuditEdge!]!
   "The entries alone."
   nodes: [AuditEntry!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
 }
 
-"An entry in a list."
+"An entry in a page."
 type AuditEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The entry."
   node: AuditEntry!
 }
 `, BuiltIn: false},
-	{Name: "../../schema/delivery.graphql", Input: `"Where a delivery stands. DELIVERED, FAILED and CANCELED are final."
+	{Name: "../../schema/delivery.graphql", Input: `"The state of a delivery. DELIVERED, FAILED and CANCELED are final."
 enum DeliveryState {
   "It waits for its first attempt."
   QUEUED
-  "A server is at it."
+  "It is leased to a server, which makes an attempt."
   SENDING
-  "It waits for another attempt."
+  "It waits for a retry."
   RETRYING
-  "It is kept back until its webhook is enabled again."
+  "It is held until its webhook is enabled again."
   HELD
   "The receiver accepted it."
   DELIVERED
-  "It was given up."
+  "All attempts failed, or an attempt failed finally."
   FAILED
-  "It was no longer wanted."
+  "It was canceled before it was delivered, for example because its webhook was disabled or deleted."
   CANCELED
 }
 
-"Why a delivery was made."
+"Why a delivery was created."
 enum DeliveryTrigger {
-  "An event came."
+  "An event matched the webhook."
   EVENT
-  "Somebody asked to send a delivery again."
+  "A caller requested a redelivery."
   REDELIVERY
-  "Somebody tested a webhook."
+  "A caller tested the webhook."
   TEST
 }
 
-"One message owed to one webhook for one event."
+"One message for one webhook about one event."
 type Delivery implements Node {
-  "Also the ` + "`" + `webhook-id` + "`" + ` header that the receiver sees, the same at every attempt."
+  "The opaque id, prefixed with dlv_. It is also the ` + "`" + `webhook-id` + "`" + ` header of every attempt."
   id: ID!
   "The webhook."
   webhook: Webhook!
   "The event."
   event: Event!
-  "Why it was made."
+  "Why it was created."
   trigger: DeliveryTrigger!
-  "With REDELIVERY: the delivery that is sent again."
+  "With REDELIVERY: the original delivery."
   redeliveryOf: Delivery
-  "Where it stands."
+  "The state."
   state: DeliveryState!
-  "How many attempts were made."
+  "The number of attempts made."
   attemptCount: Int!
-  "When the next attempt is due; null when there is none to come."
+  "When the next attempt is due; null if none is scheduled."
   nextAttemptAt: Time
-  "When it was made."
+  "When it was created."
   createdAt: Time!
-  "When it became final; null while it is pending."
+  "When it reached a final state; null before that."
   finishedAt: Time
-  "The message, byte for byte as it is sent at every attempt."
+  "The message, byte for byte as sent at every attempt."
   message: String!
-  "The HTTP request as the next attempt would make it, without signature and secret values."
+  "The HTTP request of the next attempt, without the signature and secret values."
   request: RequestPreview!
   "The attempts, oldest first."
   attempts: [Attempt!]!
 }
 
-"An HTTP request, for people to look at."
+"An HTTP request in readable form."
 type RequestPreview {
   "The method."
   method: String!
@@ -3410,7 +3423,7 @@ type RequestPreview {
   url: String!
   "The headers; secret values are masked."
   headers: [Header!]!
-  "A command line that makes the request, but for the secret values."
+  "A curl command line for the request, without the secret values."
   curl: String!
 }
 
@@ -3418,27 +3431,27 @@ type RequestPreview {
 enum AttemptOutcome {
   "The receiver accepted the message."
   SUCCESS
-  "The receiver answered with a status that is not success."
+  "The receiver responded with a status that does not mean success."
   HTTP_ERROR
-  "The answer broke the webhook's success rule."
+  "The response did not satisfy the webhook's success rule."
   RULE_FAILED
-  "The receiver answered with a redirect; redirects are never followed."
+  "The receiver responded with a redirect; redirects are not followed."
   REDIRECT
-  "There was no complete answer in time."
+  "The attempt timed out before the response was complete."
   TIMEOUT
-  "The target's name could not be resolved."
+  "The host name of the target could not be resolved."
   DNS_ERROR
-  "No connection could be made."
+  "The connection could not be established."
   CONNECT_ERROR
   "The TLS handshake failed."
   TLS_ERROR
-  "The target's address is not one that webhooks may be sent to."
+  "The address of the target is not allowed."
   BLOCKED
-  "The rendered message is over the limit; it was not sent."
+  "The rendered message exceeds the size limit and was not sent."
   BODY_TOO_LARGE
-  "The answer was not proper HTTP, or the connection broke."
+  "The response was not valid HTTP, or the connection was lost."
   RESPONSE_ERROR
-  "The server stopped during the attempt."
+  "The server shut down during the attempt."
   CANCELED
 }
 
@@ -3446,109 +3459,109 @@ enum AttemptOutcome {
 type Attempt implements Node {
   "The opaque id."
   id: ID!
-  "1 for the first, 2 for the second …."
+  "The number of the attempt, starting at 1."
   number: Int!
-  "When it began."
+  "When it started."
   startedAt: Time!
-  "How long it took, in milliseconds."
+  "The duration in milliseconds."
   durationMs: Float!
-  "Where the time went."
+  "The duration of each phase."
   timing: Timing!
   "How it ended."
   outcome: AttemptOutcome!
-  "The answer's status; null when there was none."
+  "The status of the response; null if there was none."
   httpStatus: Int
-  "What went wrong, for people; null on success."
+  "The error as readable text; null on success."
   error: String
-  "The address that was dialled; null when none was."
+  "The address that was dialed; null if none was."
   remoteAddress: String
-  "The request's headers; the signature and secret values are masked."
+  "The headers of the request; the signature and secret values are masked."
   requestHeaders: [Header!]!
-  "The answer's headers."
+  "The headers of the response."
   responseHeaders: [Header!]!
-  "The beginning of the answer's body, up to 16 KiB, as text; null when there was none."
+  "The first 16 KiB of the response body, as text; null if there was none."
   responseBody: String
-  "Whether the body was longer than what is kept."
+  "Whether the stored response body is truncated."
   responseTruncated: Boolean!
-  "How many bytes of body were read, at most 65,536."
+  "The number of bytes read of the response body, at most 65,536."
   responseBytes: Int!
 }
 
-"Where an attempt's time went, in milliseconds. A phase that did not happen is null."
+"The duration of each phase of an attempt, in milliseconds. A phase that did not take place is null."
 type Timing {
-  "Resolving the name."
+  "Resolving the host name."
   dnsMs: Float
   "Connecting."
   connectMs: Float
   "The TLS handshake."
   tlsMs: Float
-  "Waiting for the answer's first byte."
+  "Waiting for the first byte of the response."
   firstByteMs: Float
-  "Reading the body."
+  "Reading the response body."
   bodyMs: Float
-  "Whether an open connection was used again."
+  "Whether an open connection was reused."
   reused: Boolean!
 }
 
-"A slice of the deliveries."
+"A page of deliveries."
 type DeliveryConnection {
   "The deliveries with their cursors."
   edges: [DeliveryEdge!]!
   "The deliveries alone."
   nodes: [Delivery!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
 }
 
-"A delivery in a list."
+"A delivery in a page."
 type DeliveryEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The delivery."
   node: Delivery!
 }
 
-"Which deliveries. All conditions that are given must hold."
+"Selects deliveries. All given conditions must hold."
 input DeliveryFilter {
-  "Of one of these webhooks."
+  "Deliveries of one of these webhooks."
   webhookIds: [ID!]
-  "Of one of these event types."
+  "Deliveries of events of one of these types."
   eventTypes: [EventTypeName!]
-  "In one of these states."
+  "Deliveries in one of these states."
   states: [DeliveryState!]
-  "With one of these outcomes of the latest attempt."
+  "Deliveries whose latest attempt has one of these outcomes."
   outcomes: [AttemptOutcome!]
-  "With this HTTP status of the latest attempt."
+  "Deliveries whose latest attempt has an HTTP status in this range."
   httpStatus: IntRange
-  "Made for one of these reasons."
+  "Deliveries with one of these triggers."
   triggers: [DeliveryTrigger!]
-  "For this event."
+  "Deliveries of this event."
   eventId: ID
-  "For the events of this occurrence: an ` + "`" + `Event.group` + "`" + `."
+  "Deliveries of the events in this ` + "`" + `Event.group` + "`" + `."
   groupId: ID
-  "About this item."
+  "Deliveries of events about this item."
   itemId: ID
-  "About this device, by Portal's id."
+  "Deliveries of events on this device, by its id in Portal."
   workspaceId: String
-  "Made at this time or later."
+  "Deliveries created at or after this time."
   createdAfter: Time
-  "Made before this time."
+  "Deliveries created before this time."
   createdBefore: Time
-  "Part of the item's name, of the device's name or of the device's id, in any case."
+  "A substring of the item's name, the device's name or the device's id, case-insensitive."
   text: String
 }
 
-"Which deliveries to send again."
+"The deliveries to redeliver."
 input RedeliverInput {
   "The deliveries, at most 100."
   ids: [ID!]!
-  "Which message to send."
+  "The message to send."
   message: RedeliverMessage! = SAME_MESSAGE
 }
 
-"Which message a redelivery sends."
+"The message that a redelivery sends."
 enum RedeliverMessage {
-  "The same bytes as before."
+  "The same bytes as the original delivery."
   SAME_MESSAGE
   "The event rendered with the webhook's current template."
   CURRENT_VERSION
@@ -3556,7 +3569,7 @@ enum RedeliverMessage {
 
 "The new deliveries."
 type RedeliverPayload {
-  "One new delivery for each id, in their order; empty when there are errors."
+  "One new delivery for each id, in the same order; empty when there are errors."
   deliveries: [Delivery!]!
   "What is wrong with the input; nothing is sent then."
   userErrors: [UserError!]!
@@ -3607,100 +3620,100 @@ type Event implements Node {
   type: EventType!
   "What it happened to."
   item: Item!
-  "When it happened, as Portal says."
+  "When it happened, as reported by Portal."
   occurredAt: Time!
   "When Portalhooks accepted it."
   receivedAt: Time!
-  "Portal's id of the report that raised it."
+  "Portal's id of the report that contained the event."
   sourceEventId: String!
-  "Portal's id of the device; null when there is none."
+  "The id of the device in Portal; null if there is none."
   workspaceId: String
-  "The device's name; null when there is none."
+  "The name of the device; null if there is none."
   workspaceName: String
-  "The values of the template variables, by name without ` + "`" + `#` + "`" + `: a JSON object."
+  "The values of the template variables: a JSON object with their names, without ` + "`" + `#` + "`" + `, as keys."
   variables: JSON!
-  "The same for all events of one occurrence, such as one operation on many devices."
+  "An id shared by all events of one occurrence, such as an operation on many devices."
   group: ID
-  "Whether it was made up for a test of a webhook."
+  "Whether it was created to test a webhook."
   test: Boolean!
-  "The deliveries that it caused, redeliveries included."
+  "The deliveries of this event, including redeliveries."
   deliveries(
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor."
+    "Return results after this cursor."
     after: Cursor
   ): DeliveryConnection!
-  "Every webhook of the organization with the reason why it fired or did not."
+  "For each webhook of the organization, why it matched the event or did not."
   evaluation: [WebhookEvaluation!]!
 }
 
-"Whether a webhook fired for an event, and why."
+"Whether a webhook matched an event, and why."
 type WebhookEvaluation {
   "The webhook."
   webhook: Webhook!
-  "Whether it fired."
+  "Whether it matched."
   matched: Boolean!
-  "Why."
+  "The reason."
   reason: MatchReason!
 }
 
-"Why a webhook fired for an event or did not."
+"Why a webhook matched an event or did not."
 enum MatchReason {
-  "It fired."
+  "The webhook matched."
   MATCHED
-  "It listens to another event type."
+  "The webhook has another event type."
   OTHER_EVENT_TYPE
   "The event's item is not selected."
   ITEM_NOT_SELECTED
-  "It was disabled when the event came."
+  "The webhook was disabled when the event was received."
   DISABLED
-  "It was made after the event."
+  "The webhook was created after the event was received."
   CREATED_LATER
-  "It had been deleted when the event came."
+  "The webhook was already deleted when the event was received."
   DELETED
 }
 
-"A slice of the events."
+"A page of events."
 type EventConnection {
   "The events with their cursors."
   edges: [EventEdge!]!
   "The events alone."
   nodes: [Event!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
 }
 
-"An event in a list."
+"An event in a page."
 type EventEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The event."
   node: Event!
 }
 
-"Which events. All conditions that are given must hold."
+"Selects events. All given conditions must hold."
 input EventFilter {
-  "Of one of these types."
+  "Events of one of these types."
   types: [EventTypeName!]
-  "About this item."
+  "Events about this item."
   itemId: ID
-  "Of this occurrence: an ` + "`" + `Event.group` + "`" + `."
+  "Events in this ` + "`" + `Event.group` + "`" + `."
   groupId: ID
-  "On this device, by Portal's id."
+  "Events on this device, by its id in Portal."
   workspaceId: String
-  "Raised by this report of Portal's."
+  "Events from the report with this id."
   sourceEventId: String
-  "Received at this time or later."
+  "Events received at or after this time."
   receivedAfter: Time
-  "Received before this time."
+  "Events received before this time."
   receivedBefore: Time
 }
 `, BuiltIn: false},
 	{Name: "../../schema/eventtype.graphql", Input: `"The names of the event types."
 enum EventTypeName {
-  "An alert was triggered: once for each occurrence."
+  "An alert was triggered: one event for each occurrence."
   ACTIVE_ALERT
-  "A microservice was executed: once for each device."
+  "A microservice was executed: one event for each device."
   EXECUTED_MICROSERVICE
   "An object was created."
   OBJECT_CREATED
@@ -3708,60 +3721,60 @@ enum EventTypeName {
   OBJECT_MODIFIED
   "An object was deleted."
   OBJECT_DELETED
-  "An operation was executed: once for the whole operation."
+  "An operation was executed: one event for the whole operation."
   OPERATION_EXECUTED
-  "An operation was executed: once for each device."
+  "An operation was executed: one event for each device."
   OPERATION_EXECUTED_IN_WORKSPACE
 }
 
-"Something that can happen in an organization, and what a message about it can say."
+"A type of event, with the variables that message templates can use."
 type EventType implements Node {
   "The opaque id."
   id: ID!
-  "The name, for programs."
+  "The machine-readable name."
   name: EventTypeName!
-  "The caption, for people; also the value of ` + "`" + `#event_type` + "`" + ` (in English)."
+  "The human-readable caption; in English it is also the value of ` + "`" + `#event_type` + "`" + `."
   caption(
-    "The language; English if left out."
+    "The language; English by default."
     locale: Locale
   ): String!
-  "When it is raised."
+  "When events of this type occur."
   description: String!
-  "The kind of the items that it happens to."
+  "The kind of items that events of this type are about."
   itemKind: ItemKind!
   "The label of the switch that selects all items."
   allItemsLabel: String!
   "Whether its items have a page in Portal."
   viewable: Boolean!
-  "Whether it is raised once for each device."
+  "Whether there is one event for each device."
   perWorkspace: Boolean!
-  "The variables that templates may use."
+  "The variables that templates can use."
   variables: [Variable!]!
-  "The template that a new webhook starts with."
+  "The template of a new webhook."
   defaultTemplate: String!
 }
 
-"A value that a template may use, written ` + "`" + `#name` + "`" + `."
+"A value that a template can use, written ` + "`" + `#name` + "`" + `."
 type Variable {
   "The name, without ` + "`" + `#` + "`" + `."
   name: String!
-  "What it is, for people."
+  "The human-readable caption."
   caption: String!
-  "What its values look like."
+  "The type of its values."
   type: VariableType!
-  "An example."
+  "An example value."
   sample: String!
-  "Where it belongs."
+  "Which event types have it."
   origin: VariableOrigin!
 }
 
-"What a variable's values look like."
+"The type of a variable's values."
 enum VariableType {
   "Free text."
   TEXT
   "An identifier."
   ID
-  "One of a few words."
+  "One of a fixed set of words."
   ENUM
   "An RFC 3339 time in UTC."
   DATETIME
@@ -3771,97 +3784,99 @@ enum VariableType {
   JSON
 }
 
-"Where a variable belongs."
+"Which event types have a variable."
 enum VariableOrigin {
-  "Every event type has it."
+  "All event types."
   COMMON
-  "This event type has it."
+  "Only this event type."
   EVENT
-  "An addition that the default templates don't use."
+  "An additional variable that the default templates do not use."
   EXTENSION
 }
 `, BuiltIn: false},
-	{Name: "../../schema/ingest.graphql", Input: `"One report of Portal's: something that happened in an organization."
+	{Name: "../../schema/ingest.graphql", Input: `"A report from Portal: something that happened in an organization."
 input PortalEventInput {
-  "Portal's id of the organization. An unknown organization is learnt, with no webhooks."
+  """
+  The organization's id in Portal, or its opaque id. An unknown organization is registered, without webhooks.
+  """
   organizationId: String!
-  "The organization's name; left out: the name known before."
+  "The organization's name; if omitted, the name is unchanged."
   organizationName: String
   """
-  The sender's id of this report. Alerts and objects are recognised by it alone when they are sent again; operations
-  by their operation and device.
+  The sender's id of this report. Reports of alerts and objects are deduplicated by it alone; reports of
+  operations by operation and device.
   """
   sourceEventId: String!
-  "When it happened; left out: now."
+  "When it happened; by default, the time of receipt."
   occurredAt: Time
   "What happened."
   event: PortalEventPayload!
 }
 
-"What happened: exactly one of these."
+"What happened: exactly one of these fields."
 input PortalEventPayload @oneOf {
-  "An alert was triggered: raises ACTIVE_ALERT."
+  "An alert was triggered: an ACTIVE_ALERT event."
   activeAlert: ActiveAlertInput
-  "A microservice was executed: raises EXECUTED_MICROSERVICE once for each device."
+  "A microservice was executed: an EXECUTED_MICROSERVICE event for each device."
   microserviceExecution: MicroserviceExecutionInput
-  "An object was created, modified or deleted."
+  "An object was created, modified or deleted: an OBJECT_CREATED, OBJECT_MODIFIED or OBJECT_DELETED event."
   objectChange: ObjectChangeInput
   """
-  An operation was executed, or part of it: raises OPERATION_EXECUTED_IN_WORKSPACE once for each device not reported
-  before, and OPERATION_EXECUTED once when it is complete.
+  An operation, or part of it, was executed: an OPERATION_EXECUTED_IN_WORKSPACE event for each device not
+  reported before, and an OPERATION_EXECUTED event when the operation is complete.
   """
   operation: OperationInput
 }
 
 "A device."
 input WorkspaceInput {
-  "Portal's id."
+  "The id in Portal."
   id: String!
   "Its name."
   name: String!
-  "Who used it last."
+  "The user who last used it."
   lastUser: String
-  "Portal's id of its reporting group."
+  "The id of its reporting group in Portal."
   reportingGroupId: String
   "The name of its reporting group."
   reportingGroupName: String
 }
 
-"What came of an operation on one device."
+"The execution of an operation on one device."
 input WorkspaceExecutionInput {
   "The device."
   workspace: WorkspaceInput!
-  "When it began there."
+  "When it started on this device."
   startDate: Time!
-  "When it ended there."
+  "When it ended on this device."
   endDate: Time
-  "How it ended there."
+  "The result on this device."
   result: OperationResult!
 }
 
-"How an operation ended."
+"The result of an operation."
 enum OperationResult {
-  "It did what it should."
+  "It completed successfully."
   COMPLETED
   "It failed."
   ERROR
-  "There was no answer in time."
+  "It timed out."
   TIMEOUT
-  "Somebody stopped it."
+  "It was canceled."
   CANCELLED
 }
 
-"How grave an alert is."
+"The severity of an alert."
 enum AlertSeverity {
-  "Act now."
+  "Immediate action is required."
   CRITICAL
-  "Have a look."
+  "Attention is required."
   WARNING
-  "Good to know."
+  "No action is required."
   INFORMATIONAL
 }
 
-"What was done to an object."
+"The kind of change to an object."
 enum ObjectAction {
   "It was created."
   CREATED
@@ -3875,43 +3890,43 @@ enum ObjectAction {
 input ActiveAlertInput {
   "The alert."
   alert: AlertInput!
-  "The device that triggered it; an alert may have none."
+  "The device that triggered it, if any."
   workspace: WorkspaceInput
 }
 
-"The alert setting and this occurrence of it."
+"An alert setting and one occurrence of it."
 input AlertInput {
-  "Portal's id of the alert setting: the item."
+  "The id of the alert setting in Portal: the item."
   id: String!
   "The setting's name."
   name: String!
-  "What was found this time."
+  "Details of this occurrence."
   information: String
-  "When the alert began."
+  "When the alert started."
   start: Time!
   "What triggered it."
   element: String
-  "How grave it is."
+  "The severity."
   severity: AlertSeverity
   "The setting's category."
   category: String
-  "Portal's page about the setting."
+  "The URL of the setting's page in Portal."
   viewUrl: String
 }
 
-"A definition that the report refers to."
+"A definition in Portal that the report refers to."
 input ItemRef {
-  "Portal's id."
+  "The id in Portal."
   id: String!
   "Its name."
   name: String!
-  "Portal's page about it."
+  "The URL of its page in Portal."
   viewUrl: String
 }
 
 "A microservice that was executed on devices."
 input MicroserviceExecutionInput {
-  "Portal's id of the operation that ran it."
+  "The id in Portal of the operation that ran it."
   operationId: String!
   "The microservice: the item."
   microservice: ItemRef!
@@ -3921,25 +3936,25 @@ input MicroserviceExecutionInput {
 
 "An object that was created, modified or deleted."
 input ObjectChangeInput {
-  "What was done."
+  "The kind of change."
   action: ObjectAction!
   "The object."
   object: ObjectInput!
-  "Who did it."
+  "The user who made the change."
   user: UserInput!
 }
 
-"An object of Portal's."
+"An object in Portal."
 input ObjectInput {
-  "Portal's id of the object's type: the item."
+  "The id of the object's type in Portal: the item."
   typeId: String!
   "The type's name."
   typeName: String
-  "Portal's id of the object."
+  "The id of the object in Portal."
   id: String!
   "Its name."
   name: String!
-  "What was modified; only with MODIFIED."
+  "The modified properties; only with MODIFIED."
   changes: [FieldChangeInput!]
 }
 
@@ -3947,15 +3962,15 @@ input ObjectInput {
 input FieldChangeInput {
   "The property's name."
   property: String!
-  "Its value before."
+  "The value before the change; null if there was none."
   originalValue: String
-  "Its value now."
+  "The value after the change; null if there is none."
   newValue: String
 }
 
-"A person."
+"A user of Portal."
 input UserInput {
-  "Portal's id."
+  "The id in Portal."
   id: String
   "The name."
   name: String!
@@ -3963,65 +3978,68 @@ input UserInput {
   email: String
 }
 
-"An operation that was executed on devices, whole or in part."
+"An operation that was executed on devices, complete or in part."
 input OperationInput {
-  "Portal's id of this operation. Reports with the same one belong together."
+  "The id of the operation in Portal. Reports with the same id belong to the same operation."
   operationId: String!
-  "Portal's id of the operation type: the item."
+  "The id of the operation type in Portal: the item."
   typeId: String!
   "The type's name."
   typeName: String!
-  "What was asked for."
+  "A description of the operation."
   description: String
-  "Who asked for it."
+  "The user who initiated it."
   initiatedBy: String
-  "When it began."
+  "When it started."
   startDate: Time!
   "When it ended."
   endDate: Time
-  "How it ended; left out: the worst of the devices' results (Error, Timeout, Cancelled, Completed)."
+  """
+  The overall result; by default, the worst of the devices' results in the order ERROR, TIMEOUT, CANCELLED,
+  COMPLETED.
+  """
   result: OperationResult
-  "The microservice that the operation runs, if any: raises EXECUTED_MICROSERVICE for each device too."
+  "The microservice that the operation runs, if any: also an EXECUTED_MICROSERVICE event for each device."
   microservice: ItemRef
-  "Whether the operation is over. False: some devices have not answered yet, and more reports follow."
+  "Whether the operation is complete. If false, some devices have not reported yet and more reports follow."
   complete: Boolean! = true
   "The devices that this report is about, at most 25,000."
   workspaces: [WorkspaceExecutionInput!]!
 }
 
-"What became of each report."
+"The result of ingestEvents."
 type IngestPayload {
-  "One result for each report, in their order."
+  "One result for each report, in the same order."
   results: [IngestResult!]!
-  "What is wrong with the batch as a whole; nothing was accepted then."
+  "The errors in the batch as a whole; if there are any, no report was accepted."
   userErrors: [UserError!]!
 }
 
-"What became of one report."
+"The result for one report."
 type IngestResult {
-  "The report's own id."
+  "The sourceEventId of the report."
   sourceEventId: String!
-  "The verdict."
+  "The status."
   status: IngestStatus!
-  "The ids of the events that the report raised; with DUPLICATE, of those that it had raised before."
+  "The ids of the report's events; with DUPLICATE, the ids of the events stored before."
   eventIds: [ID!]!
-  "How many deliveries those events caused."
+  "The number of deliveries created for those events."
   deliveries: Int!
-  "With REJECTED: what is wrong with which field. Fields are paths below this report."
+  "With REJECTED: the errors in the report. Fields are paths relative to the report."
   userErrors: [UserError!]!
 }
 
-"The verdicts on a report."
+"The status of a report."
 enum IngestStatus {
-  "Its events and their deliveries are stored."
+  "The report was accepted: its events and their deliveries are stored."
   ACCEPTED
-  "It was accepted before; nothing new happened."
+  "The report was accepted before; nothing was stored."
   DUPLICATE
-  "It was not accepted; ` + "`" + `userErrors` + "`" + ` says why."
+  "The report was not accepted; ` + "`" + `userErrors` + "`" + ` has the reasons."
   REJECTED
 }
 `, BuiltIn: false},
-	{Name: "../../schema/item.graphql", Input: `"What sort of definition an item is."
+	{Name: "../../schema/item.graphql", Input: `"The kind of definition that an item is."
 enum ItemKind {
   "An alert setting."
   ALERT
@@ -4039,95 +4057,97 @@ type Item implements Node {
   id: ID!
   "The kind."
   kind: ItemKind!
-  "Portal's own id."
+  "The id in Portal."
   externalId: String!
-  "Its name, as Portal last sent it."
+  "The name, as last reported by Portal."
   name: String!
   "Whether it is enabled in Portal."
   enabled: Boolean!
-  "Whether Portal's latest complete list no longer had it. Webhooks that selected it keep it, flagged."
+  "Whether it was absent from Portal's latest complete list. Webhooks that select it keep it."
   missing: Boolean!
-  "Portal's page about it; null when there is none."
+  "The URL of its page in Portal; null if there is none."
   viewUrl: String
-  "Portal's own fields, such as category or severity: a JSON object."
+  "Additional fields from Portal, such as category or severity: a JSON object."
   attributes: JSON!
 }
 
-"A slice of the items."
+"A page of items."
 type ItemConnection {
   "The items with their cursors."
   edges: [ItemEdge!]!
   "The items alone."
   nodes: [Item!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
-  "How many items the whole list has."
+  "The number of items in the whole list."
   totalCount: Int!
 }
 
-"An item in a list."
+"An item in a page."
 type ItemEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The item."
   node: Item!
 }
 
-"Items of one kind as Portal has them."
+"The items of one kind in Portal."
 input SyncItemsInput {
-  "Portal's id of the organization, or its opaque id. An unknown organization is learnt."
+  "The organization's id in Portal, or its opaque id. An unknown organization is registered."
   organizationId: ID!
-  "The organization's name; left out: it stays."
+  "The organization's name; if omitted, the name is unchanged."
   organizationName: String
   "The kind of all the items."
   kind: ItemKind!
   "The items, at most 10,000."
   items: [SyncItemInput!]!
-  "Whether the list is complete: known items of the kind that are not in it are then marked missing."
+  """
+  Whether the list is complete. If true, known items of this kind that are not in the list are marked missing.
+  """
   complete: Boolean! = false
 }
 
-"One item as Portal has it."
+"An item in Portal."
 input SyncItemInput {
-  "Portal's own id."
+  "The id in Portal."
   id: String!
   "Its name."
   name: String!
   "Whether it is enabled in Portal."
   enabled: Boolean! = true
-  "Portal's page about it."
+  "The URL of its page in Portal."
   viewUrl: String
-  "Portal's own fields: a JSON object of at most 8 KiB."
+  "Additional fields from Portal: a JSON object of at most 8 KiB."
   attributes: JSON
 }
 
-"What a sync changed."
+"The result of syncItems."
 type SyncItemsPayload {
-  "How many items were new."
+  "The number of items created."
   created: Int!
-  "How many known items changed."
+  "The number of items updated."
   updated: Int!
-  "How many were as known."
+  "The number of items that were already up to date."
   unchanged: Int!
-  "How many were marked missing."
+  "The number of items marked missing."
   missing: Int!
-  "What is wrong with the input; nothing was changed then."
+  "The errors in the input; if there are any, nothing was changed."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/message.graphql", Input: `"A message to render."
 input PreviewMessageInput {
-  "The organization's opaque id or Portal's own; left out: the caller's only organization."
+  "The organization's opaque id or its id in Portal; by default, the caller's only organization."
   organizationId: ID
   "The event type; its sample values are used unless ` + "`" + `eventId` + "`" + ` is given."
   eventType: EventTypeName!
-  "The template; left out: the event type's default template."
+  "The template; by default, the event type's default template."
   template: String
-  "The webhook whose name and id the message may show."
+  "The webhook whose name and id the template can use."
   webhookId: ID
-  "A recorded event of the type, to use its values."
+  "A recorded event of this type whose values are used."
   eventId: ID
-  "The time zone for the ` + "`" + `date` + "`" + ` filter: an IANA name; UTC if left out."
+  "The time zone for the ` + "`" + `date` + "`" + ` filter: an IANA name; UTC by default."
   timeZone: String
 }
 
@@ -4135,37 +4155,37 @@ input PreviewMessageInput {
 type MessagePreview {
   "The message, byte for byte as it would be sent; null when the template has errors."
   message: String
-  "The message's size in bytes; at most 262,144 are sent."
+  "The size of the message in bytes; messages over 262,144 bytes are not sent."
   bytes: Int!
-  "What keeps the template from being saved."
+  "The problems that prevent the template from being saved."
   errors: [TemplateProblem!]!
-  "What deserves a look."
+  "The problems that do not prevent the template from being saved."
   warnings: [TemplateProblem!]!
 }
 
-"Something noticed in a template."
+"A problem in a template."
 type TemplateProblem {
-  "What kind of problem it is, for programs."
+  "The machine-readable kind of problem."
   code: String!
-  "What it is and what to do about it, for people."
+  "A human-readable description of the problem and its remedy."
   message: String!
-  "The line, from 1."
+  "The line, starting at 1."
   line: Int!
-  "The column, in characters from 1."
+  "The column in characters, starting at 1."
   column: Int!
 }
 
-"What to send as a test: a saved webhook or a draft."
+"The webhook to test: saved or a draft."
 input TestWebhookInput {
   "The saved webhook."
   webhookId: ID
-  "Or a webhook as it would be saved; nothing is stored."
+  "A webhook that is not saved; nothing is stored."
   draft: CreateWebhookInput
-  "A recorded event of the webhook's type; left out: the event type's sample values."
+  "A recorded event of the webhook's type; by default, the event type's sample values are used."
   eventId: ID
 }
 
-"What came of a test."
+"The result of testWebhook."
 type TestWebhookPayload {
   "The delivery, for a saved webhook; null for a draft, or when there are errors."
   delivery: Delivery
@@ -4175,230 +4195,244 @@ type TestWebhookPayload {
   message: String
   "The request that was made."
   request: RequestPreview
-  "What is wrong with the input; nothing was sent then."
+  "The errors in the input; if there are any, nothing was sent."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
-	{Name: "../../schema/organization.graphql", Input: `"One of Portal's tenants."
+	{Name: "../../schema/organization.graphql", Input: `"A tenant of Portal."
 type Organization implements Node {
   "The opaque id."
   id: ID!
-  "Portal's own id."
+  "The id in Portal."
   externalId: String!
-  "Its name, as Portal last sent it."
+  "The name, as last reported by Portal."
   name: String!
   "The organization's webhooks."
   webhooks(
-    "How many at the most, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    "The maximum number of results, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
     first: Int
-    "Only those after this cursor."
+    "Return results after this cursor."
     after: Cursor
-    "How many at the most, counted from the list's end."
+    "The maximum number of results, counted from the end of the list."
     last: Int
-    "Only those before this cursor."
+    "Return results before this cursor."
     before: Cursor
-    "Which webhooks."
+    "Selects webhooks."
     filter: WebhookFilter
-    "In which order; by name if left out."
+    "The order; by name by default."
     orderBy: WebhookOrder
   ): WebhookConnection!
   "The items of one kind, by name."
   items(
     "The kind."
     kind: ItemKind!
-    "Part of the name or of Portal's id, in any case."
+    "A substring of the name or of the id in Portal, case-insensitive."
     search: String
-    "Only enabled items."
+    "Whether to return only enabled items."
     enabledOnly: Boolean
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor."
+    "Return results after this cursor."
     after: Cursor
   ): ItemConnection!
   "The events that Portal reported, newest first."
   events(
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
-    "Which events."
+    "Selects events."
     filter: EventFilter
   ): EventConnection!
   "The organization's deliveries, newest first."
   deliveries(
-    "How many at the most, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    "The maximum number of results, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
-    "How many at the most, counted from the list's end."
+    "The maximum number of results, counted from the end of the list."
     last: Int
-    "Only those before this cursor (newer ones)."
+    "Return results before this cursor (newer ones)."
     before: Cursor
-    "Which deliveries."
+    "Selects deliveries."
     filter: DeliveryFilter
   ): DeliveryConnection!
-  "What became of the organization's deliveries in a stretch of time."
+  "The delivery counts of the organization in a time window."
   deliveryStats(
-    "The stretch."
+    "The time window."
     window: StatsWindow!
-    "Which deliveries, by ` + "`" + `webhookIds` + "`" + `, ` + "`" + `eventTypes` + "`" + `, ` + "`" + `states` + "`" + ` (DELIVERED, FAILED or CANCELED) and ` + "`" + `outcomes` + "`" + `. Any other condition is refused with INVALID: the counts can't answer it."
+    """
+    Selects deliveries by ` + "`" + `webhookIds` + "`" + `, ` + "`" + `eventTypes` + "`" + `, ` + "`" + `states` + "`" + ` (DELIVERED, FAILED or CANCELED) and ` + "`" + `outcomes` + "`" + `.
+    Other conditions are rejected with INVALID, as there are no counts for them.
+    """
     filter: DeliveryFilter
   ): DeliveryStats!
 }
 
-"A slice of the organizations."
+"A page of organizations."
 type OrganizationConnection {
   "The organizations with their cursors."
   edges: [OrganizationEdge!]!
   "The organizations alone."
   nodes: [Organization!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
 }
 
-"An organization in a list."
+"An organization in a page."
 type OrganizationEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The organization."
   node: Organization!
 }
 `, BuiltIn: false},
-	{Name: "../../schema/root.graphql", Input: `"Everything that can be read. Lists are bounded; ids of other organizations answer like ids that do not exist."
+	{Name: "../../schema/root.graphql", Input: `"All queries. Lists are bounded. An id of another organization is treated like an id that does not exist."
 type Query {
-  "Who is calling, and what they were granted."
+  "The caller and its grants."
   viewer: Viewer!
-  "One organization. Without ` + "`" + `id` + "`" + `: the caller's only organization. Null when there is none that the caller may see."
+  "An organization; without ` + "`" + `id` + "`" + `, the caller's only organization. Null if none is visible to the caller."
   organization(
-    "The organization's opaque id or Portal's own id."
+    "The organization's opaque id or its id in Portal."
     id: ID
   ): Organization
-  "The organizations that the caller may see, by name."
+  "The organizations that are visible to the caller, by name."
   organizations(
-    "Part of the name or of Portal's id, in any case."
+    "A substring of the name or of the id in Portal, case-insensitive."
     search: String
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor."
+    "Return results after this cursor."
     after: Cursor
   ): OrganizationConnection!
-  "The thing with this id, of whatever type; null when there is none that the caller may see."
+  "The object with this id, of any type; null if none is visible to the caller."
   node(
-    "An id that this API gave out."
+    "An id returned by this API."
     id: ID!
   ): Node
-  "Several things at once, in the order of the ids; null for each that the caller may not see."
+  "Several objects, in the order of the ids; null for each that is not visible to the caller."
   nodes(
     "At most 100 ids."
     ids: [ID!]!
   ): [Node]!
   "All event types, with their variables and default templates."
   eventTypes: [EventType!]!
-  "One event type."
+  "An event type."
   eventType(
     "Its name."
     name: EventTypeName!
   ): EventType!
-  "Deliveries of every organization, newest first. Only operators may ask; others use ` + "`" + `Organization.deliveries` + "`" + `."
+  """
+  The deliveries of all organizations, newest first. Requires an operator; other callers use
+  ` + "`" + `Organization.deliveries` + "`" + `.
+  """
   deliveries(
-    "How many at the most, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    "The maximum number of results, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
-    "How many at the most, counted from the list's end."
+    "The maximum number of results, counted from the end of the list."
     last: Int
-    "Only those before this cursor (newer ones)."
+    "Return results before this cursor (newer ones)."
     before: Cursor
-    "Which deliveries."
+    "Selects deliveries."
     filter: DeliveryFilter
   ): DeliveryConnection!
-  "The message that a template gives, rendered by the code that sends, with the problems found in the template."
+  "Renders a template with the code that renders deliveries, and reports the problems in it."
   previewMessage(
-    "What to render."
+    "The template and the values to render it with."
     input: PreviewMessageInput!
   ): MessagePreview!
-  "The state of the whole system. Only operators may ask."
+  "The state of the whole system. Requires an operator."
   systemStatus: SystemStatus!
 }
 
 """
-Everything that can be changed. Each mutation takes one ` + "`" + `input` + "`" + ` and returns a payload: expected mistakes are in its
-` + "`" + `userErrors` + "`" + `, everything else is an error at the top level with ` + "`" + `extensions.code` + "`" + `.
+All mutations. Each mutation takes one ` + "`" + `input` + "`" + ` and returns a payload: errors in the input are returned as its
+` + "`" + `userErrors` + "`" + `, all other errors at the top level with ` + "`" + `extensions.code` + "`" + `.
 """
 type Mutation {
   """
-  Reports what happened, in batches of up to 1,000 events. When the answer arrives, every event that it calls ACCEPTED
-  and every delivery that the event causes is stored durably. Sending a report again is safe: it answers DUPLICATE.
-  Only Portal may call this.
+  Ingests reports in batches of up to 1,000 events. When the response arrives, the events of each ACCEPTED
+  report and their deliveries are stored durably. Sending a report again is safe and returns DUPLICATE.
+  Requires Portal.
   """
   ingestEvents(
-    "The reports; each is judged on its own, so one bad report does not stop the others."
+    "The reports. Each is accepted or rejected independently of the others."
     input: [PortalEventInput!]!
   ): IngestPayload!
-  "Makes the known items of one kind match Portal's. Only Portal may call this."
+  "Synchronizes the items of one kind with Portal. Requires Portal."
   syncItems(
     "The items."
     input: SyncItemsInput!
   ): SyncItemsPayload!
-  "Creates a webhook and returns its signing secret, which is shown only this once."
+  "Creates a webhook and returns its signing secret, which is shown only once."
   createWebhook(
     "The webhook."
     input: CreateWebhookInput!
   ): CreateWebhookPayload!
-  "Changes a webhook. Fields that are left out stay as they are."
+  "Changes a webhook. Omitted fields are unchanged."
   updateWebhook(
     "The changes."
     input: UpdateWebhookInput!
   ): WebhookPayload!
-  "Deletes a webhook. What is pending is canceled; the history stays until its retention ends."
+  "Deletes a webhook and cancels its pending deliveries. Its history is kept until the retention ends."
   deleteWebhook(
-    "Which webhook."
+    "The webhook to delete."
     input: DeleteWebhookInput!
   ): DeleteWebhookPayload!
   """
-  Enables or disables a webhook. Operators may hold one that is enabled (DISABLED with ` + "`" + `hold` + "`" + `), and enable it again.
+  Enables or disables a webhook. Operators may hold an enabled webhook (DISABLED with ` + "`" + `hold` + "`" + `) and enable it
+  again.
   """
   setWebhookStatus(
-    "Which webhook, and how."
+    "The webhook and its new status."
     input: SetWebhookStatusInput!
   ): WebhookPayload!
-  "Gives a webhook a new signing secret, shown only this once. The older one goes on signing beside it for a while."
+  """
+  Rotates the signing secret of a webhook. The new secret is shown only once; the previous one also signs
+  until it expires.
+  """
   rotateWebhookSecret(
-    "Which webhook, and for how long the older secret stays valid."
+    "The webhook, and how long the previous secret stays valid."
     input: RotateWebhookSecretInput!
   ): WebhookSecretPayload!
-  "Sends one test message now and returns what happened. Tests are not retried."
+  "Sends one test message immediately and returns the attempt. Tests are not retried."
   testWebhook(
     "A saved webhook or a draft, with sample values or a recorded event."
     input: TestWebhookInput!
   ): TestWebhookPayload!
-  "Sends deliveries again, as new deliveries. A retry is something else: it is automatic and stays the same delivery."
+  """
+  Sends deliveries again, as new deliveries. Unlike a redelivery, a retry is automatic and part of the same
+  delivery.
+  """
   redeliver(
-    "Which deliveries, and with which message."
+    "The deliveries and the message to send."
     input: RedeliverInput!
   ): RedeliverPayload!
 }
 
-"Everything that can be watched live."
+"All subscriptions."
 type Subscription {
   """
-  The delivery log as it is written: every attempt, and every delivery that is held or canceled. Each item carries a
-  cursor; subscribe again with the last one seen and nothing is missed and nothing comes twice. Items come at least
-  once and in the order of their cursors, first from the log and then live. A heartbeat comes every 15 seconds of quiet,
-  and first of all when ` + "`" + `after` + "`" + ` is left out, so that there is a cursor from the start.
+  The delivery log: every attempt, and every delivery that is held or canceled. Each item has a cursor; to
+  resume without gaps or repeats, subscribe again with the cursor of the last item. Items arrive at least once
+  and in the order of their cursors, first the stored and then the live ones. A heartbeat is sent after 15
+  seconds without items, and as the first item when ` + "`" + `after` + "`" + ` is omitted, so that a cursor is available from the
+  start.
   """
   deliveryLog(
     """
-    Whose log: the organization's opaque id or Portal's own. Left out: the caller's only organization, or, for
-    operators, every organization.
+    The organization's opaque id or its id in Portal. By default, the caller's only organization or, for
+    operators, all organizations.
     """
     organizationId: ID
     """
-    The cursor of the last item seen; left out: only what happens from now on. On an event stream the header
-    ` + "`" + `Last-Event-ID` + "`" + ` counts instead, which browsers send when they connect again.
+    The cursor of the last item received; if omitted, the log is followed from now on. On an event stream the
+    header ` + "`" + `Last-Event-ID` + "`" + `, which browsers send when they reconnect, takes precedence.
     """
     after: Cursor
-    "Which deliveries; heartbeats and gaps come in any case."
+    "Selects deliveries; heartbeats and gaps are sent regardless."
     filter: DeliveryFilter
   ): DeliveryLogItem!
 }
@@ -4406,35 +4440,35 @@ type Subscription {
 	{Name: "../../schema/scalars.graphql", Input: `"A point in time in RFC 3339, always in UTC, such as 2026-01-14T09:31:07.250Z."
 scalar Time
 
-"Any JSON value. Objects keep the order of their keys."
+"Any JSON value. The order of object keys is preserved."
 scalar JSON
 
-"An opaque position in a list or in the live log. Give back exactly what you were given."
+"An opaque position in a list or in the delivery log. Pass it back unchanged."
 scalar Cursor
 
-"A thing with an id of its own, readable again through ` + "`" + `Query.node` + "`" + `."
+"An object with a globally unique id, which ` + "`" + `Query.node` + "`" + ` resolves."
 interface Node {
-  "Opaque and prefixed by its type, such as wh_… or dlv_…. It never changes and is never used again."
+  "The opaque id, with a prefix for the type such as wh_… or dlv_…. It never changes and is never reused."
   id: ID!
 }
 
-"Where a slice of a list stands in the whole list."
+"The position of a page in the whole list."
 type PageInfo {
-  "Whether more follow after ` + "`" + `endCursor` + "`" + `."
+  "Whether there are results after ` + "`" + `endCursor` + "`" + `."
   hasNextPage: Boolean!
-  "Whether more come before ` + "`" + `startCursor` + "`" + `."
+  "Whether there are results before ` + "`" + `startCursor` + "`" + `."
   hasPreviousPage: Boolean!
-  "The cursor of the first edge, null in an empty slice."
+  "The cursor of the first edge; null if the page is empty."
   startCursor: Cursor
-  "The cursor of the last edge, null in an empty slice."
+  "The cursor of the last edge; null if the page is empty."
   endCursor: Cursor
 }
 
-"A range of whole numbers, both ends included."
+"A range of integers, both bounds inclusive."
 input IntRange {
-  "The smallest number; no lower bound when left out."
+  "The lower bound; unbounded if omitted."
   from: Int
-  "The greatest number; no upper bound when left out."
+  "The upper bound; unbounded if omitted."
   to: Int
 }
 
@@ -4450,143 +4484,152 @@ enum Locale {
   PT_BR
 }
 
-"Something in a mutation's input that the caller can put right."
+"An error in the input of a mutation, which the caller can correct."
 type UserError {
-  "What kind of mistake it is, for programs."
+  "The machine-readable kind of error."
   code: UserErrorCode!
-  "What is wrong and what to do about it, for people."
+  "A human-readable description of the error and its remedy."
   message: String!
-  "The path of the input at fault below ` + "`" + `input` + "`" + `, such as ` + "`" + `targetUrl` + "`" + ` or ` + "`" + `headers.0.name` + "`" + `; null when there is no single one."
+  """
+  The path of the invalid field, relative to ` + "`" + `input` + "`" + `, such as ` + "`" + `targetUrl` + "`" + ` or ` + "`" + `headers.0.name` + "`" + `; null if there
+  is no single field.
+  """
   field: String
-  "With TEMPLATE_INVALID: the line in the template, from 1."
+  "With TEMPLATE_INVALID: the line in the template, starting at 1."
   line: Int
-  "With TEMPLATE_INVALID: the column in the line, in characters from 1."
+  "With TEMPLATE_INVALID: the column in characters, starting at 1."
   column: Int
   "With DUPLICATE_CONFIGURATION: the webhook that has the same configuration."
   webhook: Webhook
 }
 
-"The kinds of mistakes in inputs."
+"The kinds of errors in inputs."
 enum UserErrorCode {
-  "An input that must be given is missing or empty."
+  "A required field is missing or empty."
   REQUIRED
-  "The value is not one that can be used."
+  "The value is invalid."
   INVALID
-  "The input names something that does not exist, or that you may not see."
+  "The input refers to an object that does not exist or is not visible to the caller."
   NOT_FOUND
-  "Another webhook of the organization has the same configuration: every event would be sent twice."
+  "Another webhook of the organization has the same configuration, so every event would be sent twice."
   DUPLICATE_CONFIGURATION
-  "It was changed by somebody else in the meantime, or clashes with something that exists."
+  "The object was changed concurrently, or the change conflicts with an existing object."
   CONFLICT
-  "The target URL is not one that webhooks may be sent to."
+  "The target URL is not allowed."
   URL_FORBIDDEN
-  "The message template can't be used; ` + "`" + `line` + "`" + ` and ` + "`" + `column` + "`" + ` say where."
+  "The message template is invalid; ` + "`" + `line` + "`" + ` and ` + "`" + `column` + "`" + ` have the position."
   TEMPLATE_INVALID
-  "The header may not be set, or its value is not allowed."
+  "The header or its value is not allowed."
   HEADER_FORBIDDEN
-  "More than the limit allows."
+  "A limit is exceeded."
   LIMIT_EXCEEDED
 }
 
-"Something that was accepted but deserves a look."
+"A problem in an input that was accepted nevertheless."
 type Warning {
-  "What kind of warning it is, for programs: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY, OVERLAP, and others to come."
+  """
+  The machine-readable kind of warning: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY or OVERLAP. Later
+  releases may add values.
+  """
   code: String!
-  "What is noticed and what to do about it, for people."
+  "A human-readable description of the problem and its remedy."
   message: String!
-  "The path of the input that it is about; null when there is no single one."
+  "The path of the field, relative to ` + "`" + `input` + "`" + `; null if there is no single field."
   field: String
-  "For a warning about the template: the line, from 1."
+  "For a warning about the template: the line, starting at 1."
   line: Int
-  "For a warning about the template: the column, in characters from 1."
+  "For a warning about the template: the column in characters, starting at 1."
   column: Int
-  "With OVERLAP: the other webhook that sends the same events to the same target."
+  "With OVERLAP: the other webhook that would send some of the same events to the same target."
   webhook: Webhook
 }
 `, BuiltIn: false},
-	{Name: "../../schema/stats.graphql", Input: `"The stretch of time up to now that statistics are about. Its last bucket is not over yet."
+	{Name: "../../schema/stats.graphql", Input: `"The time window of delivery counts, up to now. Its last bucket is incomplete."
 enum StatsWindow {
-  "The current hour and the 23 before, in 24 buckets of an hour."
+  "The current hour and the 23 hours before, in 24 buckets of one hour."
   LAST_24_HOURS
-  "In 28 buckets of six hours, which begin at 00:00, 06:00, 12:00 and 18:00 UTC."
+  "7 days, in 28 buckets of six hours that start at 00:00, 06:00, 12:00 and 18:00 UTC."
   LAST_7_DAYS
-  "In 30 buckets of a day in UTC."
+  "30 days, in buckets of one day in UTC."
   LAST_30_DAYS
-  "In 90 buckets of a day in UTC."
+  "90 days, in buckets of one day in UTC."
   LAST_90_DAYS
 }
 
 """
-What became of deliveries, in counts that are kept by the hour in the same transaction as the results themselves: they
-are exact, and it takes as long to read them however many deliveries there were. They say when a result was written
-down, not when the delivery was made; they outlive the deliveries, and are kept for 91 days. Tests of webhooks do not
-count.
+Delivery counts per hour, updated in the same transaction as the results: they are exact, and reading them
+takes constant time regardless of the number of deliveries. A result is counted in the hour in which it was
+stored, not in the hour in which the delivery was created. Counts outlive the deliveries and are kept for 91
+days. Tests of webhooks are not counted.
 """
 type DeliveryStats {
-  "When the first bucket begins."
+  "The start of the first bucket."
   from: Time!
-  "When the last bucket ends, which is later than now."
+  "The end of the last bucket, which is in the future."
   to: Time!
-  "The whole window."
+  "The counts of the whole window."
   total: DeliveryCounts!
-  "How the window's attempts ended, the most frequent outcome first. Outcomes that did not occur are left out."
+  "The number of attempts by outcome, the most frequent first. Outcomes that did not occur are omitted."
   outcomes: [OutcomeCount!]!
-  "The window cut into equal stretches, oldest first. None is left out, also when nothing happened in it."
+  "The buckets of the window, oldest first, including empty ones."
   buckets: [StatsBucket!]!
 }
 
-"A stretch of a window."
+"One bucket of a time window."
 type StatsBucket {
-  "When it begins."
+  "The start."
   from: Time!
-  "When it ends."
+  "The end."
   to: Time!
-  "What happened in between."
+  "The counts of this bucket."
   counts: DeliveryCounts!
 }
 
-"What became of deliveries in a stretch of time. Numbers end at 2,147,483,647."
+"The delivery counts of a period. Each count is at most 2,147,483,647."
 type DeliveryCounts {
-  "Deliveries that the receiver accepted."
+  "The number of deliveries that were delivered."
   delivered: Int!
-  "Deliveries that were given up."
+  "The number of deliveries that failed."
   failed: Int!
-  "Deliveries that were no longer wanted."
+  "The number of deliveries that were canceled."
   canceled: Int!
-  "Attempts that were made, successful or not. With a filter by states, only those that led to such a state."
+  """
+  The number of attempts, successful or not. With a filter by states, only attempts that led to such a state.
+  """
   attempts: Int!
-  "DELIVERED among DELIVERED and FAILED, from 0 to 1; null when there are neither."
+  "The share of DELIVERED among DELIVERED and FAILED, from 0 to 1; null if there are none."
   successShare: Float
   """
-  How long half of the attempts took at most, in milliseconds; null when there were none. Durations are kept in classes,
-  each twice as long as the one before, from one millisecond to 33 seconds: the figure is right to within its class.
+  The median duration of an attempt in milliseconds; null if there were none. Durations are kept in a
+  histogram whose bucket bounds double from one millisecond to 33 seconds; the value is exact to within a
+  bucket.
   """
   p50Ms: Float
-  "How long 95 of 100 attempts took at most, in milliseconds, as exact as ` + "`" + `p50Ms` + "`" + `."
+  "The 95th percentile of the duration in milliseconds, with the precision of ` + "`" + `p50Ms` + "`" + `."
   p95Ms: Float
 }
 
-"How many attempts ended in one way."
+"The number of attempts with one outcome."
 type OutcomeCount {
-  "The way."
+  "The outcome."
   outcome: AttemptOutcome!
-  "How many did."
+  "The number of attempts."
   attempts: Int!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/viewer.graphql", Input: `"The caller."
 type Viewer {
-  "How the caller appears in ` + "`" + `createdBy` + "`" + ` and the like."
+  "The name of the caller, as in ` + "`" + `createdBy` + "`" + ` and ` + "`" + `updatedBy` + "`" + `."
   name: String!
-  "What the caller was granted, by organization."
+  "The roles granted to the caller, by organization."
   grants: [Grant!]!
-  "Whether the caller is an operator of the platform: may read, watch and redeliver in every organization."
+  "Whether the caller is an operator of the platform, who may read, watch and redeliver in all organizations."
   operator: Boolean!
-  "Whether the caller is Portal: may report events and items, and nothing else."
+  "Whether the caller is Portal, which may only report events and items."
   portal: Boolean!
 }
 
-"A role in one organization. Suborganizations inherit nothing."
+"A role in one organization. Suborganizations do not inherit it."
 type Grant {
   "The organization."
   organization: Organization!
@@ -4596,7 +4639,7 @@ type Grant {
 
 "What a person may do in an organization."
 enum Role {
-  "Everything in the organization; the only role that may configure webhooks."
+  "All permissions in the organization; the only role that may configure webhooks."
   ORGANIZATION_ADMIN
   "Read webhooks (without secrets) and deliveries, and watch live."
   ORGANIZATION_VIEWER
@@ -4604,21 +4647,21 @@ enum Role {
 
 "The state of the whole system, for operators."
 type SystemStatus {
-  "Deliveries that wait or are being sent."
+  "The number of deliveries that are waiting or being sent."
   pending: Int!
-  "Deliveries in the hands of a server at this moment."
+  "The number of deliveries that are leased to a server."
   leased: Int!
-  "Deliveries kept back for disabled webhooks."
+  "The number of deliveries that are held for disabled webhooks."
   held: Int!
-  "Since when the longest overdue delivery has been due; null when nothing is due."
+  "The due time of the delivery that has been due the longest; null if none is due."
   oldestDue: Time
-  "How many attempts this server can make at once."
+  "The number of attempts that this server can make concurrently."
   workers: Int!
-  "How many attempts this server is making now."
+  "The number of attempts in flight on this server."
   busyWorkers: Int!
-  "The servers that share the database, this one included."
+  "The servers on the same database, including this one."
   replicas: [Replica!]!
-  "How the database is: ` + "`" + `ok` + "`" + `, or what is wrong with it."
+  "The health of the database: ` + "`" + `ok` + "`" + `, or an error message."
   database: String!
   "This server's version."
   version: String!
@@ -4626,37 +4669,37 @@ type SystemStatus {
   startedAt: Time!
 }
 
-"One server of those that share the database."
+"A server on the same database."
 type Replica {
-  "The host and process that runs it."
+  "The host and the process that run it."
   name: String!
-  "Its slot, which is part of the ids that it makes."
+  "Its slot number, which is part of the ids that it generates."
   slot: Int!
   "When it started."
   startedAt: Time!
-  "When it was last heard of."
+  "The time of its last heartbeat."
   seenAt: Time!
 }
 `, BuiltIn: false},
-	{Name: "../../schema/webhook.graphql", Input: `"Whether a webhook listens."
+	{Name: "../../schema/webhook.graphql", Input: `"Whether a webhook is active."
 enum WebhookStatus {
-  "It listens."
+  "It receives events."
   ENABLED
-  "It does not."
+  "It receives no events, or its deliveries are held."
   DISABLED
 }
 
-"Who or what disabled a webhook."
+"Why a webhook is disabled."
 enum DisabledReason {
-  "A person did."
+  "A person disabled it."
   ADMIN
-  "Its target did nothing but fail for days."
+  "All attempts failed for five days."
   FAILING
-  "Its target answered 410 Gone."
+  "Its target responded with 410 Gone."
   GONE
 }
 
-"An organization's standing order: when an event of one type happens to a selected item, send a message to a target."
+"A webhook: when an event of its type happens to a selected item, a message is sent to its target."
 type Webhook implements Node {
   "The opaque id."
   id: ID!
@@ -4664,69 +4707,69 @@ type Webhook implements Node {
   organization: Organization!
   "The name."
   name: String!
-  "What it listens to."
+  "The type of the events that it receives."
   eventType: EventType!
-  "Where messages go. Secret parts are masked for callers who may not configure the webhook."
+  "The URL to which messages are sent. Secret parts are masked for callers who may not configure the webhook."
   targetUrl: String!
-  "Whether it listens."
+  "Whether it is active."
   status: WebhookStatus!
-  "Who or what disabled it; null while it is enabled."
+  "Why it is disabled; null if it is enabled."
   disabledReason: DisabledReason
-  "Since when it is disabled; null while it is enabled."
+  "When it was disabled; null if it is enabled."
   disabledAt: Time
-  "Whether it is disabled but keeps its events: their deliveries are HELD."
+  "Whether it is disabled with its deliveries HELD."
   holding: Boolean!
-  "Which items it listens to."
+  "The items whose events it receives."
   selection: Selection!
   "The message template: JSON with ` + "`" + `#variables` + "`" + ` inside strings."
   template: String!
   "Custom request headers; secret values are masked."
   headers: [Header!]!
-  "How its messages are sent."
+  "The delivery policy."
   policy: DeliveryPolicy!
   "The last four characters of the signing secret."
   secretHint: String!
-  "Until when the previous signing secret goes on signing; null when there is none."
+  "When the previous signing secret expires; null if there is none."
   previousSecretExpiresAt: Time
-  "Counts its changes; give it back as ` + "`" + `expectedVersion` + "`" + `."
+  "The number of the current version, to pass as ` + "`" + `expectedVersion` + "`" + `."
   version: Int!
-  "When it was made."
+  "When it was created."
   createdAt: Time!
-  "Who made it."
+  "Who created it."
   createdBy: String!
   "When it was last changed."
   updatedAt: Time!
   "Who last changed it."
   updatedBy: String!
-  "What it was after each change, newest first."
+  "The versions of the webhook, newest first."
   versions(
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
   ): WebhookVersionConnection!
   "Other webhooks that would send some of the same events to the same target."
   overlaps: [Webhook!]!
-  "How its target has behaved."
+  "The health of its target."
   health: WebhookHealth!
-  "Whether it was deleted: it lives on in its deliveries."
+  "Whether it was deleted. A deleted webhook is still visible through its deliveries."
   deleted: Boolean!
   "Its deliveries, newest first."
   deliveries(
-    "How many at the most, 1 to 100; 25 if left out."
+    "The maximum number of results, 1 to 100; 25 by default."
     first: Int
-    "Only those after this cursor (older ones)."
+    "Return results after this cursor (older ones)."
     after: Cursor
-    "Which deliveries."
+    "Selects deliveries."
     filter: DeliveryFilter
   ): DeliveryConnection!
 }
 
-"Which items a webhook listens to."
+"The items whose events a webhook receives."
 type Selection {
-  "Whether it listens to all items, later ones included."
+  "Whether all items are selected, including future ones."
   all: Boolean!
-  "The selected items; empty when all are."
+  "The selected items; empty if all are selected."
   items: [Item!]!
 }
 
@@ -4734,169 +4777,181 @@ type Selection {
 type Header {
   "The name."
   name: String!
-  "The value, or a mask when it is secret."
+  "The value; masked if it is secret."
   value: String!
   "Whether the value is secret."
   secret: Boolean!
 }
 
-"How messages are sent."
+"The rules for sending messages."
 type DeliveryPolicy {
-  "How long one attempt may take, from the connection to the answer's last byte, in seconds."
+  "The timeout of an attempt in seconds, from connecting to the last byte of the response."
   timeoutSeconds: Float!
-  "The pauses between attempts in seconds, each varied by up to 20 % either way."
+  "The backoff between attempts in seconds, each with a jitter of up to 20 % either way."
   retrySeconds: [Int!]!
-  "Whether answers 400 to 499 (but 408, 425 and 429) are final."
+  "Whether a response with a status of 400 to 499, except 408, 425 and 429, is final."
   stopOn4xx: Boolean!
   "The time zone for the ` + "`" + `date` + "`" + ` filter in the template: an IANA name."
   timeZone: String!
-  "How many attempts may be in flight at once; one when deliveries are ordered."
+  "The maximum number of attempts in flight; one if deliveries are ordered."
   concurrency: Int!
-  "How many attempts may begin in a minute, evenly spread; null for no limit. Each server that delivers keeps it on its own."
+  "The rate limit in attempts per minute, evenly spread; null for none. Each server applies it independently."
   maxPerMinute: Int
-  "Whether deliveries are sent one after the other, in the order of their ids. One that is retried holds up all later ones until it is delivered or given up."
+  """
+  Whether deliveries are sent one at a time, in the order of their ids. A delivery that is retried blocks all
+  later ones until it is delivered or has failed.
+  """
   ordered: Boolean!
 }
 
-"Whether calls of a webhook are made."
+"The state of the circuit breaker of a webhook."
 enum BreakerState {
-  "They are."
+  "Attempts are made."
   CLOSED
-  "None is: the target has failed 10 times in a row, or half of the latest 20 times. Deliveries wait; no attempt is used up."
+  """
+  No attempts are made, because the last 10 attempts or half of the last 20 failed. Deliveries wait, and none
+  of their attempts is used up.
+  """
   OPEN
-  "A few are, and more while they succeed."
+  "A few attempts are made, and more as they succeed."
   HALF_OPEN
 }
 
-"How a webhook's target has behaved."
+"The health of a webhook's target."
 type WebhookHealth {
-  "The latest accepted attempt; null when there was none."
+  "The time of the latest successful attempt; null if there was none."
   lastSuccessAt: Time
-  "The latest failed attempt; null when there was none."
+  "The time of the latest failed attempt; null if there was none."
   lastFailureAt: Time
-  "The first failure since the last success; null while attempts succeed."
+  "The time of the first failure since the last success; null while attempts succeed."
   failingSince: Time
-  "When the webhook will be disabled unless an attempt succeeds first: five days after it began to fail, or after its latest change if that came later. Null unless it is enabled and fails. At half time the audit log gets an entry WEBHOOK_FAILING."
+  """
+  When the webhook will be disabled unless an attempt succeeds before: five days after the first failure, or
+  after the latest change if that is later. Null unless the webhook is enabled and failing. After half of that
+  period, WEBHOOK_FAILING is recorded in the audit log.
+  """
   disablesAt: Time
-  "Whether calls are made, as seen by the server that answers: each keeps a breaker of its own."
+  "The state of the circuit breaker on the server that responds: each server has its own."
   breaker: BreakerState!
-  "Until when no call is made; null unless the breaker is OPEN."
+  "The time until which no attempts are made; null unless the breaker is OPEN."
   breakerOpenUntil: Time
-  "Deliveries that wait, counted up to 10,000."
+  "The number of waiting deliveries, counted up to 10,000."
   pending: Int!
-  "Deliveries kept back, counted up to 10,000."
+  "The number of held deliveries, counted up to 10,000."
   held: Int!
-  "What became of its deliveries in the current hour and the 23 before, and how long attempts took."
+  "The delivery counts of the current hour and the 23 hours before."
   last24Hours: DeliveryCounts!
 }
 
-"What a webhook was from one change to the next."
+"The configuration of a webhook from one change to the next."
 type WebhookVersion implements Node {
   "The opaque id."
   id: ID!
-  "Its number: 1, 2, …."
+  "The version number, starting at 1."
   number: Int!
   "The name."
   name: String!
-  "Where messages went. Secret parts are masked for callers who may not configure the webhook."
+  """
+  The URL to which messages were sent. Secret parts are masked for callers who may not configure the webhook.
+  """
   targetUrl: String!
   "The message template."
   template: String!
-  "Which items it listened to."
+  "The items whose events it received."
   selection: Selection!
-  "Whether it took events."
+  "Whether it received events."
   listening: Boolean!
   "When the change was made."
   createdAt: Time!
-  "Who made it."
+  "Who made the change."
   createdBy: String!
-  "When the next change ended it; null for the current one."
+  "When it was replaced by the next version; null for the current version."
   endedAt: Time
 }
 
-"A slice of a webhook's versions."
+"A page of versions of a webhook."
 type WebhookVersionConnection {
   "The versions with their cursors."
   edges: [WebhookVersionEdge!]!
   "The versions alone."
   nodes: [WebhookVersion!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
 }
 
-"A version in a list."
+"A version in a page."
 type WebhookVersionEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The version."
   node: WebhookVersion!
 }
 
-"A slice of the webhooks."
+"A page of webhooks."
 type WebhookConnection {
   "The webhooks with their cursors."
   edges: [WebhookEdge!]!
   "The webhooks alone."
   nodes: [Webhook!]!
-  "Where the slice stands."
+  "The position of this page in the whole list."
   pageInfo: PageInfo!
-  "How many webhooks the whole list has."
+  "The number of webhooks in the whole list."
   totalCount: Int!
 }
 
-"A webhook in a list."
+"A webhook in a page."
 type WebhookEdge {
-  "Its position."
+  "The position of this edge."
   cursor: Cursor!
   "The webhook."
   node: Webhook!
 }
 
-"Which webhooks. All conditions that are given must hold."
+"Selects webhooks. All given conditions must hold."
 input WebhookFilter {
-  "Part of the name or of the target URL, in any case."
+  "A substring of the name or of the target URL, case-insensitive."
   search: String
-  "Listening to one of these event types."
+  "Webhooks with one of these event types."
   eventTypes: [EventTypeName!]
-  "With this status."
+  "Webhooks with this status."
   status: WebhookStatus
-  "Listening to this item, selected or with all the others."
+  "Webhooks that select this item, or all items."
   itemId: ID
 }
 
-"How webhooks are sorted."
+"The order of webhooks."
 input WebhookOrder {
-  "By what."
+  "The field to sort by."
   field: WebhookOrderField!
-  "In which direction."
+  "The direction."
   direction: OrderDirection! = ASC
 }
 
-"What webhooks can be sorted by."
+"The fields by which webhooks can be sorted."
 enum WebhookOrderField {
   "The name."
   NAME
-  "When it was made."
+  "When it was created."
   CREATED_AT
   "When it was last changed."
   UPDATED_AT
 }
 
-"A direction of sorting."
+"A sort direction."
 enum OrderDirection {
-  "Smallest, or oldest, first."
+  "Ascending: smallest or oldest first."
   ASC
-  "Greatest, or newest, first."
+  "Descending: greatest or newest first."
   DESC
 }
 
-"Which items a webhook listens to: exactly one of these."
+"The items whose events a webhook receives: exactly one of these fields."
 input SelectionInput @oneOf {
-  "True: all items, later ones included."
+  "True to select all items, including future ones."
   all: Boolean
-  "Items by id, at most 10,000."
+  "Items by opaque id, at most 10,000."
   itemIds: [ID!]
-  "Items by Portal's id, at most 10,000."
+  "Items by id in Portal, at most 10,000."
   externalIds: [String!]
 }
 
@@ -4904,137 +4959,155 @@ input SelectionInput @oneOf {
 input HeaderInput {
   "The name."
   name: String!
-  "The value. In an update, left out: the value stays as it is."
+  "The value. If omitted in an update, the value is unchanged."
   value: String
-  "Whether the value is secret: it is then sealed and never shown again."
+  "Whether the value is secret. A secret value is stored encrypted and never shown again."
   secret: Boolean! = true
 }
 
-"How messages are sent. What is left out takes the default, in an update stays as it is."
+"The rules for sending messages. An omitted field takes its default; in an update it is unchanged."
 input DeliveryPolicyInput {
-  "How long one attempt may take, in seconds: 1 to 30; 15 by default."
+  "The timeout of an attempt in seconds, 1 to 30; 15 by default."
   timeoutSeconds: Float
-  "The pauses between attempts in seconds: at most 20, each 1 second to 72 hours; null: the default schedule of about three days."
+  """
+  The backoff between attempts in seconds: at most 20 values, each from 1 second to 72 hours; null for the
+  default schedule of about three days.
+  """
   retrySeconds: [Int!]
-  "Whether answers 400 to 499 (but 408, 425 and 429) are final; false by default."
+  "Whether a response with a status of 400 to 499, except 408, 425 and 429, is final; false by default."
   stopOn4xx: Boolean
   "The time zone for the ` + "`" + `date` + "`" + ` filter in the template: an IANA name; UTC by default."
   timeZone: String
-  "How many attempts may be in flight at once: 1 to 64; null: the server's default, which is 8 unless its operator says otherwise."
+  """
+  The maximum number of attempts in flight, 1 to 64; null for the server's default, which is 8 unless
+  configured otherwise.
+  """
   concurrency: Int
-  "How many attempts may begin in a minute, evenly spread: 1 to 60,000; null: no limit, the default. Each server that delivers keeps it on its own."
+  """
+  The rate limit in attempts per minute, evenly spread, 1 to 60,000; null for none, the default. Each server
+  applies it independently.
+  """
   maxPerMinute: Int
-  "Whether deliveries are sent one after the other, in the order of their ids; false by default. One that is retried holds up all later ones until it is delivered or given up."
+  """
+  Whether deliveries are sent one at a time, in the order of their ids; false by default. A delivery that is
+  retried blocks all later ones until it is delivered or has failed.
+  """
   ordered: Boolean
 }
 
 "A new webhook."
 input CreateWebhookInput {
-  "The organization's opaque id or Portal's own."
+  "The organization's opaque id or its id in Portal."
   organizationId: ID!
   "The name, 1 to 200 characters."
   name: String!
-  "What it listens to. It can't be changed later."
+  "The type of the events that it receives. It cannot be changed later."
   eventType: EventTypeName!
-  "Where messages go: an absolute URL, https unless the operator allows http."
+  "The URL to which messages are sent: absolute, and https unless the server allows http."
   targetUrl: String!
-  "Which items it listens to."
+  "The items whose events it receives."
   selection: SelectionInput!
-  "The message template; left out: the event type's default template."
+  "The message template; by default, the event type's default template."
   template: String
   "Custom request headers, at most 20."
   headers: [HeaderInput!]
-  "How messages are sent."
+  "The delivery policy."
   policy: DeliveryPolicyInput
-  "Whether it listens at once."
+  "The initial status."
   status: WebhookStatus! = ENABLED
 }
 
-"A change of a webhook. What is left out stays as it is."
+"A change to a webhook. Omitted fields are unchanged."
 input UpdateWebhookInput {
   "The webhook."
   id: ID!
-  "The ` + "`" + `Webhook.version` + "`" + ` that the change is based on: when somebody else was quicker, nothing is changed and the answer is CONFLICT."
+  """
+  The ` + "`" + `Webhook.version` + "`" + ` that the change is based on. If the webhook has changed since, nothing is changed and
+  the error is CONFLICT.
+  """
   expectedVersion: Int!
   "The name."
   name: String
-  "Where messages go. Waiting deliveries go to the new target too."
+  "The URL to which messages are sent. It also applies to waiting deliveries."
   targetUrl: String
-  "Which items it listens to."
+  "The items whose events it receives."
   selection: SelectionInput
-  "The message template. Waiting deliveries keep the message that they had."
+  "The message template. It does not apply to waiting deliveries, which keep their message."
   template: String
   "All custom request headers; headers that are not listed are removed."
   headers: [HeaderInput!]
-  "How messages are sent."
+  "The delivery policy."
   policy: DeliveryPolicyInput
 }
 
-"Which webhook to delete."
+"The webhook to delete."
 input DeleteWebhookInput {
   "The webhook."
   id: ID!
 }
 
-"Whether a webhook shall listen."
+"The new status of a webhook."
 input SetWebhookStatusInput {
   "The webhook."
   id: ID!
-  "The status to be."
+  "The new status."
   status: WebhookStatus!
-  "With DISABLED: keep events meanwhile; their deliveries are HELD. Otherwise what is pending is canceled."
+  """
+  With DISABLED: whether to hold deliveries. If true, pending and new deliveries are HELD; otherwise pending
+  deliveries are canceled.
+  """
   hold: Boolean! = false
-  "With ENABLED: cancel the deliveries that were held instead of sending them now."
+  "With ENABLED: whether to cancel held deliveries instead of sending them."
   dropHeld: Boolean! = false
-  "The ` + "`" + `Webhook.version` + "`" + ` that the change is based on; left out: any."
+  "The ` + "`" + `Webhook.version` + "`" + ` that the change is based on; any if omitted."
   expectedVersion: Int
 }
 
-"Which webhook gets a new signing secret."
+"The webhook whose signing secret is rotated."
 input RotateWebhookSecretInput {
   "The webhook."
   id: ID!
-  "For how many hours the older secret goes on signing beside the new one: 0 to 72."
+  "The number of hours for which the previous secret also signs, 0 to 72."
   keepOldHours: Int! = 24
 }
 
-"A new webhook and its secret."
+"The result of createWebhook."
 type CreateWebhookPayload {
   "The webhook; null when there are errors."
   webhook: Webhook
-  "The signing secret (whsec_…). It is shown only this once."
+  "The signing secret (whsec_…), shown only once."
   secret: String
-  "What deserves a look."
+  "Problems that do not block the change."
   warnings: [Warning!]!
-  "What is wrong with the input; nothing was changed then."
+  "The errors in the input; if there are any, nothing was changed."
   userErrors: [UserError!]!
 }
 
-"A webhook after a change."
+"The result of a change to a webhook."
 type WebhookPayload {
   "The webhook; null when there are errors."
   webhook: Webhook
-  "What deserves a look."
+  "Problems that do not block the change."
   warnings: [Warning!]!
-  "What is wrong with the input; nothing was changed then."
+  "The errors in the input; if there are any, nothing was changed."
   userErrors: [UserError!]!
 }
 
-"What came of a deletion."
+"The result of deleteWebhook."
 type DeleteWebhookPayload {
-  "The id of the webhook that is no more; null when there are errors."
+  "The id of the deleted webhook; null when there are errors."
   deletedId: ID
-  "What is wrong with the input; nothing was changed then."
+  "The errors in the input; if there are any, nothing was changed."
   userErrors: [UserError!]!
 }
 
-"A webhook and its new secret."
+"The result of rotateWebhookSecret."
 type WebhookSecretPayload {
   "The webhook; null when there are errors."
   webhook: Webhook
-  "The new signing secret (whsec_…). It is shown only this once."
+  "The new signing secret (whsec_…), shown only once."
   secret: String
-  "What is wrong with the input; nothing was changed then."
+  "The errors in the input; if there are any, nothing was changed."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},

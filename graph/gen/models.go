@@ -22,269 +22,274 @@ import (
 type ActiveAlertInput struct {
 	// The alert.
 	Alert *AlertInput `json:"alert"`
-	// The device that triggered it; an alert may have none.
+	// The device that triggered it, if any.
 	Workspace *WorkspaceInput `json:"workspace,omitempty"`
 }
 
-// The alert setting and this occurrence of it.
+// An alert setting and one occurrence of it.
 type AlertInput struct {
-	// Portal's id of the alert setting: the item.
+	// The id of the alert setting in Portal: the item.
 	ID string `json:"id"`
 	// The setting's name.
 	Name string `json:"name"`
-	// What was found this time.
+	// Details of this occurrence.
 	Information *string `json:"information,omitempty"`
-	// When the alert began.
+	// When the alert started.
 	Start time.Time `json:"start"`
 	// What triggered it.
 	Element *string `json:"element,omitempty"`
-	// How grave it is.
+	// The severity.
 	Severity *AlertSeverity `json:"severity,omitempty"`
 	// The setting's category.
 	Category *string `json:"category,omitempty"`
-	// Portal's page about the setting.
+	// The URL of the setting's page in Portal.
 	ViewURL *string `json:"viewUrl,omitempty"`
 }
 
-// A slice of the audit log.
+// A page of the audit log.
 type AuditConnection struct {
 	// The entries with their cursors.
 	Edges []*AuditEdge `json:"edges"`
 	// The entries alone.
 	Nodes []*model.AuditEntry `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
 }
 
-// An entry in a list.
+// An entry in a page.
 type AuditEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The entry.
 	Node *model.AuditEntry `json:"node"`
 }
 
-// Which entries of the audit log to show. Conditions are combined: all must hold.
+// Selects entries of the audit log. All given conditions must hold.
 type AuditFilter struct {
-	// Any of these actions.
+	// Entries with one of these actions.
 	Actions []delivery.Action `json:"actions,omitempty"`
-	// What was done to the thing with this id.
+	// Entries whose object has this id.
 	ObjectID *string `json:"objectId,omitempty"`
-	// What was done by the API key with this id.
+	// Entries whose actor is the API key with this id.
 	APIKeyID *string `json:"apiKeyId,omitempty"`
-	// Since this time.
+	// Entries at or after this time.
 	CreatedAfter *time.Time `json:"createdAfter,omitempty"`
-	// Before this time.
+	// Entries before this time.
 	CreatedBefore *time.Time `json:"createdBefore,omitempty"`
 }
 
 // A new API key.
 type CreateAPIKeyInput struct {
-	// The organization's opaque id or Portal's own.
+	// The organization's opaque id or its id in Portal.
 	OrganizationID string `json:"organizationId"`
-	// The client that will use the key, 1 to 200 characters. CONFLICT when two keys of that name work already: it says which
-	// to revoke.
+	// The client that will use the key, 1 to 200 characters. Fails with CONFLICT if two active keys have that name
+	// already; the message names the key to revoke.
 	Name string `json:"name"`
-	// What it may do: ADMIN, VIEWER or PORTAL, in this organization alone.
+	// What the key permits: ADMIN, VIEWER or PORTAL, in this organization only.
 	Role delivery.KeyRole `json:"role"`
-	// When it stops working by itself, within 5 years; never if left out. A key that expires makes only keys that expire no
-	// later than itself.
+	// When the key expires, within 5 years; never if omitted. A key that expires can only create keys that expire
+	// no later than itself.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
-// What came of making an API key.
+// The result of createApiKey.
 type CreateAPIKeyPayload struct {
 	// The key; null when there are errors.
 	APIKey *model.APIKey `json:"apiKey,omitempty"`
-	// The key's text, for the client; shown only this once. Null when there are errors.
+	// The key's text, for the client; shown only once. Null when there are errors.
 	Key *string `json:"key,omitempty"`
-	// What to put right; empty when the key was made.
+	// The errors in the input; empty when the key was created.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
 // A new webhook.
 type CreateWebhookInput struct {
-	// The organization's opaque id or Portal's own.
+	// The organization's opaque id or its id in Portal.
 	OrganizationID string `json:"organizationId"`
 	// The name, 1 to 200 characters.
 	Name string `json:"name"`
-	// What it listens to. It can't be changed later.
+	// The type of the events that it receives. It cannot be changed later.
 	EventType delivery.EventType `json:"eventType"`
-	// Where messages go: an absolute URL, https unless the operator allows http.
+	// The URL to which messages are sent: absolute, and https unless the server allows http.
 	TargetURL string `json:"targetUrl"`
-	// Which items it listens to.
+	// The items whose events it receives.
 	Selection *SelectionInput `json:"selection"`
-	// The message template; left out: the event type's default template.
+	// The message template; by default, the event type's default template.
 	Template *string `json:"template,omitempty"`
 	// Custom request headers, at most 20.
 	Headers []*HeaderInput `json:"headers,omitempty"`
-	// How messages are sent.
+	// The delivery policy.
 	Policy *DeliveryPolicyInput `json:"policy,omitempty"`
-	// Whether it listens at once.
+	// The initial status.
 	Status delivery.WebhookStatus `json:"status"`
 }
 
-// A new webhook and its secret.
+// The result of createWebhook.
 type CreateWebhookPayload struct {
 	// The webhook; null when there are errors.
 	Webhook *model.Webhook `json:"webhook,omitempty"`
-	// The signing secret (whsec_…). It is shown only this once.
+	// The signing secret (whsec_…), shown only once.
 	Secret *string `json:"secret,omitempty"`
-	// What deserves a look.
+	// Problems that do not block the change.
 	Warnings []*Warning `json:"warnings"`
-	// What is wrong with the input; nothing was changed then.
+	// The errors in the input; if there are any, nothing was changed.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Which webhook to delete.
+// The webhook to delete.
 type DeleteWebhookInput struct {
 	// The webhook.
 	ID string `json:"id"`
 }
 
-// What came of a deletion.
+// The result of deleteWebhook.
 type DeleteWebhookPayload struct {
-	// The id of the webhook that is no more; null when there are errors.
+	// The id of the deleted webhook; null when there are errors.
 	DeletedID *string `json:"deletedId,omitempty"`
-	// What is wrong with the input; nothing was changed then.
+	// The errors in the input; if there are any, nothing was changed.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A slice of the deliveries.
+// A page of deliveries.
 type DeliveryConnection struct {
 	// The deliveries with their cursors.
 	Edges []*DeliveryEdge `json:"edges"`
 	// The deliveries alone.
 	Nodes []*model.Delivery `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
 }
 
-// What became of deliveries in a stretch of time. Numbers end at 2,147,483,647.
+// The delivery counts of a period. Each count is at most 2,147,483,647.
 type DeliveryCounts struct {
-	// Deliveries that the receiver accepted.
+	// The number of deliveries that were delivered.
 	Delivered int32 `json:"delivered"`
-	// Deliveries that were given up.
+	// The number of deliveries that failed.
 	Failed int32 `json:"failed"`
-	// Deliveries that were no longer wanted.
+	// The number of deliveries that were canceled.
 	Canceled int32 `json:"canceled"`
-	// Attempts that were made, successful or not. With a filter by states, only those that led to such a state.
+	// The number of attempts, successful or not. With a filter by states, only attempts that led to such a state.
 	Attempts int32 `json:"attempts"`
-	// DELIVERED among DELIVERED and FAILED, from 0 to 1; null when there are neither.
+	// The share of DELIVERED among DELIVERED and FAILED, from 0 to 1; null if there are none.
 	SuccessShare *float64 `json:"successShare,omitempty"`
-	// How long half of the attempts took at most, in milliseconds; null when there were none. Durations are kept in classes,
-	// each twice as long as the one before, from one millisecond to 33 seconds: the figure is right to within its class.
+	// The median duration of an attempt in milliseconds; null if there were none. Durations are kept in a
+	// histogram whose bucket bounds double from one millisecond to 33 seconds; the value is exact to within a
+	// bucket.
 	P50Ms *float64 `json:"p50Ms,omitempty"`
-	// How long 95 of 100 attempts took at most, in milliseconds, as exact as `p50Ms`.
+	// The 95th percentile of the duration in milliseconds, with the precision of `p50Ms`.
 	P95Ms *float64 `json:"p95Ms,omitempty"`
 }
 
-// A delivery in a list.
+// A delivery in a page.
 type DeliveryEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The delivery.
 	Node *model.Delivery `json:"node"`
 }
 
-// Which deliveries. All conditions that are given must hold.
+// Selects deliveries. All given conditions must hold.
 type DeliveryFilter struct {
-	// Of one of these webhooks.
+	// Deliveries of one of these webhooks.
 	WebhookIds []string `json:"webhookIds,omitempty"`
-	// Of one of these event types.
+	// Deliveries of events of one of these types.
 	EventTypes []delivery.EventType `json:"eventTypes,omitempty"`
-	// In one of these states.
+	// Deliveries in one of these states.
 	States []delivery.State `json:"states,omitempty"`
-	// With one of these outcomes of the latest attempt.
+	// Deliveries whose latest attempt has one of these outcomes.
 	Outcomes []egress.Outcome `json:"outcomes,omitempty"`
-	// With this HTTP status of the latest attempt.
+	// Deliveries whose latest attempt has an HTTP status in this range.
 	HTTPStatus *IntRange `json:"httpStatus,omitempty"`
-	// Made for one of these reasons.
+	// Deliveries with one of these triggers.
 	Triggers []delivery.Trigger `json:"triggers,omitempty"`
-	// For this event.
+	// Deliveries of this event.
 	EventID *string `json:"eventId,omitempty"`
-	// For the events of this occurrence: an `Event.group`.
+	// Deliveries of the events in this `Event.group`.
 	GroupID *string `json:"groupId,omitempty"`
-	// About this item.
+	// Deliveries of events about this item.
 	ItemID *string `json:"itemId,omitempty"`
-	// About this device, by Portal's id.
+	// Deliveries of events on this device, by its id in Portal.
 	WorkspaceID *string `json:"workspaceId,omitempty"`
-	// Made at this time or later.
+	// Deliveries created at or after this time.
 	CreatedAfter *time.Time `json:"createdAfter,omitempty"`
-	// Made before this time.
+	// Deliveries created before this time.
 	CreatedBefore *time.Time `json:"createdBefore,omitempty"`
-	// Part of the item's name, of the device's name or of the device's id, in any case.
+	// A substring of the item's name, the device's name or the device's id, case-insensitive.
 	Text *string `json:"text,omitempty"`
 }
 
-// How messages are sent. What is left out takes the default, in an update stays as it is.
+// The rules for sending messages. An omitted field takes its default; in an update it is unchanged.
 type DeliveryPolicyInput struct {
-	// How long one attempt may take, in seconds: 1 to 30; 15 by default.
+	// The timeout of an attempt in seconds, 1 to 30; 15 by default.
 	TimeoutSeconds *float64 `json:"timeoutSeconds,omitempty"`
-	// The pauses between attempts in seconds: at most 20, each 1 second to 72 hours; null: the default schedule of about three days.
+	// The backoff between attempts in seconds: at most 20 values, each from 1 second to 72 hours; null for the
+	// default schedule of about three days.
 	RetrySeconds graphql.Omittable[[]int32] `json:"retrySeconds,omitempty"`
-	// Whether answers 400 to 499 (but 408, 425 and 429) are final; false by default.
+	// Whether a response with a status of 400 to 499, except 408, 425 and 429, is final; false by default.
 	StopOn4xx *bool `json:"stopOn4xx,omitempty"`
 	// The time zone for the `date` filter in the template: an IANA name; UTC by default.
 	TimeZone *string `json:"timeZone,omitempty"`
-	// How many attempts may be in flight at once: 1 to 64; null: the server's default, which is 8 unless its operator says otherwise.
+	// The maximum number of attempts in flight, 1 to 64; null for the server's default, which is 8 unless
+	// configured otherwise.
 	Concurrency graphql.Omittable[*int32] `json:"concurrency,omitempty"`
-	// How many attempts may begin in a minute, evenly spread: 1 to 60,000; null: no limit, the default. Each server that delivers keeps it on its own.
+	// The rate limit in attempts per minute, evenly spread, 1 to 60,000; null for none, the default. Each server
+	// applies it independently.
 	MaxPerMinute graphql.Omittable[*int32] `json:"maxPerMinute,omitempty"`
-	// Whether deliveries are sent one after the other, in the order of their ids; false by default. One that is retried holds up all later ones until it is delivered or given up.
+	// Whether deliveries are sent one at a time, in the order of their ids; false by default. A delivery that is
+	// retried blocks all later ones until it is delivered or has failed.
 	Ordered *bool `json:"ordered,omitempty"`
 }
 
-// What became of deliveries, in counts that are kept by the hour in the same transaction as the results themselves: they
-// are exact, and it takes as long to read them however many deliveries there were. They say when a result was written
-// down, not when the delivery was made; they outlive the deliveries, and are kept for 91 days. Tests of webhooks do not
-// count.
+// Delivery counts per hour, updated in the same transaction as the results: they are exact, and reading them
+// takes constant time regardless of the number of deliveries. A result is counted in the hour in which it was
+// stored, not in the hour in which the delivery was created. Counts outlive the deliveries and are kept for 91
+// days. Tests of webhooks are not counted.
 type DeliveryStats struct {
-	// When the first bucket begins.
+	// The start of the first bucket.
 	From time.Time `json:"from"`
-	// When the last bucket ends, which is later than now.
+	// The end of the last bucket, which is in the future.
 	To time.Time `json:"to"`
-	// The whole window.
+	// The counts of the whole window.
 	Total *DeliveryCounts `json:"total"`
-	// How the window's attempts ended, the most frequent outcome first. Outcomes that did not occur are left out.
+	// The number of attempts by outcome, the most frequent first. Outcomes that did not occur are omitted.
 	Outcomes []*OutcomeCount `json:"outcomes"`
-	// The window cut into equal stretches, oldest first. None is left out, also when nothing happened in it.
+	// The buckets of the window, oldest first, including empty ones.
 	Buckets []*StatsBucket `json:"buckets"`
 }
 
-// A slice of the events.
+// A page of events.
 type EventConnection struct {
 	// The events with their cursors.
 	Edges []*EventEdge `json:"edges"`
 	// The events alone.
 	Nodes []*model.Event `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
 }
 
-// An event in a list.
+// An event in a page.
 type EventEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The event.
 	Node *model.Event `json:"node"`
 }
 
-// Which events. All conditions that are given must hold.
+// Selects events. All given conditions must hold.
 type EventFilter struct {
-	// Of one of these types.
+	// Events of one of these types.
 	Types []delivery.EventType `json:"types,omitempty"`
-	// About this item.
+	// Events about this item.
 	ItemID *string `json:"itemId,omitempty"`
-	// Of this occurrence: an `Event.group`.
+	// Events in this `Event.group`.
 	GroupID *string `json:"groupId,omitempty"`
-	// On this device, by Portal's id.
+	// Events on this device, by its id in Portal.
 	WorkspaceID *string `json:"workspaceId,omitempty"`
-	// Raised by this report of Portal's.
+	// Events from the report with this id.
 	SourceEventID *string `json:"sourceEventId,omitempty"`
-	// Received at this time or later.
+	// Events received at or after this time.
 	ReceivedAfter *time.Time `json:"receivedAfter,omitempty"`
-	// Received before this time.
+	// Events received before this time.
 	ReceivedBefore *time.Time `json:"receivedBefore,omitempty"`
 }
 
@@ -292,13 +297,13 @@ type EventFilter struct {
 type FieldChangeInput struct {
 	// The property's name.
 	Property string `json:"property"`
-	// Its value before.
+	// The value before the change; null if there was none.
 	OriginalValue *string `json:"originalValue,omitempty"`
-	// Its value now.
+	// The value after the change; null if there is none.
 	NewValue *string `json:"newValue,omitempty"`
 }
 
-// A role in one organization. Suborganizations inherit nothing.
+// A role in one organization. Suborganizations do not inherit it.
 type Grant struct {
 	// The organization.
 	Organization *model.Organization `json:"organization"`
@@ -310,69 +315,69 @@ type Grant struct {
 type HeaderInput struct {
 	// The name.
 	Name string `json:"name"`
-	// The value. In an update, left out: the value stays as it is.
+	// The value. If omitted in an update, the value is unchanged.
 	Value *string `json:"value,omitempty"`
-	// Whether the value is secret: it is then sealed and never shown again.
+	// Whether the value is secret. A secret value is stored encrypted and never shown again.
 	Secret bool `json:"secret"`
 }
 
-// What became of each report.
+// The result of ingestEvents.
 type IngestPayload struct {
-	// One result for each report, in their order.
+	// One result for each report, in the same order.
 	Results []*IngestResult `json:"results"`
-	// What is wrong with the batch as a whole; nothing was accepted then.
+	// The errors in the batch as a whole; if there are any, no report was accepted.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What became of one report.
+// The result for one report.
 type IngestResult struct {
-	// The report's own id.
+	// The sourceEventId of the report.
 	SourceEventID string `json:"sourceEventId"`
-	// The verdict.
+	// The status.
 	Status delivery.IngestStatus `json:"status"`
-	// The ids of the events that the report raised; with DUPLICATE, of those that it had raised before.
+	// The ids of the report's events; with DUPLICATE, the ids of the events stored before.
 	EventIds []string `json:"eventIds"`
-	// How many deliveries those events caused.
+	// The number of deliveries created for those events.
 	Deliveries int32 `json:"deliveries"`
-	// With REJECTED: what is wrong with which field. Fields are paths below this report.
+	// With REJECTED: the errors in the report. Fields are paths relative to the report.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A range of whole numbers, both ends included.
+// A range of integers, both bounds inclusive.
 type IntRange struct {
-	// The smallest number; no lower bound when left out.
+	// The lower bound; unbounded if omitted.
 	From *int32 `json:"from,omitempty"`
-	// The greatest number; no upper bound when left out.
+	// The upper bound; unbounded if omitted.
 	To *int32 `json:"to,omitempty"`
 }
 
-// A slice of the items.
+// A page of items.
 type ItemConnection struct {
 	// The items with their cursors.
 	Edges []*ItemEdge `json:"edges"`
 	// The items alone.
 	Nodes []*model.Item `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many items the whole list has.
+	// The number of items in the whole list.
 	TotalCount int32 `json:"totalCount"`
 }
 
-// An item in a list.
+// An item in a page.
 type ItemEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The item.
 	Node *model.Item `json:"node"`
 }
 
-// A definition that the report refers to.
+// A definition in Portal that the report refers to.
 type ItemRef struct {
-	// Portal's id.
+	// The id in Portal.
 	ID string `json:"id"`
 	// Its name.
 	Name string `json:"name"`
-	// Portal's page about it.
+	// The URL of its page in Portal.
 	ViewURL *string `json:"viewUrl,omitempty"`
 }
 
@@ -380,17 +385,17 @@ type ItemRef struct {
 type MessagePreview struct {
 	// The message, byte for byte as it would be sent; null when the template has errors.
 	Message *string `json:"message,omitempty"`
-	// The message's size in bytes; at most 262,144 are sent.
+	// The size of the message in bytes; messages over 262,144 bytes are not sent.
 	Bytes int32 `json:"bytes"`
-	// What keeps the template from being saved.
+	// The problems that prevent the template from being saved.
 	Errors []*TemplateProblem `json:"errors"`
-	// What deserves a look.
+	// The problems that do not prevent the template from being saved.
 	Warnings []*TemplateProblem `json:"warnings"`
 }
 
 // A microservice that was executed on devices.
 type MicroserviceExecutionInput struct {
-	// Portal's id of the operation that ran it.
+	// The id in Portal of the operation that ran it.
 	OperationID string `json:"operationId"`
 	// The microservice: the item.
 	Microservice *ItemRef `json:"microservice"`
@@ -400,279 +405,281 @@ type MicroserviceExecutionInput struct {
 
 // An object that was created, modified or deleted.
 type ObjectChangeInput struct {
-	// What was done.
+	// The kind of change.
 	Action ObjectAction `json:"action"`
 	// The object.
 	Object *ObjectInput `json:"object"`
-	// Who did it.
+	// The user who made the change.
 	User *UserInput `json:"user"`
 }
 
-// An object of Portal's.
+// An object in Portal.
 type ObjectInput struct {
-	// Portal's id of the object's type: the item.
+	// The id of the object's type in Portal: the item.
 	TypeID string `json:"typeId"`
 	// The type's name.
 	TypeName *string `json:"typeName,omitempty"`
-	// Portal's id of the object.
+	// The id of the object in Portal.
 	ID string `json:"id"`
 	// Its name.
 	Name string `json:"name"`
-	// What was modified; only with MODIFIED.
+	// The modified properties; only with MODIFIED.
 	Changes []*FieldChangeInput `json:"changes,omitempty"`
 }
 
-// An operation that was executed on devices, whole or in part.
+// An operation that was executed on devices, complete or in part.
 type OperationInput struct {
-	// Portal's id of this operation. Reports with the same one belong together.
+	// The id of the operation in Portal. Reports with the same id belong to the same operation.
 	OperationID string `json:"operationId"`
-	// Portal's id of the operation type: the item.
+	// The id of the operation type in Portal: the item.
 	TypeID string `json:"typeId"`
 	// The type's name.
 	TypeName string `json:"typeName"`
-	// What was asked for.
+	// A description of the operation.
 	Description *string `json:"description,omitempty"`
-	// Who asked for it.
+	// The user who initiated it.
 	InitiatedBy *string `json:"initiatedBy,omitempty"`
-	// When it began.
+	// When it started.
 	StartDate time.Time `json:"startDate"`
 	// When it ended.
 	EndDate *time.Time `json:"endDate,omitempty"`
-	// How it ended; left out: the worst of the devices' results (Error, Timeout, Cancelled, Completed).
+	// The overall result; by default, the worst of the devices' results in the order ERROR, TIMEOUT, CANCELLED,
+	// COMPLETED.
 	Result *delivery.OperationResult `json:"result,omitempty"`
-	// The microservice that the operation runs, if any: raises EXECUTED_MICROSERVICE for each device too.
+	// The microservice that the operation runs, if any: also an EXECUTED_MICROSERVICE event for each device.
 	Microservice *ItemRef `json:"microservice,omitempty"`
-	// Whether the operation is over. False: some devices have not answered yet, and more reports follow.
+	// Whether the operation is complete. If false, some devices have not reported yet and more reports follow.
 	Complete bool `json:"complete"`
 	// The devices that this report is about, at most 25,000.
 	Workspaces []*WorkspaceExecutionInput `json:"workspaces"`
 }
 
-// A slice of the organizations.
+// A page of organizations.
 type OrganizationConnection struct {
 	// The organizations with their cursors.
 	Edges []*OrganizationEdge `json:"edges"`
 	// The organizations alone.
 	Nodes []*model.Organization `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
 }
 
-// An organization in a list.
+// An organization in a page.
 type OrganizationEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The organization.
 	Node *model.Organization `json:"node"`
 }
 
-// How many attempts ended in one way.
+// The number of attempts with one outcome.
 type OutcomeCount struct {
-	// The way.
+	// The outcome.
 	Outcome egress.Outcome `json:"outcome"`
-	// How many did.
+	// The number of attempts.
 	Attempts int32 `json:"attempts"`
 }
 
-// Where a slice of a list stands in the whole list.
+// The position of a page in the whole list.
 type PageInfo struct {
-	// Whether more follow after `endCursor`.
+	// Whether there are results after `endCursor`.
 	HasNextPage bool `json:"hasNextPage"`
-	// Whether more come before `startCursor`.
+	// Whether there are results before `startCursor`.
 	HasPreviousPage bool `json:"hasPreviousPage"`
-	// The cursor of the first edge, null in an empty slice.
+	// The cursor of the first edge; null if the page is empty.
 	StartCursor *string `json:"startCursor,omitempty"`
-	// The cursor of the last edge, null in an empty slice.
+	// The cursor of the last edge; null if the page is empty.
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
-// One report of Portal's: something that happened in an organization.
+// A report from Portal: something that happened in an organization.
 type PortalEventInput struct {
-	// Portal's id of the organization. An unknown organization is learnt, with no webhooks.
+	// The organization's id in Portal, or its opaque id. An unknown organization is registered, without webhooks.
 	OrganizationID string `json:"organizationId"`
-	// The organization's name; left out: the name known before.
+	// The organization's name; if omitted, the name is unchanged.
 	OrganizationName *string `json:"organizationName,omitempty"`
-	// The sender's id of this report. Alerts and objects are recognised by it alone when they are sent again; operations
-	// by their operation and device.
+	// The sender's id of this report. Reports of alerts and objects are deduplicated by it alone; reports of
+	// operations by operation and device.
 	SourceEventID string `json:"sourceEventId"`
-	// When it happened; left out: now.
+	// When it happened; by default, the time of receipt.
 	OccurredAt *time.Time `json:"occurredAt,omitempty"`
 	// What happened.
 	Event *PortalEventPayload `json:"event"`
 }
 
-// What happened: exactly one of these.
+// What happened: exactly one of these fields.
 type PortalEventPayload struct {
-	// An alert was triggered: raises ACTIVE_ALERT.
+	// An alert was triggered: an ACTIVE_ALERT event.
 	ActiveAlert *ActiveAlertInput `json:"activeAlert,omitempty"`
-	// A microservice was executed: raises EXECUTED_MICROSERVICE once for each device.
+	// A microservice was executed: an EXECUTED_MICROSERVICE event for each device.
 	MicroserviceExecution *MicroserviceExecutionInput `json:"microserviceExecution,omitempty"`
-	// An object was created, modified or deleted.
+	// An object was created, modified or deleted: an OBJECT_CREATED, OBJECT_MODIFIED or OBJECT_DELETED event.
 	ObjectChange *ObjectChangeInput `json:"objectChange,omitempty"`
-	// An operation was executed, or part of it: raises OPERATION_EXECUTED_IN_WORKSPACE once for each device not reported
-	// before, and OPERATION_EXECUTED once when it is complete.
+	// An operation, or part of it, was executed: an OPERATION_EXECUTED_IN_WORKSPACE event for each device not
+	// reported before, and an OPERATION_EXECUTED event when the operation is complete.
 	Operation *OperationInput `json:"operation,omitempty"`
 }
 
 // A message to render.
 type PreviewMessageInput struct {
-	// The organization's opaque id or Portal's own; left out: the caller's only organization.
+	// The organization's opaque id or its id in Portal; by default, the caller's only organization.
 	OrganizationID *string `json:"organizationId,omitempty"`
 	// The event type; its sample values are used unless `eventId` is given.
 	EventType delivery.EventType `json:"eventType"`
-	// The template; left out: the event type's default template.
+	// The template; by default, the event type's default template.
 	Template *string `json:"template,omitempty"`
-	// The webhook whose name and id the message may show.
+	// The webhook whose name and id the template can use.
 	WebhookID *string `json:"webhookId,omitempty"`
-	// A recorded event of the type, to use its values.
+	// A recorded event of this type whose values are used.
 	EventID *string `json:"eventId,omitempty"`
-	// The time zone for the `date` filter: an IANA name; UTC if left out.
+	// The time zone for the `date` filter: an IANA name; UTC by default.
 	TimeZone *string `json:"timeZone,omitempty"`
 }
 
-// Which deliveries to send again.
+// The deliveries to redeliver.
 type RedeliverInput struct {
 	// The deliveries, at most 100.
 	Ids []string `json:"ids"`
-	// Which message to send.
+	// The message to send.
 	Message service.RedeliverMode `json:"message"`
 }
 
 // The new deliveries.
 type RedeliverPayload struct {
-	// One new delivery for each id, in their order; empty when there are errors.
+	// One new delivery for each id, in the same order; empty when there are errors.
 	Deliveries []*model.Delivery `json:"deliveries"`
 	// What is wrong with the input; nothing is sent then.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// One server of those that share the database.
+// A server on the same database.
 type Replica struct {
-	// The host and process that runs it.
+	// The host and the process that run it.
 	Name string `json:"name"`
-	// Its slot, which is part of the ids that it makes.
+	// Its slot number, which is part of the ids that it generates.
 	Slot int32 `json:"slot"`
 	// When it started.
 	StartedAt time.Time `json:"startedAt"`
-	// When it was last heard of.
+	// The time of its last heartbeat.
 	SeenAt time.Time `json:"seenAt"`
 }
 
-// Which API key to revoke.
+// The API key to revoke.
 type RevokeAPIKeyInput struct {
 	// The key's id, not its text.
 	ID string `json:"id"`
 }
 
-// What came of revoking an API key.
+// The result of revokeApiKey.
 type RevokeAPIKeyPayload struct {
 	// The key; null when there are errors.
 	APIKey *model.APIKey `json:"apiKey,omitempty"`
-	// What to put right; empty when the key works no more.
+	// The errors in the input; empty when the key is revoked.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Which webhook gets a new signing secret.
+// The webhook whose signing secret is rotated.
 type RotateWebhookSecretInput struct {
 	// The webhook.
 	ID string `json:"id"`
-	// For how many hours the older secret goes on signing beside the new one: 0 to 72.
+	// The number of hours for which the previous secret also signs, 0 to 72.
 	KeepOldHours int32 `json:"keepOldHours"`
 }
 
-// Which items a webhook listens to: exactly one of these.
+// The items whose events a webhook receives: exactly one of these fields.
 type SelectionInput struct {
-	// True: all items, later ones included.
+	// True to select all items, including future ones.
 	All *bool `json:"all,omitempty"`
-	// Items by id, at most 10,000.
+	// Items by opaque id, at most 10,000.
 	ItemIds []string `json:"itemIds,omitempty"`
-	// Items by Portal's id, at most 10,000.
+	// Items by id in Portal, at most 10,000.
 	ExternalIds []string `json:"externalIds,omitempty"`
 }
 
-// Whether a webhook shall listen.
+// The new status of a webhook.
 type SetWebhookStatusInput struct {
 	// The webhook.
 	ID string `json:"id"`
-	// The status to be.
+	// The new status.
 	Status delivery.WebhookStatus `json:"status"`
-	// With DISABLED: keep events meanwhile; their deliveries are HELD. Otherwise what is pending is canceled.
+	// With DISABLED: whether to hold deliveries. If true, pending and new deliveries are HELD; otherwise pending
+	// deliveries are canceled.
 	Hold bool `json:"hold"`
-	// With ENABLED: cancel the deliveries that were held instead of sending them now.
+	// With ENABLED: whether to cancel held deliveries instead of sending them.
 	DropHeld bool `json:"dropHeld"`
-	// The `Webhook.version` that the change is based on; left out: any.
+	// The `Webhook.version` that the change is based on; any if omitted.
 	ExpectedVersion *int32 `json:"expectedVersion,omitempty"`
 }
 
-// A stretch of a window.
+// One bucket of a time window.
 type StatsBucket struct {
-	// When it begins.
+	// The start.
 	From time.Time `json:"from"`
-	// When it ends.
+	// The end.
 	To time.Time `json:"to"`
-	// What happened in between.
+	// The counts of this bucket.
 	Counts *DeliveryCounts `json:"counts"`
 }
 
-// One item as Portal has it.
+// An item in Portal.
 type SyncItemInput struct {
-	// Portal's own id.
+	// The id in Portal.
 	ID string `json:"id"`
 	// Its name.
 	Name string `json:"name"`
 	// Whether it is enabled in Portal.
 	Enabled bool `json:"enabled"`
-	// Portal's page about it.
+	// The URL of its page in Portal.
 	ViewURL *string `json:"viewUrl,omitempty"`
-	// Portal's own fields: a JSON object of at most 8 KiB.
+	// Additional fields from Portal: a JSON object of at most 8 KiB.
 	Attributes json.RawMessage `json:"attributes,omitempty"`
 }
 
-// Items of one kind as Portal has them.
+// The items of one kind in Portal.
 type SyncItemsInput struct {
-	// Portal's id of the organization, or its opaque id. An unknown organization is learnt.
+	// The organization's id in Portal, or its opaque id. An unknown organization is registered.
 	OrganizationID string `json:"organizationId"`
-	// The organization's name; left out: it stays.
+	// The organization's name; if omitted, the name is unchanged.
 	OrganizationName *string `json:"organizationName,omitempty"`
 	// The kind of all the items.
 	Kind delivery.ItemKind `json:"kind"`
 	// The items, at most 10,000.
 	Items []*SyncItemInput `json:"items"`
-	// Whether the list is complete: known items of the kind that are not in it are then marked missing.
+	// Whether the list is complete. If true, known items of this kind that are not in the list are marked missing.
 	Complete bool `json:"complete"`
 }
 
-// What a sync changed.
+// The result of syncItems.
 type SyncItemsPayload struct {
-	// How many items were new.
+	// The number of items created.
 	Created int32 `json:"created"`
-	// How many known items changed.
+	// The number of items updated.
 	Updated int32 `json:"updated"`
-	// How many were as known.
+	// The number of items that were already up to date.
 	Unchanged int32 `json:"unchanged"`
-	// How many were marked missing.
+	// The number of items marked missing.
 	Missing int32 `json:"missing"`
-	// What is wrong with the input; nothing was changed then.
+	// The errors in the input; if there are any, nothing was changed.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
 // The state of the whole system, for operators.
 type SystemStatus struct {
-	// Deliveries that wait or are being sent.
+	// The number of deliveries that are waiting or being sent.
 	Pending int32 `json:"pending"`
-	// Deliveries in the hands of a server at this moment.
+	// The number of deliveries that are leased to a server.
 	Leased int32 `json:"leased"`
-	// Deliveries kept back for disabled webhooks.
+	// The number of deliveries that are held for disabled webhooks.
 	Held int32 `json:"held"`
-	// Since when the longest overdue delivery has been due; null when nothing is due.
+	// The due time of the delivery that has been due the longest; null if none is due.
 	OldestDue *time.Time `json:"oldestDue,omitempty"`
-	// How many attempts this server can make at once.
+	// The number of attempts that this server can make concurrently.
 	Workers int32 `json:"workers"`
-	// How many attempts this server is making now.
+	// The number of attempts in flight on this server.
 	BusyWorkers int32 `json:"busyWorkers"`
-	// The servers that share the database, this one included.
+	// The servers on the same database, including this one.
 	Replicas []*Replica `json:"replicas"`
-	// How the database is: `ok`, or what is wrong with it.
+	// The health of the database: `ok`, or an error message.
 	Database string `json:"database"`
 	// This server's version.
 	Version string `json:"version"`
@@ -680,29 +687,29 @@ type SystemStatus struct {
 	StartedAt time.Time `json:"startedAt"`
 }
 
-// Something noticed in a template.
+// A problem in a template.
 type TemplateProblem struct {
-	// What kind of problem it is, for programs.
+	// The machine-readable kind of problem.
 	Code string `json:"code"`
-	// What it is and what to do about it, for people.
+	// A human-readable description of the problem and its remedy.
 	Message string `json:"message"`
-	// The line, from 1.
+	// The line, starting at 1.
 	Line int32 `json:"line"`
-	// The column, in characters from 1.
+	// The column in characters, starting at 1.
 	Column int32 `json:"column"`
 }
 
-// What to send as a test: a saved webhook or a draft.
+// The webhook to test: saved or a draft.
 type TestWebhookInput struct {
 	// The saved webhook.
 	WebhookID *string `json:"webhookId,omitempty"`
-	// Or a webhook as it would be saved; nothing is stored.
+	// A webhook that is not saved; nothing is stored.
 	Draft *CreateWebhookInput `json:"draft,omitempty"`
-	// A recorded event of the webhook's type; left out: the event type's sample values.
+	// A recorded event of the webhook's type; by default, the event type's sample values are used.
 	EventID *string `json:"eventId,omitempty"`
 }
 
-// What came of a test.
+// The result of testWebhook.
 type TestWebhookPayload struct {
 	// The delivery, for a saved webhook; null for a draft, or when there are errors.
 	Delivery *model.Delivery `json:"delivery,omitempty"`
@@ -712,49 +719,51 @@ type TestWebhookPayload struct {
 	Message *string `json:"message,omitempty"`
 	// The request that was made.
 	Request *service.RequestPreview `json:"request,omitempty"`
-	// What is wrong with the input; nothing was sent then.
+	// The errors in the input; if there are any, nothing was sent.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A change of a webhook. What is left out stays as it is.
+// A change to a webhook. Omitted fields are unchanged.
 type UpdateWebhookInput struct {
 	// The webhook.
 	ID string `json:"id"`
-	// The `Webhook.version` that the change is based on: when somebody else was quicker, nothing is changed and the answer is CONFLICT.
+	// The `Webhook.version` that the change is based on. If the webhook has changed since, nothing is changed and
+	// the error is CONFLICT.
 	ExpectedVersion int32 `json:"expectedVersion"`
 	// The name.
 	Name *string `json:"name,omitempty"`
-	// Where messages go. Waiting deliveries go to the new target too.
+	// The URL to which messages are sent. It also applies to waiting deliveries.
 	TargetURL *string `json:"targetUrl,omitempty"`
-	// Which items it listens to.
+	// The items whose events it receives.
 	Selection *SelectionInput `json:"selection,omitempty"`
-	// The message template. Waiting deliveries keep the message that they had.
+	// The message template. It does not apply to waiting deliveries, which keep their message.
 	Template *string `json:"template,omitempty"`
 	// All custom request headers; headers that are not listed are removed.
 	Headers []*HeaderInput `json:"headers,omitempty"`
-	// How messages are sent.
+	// The delivery policy.
 	Policy *DeliveryPolicyInput `json:"policy,omitempty"`
 }
 
-// Something in a mutation's input that the caller can put right.
+// An error in the input of a mutation, which the caller can correct.
 type UserError struct {
-	// What kind of mistake it is, for programs.
+	// The machine-readable kind of error.
 	Code delivery.Code `json:"code"`
-	// What is wrong and what to do about it, for people.
+	// A human-readable description of the error and its remedy.
 	Message string `json:"message"`
-	// The path of the input at fault below `input`, such as `targetUrl` or `headers.0.name`; null when there is no single one.
+	// The path of the invalid field, relative to `input`, such as `targetUrl` or `headers.0.name`; null if there
+	// is no single field.
 	Field *string `json:"field,omitempty"`
-	// With TEMPLATE_INVALID: the line in the template, from 1.
+	// With TEMPLATE_INVALID: the line in the template, starting at 1.
 	Line *int32 `json:"line,omitempty"`
-	// With TEMPLATE_INVALID: the column in the line, in characters from 1.
+	// With TEMPLATE_INVALID: the column in characters, starting at 1.
 	Column *int32 `json:"column,omitempty"`
 	// With DUPLICATE_CONFIGURATION: the webhook that has the same configuration.
 	Webhook *model.Webhook `json:"webhook,omitempty"`
 }
 
-// A person.
+// A user of Portal.
 type UserInput struct {
-	// Portal's id.
+	// The id in Portal.
 	ID *string `json:"id,omitempty"`
 	// The name.
 	Name string `json:"name"`
@@ -764,177 +773,180 @@ type UserInput struct {
 
 // The caller.
 type Viewer struct {
-	// How the caller appears in `createdBy` and the like.
+	// The name of the caller, as in `createdBy` and `updatedBy`.
 	Name string `json:"name"`
-	// What the caller was granted, by organization.
+	// The roles granted to the caller, by organization.
 	Grants []*Grant `json:"grants"`
-	// Whether the caller is an operator of the platform: may read, watch and redeliver in every organization.
+	// Whether the caller is an operator of the platform, who may read, watch and redeliver in all organizations.
 	Operator bool `json:"operator"`
-	// Whether the caller is Portal: may report events and items, and nothing else.
+	// Whether the caller is Portal, which may only report events and items.
 	Portal bool `json:"portal"`
 }
 
-// Something that was accepted but deserves a look.
+// A problem in an input that was accepted nevertheless.
 type Warning struct {
-	// What kind of warning it is, for programs: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY, OVERLAP, and others to come.
+	// The machine-readable kind of warning: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY or OVERLAP. Later
+	// releases may add values.
 	Code string `json:"code"`
-	// What is noticed and what to do about it, for people.
+	// A human-readable description of the problem and its remedy.
 	Message string `json:"message"`
-	// The path of the input that it is about; null when there is no single one.
+	// The path of the field, relative to `input`; null if there is no single field.
 	Field *string `json:"field,omitempty"`
-	// For a warning about the template: the line, from 1.
+	// For a warning about the template: the line, starting at 1.
 	Line *int32 `json:"line,omitempty"`
-	// For a warning about the template: the column, in characters from 1.
+	// For a warning about the template: the column in characters, starting at 1.
 	Column *int32 `json:"column,omitempty"`
-	// With OVERLAP: the other webhook that sends the same events to the same target.
+	// With OVERLAP: the other webhook that would send some of the same events to the same target.
 	Webhook *model.Webhook `json:"webhook,omitempty"`
 }
 
-// A slice of the webhooks.
+// A page of webhooks.
 type WebhookConnection struct {
 	// The webhooks with their cursors.
 	Edges []*WebhookEdge `json:"edges"`
 	// The webhooks alone.
 	Nodes []*model.Webhook `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many webhooks the whole list has.
+	// The number of webhooks in the whole list.
 	TotalCount int32 `json:"totalCount"`
 }
 
-// A webhook in a list.
+// A webhook in a page.
 type WebhookEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The webhook.
 	Node *model.Webhook `json:"node"`
 }
 
-// Whether a webhook fired for an event, and why.
+// Whether a webhook matched an event, and why.
 type WebhookEvaluation struct {
 	// The webhook.
 	Webhook *model.Webhook `json:"webhook"`
-	// Whether it fired.
+	// Whether it matched.
 	Matched bool `json:"matched"`
-	// Why.
+	// The reason.
 	Reason delivery.MatchReason `json:"reason"`
 }
 
-// Which webhooks. All conditions that are given must hold.
+// Selects webhooks. All given conditions must hold.
 type WebhookFilter struct {
-	// Part of the name or of the target URL, in any case.
+	// A substring of the name or of the target URL, case-insensitive.
 	Search *string `json:"search,omitempty"`
-	// Listening to one of these event types.
+	// Webhooks with one of these event types.
 	EventTypes []delivery.EventType `json:"eventTypes,omitempty"`
-	// With this status.
+	// Webhooks with this status.
 	Status *delivery.WebhookStatus `json:"status,omitempty"`
-	// Listening to this item, selected or with all the others.
+	// Webhooks that select this item, or all items.
 	ItemID *string `json:"itemId,omitempty"`
 }
 
-// How a webhook's target has behaved.
+// The health of a webhook's target.
 type WebhookHealth struct {
-	// The latest accepted attempt; null when there was none.
+	// The time of the latest successful attempt; null if there was none.
 	LastSuccessAt *time.Time `json:"lastSuccessAt,omitempty"`
-	// The latest failed attempt; null when there was none.
+	// The time of the latest failed attempt; null if there was none.
 	LastFailureAt *time.Time `json:"lastFailureAt,omitempty"`
-	// The first failure since the last success; null while attempts succeed.
+	// The time of the first failure since the last success; null while attempts succeed.
 	FailingSince *time.Time `json:"failingSince,omitempty"`
-	// When the webhook will be disabled unless an attempt succeeds first: five days after it began to fail, or after its latest change if that came later. Null unless it is enabled and fails. At half time the audit log gets an entry WEBHOOK_FAILING.
+	// When the webhook will be disabled unless an attempt succeeds before: five days after the first failure, or
+	// after the latest change if that is later. Null unless the webhook is enabled and failing. After half of that
+	// period, WEBHOOK_FAILING is recorded in the audit log.
 	DisablesAt *time.Time `json:"disablesAt,omitempty"`
-	// Whether calls are made, as seen by the server that answers: each keeps a breaker of its own.
+	// The state of the circuit breaker on the server that responds: each server has its own.
 	Breaker delivery.BreakerState `json:"breaker"`
-	// Until when no call is made; null unless the breaker is OPEN.
+	// The time until which no attempts are made; null unless the breaker is OPEN.
 	BreakerOpenUntil *time.Time `json:"breakerOpenUntil,omitempty"`
-	// Deliveries that wait, counted up to 10,000.
+	// The number of waiting deliveries, counted up to 10,000.
 	Pending int32 `json:"pending"`
-	// Deliveries kept back, counted up to 10,000.
+	// The number of held deliveries, counted up to 10,000.
 	Held int32 `json:"held"`
-	// What became of its deliveries in the current hour and the 23 before, and how long attempts took.
+	// The delivery counts of the current hour and the 23 hours before.
 	Last24Hours *DeliveryCounts `json:"last24Hours"`
 }
 
-// How webhooks are sorted.
+// The order of webhooks.
 type WebhookOrder struct {
-	// By what.
+	// The field to sort by.
 	Field delivery.WebhookOrder `json:"field"`
-	// In which direction.
+	// The direction.
 	Direction OrderDirection `json:"direction"`
 }
 
-// A webhook after a change.
+// The result of a change to a webhook.
 type WebhookPayload struct {
 	// The webhook; null when there are errors.
 	Webhook *model.Webhook `json:"webhook,omitempty"`
-	// What deserves a look.
+	// Problems that do not block the change.
 	Warnings []*Warning `json:"warnings"`
-	// What is wrong with the input; nothing was changed then.
+	// The errors in the input; if there are any, nothing was changed.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A webhook and its new secret.
+// The result of rotateWebhookSecret.
 type WebhookSecretPayload struct {
 	// The webhook; null when there are errors.
 	Webhook *model.Webhook `json:"webhook,omitempty"`
-	// The new signing secret (whsec_…). It is shown only this once.
+	// The new signing secret (whsec_…), shown only once.
 	Secret *string `json:"secret,omitempty"`
-	// What is wrong with the input; nothing was changed then.
+	// The errors in the input; if there are any, nothing was changed.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A slice of a webhook's versions.
+// A page of versions of a webhook.
 type WebhookVersionConnection struct {
 	// The versions with their cursors.
 	Edges []*WebhookVersionEdge `json:"edges"`
 	// The versions alone.
 	Nodes []*model.WebhookVersion `json:"nodes"`
-	// Where the slice stands.
+	// The position of this page in the whole list.
 	PageInfo *PageInfo `json:"pageInfo"`
 }
 
-// A version in a list.
+// A version in a page.
 type WebhookVersionEdge struct {
-	// Its position.
+	// The position of this edge.
 	Cursor string `json:"cursor"`
 	// The version.
 	Node *model.WebhookVersion `json:"node"`
 }
 
-// What came of an operation on one device.
+// The execution of an operation on one device.
 type WorkspaceExecutionInput struct {
 	// The device.
 	Workspace *WorkspaceInput `json:"workspace"`
-	// When it began there.
+	// When it started on this device.
 	StartDate time.Time `json:"startDate"`
-	// When it ended there.
+	// When it ended on this device.
 	EndDate *time.Time `json:"endDate,omitempty"`
-	// How it ended there.
+	// The result on this device.
 	Result delivery.OperationResult `json:"result"`
 }
 
 // A device.
 type WorkspaceInput struct {
-	// Portal's id.
+	// The id in Portal.
 	ID string `json:"id"`
 	// Its name.
 	Name string `json:"name"`
-	// Who used it last.
+	// The user who last used it.
 	LastUser *string `json:"lastUser,omitempty"`
-	// Portal's id of its reporting group.
+	// The id of its reporting group in Portal.
 	ReportingGroupID *string `json:"reportingGroupId,omitempty"`
 	// The name of its reporting group.
 	ReportingGroupName *string `json:"reportingGroupName,omitempty"`
 }
 
-// How grave an alert is.
+// The severity of an alert.
 type AlertSeverity string
 
 const (
-	// Act now.
+	// Immediate action is required.
 	AlertSeverityCritical AlertSeverity = "CRITICAL"
-	// Have a look.
+	// Attention is required.
 	AlertSeverityWarning AlertSeverity = "WARNING"
-	// Good to know.
+	// No action is required.
 	AlertSeverityInformational AlertSeverity = "INFORMATIONAL"
 )
 
@@ -987,7 +999,7 @@ func (e AlertSeverity) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// What was done to an object.
+// The kind of change to an object.
 type ObjectAction string
 
 const (
@@ -1048,13 +1060,13 @@ func (e ObjectAction) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// A direction of sorting.
+// A sort direction.
 type OrderDirection string
 
 const (
-	// Smallest, or oldest, first.
+	// Ascending: smallest or oldest first.
 	OrderDirectionAsc OrderDirection = "ASC"
-	// Greatest, or newest, first.
+	// Descending: greatest or newest first.
 	OrderDirectionDesc OrderDirection = "DESC"
 )
 
