@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// The media types of answers.
+// The media types of responses.
 const (
 	typeGraphQL = "application/graphql-response+json"
 	typeJSON    = "application/json"
 	typeEvents  = "text/event-stream"
 )
 
-// accepted is what a client can read.
+// accepted is what a client accepts.
 type accepted struct {
-	json   string // typeGraphQL or typeJSON; "" when it reads neither
-	events bool   // it named text/event-stream
+	json   string // typeGraphQL or typeJSON; "" if the client accepts neither
+	events bool   // the client accepts text/event-stream
 }
 
-// accepts reads the Accept headers of r. A client that sends none is an old
-// one and reads application/json.
+// accepts parses the Accept headers of r. A client that sends none is a legacy
+// client, which accepts application/json.
 func accepts(r *http.Request) accepted {
 	header := strings.Join(r.Header.Values("Accept"), ",")
 	if strings.TrimSpace(header) == "" {
@@ -54,7 +54,7 @@ func accepts(r *http.Request) accepted {
 	return a
 }
 
-// qualityOf returns the q of an Accept entry, 0 when it makes no sense.
+// qualityOf returns the q parameter of an Accept entry; 0 if it is invalid.
 func qualityOf(params map[string]string) float64 {
 	q, named := params["q"]
 	if !named {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// initialise lets ConnectionInit decide about the connection. It does not run
-// in the reader, so that pings are answered while it takes its time.
+// initialise authorizes the connection with ConnectionInit. It runs outside the
+// read loop, so that pings are answered while ConnectionInit is running.
 func (c *connection) initialise(m message) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -14,7 +14,7 @@ func (c *connection) initialise(m message) {
 			c.close(closeInternal, "Internal server error")
 		}
 	}()
-	payload, _ := m.object() // decodeMessage has checked it
+	payload, _ := m.object() // validated by decodeMessage
 	caller, expires, err := c.h.opts.ConnectionInit(c.ctx, payload)
 	if err != nil {
 		c.refuse(err)
@@ -27,22 +27,22 @@ func (c *connection) initialise(m message) {
 		c.close(closeUnauthorized, "Credentials expired")
 		return
 	}
-	leave, ok := c.h.sit(caller, c.remote)
+	release, ok := c.h.acquire(caller, c.remote)
 	if !ok {
 		c.close(closeTryAgainLater, "Too many connections")
 		return
 	}
-	c.terms <- terms{expires, c.h.opts.Ended(caller)}
-	c.admit(caller, leave)
+	c.validity <- validity{expires, c.h.opts.Ended(caller)}
+	c.admit(caller, release)
 }
 
-// admit opens the connection for operations. The writer is held throughout,
-// so that nothing overtakes the acknowledgement.
-func (c *connection) admit(caller context.Context, leave func()) {
+// admit accepts the connection. It holds the write lock until the
+// acknowledgement is sent, so that no other message precedes it.
+func (c *connection) admit(caller context.Context, release func()) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
-	c.leave = leave
+	c.release = release
 	c.caller = caller
 	c.acked = !c.closing
 	acked := c.acked
@@ -52,7 +52,7 @@ func (c *connection) admit(caller context.Context, leave func()) {
 	}
 }
 
-// refuse closes the socket because of an error of ConnectionInit.
+// refuse closes the socket after an error of ConnectionInit.
 func (c *connection) refuse(err error) {
 	switch codeOf(c.h.present(c.ctx, err)) {
 	case CodeInternal:

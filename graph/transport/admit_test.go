@@ -17,8 +17,7 @@ import (
 	"portalhooks/graph/transport"
 )
 
-// Whoever may make no more operations now is told so on every way, and when to
-// come back.
+// The rate limit applies to all transports, with the time after which to retry.
 func TestOneOperationTooMany(t *testing.T) {
 	t.Parallel()
 	var full atomic.Bool
@@ -49,9 +48,8 @@ func TestOneOperationTooMany(t *testing.T) {
 	s.expect("next")
 }
 
-// Bodies that are being read take their memory together, whoever sends them:
-// one too many is refused before it is read, and there is room again when
-// another one has ended.
+// The request bodies of all callers share a limit: a body beyond it is refused
+// before it is read, until another request has ended.
 func TestBodiesShareTheirMemory(t *testing.T) {
 	t.Parallel()
 	opts := options()
@@ -67,7 +65,7 @@ func TestBodiesShareTheirMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// It says how much will come, and the server asks for it: it is held.
+	// Content-Length and 100 Continue: the memory is reserved before the body is sent.
 	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"+
 		"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n", u.Host)
 	if err != nil {
@@ -90,12 +88,12 @@ func TestBodiesShareTheirMemory(t *testing.T) {
 	}
 	full := request + strings.Repeat(" ", 1000-len(request))
 	answered(t, conn, slow, full)
-	// On one connection a request comes after the end of the one before.
+	// On one connection a request starts after the end of the previous one.
 	answered(t, conn, slow, fmt.Sprintf("POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"+
 		"Content-Length: 1000\r\n\r\n%s", u.Host, full))
 }
 
-// answered sends text and fails t unless the answer is 200.
+// answered sends text and fails t unless the status is 200.
 func answered(t *testing.T, w io.Writer, r *bufio.Reader, text string) {
 	t.Helper()
 	if _, err := io.WriteString(w, text); err != nil {

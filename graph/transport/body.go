@@ -12,7 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// maxDepth is how deep the JSON of a request may nest.
+// maxDepth is the maximum nesting depth of a request's JSON.
 const maxDepth = 64
 
 // request is the JSON form of a GraphQL request.
@@ -34,7 +34,7 @@ func (r request) params() (*graphql.RawParams, *gqlerror.Error) {
 	return params, nil
 }
 
-// decodeParams reads one GraphQL request. Its errors never quote the body.
+// decodeParams decodes a GraphQL request. Its errors never quote the body.
 func decodeParams(data []byte) (*graphql.RawParams, *gqlerror.Error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, coded(CodeBadInput, "The request has no body.")
@@ -49,9 +49,9 @@ func decodeParams(data []byte) (*graphql.RawParams, *gqlerror.Error) {
 	return r.params()
 }
 
-// decode reads data, one JSON object and nothing else, into v. Each of the
-// names may occur once, spelled exactly: encoding/json would take "QUERY" for
-// "query" and the last of two, and a proxy before us might not.
+// decode decodes data, which must be exactly one JSON object, into v. Each of
+// the names may occur once and is case-sensitive: encoding/json would accept
+// "QUERY" for "query" and the last of two, which a proxy in front may not.
 func decode(data []byte, v any, names ...string) *gqlerror.Error {
 	if !utf8.Valid(data) {
 		return coded(CodeBadInput, "The request is not valid UTF-8.")
@@ -65,7 +65,7 @@ func decode(data []byte, v any, names ...string) *gqlerror.Error {
 		return decodeError(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return coded(CodeBadInput, "The request goes on after its end.")
+		return coded(CodeBadInput, "The request has data after the JSON object.")
 	}
 	return nil
 }
@@ -84,15 +84,15 @@ func decodeError(err error) *gqlerror.Error {
 	return coded(CodeBadInput, "The request is not valid JSON.")
 }
 
-// scan walks over data once, before it is decoded, and refuses deep nesting
-// and doubtful names in the outermost object.
+// scan walks over data once before it is decoded. It refuses nesting beyond
+// maxDepth and ambiguous names in the outermost object.
 func scan(data []byte, names []string) *gqlerror.Error {
 	depth, seen := 0, map[string]bool{}
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':
 			if depth++; depth > maxDepth {
-				return coded(CodeLimit, "The JSON of the request is nested too deep.")
+				return coded(CodeLimit, "The JSON of the request is nested too deeply.")
 			}
 		case '}', ']':
 			depth--
@@ -109,7 +109,7 @@ func scan(data []byte, names []string) *gqlerror.Error {
 	return nil
 }
 
-// stringEnd returns where the string that starts at data[i] ends, past its quote.
+// stringEnd returns the index after the closing quote of the string at data[i].
 func stringEnd(data []byte, i int) int {
 	for i++; i < len(data); i++ {
 		switch data[i] {
@@ -139,7 +139,7 @@ func checkName(quoted []byte, names []string, seen map[string]bool) *gqlerror.Er
 		case name == known:
 			seen[known] = true
 		case strings.EqualFold(name, known):
-			return coded(CodeBadInput, "The request spells "+known+" in another way.")
+			return coded(CodeBadInput, "The name of the parameter "+known+" is case-sensitive.")
 		}
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// node runs a script of test/clients and returns what it prints. It fails
-// the test when the script can't be run at all.
+// node runs a script of test/clients and returns its output. It fails t if the
+// script cannot be run.
 func node(t *testing.T, input, script string, args ...string) (output string, ok bool) {
 	t.Helper()
 	dir := filepath.Join("..", "..", "test", "clients")

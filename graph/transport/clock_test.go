@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// took fails the test unless exactly d of virtual time has passed since start.
+// took fails t unless exactly d of virtual time has passed since start.
 func took(t *testing.T, start time.Time, d time.Duration) {
 	t.Helper()
 	if got := time.Since(start); got != d {
@@ -193,7 +193,7 @@ func TestOperationsOnASocketAreTimedButSubscriptionsAreNot(t *testing.T) {
 	})
 }
 
-// stream opens a stream of events that does not end, in virtual time.
+// stream opens an event stream that does not end, in virtual time.
 func (w *world) stream(ctx context.Context) *bufio.Scanner {
 	w.t.Helper()
 	request := strings.NewReader(body(w.t, "subscription {forever {n}}", nil))
@@ -211,7 +211,7 @@ func (w *world) stream(ctx context.Context) *bufio.Scanner {
 	return bufio.NewScanner(resp.Body)
 }
 
-// comments reads comments up to n and returns when each arrived.
+// comments reads n comments and returns the times of their arrival.
 func comments(events *bufio.Scanner, n int) (at []time.Duration) {
 	start := time.Now()
 	for len(at) < n && events.Scan() {
@@ -318,7 +318,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	})
 }
 
-// ask posts a query in virtual time.
+// ask sends a query in virtual time.
 func (w *world) ask(query string) answer {
 	return askWith(w.t, w.client, http.MethodPost, worldURL, body(w.t, query, nil))
 }

@@ -2,23 +2,23 @@
 // over HTTP, over Server-Sent Events and over WebSocket, all at one address.
 //
 //	handler.go    one request in: origin, identity, the transport that takes it
-//	http.go       POST and GET: the request's form, JSON or a stream, the answer's status
+//	http.go       POST and GET: request format, content negotiation, response status
 //	body.go       strict decoding of requests
-//	direct.go     the short way for a known query with one large variable
-//	accept.go     what the client can read
+//	direct.go     direct decoding of the only variable of a known query
+//	accept.go     the media types that the client accepts
 //	sse.go        a stream of events ("distinct connections" of graphql-sse)
-//	websocket.go  one socket's life: reading, pings, close codes (graphql-transport-ws)
-//	admission.go  who may use a socket, and until when
-//	message.go    the words spoken on a socket
-//	subscribe.go  the operations of one socket
-//	operation.go  running one operation: time limit, panics, what a client may see of errors
-//	trace.go      the spans of requests and operations, where somebody collects them
-//	errors.go     the codes and the size of errors
+//	websocket.go  the lifecycle of a socket: reading, pings, close codes (graphql-transport-ws)
+//	admission.go  the authorization of a socket and its expiry
+//	message.go    the messages of a socket
+//	subscribe.go  the operations of a socket
+//	operation.go  the execution of an operation: timeout, panics, errors
+//	trace.go      the spans of requests and operations
+//	errors.go     the codes and the size limits of errors
 //
-// The package knows neither who calls nor what is asked: identity, limits and
-// errors are seams of [Options], documents are held to package limits.
-// gqlgen's executor does the work between.
+// The package depends on neither callers nor the schema: identity, rate limits
+// and the presentation of errors are functions in [Options], and package limits
+// bounds documents. gqlgen's executor executes the operations.
 //
-// Operations belong to their connection: when it ends, so do they, and
-// [Handler.Shutdown] returns only when the last one has.
+// The operations of a connection end with it, and [Handler.Shutdown] returns
+// after the last operation.
 package transport

@@ -18,27 +18,26 @@ import (
 	"portalhooks/graph/limits"
 )
 
-// The codes that this package itself puts into extensions.code. Resolvers
-// have more.
+// The codes that this package sets as extensions.code. Resolvers use further
+// codes.
 const (
-	CodeBadInput        = limits.CodeBadInput // the request is not valid GraphQL, or not as the schema asks
-	CodeLimit           = limits.CodeLimit    // the request is too large, too slow, or one too many
+	CodeBadInput        = limits.CodeBadInput // the request is not valid GraphQL, or does not match the schema
+	CodeLimit           = limits.CodeLimit    // a size, time or rate limit is exceeded
 	CodeUnauthenticated = "UNAUTHENTICATED"   // the credentials are missing, wrong or expired
-	CodeForbidden       = "FORBIDDEN"         // this web page may not call
-	CodeUnavailable     = "UNAVAILABLE"       // the server is stopping; try again
-	CodeInternal        = "INTERNAL"          // the server's own fault
+	CodeForbidden       = "FORBIDDEN"         // the origin, or the caller, is not allowed
+	CodeUnavailable     = "UNAVAILABLE"       // the server is shutting down or overloaded; try again
+	CodeInternal        = "INTERNAL"          // an internal error
 )
 
-// What an answer may carry at most: 300 conflicting fields once made 11 MB.
+// Limits on the errors of a response: 300 conflicting fields once made 11 MB.
 const (
 	maxErrors       = 10
 	maxMessageBytes = 1000
 	maxPathBytes    = 100
 )
 
-// presenter returns the presenter of Options that bring none: errors with a
-// code are shown as they are; any other is logged, and shown as INTERNAL with
-// nothing more.
+// presenter returns the default ErrorPresenter: it passes on errors with a code,
+// logs all others, and presents those as INTERNAL without details.
 func presenter(logger *slog.Logger) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		e, ok := errors.AsType[*gqlerror.Error](err)
@@ -48,11 +47,11 @@ func presenter(logger *slog.Logger) graphql.ErrorPresenterFunc {
 		if !errors.Is(err, context.Canceled) {
 			logger.ErrorContext(ctx, "answer a GraphQL operation", "err", err, "request", RequestID(ctx))
 		}
-		shown := Internal(ctx)
-		if shown.Path = graphql.GetPath(ctx); ok && e.Path != nil {
-			shown.Path = e.Path
+		presented := Internal(ctx)
+		if presented.Path = graphql.GetPath(ctx); ok && e.Path != nil {
+			presented.Path = e.Path
 		}
-		return shown
+		return presented
 	}
 }
 
@@ -64,26 +63,26 @@ func logPanic(logger *slog.Logger) graphql.RecoverFunc {
 	}
 }
 
-// Internal is what a client sees of a fault that is the server's own: where to
-// find it in the log.
+// Internal returns the INTERNAL error that a client gets for an internal error.
+// It has the request id, which finds the error in the log.
 func Internal(ctx context.Context) *gqlerror.Error {
-	shown := coded(CodeInternal, "Something went wrong on the server. Its log has more under this request id.")
-	shown.Extensions["requestId"] = RequestID(ctx)
-	return shown
+	presented := coded(CodeInternal, "Internal server error. The server's log has details for this request id.")
+	presented.Extensions["requestId"] = RequestID(ctx)
+	return presented
 }
 
 func coded(code, message string) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}}
 }
 
-// later marks an error of which a second later nothing may be left.
+// later marks an error as transient: the client may retry after a second.
 func later(e *gqlerror.Error) *gqlerror.Error {
 	e.Extensions[retryAfter] = 1
 	return e
 }
 
-// retryAfter is the key among an error's extensions of the seconds after which
-// the same request may be answered.
+// retryAfter is the key of the extension that holds the number of seconds after
+// which the client may retry.
 const retryAfter = "retryAfter"
 
 func codeOf(e *gqlerror.Error) string {
@@ -91,8 +90,8 @@ func codeOf(e *gqlerror.Error) string {
 	return code
 }
 
-// withOurCode replaces the codes of gqlgen and its extensions by ours. What
-// fails before execution without a code is the request's fault.
+// withOurCode replaces the codes of gqlgen and its extensions with those of this
+// package. An error before execution without a code is BAD_USER_INPUT.
 func withOurCode(e *gqlerror.Error) *gqlerror.Error {
 	code := codeOf(e)
 	switch code {
@@ -106,16 +105,16 @@ func withOurCode(e *gqlerror.Error) *gqlerror.Error {
 	return &ours
 }
 
-// fit cuts a list of errors down to what an answer may carry. Without help,
-// it also drops gqlparser's suggestions, which give the schema away.
-func fit(errs gqlerror.List, help bool) gqlerror.List {
+// fit truncates a list of errors to the limits of a response. Unless suggestions
+// is set, it also removes gqlparser's suggestions, which disclose the schema.
+func fit(errs gqlerror.List, suggestions bool) gqlerror.List {
 	if len(errs) == 0 {
 		return nil
 	}
 	fitted := make(gqlerror.List, 0, min(len(errs), maxErrors))
 	for _, e := range errs[:min(len(errs), maxErrors)] {
 		short := *e
-		if !help {
+		if !suggestions {
 			short.Message, _, _ = strings.Cut(short.Message, " Did you mean ")
 		}
 		short.Message = cut(short.Message, maxMessageBytes)
@@ -125,7 +124,7 @@ func fit(errs gqlerror.List, help bool) gqlerror.List {
 	return fitted
 }
 
-// fitPath shortens the names in a path: those of unknown input fields come
+// fitPath truncates the names in a path: the names of unknown input fields come
 // from the request.
 func fitPath(path ast.Path) ast.Path {
 	for i, element := range path {
@@ -140,7 +139,7 @@ func fitPath(path ast.Path) ast.Path {
 	return path
 }
 
-// cut shortens s to about n bytes, at a rune's boundary.
+// cut truncates s to about n bytes, at a rune boundary.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -150,7 +149,7 @@ func cut(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// statusOf returns the HTTP status of a request that was refused with e.
+// statusOf returns the HTTP status of a request that is refused with e.
 func statusOf(e *gqlerror.Error) int {
 	switch codeOf(e) {
 	case CodeLimit:

@@ -24,7 +24,7 @@ func FuzzDecodeParams(f *testing.F) {
 			}
 			return
 		}
-		// A reader that knows nothing of GraphQL must see the same query.
+		// Other JSON decoders, such as a proxy's, must see the same query.
 		var plain map[string]any
 		if err := json.Unmarshal(data, &plain); err != nil {
 			t.Fatalf("accepted, but not JSON: %v", err)

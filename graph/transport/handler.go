@@ -17,30 +17,30 @@ import (
 	"portalhooks/graph/limits"
 )
 
-// A Handler serves GraphQL at one address. Make one with New; stop it with
+// A Handler serves GraphQL at one address. Create it with New and stop it with
 // Shutdown. It is safe for concurrent use.
 type Handler struct {
 	opts       Options
 	guard      *limits.Guard
 	exec       graphql.GraphExecutor
 	transports []graphql.Transport
-	stop       chan struct{} // closed when Shutdown is called: streams end
-	idle       chan struct{} // closed when the last request after that has ended
+	stop       chan struct{} // closed by Shutdown: streams end
+	idle       chan struct{} // closed when the last request after Shutdown has ended
 	bodies     *semaphore.Weighted
 
 	mu      sync.Mutex
 	closing bool
 	serving int
-	seats   map[string]int // sockets and event streams by caller
+	streams map[string]int // sockets and event streams by caller
 }
 
 // New returns a Handler that executes operations on schema.
 func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 	h := &Handler{
-		opts:  opts.withDefaults(),
-		stop:  make(chan struct{}),
-		idle:  make(chan struct{}),
-		seats: map[string]int{},
+		opts:    opts.withDefaults(),
+		stop:    make(chan struct{}),
+		idle:    make(chan struct{}),
+		streams: map[string]int{},
 	}
 	h.bodies = semaphore.NewWeighted(h.opts.BodiesLimit)
 	h.guard = limits.New(schema, h.opts.Limits)
@@ -70,14 +70,14 @@ func newExecutor(schema graphql.ExecutableSchema, guard *limits.Guard, opts Opti
 	return exec
 }
 
-// ServeHTTP answers one request, which may be the upgrade to a WebSocket. It
-// returns when everything the request started has ended.
+// ServeHTTP handles one request, which may be the upgrade to a WebSocket. It
+// returns when all operations of the request have ended.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	r = identified(w, r)
 	if !h.enter() {
 		h.refuse(w, r, http.StatusServiceUnavailable,
-			later(coded(CodeUnavailable, "The server is stopping. Try again.")))
+			later(coded(CodeUnavailable, "The server is shutting down. Try again.")))
 		return
 	}
 	defer h.leave()
@@ -97,10 +97,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// identify returns r's context with who sends it, or why it is refused.
+// identify returns r's context with the identity of its sender, or an error.
 func (h *Handler) identify(r *http.Request) (context.Context, error) {
 	if !h.originAllowed(r) {
-		return r.Context(), coded(CodeForbidden, "Pages of this origin may not call.")
+		return r.Context(), coded(CodeForbidden, "Requests from this origin are not allowed.")
 	}
 	ctx, err := h.opts.Authenticate(r.Context(), r)
 	if err != nil {
@@ -109,10 +109,10 @@ func (h *Handler) identify(r *http.Request) (context.Context, error) {
 	return ctx, nil
 }
 
-// Shutdown ends the handler's work. From now on requests are refused; sockets
-// are closed with 1001 and event streams end without "complete", so that
-// their clients come back elsewhere. It returns when all requests have ended,
-// or with ctx's error when that ends first.
+// Shutdown stops the handler. New requests are refused with UNAVAILABLE, sockets
+// are closed with 1001, and event streams end without "complete", so that their
+// clients reconnect to another server. It returns when all requests have ended,
+// or with ctx's error if ctx ends first.
 func (h *Handler) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	if !h.closing {
@@ -148,9 +148,9 @@ func (h *Handler) leave() {
 	}
 }
 
-// sit counts one more connection of the caller, unless that is one too many.
-// The caller gives its seat back with the function it gets.
-func (h *Handler) sit(ctx context.Context, remote string) (leave func(), ok bool) {
+// acquire counts a socket or event stream of the caller, up to
+// Options.Connections. release ends the count; it must be called once.
+func (h *Handler) acquire(ctx context.Context, remote string) (release func(), ok bool) {
 	key := h.opts.CallerKey(ctx)
 	if key == "" {
 		host, _, err := net.SplitHostPort(remote)
@@ -161,21 +161,21 @@ func (h *Handler) sit(ctx context.Context, remote string) (leave func(), ok bool
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.seats[key] >= h.opts.Connections {
+	if h.streams[key] >= h.opts.Connections {
 		return nil, false
 	}
-	h.seats[key]++
+	h.streams[key]++
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if h.seats[key]--; h.seats[key] == 0 {
-			delete(h.seats, key)
+		if h.streams[key]--; h.streams[key] == 0 {
+			delete(h.streams, key)
 		}
 	}, true
 }
 
-// originAllowed reports whether the web page that sent r may do so. Clients
-// that are not browsers send no Origin.
+// originAllowed reports whether requests from r's Origin are allowed. Clients
+// other than browsers send no Origin.
 func (h *Handler) originAllowed(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {

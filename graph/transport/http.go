@@ -15,12 +15,12 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// httpTransport takes every request that is not an upgrade: GraphQL over
-// HTTP, and event streams for clients that accept text/event-stream.
+// httpTransport handles all requests that are not upgrades: GraphQL over HTTP,
+// and event streams for clients that accept text/event-stream.
 //
-// GET answers queries, unless a cookie came along: then a link on someone
-// else's page could have sent it. Streams by GET are for EventSource, whose
-// cross-origin requests carry an Origin and were refused.
+// GET is for queries, and refused with a cookie, as a link on another site could
+// have sent it. Event streams by GET are for EventSource, whose cross-origin
+// requests have an Origin and are refused before.
 type httpTransport struct{ h *Handler }
 
 func (httpTransport) Supports(*http.Request) bool { return true }
@@ -29,7 +29,7 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 	accept := accepts(r)
 	if accept.json == "" && !accept.events {
 		t.h.refuse(w, r, http.StatusNotAcceptable,
-			coded(CodeBadInput, "The answer would be application/json or text/event-stream."))
+			coded(CodeBadInput, "The Accept header must allow application/json or text/event-stream."))
 		return
 	}
 	if err := t.h.opts.Admit(r.Context()); err != nil {
@@ -39,7 +39,7 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 	size := t.h.bodySize(r)
 	if !t.h.bodies.TryAcquire(size) {
 		t.h.refuse(w, r, http.StatusServiceUnavailable,
-			later(coded(CodeUnavailable, "The server has too much to read at the moment. Try again.")))
+			later(coded(CodeUnavailable, "The server is overloaded with request bodies. Try again.")))
 		return
 	}
 	defer t.h.bodies.Release(size)
@@ -61,7 +61,7 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 		newEventStream(t.h, w, r.WithContext(ctx)).serve(op, refused)
 	case refused == nil && op.Operation.Operation == ast.Subscription:
 		t.h.refuse(w, r, http.StatusNotAcceptable,
-			coded(CodeBadInput, "Subscriptions need a client that accepts text/event-stream, or a WebSocket."))
+			coded(CodeBadInput, "A subscription requires a client that accepts text/event-stream, or a WebSocket."))
 	case refused != nil:
 		t.h.answer(w, statusFor(accept.json, refused), accept.json, refused)
 	default:
@@ -70,8 +70,8 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 	}
 }
 
-// read takes the GraphQL request out of an HTTP request, with the context to
-// execute it in, or says with which status to refuse it.
+// read decodes the GraphQL request in an HTTP request and returns it with the
+// context to execute it in, or with an error and its status.
 func (t httpTransport) read(
 	w http.ResponseWriter, r *http.Request, accept accepted,
 ) (context.Context, *graphql.RawParams, int, *gqlerror.Error) {
@@ -90,11 +90,11 @@ func (t httpTransport) read(
 		}
 	case http.MethodGet:
 		if !accept.events && r.Header.Get("Cookie") != "" {
-			return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
+			return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Requests must be sent by POST.")
 		}
 		params, err = paramsOfURL(r.URL.Query())
 	default:
-		return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Send the request by POST.")
+		return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Requests must be sent by POST.")
 	}
 	if err != nil {
 		return nil, nil, http.StatusBadRequest, err
@@ -103,7 +103,7 @@ func (t httpTransport) read(
 	return ctx, params, http.StatusOK, nil
 }
 
-// bodySize returns how much memory r's body may take.
+// bodySize returns the maximum size of r's body in memory.
 func (h *Handler) bodySize(r *http.Request) int64 {
 	limit := h.opts.BodyLimit(r.Context())
 	if r.ContentLength < 0 {
@@ -124,26 +124,26 @@ func (t httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte,
 			coded(CodeBadInput, "The request must be sent without a Content-Encoding.")
 	}
 	limit := t.h.opts.BodyLimit(r.Context())
-	tooLarge := coded(CodeLimit, "The request is longer than "+strconv.FormatInt(limit, 10)+" bytes.")
+	tooLarge := coded(CodeLimit, "The request body is longer than "+strconv.FormatInt(limit, 10)+" bytes.")
 	if r.ContentLength > limit {
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
 	var data bytes.Buffer
-	data.Grow(int(min(max(r.ContentLength, 0), sureBytes)) + bytes.MinRead)
+	data.Grow(int(min(max(r.ContentLength, 0), maxPrealloc)) + bytes.MinRead)
 	_, err = data.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
 	if err != nil {
-		return nil, http.StatusBadRequest, coded(CodeBadInput, "The request ended too early.")
+		return nil, http.StatusBadRequest, coded(CodeBadInput, "The request body is incomplete.")
 	}
 	return data.Bytes(), http.StatusOK, nil
 }
 
-// sureBytes is the longest body that memory is reserved for before it is here.
-const sureBytes = 128 << 10
+// maxPrealloc is the largest buffer that is allocated before the body arrives.
+const maxPrealloc = 128 << 10
 
-// paramsOfURL reads a GraphQL request from the query part of a URL.
+// paramsOfURL decodes a GraphQL request from the query of a URL.
 func paramsOfURL(values map[string][]string) (*graphql.RawParams, *gqlerror.Error) {
 	var r request
 	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
@@ -172,10 +172,10 @@ func paramsOfURL(values map[string][]string) (*graphql.RawParams, *gqlerror.Erro
 	return r.params()
 }
 
-// statusFor returns the status of an answer. An old client, one that reads
-// application/json, expects 200 for every well-formed request, unless it should
-// send the same again later: those who look at nothing else must not take it
-// for done.
+// statusFor returns the status of a response. A legacy client, which accepts
+// application/json, expects 200 for every well-formed request. Transient errors
+// are the exception: a client that looks only at the status must not take such a
+// request for done.
 func statusFor(mediaType string, resp *graphql.Response) int {
 	if len(resp.Data) > 0 && !bytes.Equal(resp.Data, []byte("null")) || len(resp.Errors) == 0 {
 		return http.StatusOK
@@ -191,7 +191,7 @@ func statusFor(mediaType string, resp *graphql.Response) int {
 	return status
 }
 
-// refuse answers a request that is not executed at all.
+// refuse responds to a request that is not executed.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, err *gqlerror.Error) {
 	mediaType := accepts(r).json
 	if mediaType == "" {
@@ -200,23 +200,23 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, err
 	h.answer(w, status, mediaType, &graphql.Response{Errors: gqlerror.List{err}})
 }
 
-// refuseCaller answers a request whose sender Authenticate or Admit turned away.
+// refuseCaller responds to a request that Authenticate or Admit refused.
 func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
-	shown := h.present(r.Context(), err)
-	switch codeOf(shown) {
+	presented := h.present(r.Context(), err)
+	switch codeOf(presented) {
 	case CodeUnauthenticated:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	case CodeLimit:
-		if shown.Extensions[retryAfter] == nil {
-			shown = later(shown)
+		if presented.Extensions[retryAfter] == nil {
+			presented = later(presented)
 		}
 	}
-	h.refuse(w, r, statusOf(shown), shown)
+	h.refuse(w, r, statusOf(presented), presented)
 }
 
 func (h *Handler) present(ctx context.Context, err error) *gqlerror.Error {
-	if shown := h.opts.ErrorPresenter(ctx, err); shown != nil {
-		return fit(gqlerror.List{shown}, true)[0]
+	if presented := h.opts.ErrorPresenter(ctx, err); presented != nil {
+		return fit(gqlerror.List{presented}, true)[0]
 	}
 	return Internal(ctx)
 }
@@ -238,5 +238,5 @@ func (h *Handler) answer(w http.ResponseWriter, status int, mediaType string, re
 	// Not every ResponseWriter has deadlines; those of net/http do.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.opts.WriteTimeout))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone, and with it whoever could be told
+	_, _ = w.Write(body) // an error means that the client has disconnected
 }

@@ -86,7 +86,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 				t.Errorf("the answer has no error with a code, or data: %.200s", got.body)
 			}
 			if strings.Contains(got.body, "hunter2") || len(got.body) > 500 {
-				t.Errorf("the answer tells too much: %.1000s", got.body)
+				t.Errorf("the response discloses too much: %.1000s", got.body)
 			}
 			if tt.status == 405 && got.header.Get("Allow") != "POST" {
 				t.Errorf("Allow %q, want POST", got.header.Get("Allow"))
@@ -225,14 +225,14 @@ func TestStatusTellsNewClientsWhatWentWrong(t *testing.T) {
 			}
 			old := ask(t, http.MethodPost, url, request, "Accept", "application/json")
 			want := 200
-			if tt.status == 503 { // not now, but later: whoever looks at the status alone tries again
+			if tt.status == 503 { // transient: clients that look only at the status must retry
 				want = 503
 			}
 			if old.status != want || old.code() != tt.code {
 				t.Errorf("for application/json: status %d code %s, want %d %s", old.status, old.code(), want, tt.code)
 			}
 			if strings.Contains(got.body, "hunter2") {
-				t.Errorf("the answer tells a secret: %s", got.body)
+				t.Errorf("the response discloses a secret: %s", got.body)
 			}
 		})
 	}
@@ -356,7 +356,7 @@ func TestWhatIsHiddenFromTheClientIsLogged(t *testing.T) {
 	}
 }
 
-// BenchmarkPost is the price of one mutation, without the network.
+// BenchmarkPost measures a mutation without the network.
 func BenchmarkPost(b *testing.B) {
 	handler := transport.New(newTestSchema(b), options())
 	request := body(b, "mutation($n: Int!) {add(n: $n)}", map[string]any{"n": 1})

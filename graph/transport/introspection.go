@@ -8,9 +8,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// introspection is the extension that shows the schema to those who may see
-// it. The executor by itself would refuse the others with an error that has
-// no code.
+// introspection is the extension that allows introspection for some callers. The
+// executor itself would refuse the others with an error without a code.
 type introspection struct {
 	allowed func(context.Context) bool
 }
@@ -24,12 +23,12 @@ func (i introspection) MutateOperationContext(
 ) *gqlerror.Error {
 	opCtx.DisableIntrospection = !i.allowed(ctx)
 	if opCtx.DisableIntrospection && introspects(opCtx.Operation.SelectionSet, map[string]bool{}) {
-		return coded(CodeForbidden, "You may not read the schema. Sign in first.")
+		return coded(CodeForbidden, "Introspection requires authentication.")
 	}
 	return nil
 }
 
-// introspects reports whether a selection set asks for the schema anywhere.
+// introspects reports whether a selection set contains introspection fields.
 func introspects(set ast.SelectionSet, visited map[string]bool) bool {
 	for _, s := range set {
 		var inner ast.SelectionSet

@@ -7,7 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// subprotocol is the only one spoken on sockets.
+// subprotocol is the only WebSocket subprotocol.
 const subprotocol = "graphql-transport-ws"
 
 // The types of messages.
@@ -37,19 +37,19 @@ const (
 	closeInternal      = 4500
 )
 
-// maxID bounds the ids of operations: they are kept, and named in a close
-// reason, which has room for 123 bytes.
+// maxID is the maximum length of an operation's id. Ids are kept in memory and
+// appear in close reasons, which are limited to 123 bytes.
 const maxID = 64
 
-// A message is what a client may say.
+// A message is a message from a client.
 type message struct {
 	ID      *string         `json:"id"`
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload"`
 }
 
-// decodeMessage reads one message of a client. The reason it gives for
-// refusing one is short enough for a close frame.
+// decodeMessage decodes a message from a client. For an invalid message it
+// returns a reason that fits in a close frame.
 func decodeMessage(data []byte) (message, string) {
 	var m message
 	if err := decode(data, &m, "id", "type", "payload"); err != nil {
@@ -75,7 +75,7 @@ func decodeMessage(data []byte) (message, string) {
 	return m, ""
 }
 
-// object returns the payload as an object, nil when there is none.
+// object returns the payload as an object; nil if there is none.
 func (m message) object() (map[string]any, *gqlerror.Error) {
 	var payload map[string]any
 	if len(m.Payload) == 0 {
@@ -85,7 +85,7 @@ func (m message) object() (map[string]any, *gqlerror.Error) {
 	return payload, err
 }
 
-// pong answers a ping with its own payload.
+// pong returns the response to a ping, with the payload of the ping.
 func pong(m message) []byte {
 	reply := struct {
 		Type    string          `json:"type"`
@@ -104,11 +104,11 @@ func next(id string, resp *graphql.Response) []byte {
 	return envelope(id, msgNext, encode(resp))
 }
 
-// failed is the last message of an operation that was not executed.
+// failed returns the error message that ends an operation.
 func failed(id string, errs gqlerror.List) []byte {
 	list, err := json.Marshal(errs)
 	if err != nil {
-		list = []byte(`[{"message":"The errors cannot be written as JSON."}]`)
+		list = []byte(`[{"message":"The errors cannot be encoded as JSON."}]`)
 	}
 	return envelope(id, msgError, list)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// prepare parses, validates and measures a request. When it must not be
-// executed, there is a response without data instead of an operation.
+// prepare parses and validates a request and applies the limits. If the request
+// is refused, it returns a response without data instead of an operation.
 func (h *Handler) prepare(
 	ctx context.Context, params *graphql.RawParams,
 ) (op *graphql.OperationContext, refused *graphql.Response) {
@@ -53,7 +53,7 @@ func (h *Handler) single(ctx context.Context, op *graphql.OperationContext) (res
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	switch {
 	case late && (resp == nil || len(resp.Errors) > 0 && codeOf(resp.Errors[0]) != CodeUnavailable):
-		// What the resolvers made of their cancelled context says nothing more.
+		// The resolvers' errors are only consequences of the canceled context.
 		return &graphql.Response{Errors: gqlerror.List{coded(CodeLimit,
 			fmt.Sprintf("The operation took longer than %s.", h.opts.OperationTimeout))}}
 	case resp == nil:
@@ -62,9 +62,9 @@ func (h *Handler) single(ctx context.Context, op *graphql.OperationContext) (res
 	return h.fitted(ctx, resp)
 }
 
-// stream executes a subscription and calls yield with every response until
-// one of them has had enough, ctx ends, or a response without data says why
-// there will be no more. It returns that one, or nil.
+// stream executes a subscription and calls yield with every response until yield
+// returns false, ctx ends, or the subscription ends. It returns the response
+// without data with which the subscription failed, or nil.
 func (h *Handler) stream(
 	ctx context.Context, op *graphql.OperationContext, yield func(*graphql.Response) bool,
 ) (last *graphql.Response) {
@@ -90,19 +90,18 @@ func (h *Handler) stream(
 	}
 }
 
-// failureKey finds the failure of the subscription that a context belongs to.
+// failureKey is the context key of a subscription's failure.
 type failureKey struct{}
 
-// failure is why a subscription's source ended, if not by reaching its end.
+// failure is the error with which the source of a subscription ended, if any.
 type failure struct {
 	mu  sync.Mutex
 	err error
 }
 
-// EndWithError makes the subscription that ctx belongs to end with err when
-// its channel is closed. A resolver calls it before it closes the channel:
-// without it, the client would take the end for completion. Outside of a
-// subscription it does nothing.
+// EndWithError makes the subscription of ctx end with err when its channel is
+// closed. A resolver calls it before it closes the channel; otherwise the client
+// sees a completion. Outside of a subscription it has no effect.
 func EndWithError(ctx context.Context, err error) {
 	if f, ok := ctx.Value(failureKey{}).(*failure); ok {
 		f.mu.Lock()
@@ -120,8 +119,8 @@ func (f *failure) response(ctx context.Context, h *Handler) *graphql.Response {
 	return &graphql.Response{Errors: gqlerror.List{h.present(ctx, f.err)}}
 }
 
-// panicked answers for an operation that panicked outside of the resolvers,
-// where the executor would have caught it.
+// panicked returns the response of an operation that panicked outside of the
+// resolvers, where the executor does not recover.
 func (h *Handler) panicked(ctx context.Context, v any) *graphql.Response {
 	return &graphql.Response{Errors: gqlerror.List{h.present(ctx, h.opts.Recover(ctx, v))}}
 }
@@ -134,9 +133,9 @@ func (h *Handler) fitted(ctx context.Context, resp *graphql.Response) *graphql.R
 	return resp
 }
 
-// encode writes a response as JSON. It has no "data" when the request was not
-// executed. Data is JSON already; checking and copying it once more would be
-// most of the work.
+// encode encodes a response as JSON, without "data" if the request was not
+// executed. Data is already JSON; validating and copying it again would take
+// most of the time.
 func encode(resp *graphql.Response) []byte {
 	if len(resp.Errors) == 0 && len(resp.Extensions) == 0 && len(resp.Data) > 0 {
 		body := make([]byte, 0, len(resp.Data)+len(`{"data":}`))
@@ -153,7 +152,7 @@ func encode(resp *graphql.Response) []byte {
 		Extensions map[string]any  `json:"extensions,omitempty"`
 	}{resp.Errors, resp.Data, resp.Extensions})
 	if err != nil {
-		return []byte(`{"errors":[{"message":"The answer cannot be written as JSON.",` +
+		return []byte(`{"errors":[{"message":"The response cannot be encoded as JSON.",` +
 			`"extensions":{"code":"` + CodeInternal + `"}}]}`)
 	}
 	return bytes.TrimRight(body.Bytes(), "\n")

@@ -13,46 +13,46 @@ import (
 	"portalhooks/graph/limits"
 )
 
-// Options fit a Handler into a program. The zero value is ready for use: it
-// lets everybody in, shows nobody the schema and hides what went wrong.
+// Options configure a Handler. The zero value is ready for use: all callers are
+// anonymous, introspection is off, and internal errors have no details.
 type Options struct {
-	// Authenticate finds out who sends r, on every HTTP request and WebSocket
+	// Authenticate identifies the sender of r, an HTTP request or WebSocket
 	// upgrade, and returns ctx with that identity, or with none. An error
-	// refuses the request: it goes through ErrorPresenter, and its code
-	// decides the status. Everyone is anonymous if nil.
+	// refuses the request: it is presented by ErrorPresenter, and its code
+	// determines the status. All callers are anonymous if nil.
 	Authenticate func(ctx context.Context, r *http.Request) (context.Context, error)
 
-	// ConnectionInit admits a WebSocket connection with the payload of its
-	// connection_init message, nil when it has none. It returns a context made
-	// from ctx, which carries what Authenticate found at the upgrade, and when
-	// these credentials expire, the zero time for never. An error closes the
-	// socket with 4403. Every connection is admitted if nil.
+	// ConnectionInit authorizes a WebSocket connection with the payload of its
+	// connection_init message, nil if it has none. It returns a context derived
+	// from ctx, which has the identity from Authenticate at the upgrade, and
+	// the expiry of the credentials, zero for never. An error closes the socket
+	// with 4403. All connections are authorized if nil.
 	ConnectionInit func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error)
 
-	// Expires tells when the identity in ctx expires, the zero time for never.
-	// A stream of events ends then; so does a WebSocket, unless ConnectionInit
-	// gave it a time of its own. Nothing expires if nil.
+	// Expires returns the expiry of the identity in ctx, zero for never. An
+	// event stream ends at that time, and so does a WebSocket unless
+	// ConnectionInit returned an expiry. Identities do not expire if nil.
 	Expires func(ctx context.Context) time.Time
 
-	// Ended returns a channel that is closed when the identity in ctx ends
-	// before it expires, because its key was revoked or the person has signed
-	// out, and nil when it can't. It is asked once for a stream of events or a
-	// WebSocket, and need not close the channel after ctx has ended. Nothing
-	// ends early if nil.
+	// Ended returns a channel that is closed when the identity in ctx is revoked
+	// before it expires, by revoking its key or signing out; nil if that is not
+	// possible. It is called once for each event stream or WebSocket, and need
+	// not close the channel after ctx has ended. Identities are not revoked if
+	// nil.
 	Ended func(ctx context.Context) <-chan struct{}
 
-	// Admit is asked before each operation whether the caller may make one more
-	// now. An error refuses it, over HTTP before the body is read: with a
-	// number of seconds as extensions.retryAfter, the status is 429 and the
-	// answer says when to come back. Nobody is refused if nil.
+	// Admit applies the caller's rate limit to an operation. An error refuses
+	// the operation, over HTTP before the body is read. If it has a number of
+	// seconds as extensions.retryAfter, the status is 429 with a Retry-After
+	// header. There is no rate limit if nil.
 	Admit func(ctx context.Context) error
 
-	// CallerKey names the caller whose sockets and streams are counted
-	// together. The remote address counts if it is nil or returns "".
+	// CallerKey returns the key by which sockets and event streams are counted.
+	// The remote address is the key if it is nil or returns "".
 	CallerKey func(ctx context.Context) string
 
-	// BodyLimit returns the longest request body, in bytes, that the caller
-	// may send; 1 MiB if nil.
+	// BodyLimit returns the maximum size of the caller's request bodies in
+	// bytes; 1 MiB if nil.
 	BodyLimit func(ctx context.Context) int64
 
 	// Decoders decode the only variable of an operation directly from its JSON,
@@ -62,41 +62,42 @@ type Options struct {
 	// value from [limits.Value], and its argument empty.
 	Decoders map[string]func(json []byte) (value any, ok bool)
 
-	// Introspection reports whether the caller may read the schema and be
-	// helped with suggestions. Nobody may if nil.
+	// Introspection reports whether introspection, and suggestions in errors, are
+	// allowed for the caller. They are not allowed if nil.
 	Introspection func(ctx context.Context) bool
 
-	// AllowedOrigins are the origins ("https://hooks.example.com") of web pages
-	// that may call, besides those of the request's own host.
+	// AllowedOrigins are the origins ("https://hooks.example.com") from which web
+	// pages may send requests, in addition to the request's own host.
 	AllowedOrigins []string
 
 	// EventID returns the cursor of a subscription's response, "" if it has
-	// none. It becomes the id of a server-sent event. No event has one if nil.
+	// none. The cursor becomes the id of the server-sent event. Events have no
+	// id if nil.
 	EventID func(*graphql.Response) string
 
-	// ErrorPresenter decides what a client sees of an error; errors without an
-	// extensions.code are INTERNAL, and logged, if it is nil. It also sees the
-	// errors of Authenticate and ConnectionInit, with a context that belongs to
-	// no operation.
+	// ErrorPresenter returns the error that a client gets for an error. If it is
+	// nil, errors without an extensions.code are logged and presented as
+	// INTERNAL. It also presents the errors of Authenticate and ConnectionInit,
+	// with a context without an operation.
 	ErrorPresenter graphql.ErrorPresenterFunc
 
-	Recover          graphql.RecoverFunc         // turns a panic into an error; logs it with its stack if nil
-	Extensions       []graphql.HandlerExtension  // run after the limits, in order
+	Recover          graphql.RecoverFunc         // converts a panic to an error; logs it with its stack if nil
+	Extensions       []graphql.HandlerExtension  // run after the limits, in this order
 	AroundOperations graphql.OperationMiddleware // runs inside of Extensions
 	AroundResponses  graphql.ResponseMiddleware  // runs inside of Extensions; its response may be nil
 	Limits           limits.Limits               // for documents
 
 	OperationTimeout time.Duration // for a query or a mutation; 10s if zero
 	InitTimeout      time.Duration // for connection_init and its check; 10s if zero
-	PingInterval     time.Duration // between pings on a socket; 20s if zero
+	PingInterval     time.Duration // between pings on a WebSocket; 20s if zero
 	Heartbeat        time.Duration // between comments in an event stream; 15s if zero
-	WriteTimeout     time.Duration // for one message to be taken by the client; 10s if zero
+	WriteTimeout     time.Duration // for writing one message; 10s if zero
 	MessageLimit     int64         // bytes of a WebSocket message; 64 KiB if zero
-	BodiesLimit      int64         // bytes of all bodies that are being answered; 256 MiB if zero
-	Subscriptions    int           // operations at once on a socket; 100 if zero
-	Connections      int           // sockets and event streams of a caller; 20 if zero
+	BodiesLimit      int64         // bytes of all request bodies in memory; 256 MiB if zero
+	Subscriptions    int           // concurrent operations of a WebSocket; 100 if zero
+	Connections      int           // concurrent WebSockets and event streams of a caller; 20 if zero
 
-	Tracer trace.Tracer // makes a span of each request, and of each operation on a socket; none if nil
+	Tracer trace.Tracer // traces requests and the operations of WebSockets; no traces if nil
 	Logger *slog.Logger // slog.Default() if nil
 }
 
@@ -137,10 +138,10 @@ func (o Options) withDefaults() Options {
 	if o.Recover == nil {
 		o.Recover = logPanic(o.Logger)
 	}
-	return o.withDefaultFigures()
+	return o.withDefaultLimits()
 }
 
-func (o Options) withDefaultFigures() Options {
+func (o Options) withDefaultLimits() Options {
 	o.OperationTimeout = cmp.Or(o.OperationTimeout, 10*time.Second)
 	o.InitTimeout = cmp.Or(o.InitTimeout, 10*time.Second)
 	o.PingInterval = cmp.Or(o.PingInterval, 20*time.Second)

@@ -13,8 +13,8 @@ import (
 	"portalhooks/graph/transport"
 )
 
-// pipes is a listener whose connections are pipes in memory, which may be
-// used in a bubble of virtual time.
+// pipes is a listener whose connections are pipes in memory, which work in a
+// synctest bubble.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -53,12 +53,12 @@ type world struct {
 	schema  *testSchema
 	client  *http.Client
 	pipes   *pipes
-	served  chan struct{} // receives when a request has ended on the server
+	served  chan struct{} // receives when the server has ended a request
 }
 
 const worldURL = "http://pipe/graphql"
 
-// inVirtualTime runs test in a bubble where waiting takes no time.
+// inVirtualTime runs test in a synctest bubble.
 func inVirtualTime(t *testing.T, opts transport.Options, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

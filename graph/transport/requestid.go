@@ -6,26 +6,25 @@ import (
 	"net/http"
 )
 
-// requestIDHeader tells a client the id of its request. An id that the client
-// brings is not believed: it would let one caller's records pass for another's.
+// requestIDHeader is the response header with the request id. An id in the
+// request is ignored, as it would let a caller forge the records of another.
 const requestIDHeader = "X-Request-Id"
 
 type requestIDKey struct{}
 
-// RequestID returns the id of the request that ctx belongs to, by which it is
-// found in the log: that of the HTTP request or, on a socket, of the operation.
-// It is "" outside of one.
+// RequestID returns the request id of ctx, which identifies the HTTP request or,
+// on a socket, the operation in the log. It is "" outside of a request.
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// WithRequestID returns ctx with the id of a request that begins.
+// WithRequestID returns ctx with a new request id.
 func WithRequestID(ctx context.Context) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, rand.Text())
 }
 
-// identified gives a request its id, and tells the client.
+// identified returns r with a new request id, which it sets as a response header.
 func identified(w http.ResponseWriter, r *http.Request) *http.Request {
 	ctx := WithRequestID(r.Context())
 	w.Header().Set(requestIDHeader, RequestID(ctx))

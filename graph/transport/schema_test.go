@@ -56,7 +56,7 @@ type Delivery { id: ID! attemptCount: Int! }
 type Attempt { id: ID! number: Int! outcome: String! httpStatus: Int }
 `
 
-// callerKey finds the caller that the tests' Authenticate put into a context.
+// callerKey is the context key of the caller from the tests' Authenticate.
 type callerKey struct{}
 
 func callerOf(ctx context.Context) string {
@@ -72,7 +72,7 @@ type resolver func(ctx context.Context, args map[string]any) (any, error)
 // source starts a subscription and returns its items one by one, nil at its end.
 type source func(ctx context.Context, args map[string]any) (func() map[string]any, error)
 
-// testSchema is an executable schema in the manner of gqlgen's generated ones.
+// testSchema is an executable schema like those that gqlgen generates.
 type testSchema struct {
 	schema  *ast.Schema
 	fields  map[string]resolver
@@ -118,7 +118,7 @@ func (s *testSchema) wait(ctx context.Context, _ map[string]any) (any, error) {
 	return nil, ctx.Err()
 }
 
-// forever yields one item and then nothing until it is stopped.
+// forever yields one item and then blocks until it is stopped.
 func (s *testSchema) forever(ctx context.Context, _ map[string]any) (func() map[string]any, error) {
 	started := false
 	return func() map[string]any {
@@ -219,7 +219,7 @@ func (s *testSchema) subscribe(ctx context.Context, op *graphql.OperationContext
 		graphql.AddError(ctx, err)
 		return nil
 	}
-	var buf bytes.Buffer // for all responses, as the generated code has it
+	var buf bytes.Buffer // shared by all responses, as in generated code
 	return func(ctx context.Context) *graphql.Response {
 		item := next()
 		if item == nil {
@@ -276,7 +276,7 @@ func (s *testSchema) field(
 	return result
 }
 
-// broken yields one item and then ends with an error instead of completion.
+// broken yields one item and then ends with an error.
 func broken(ctx context.Context, _ map[string]any) (func() map[string]any, error) {
 	n := 0
 	return func() map[string]any {

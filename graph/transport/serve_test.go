@@ -26,7 +26,7 @@ func refusal(code string) error {
 	return &gqlerror.Error{Message: "Refused.", Extensions: map[string]any{"code": code}}
 }
 
-// authenticate knows one token; requests without one are anonymous.
+// authenticate accepts one token; requests without a token are anonymous.
 func authenticate(ctx context.Context, r *http.Request) (context.Context, error) {
 	return identify(ctx, r.Header.Get("Authorization"))
 }
@@ -57,7 +57,7 @@ func connectionInit(ctx context.Context, payload map[string]any) (context.Contex
 	return ctx, time.Time{}, err
 }
 
-// eventID finds the cursor of a counting subscription.
+// eventID returns the cursor of a counting subscription.
 func eventID(resp *graphql.Response) string {
 	var data struct {
 		Count struct {
@@ -81,8 +81,8 @@ func options() transport.Options {
 	}
 }
 
-// serve starts a server that ends with the test, and proves then that the
-// handler can be shut down.
+// serve starts a server that ends with the test, which fails if the handler cannot
+// be shut down.
 func serve(tb testing.TB, opts transport.Options) (url string, schema *testSchema) {
 	tb.Helper()
 	schema = newTestSchema(tb)

@@ -9,7 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// A socket is a client that does exactly what the test says.
+// A socket is a WebSocket client without automatic behavior.
 type socket struct {
 	tb testing.TB
 	ws *websocket.Conn
@@ -54,7 +54,7 @@ func (s *socket) subscribe(id, query string) {
 	s.send(`{"type": "subscribe", "id": "` + id + `", "payload": ` + string(payload) + `}`)
 }
 
-// expect reads one message, which must be of that type.
+// expect reads one message, which must have this type.
 func (s *socket) expect(kind string) reply {
 	s.tb.Helper()
 	_, data, err := s.ws.ReadMessage()

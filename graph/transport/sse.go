@@ -13,13 +13,13 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// maxEventID bounds the Last-Event-ID of a request; cursors are far shorter.
+// maxEventID is the maximum length of a Last-Event-ID; cursors are much shorter.
 const maxEventID = 1024
 
-// An eventStream answers one request with server-sent events, the "distinct
-// connections" of graphql-sse: every response is an event "next", the end is
-// an event "complete". A stream that stops without it was interrupted, and
-// its client may come back with the Last-Event-ID.
+// An eventStream responds to one request with server-sent events, the "distinct
+// connections" mode of graphql-sse: each response is a "next" event, and a
+// "complete" event ends the stream. A stream that ends without "complete" was
+// interrupted; its client may resume with the Last-Event-ID.
 type eventStream struct {
 	h    *Handler
 	w    http.ResponseWriter
@@ -31,15 +31,15 @@ func newEventStream(h *Handler, w http.ResponseWriter, r *http.Request) *eventSt
 	return &eventStream{h: h, w: w, r: r, ctrl: http.NewResponseController(w)}
 }
 
-// serve streams the responses of op. A request that was refused gets its
-// errors as an event too: EventSource shows a page no other answer.
+// serve streams the responses of op. The errors of a refused request are sent as
+// an event too, as EventSource gives a page no access to other responses.
 func (s *eventStream) serve(op *graphql.OperationContext, refused *graphql.Response) {
-	leave, ok := s.h.sit(s.r.Context(), s.r.RemoteAddr)
+	release, ok := s.h.acquire(s.r.Context(), s.r.RemoteAddr)
 	if !ok {
-		s.h.refuse(s.w, s.r, http.StatusTooManyRequests, coded(CodeLimit, "You have too many open connections."))
+		s.h.refuse(s.w, s.r, http.StatusTooManyRequests, coded(CodeLimit, "There are too many open connections."))
 		return
 	}
-	defer leave()
+	defer release()
 	if refused == nil && op.Operation.Operation == ast.Subscription {
 		if err := s.resume(); err != nil {
 			refused = &graphql.Response{Errors: gqlerror.List{err}}
@@ -60,33 +60,32 @@ func (s *eventStream) serve(op *graphql.OperationContext, refused *graphql.Respo
 
 type lastEventKey struct{}
 
-// LastEventID returns the id of the last event that the client of a stream of
-// events saw, the cursor that its subscription goes on behind, whatever its
-// arguments say: a browser repeats these when it connects again. It is "" for
-// others.
+// LastEventID returns the Last-Event-ID of an event stream: the cursor after
+// which its subscription resumes. It takes precedence over the arguments, which a
+// browser repeats unchanged when it reconnects. It is "" for other requests.
 func LastEventID(ctx context.Context) string {
 	id, _ := ctx.Value(lastEventKey{}).(string)
 	return id
 }
 
-// resume notes the last event that the client saw.
+// resume stores the Last-Event-ID in the request's context.
 func (s *eventStream) resume() *gqlerror.Error {
 	id := s.r.Header.Get("Last-Event-ID")
 	if len(id) > maxEventID {
-		return coded(CodeBadInput, "The Last-Event-ID is not one of ours.")
+		return coded(CodeBadInput, "The Last-Event-ID is invalid.")
 	}
 	s.r = s.r.WithContext(context.WithValue(s.r.Context(), lastEventKey{}, id))
 	return nil
 }
 
-// follow sends what the subscription yields, a comment when it is quiet, and
-// ends with the subscription, its client, its caller's identity or the server.
+// follow sends the responses of the subscription, and heartbeats as comments. It
+// ends with the subscription, the client, the caller's identity or the server.
 func (s *eventStream) follow(op *graphql.OperationContext) {
 	ctx, cancel := context.WithCancel(s.r.Context())
 	responses, ended := make(chan *graphql.Response), make(chan *graphql.Response, 1)
 	go func() {
 		ended <- s.h.stream(ctx, op, func(resp *graphql.Response) bool {
-			// The executor writes the next response into the same memory.
+			// The executor reuses the buffer for the next response.
 			own := *resp
 			own.Data = bytes.Clone(resp.Data)
 			select {
@@ -98,7 +97,7 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 		})
 		close(ended)
 	}()
-	// The second receive waits for the goroutine whether or not follow saw its end.
+	// The second receive waits until the goroutine has ended in all cases.
 	defer func() { cancel(); <-ended; <-ended }()
 
 	heartbeat := time.NewTicker(s.h.opts.Heartbeat)
@@ -131,20 +130,20 @@ func (s *eventStream) follow(op *graphql.OperationContext) {
 	}
 }
 
-// refuse ends the stream because its caller is not known any more.
+// refuse ends the stream because the caller's credentials are no longer valid.
 func (s *eventStream) refuse(why string) {
 	last := &graphql.Response{Errors: gqlerror.List{coded(CodeUnauthenticated, why)}}
 	_ = s.next(last) && s.complete()
 }
 
-// open sends the header and a first comment, so that the client knows at once
-// that it is connected.
+// open sends the header and a first comment, which tells the client that it is
+// connected.
 func (s *eventStream) open() bool {
 	header := s.w.Header()
 	header.Set("Content-Type", typeEvents+"; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	header.Set("X-Accel-Buffering", "no") // disables buffering in nginx
 	s.w.WriteHeader(http.StatusOK)
 	return s.write([]byte(":\n\n"))
 }
@@ -167,7 +166,7 @@ func (s *eventStream) next(resp *graphql.Response) bool {
 	return s.write(event)
 }
 
-// complete sends the last event. EventSource drops an event without data.
+// complete sends the last event. It has data, as EventSource drops events without.
 func (s *eventStream) complete() bool {
 	return s.write([]byte("event: complete\ndata: \n\n"))
 }
@@ -180,12 +179,12 @@ func (s *eventStream) write(event []byte) bool {
 	if err := s.ctrl.Flush(); err != nil {
 		return false
 	}
-	// HTTP/2 ends a stream at its deadline, even one that has nothing to write.
+	// HTTP/2 resets a stream at its deadline, even if nothing is being written.
 	_ = s.ctrl.SetWriteDeadline(time.Time{})
 	return true
 }
 
-// expiry returns a channel that receives at the time at, never if it is zero.
+// expiry returns a channel that receives at the given time; never if it is zero.
 func expiry(at time.Time) (expired <-chan time.Time, stop func()) {
 	if at.IsZero() {
 		return nil, func() {}

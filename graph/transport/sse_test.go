@@ -99,9 +99,8 @@ func TestSubscriptionsChooseEventsWhenTheClientReadsBoth(t *testing.T) {
 	}
 }
 
-// The limits for one request, and for one message, must not end a stream that is
-// quiet for longer: comments that are still coming after several of them are the
-// proof.
+// The timeouts of a request and of a message must not end a stream without events:
+// it must still send heartbeats after several of them.
 func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
 	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
@@ -121,7 +120,7 @@ func TestAStreamOutlivesTheServersTimeouts(t *testing.T) {
 	}
 }
 
-// followQuietly wants so many comments of a stream.
+// followQuietly fails t unless a stream sends n comments.
 func followQuietly(t *testing.T, server *httptest.Server, n int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

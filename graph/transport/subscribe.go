@@ -9,14 +9,15 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// An operation is what a client subscribed to under an id. It is active until
-// the client completes it, its last message is sent, or the connection ends.
+// An operation is an operation that a client started under an id. It is active
+// until the client completes it, its last message is sent, or the connection
+// ends.
 type operation struct {
 	id     string
 	cancel context.CancelFunc
 }
 
-// subscribe starts the operation that m asks for.
+// subscribe starts the operation in m.
 func (c *connection) subscribe(m message) {
 	if !c.isAcked() {
 		c.close(closeUnauthorized, "Unauthorized")
@@ -30,7 +31,7 @@ func (c *connection) subscribe(m message) {
 	ctx, op, full := c.begin(*m.ID)
 	switch {
 	case full:
-		refusal := coded(CodeLimit, "You have too many operations on this connection.")
+		refusal := coded(CodeLimit, "The connection has too many active operations.")
 		c.write(failed(*m.ID, gqlerror.List{refusal}))
 	case op == nil:
 		c.close(closeDuplicate, fmt.Sprintf("Subscriber for %s already exists", *m.ID))
@@ -42,9 +43,10 @@ func (c *connection) subscribe(m message) {
 	}
 }
 
-// begin makes an operation active. There is none if its id is taken, or if
-// the connection is full. Operations that were completed but have not returned
-// count too, if less: a client must not start them faster than they end.
+// begin registers an active operation. It returns nil if the id is in use, and
+// full if the connection has too many operations. Operations that are completed
+// but have not returned also count, up to twice the limit: a client must not
+// start operations faster than they end.
 func (c *connection) begin(id string) (ctx context.Context, op *operation, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,10 +63,10 @@ func (c *connection) begin(id string) (ctx context.Context, op *operation, full 
 	return graphql.StartOperationTrace(ctx), op, false
 }
 
-// forget ends an operation that the client has completed. Nothing more is
-// sent for it, and its id is free again. Unknown ids are ignored: the
-// operation may have completed at the same time.
-func (c *connection) forget(id string) {
+// complete cancels an operation that the client has completed. No further message
+// is sent for it, and its id may be reused. Unknown ids are ignored, as the
+// operation may have ended at the same time.
+func (c *connection) complete(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if op := c.active[id]; op != nil {
@@ -73,7 +75,7 @@ func (c *connection) forget(id string) {
 	}
 }
 
-// end gives back what begin took.
+// end releases the resources of an operation.
 func (c *connection) end(op *operation) {
 	op.cancel()
 	c.mu.Lock()
@@ -108,8 +110,7 @@ func (c *connection) run(ctx context.Context, op *operation, params *graphql.Raw
 	c.send(op, complete(op.id), true)
 }
 
-// prepare asks whether the caller may make one more operation before it looks
-// at the request.
+// prepare applies the rate limit before it prepares the operation.
 func (c *connection) prepare(
 	ctx context.Context, params *graphql.RawParams,
 ) (*graphql.OperationContext, *graphql.Response) {
@@ -119,9 +120,9 @@ func (c *connection) prepare(
 	return c.h.prepare(ctx, params)
 }
 
-// send writes a message of op, unless op is not active any more, which it
-// reports. The last message ends op before it is written: once the client has
-// it, the id is free.
+// send writes a message of op if op is still active, and reports whether it is.
+// The last message deactivates op before it is written, so that the client may
+// reuse the id as soon as it has the message.
 func (c *connection) send(op *operation, data []byte, last bool) bool {
 	c.writing.Lock()
 	defer c.writing.Unlock()

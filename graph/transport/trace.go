@@ -18,10 +18,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// traced begins the span of r, which began before it was known who sends it,
-// and returns what to serve r with, and what ends the span. The trace of a
-// caller with a name goes on in it; a stranger's is not believed, as it could
-// be anybody's.
+// traced starts the span of r, with the time at which r arrived, and returns the
+// writer and the request to serve and a function that ends the span. The span
+// continues the trace of an authenticated caller. The trace context of
+// unauthenticated callers is ignored, as it may be forged.
 func (h *Handler) traced(
 	w http.ResponseWriter, r *http.Request, began time.Time,
 ) (http.ResponseWriter, *http.Request, func()) {
@@ -34,7 +34,7 @@ func (h *Handler) traced(
 	}
 	name, method := r.Method, semconv.HTTPRequestMethodKey.String(r.Method)
 	if !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost}, name) {
-		name, method = "HTTP", semconv.HTTPRequestMethodOther // a stranger's words don't become names
+		name, method = "HTTP", semconv.HTTPRequestMethodOther // bounds the number of span names
 	}
 	attributes := []attribute.KeyValue{method, requestAttribute(ctx)}
 	if r.Pattern != "" {
@@ -47,9 +47,9 @@ func (h *Handler) traced(
 	return writer, r.WithContext(ctx), writer.end
 }
 
-// traceOperation begins the span of an operation on a socket. It is a trace of
-// its own, as a socket may stay open for days, with a link to the request that
-// opened the socket. Without traces the span is one that does nothing.
+// traceOperation starts the span of an operation on a socket. It is the root of a
+// new trace, as a socket may stay open for days, with a link to the request that
+// opened the socket. Without a tracer the span is a no-op.
 func (h *Handler) traceOperation(ctx context.Context) (context.Context, trace.Span) {
 	if h.opts.Tracer == nil {
 		return ctx, trace.SpanFromContext(ctx)
@@ -63,11 +63,11 @@ func requestAttribute(ctx context.Context) attribute.KeyValue {
 	return attribute.String("portalhooks.request.id", RequestID(ctx))
 }
 
-// maxOperationName bounds the name that a client gives to an operation.
+// maxOperationName is the maximum length of an operation name in a span.
 const maxOperationName = 100
 
-// describe tells the span of ctx what the operation is: not its document, which
-// may have values in it.
+// describe sets the attributes of the operation on the span of ctx. The document
+// is not one of them, as it may contain values.
 func describe(ctx context.Context, op *graphql.OperationContext) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
@@ -79,8 +79,8 @@ func describe(ctx context.Context, op *graphql.OperationContext) {
 	}
 }
 
-// noteErrors tells the span of ctx the code of the first error, and whether one
-// is the server's fault. Messages may quote what a client sent.
+// noteErrors sets the code of the first error on the span of ctx, and its status
+// if an error is internal. Messages are omitted, as they may quote the request.
 func noteErrors(ctx context.Context, errs gqlerror.List) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
@@ -93,7 +93,7 @@ func noteErrors(ctx context.Context, errs gqlerror.List) {
 	}
 }
 
-// A tracedWriter sees the status of an answer.
+// A tracedWriter records the status of a response.
 type tracedWriter struct {
 	http.ResponseWriter
 
@@ -101,7 +101,7 @@ type tracedWriter struct {
 	status int
 }
 
-// Unwrap lets [http.ResponseController] through.
+// Unwrap supports [http.ResponseController].
 func (w *tracedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -110,8 +110,8 @@ func (w *tracedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Hijack implements [http.Hijacker]. A request that becomes a socket is over
-// for its span: what follows may take days.
+// Hijack implements [http.Hijacker]. It ends the span, as a socket may stay open
+// for days.
 func (w *tracedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffer, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
@@ -121,7 +121,7 @@ func (w *tracedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffer, err
 }
 
-// end ends the span. It does nothing the second time.
+// end ends the span. Further calls have no effect.
 func (w *tracedWriter) end() {
 	if w.status != 0 {
 		w.span.SetAttributes(semconv.HTTPResponseStatusCode(w.status))

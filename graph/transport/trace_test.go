@@ -30,7 +30,7 @@ func inTraces(t *testing.T, test func(t *testing.T, w *world, spans *tracetest.S
 	inVirtualTime(t, opts, func(t *testing.T, w *world) { test(t, w, spans) })
 }
 
-// only returns the one span that has ended: a moment after its answer was sent.
+// only returns the only span that has ended, shortly after the response was sent.
 func only(t *testing.T, spans *tracetest.SpanRecorder) sdktrace.ReadOnlySpan {
 	t.Helper()
 	synctest.Wait()
@@ -154,7 +154,8 @@ func TestOnlyTheTraceOfACallerWithANameGoesOn(t *testing.T) {
 	}
 }
 
-// A socket may stay open for days: neither its span nor its trace does.
+// The span and the trace of a socket end with the upgrade, as a socket may stay open
+// for days.
 func TestEachOperationOnASocketIsATraceLinkedToItsUpgrade(t *testing.T) {
 	inTraces(t, func(t *testing.T, w *world, spans *tracetest.SpanRecorder) {
 		dialer := websocket.Dialer{NetDialContext: w.pipes.dial, Subprotocols: []string{"graphql-transport-ws"}}

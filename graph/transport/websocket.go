@@ -14,15 +14,15 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// closeGrace is how long a client has to answer a close frame, and lingerBytes
-// what is read meanwhile after a message that was too long. Closing the
-// connection at once would make the kernel drop a frame still under way.
+// closeGrace is the timeout for a client's close frame, and lingerBytes the
+// number of bytes that are discarded during it after a message that was too long.
+// Closing the connection immediately could drop a frame that is in flight.
 const (
 	closeGrace  = 2 * time.Second
 	lingerBytes = 1 << 20
 )
 
-// webSocketTransport speaks graphql-transport-ws on upgraded connections.
+// webSocketTransport implements graphql-transport-ws.
 type webSocketTransport struct{ h *Handler }
 
 func (webSocketTransport) Supports(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
@@ -31,67 +31,67 @@ func (t webSocketTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql
 	upgrader := websocket.Upgrader{
 		HandshakeTimeout: t.h.opts.WriteTimeout,
 		Subprotocols:     []string{subprotocol},
-		CheckOrigin:      func(*http.Request) bool { return true }, // ServeHTTP did
+		CheckOrigin:      func(*http.Request) bool { return true }, // checked by ServeHTTP
 	}
 	ws, err := upgrader.Upgrade(hijacker{w}, r, http.Header{requestIDHeader: {RequestID(r.Context())}})
 	if err != nil {
-		return // Upgrade has answered
+		return // Upgrade has responded
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	c := &connection{
-		h:      t.h,
-		ws:     ws,
-		remote: r.RemoteAddr,
-		ctx:    ctx,
-		cancel: cancel,
-		terms:  make(chan terms, 1),
-		active: map[string]*operation{},
+		h:        t.h,
+		ws:       ws,
+		remote:   r.RemoteAddr,
+		ctx:      ctx,
+		cancel:   cancel,
+		validity: make(chan validity, 1),
+		active:   map[string]*operation{},
 	}
 	c.serve()
 }
 
-// hijacker lets gorilla take over a connection through the wrappers that
-// middleware puts around a ResponseWriter.
+// hijacker lets gorilla hijack a connection through the wrappers that middleware
+// puts around a ResponseWriter.
 type hijacker struct{ http.ResponseWriter }
 
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(h.ResponseWriter).Hijack()
 }
 
-// A connection is one socket from its upgrade to its end. One goroutine
-// reads, one watches the clock, and each operation has one more; serve
-// outlives them all.
+// A connection is a socket from its upgrade to its end. It has one goroutine for
+// reading, one for timers, and one for each operation; serve returns after all of
+// them.
 type connection struct {
-	h      *Handler
-	ws     *websocket.Conn
-	remote string
-	ctx    context.Context // ends with the connection; carries what Authenticate found
-	cancel context.CancelFunc
-	terms  chan terms // receives those of the credentials once they are accepted
-	work   sync.WaitGroup
+	h        *Handler
+	ws       *websocket.Conn
+	remote   string
+	ctx      context.Context // ends with the connection; has the identity from Authenticate
+	cancel   context.CancelFunc
+	validity chan validity // receives once, when the credentials are accepted
+	work     sync.WaitGroup
 
-	initialised bool // connection_init was received; only the reader knows
+	initialised bool // connection_init was received; used by the read loop only
 
 	writing sync.Mutex // held while a message is written; taken before mu
 
 	mu      sync.Mutex
 	closing bool
 	acked   bool
-	caller  context.Context // made by ConnectionInit; valid once acked
+	caller  context.Context // from ConnectionInit; set once acked
 	active  map[string]*operation
-	running int    // operations that have not returned yet, active or not
-	leave   func() // gives the caller's seat back
+	running int    // operations that have not returned, active or not
+	release func() // see Handler.acquire; nil before acked
 }
 
-// terms say when credentials that were accepted are good no longer.
-type terms struct {
-	expires time.Time // zero for never
-	ended   <-chan struct{}
+// validity is how long accepted credentials are valid.
+type validity struct {
+	expires time.Time       // zero for never
+	ended   <-chan struct{} // closed when they are revoked; nil if they cannot be
 }
 
 func (c *connection) serve() {
 	defer c.ws.Close()
-	defer c.standUp()
+	defer c.releaseCount()
 	c.extend()
 	c.ws.SetReadLimit(c.h.opts.MessageLimit)
 	c.ws.SetPongHandler(func(string) error { c.extend(); return nil })
@@ -104,8 +104,8 @@ func (c *connection) serve() {
 	c.work.Wait()
 }
 
-// read takes messages until the connection fails. After a close frame was
-// sent it goes on, deaf, until the client has answered or run out of time.
+// read handles messages until the connection fails. After a close frame is sent,
+// it discards messages until the client responds or closeGrace is over.
 func (c *connection) read() {
 	for {
 		kind, data, err := c.ws.ReadMessage()
@@ -146,12 +146,12 @@ func (c *connection) handle(data []byte) {
 	case msgSubscribe:
 		c.subscribe(m)
 	case msgComplete:
-		c.forget(*m.ID)
+		c.complete(*m.ID)
 	}
 }
 
-// watch does what is due by the clock: the pings, and the end of connections
-// that were never initialised, whose credentials expire, or whose server stops.
+// watch sends the pings, and closes the connection if it is not initialised in
+// time, if its credentials expire or are revoked, or if the server shuts down.
 func (c *connection) watch() {
 	ping := time.NewTicker(c.h.opts.PingInterval)
 	defer ping.Stop()
@@ -170,11 +170,11 @@ func (c *connection) watch() {
 			if !c.isAcked() {
 				c.close(closeInitTimeout, "Connection initialisation timeout")
 			}
-		case t := <-c.terms:
+		case v := <-c.validity:
 			var stop func()
-			expired, stop = expiry(t.expires)
+			expired, stop = expiry(v.expires)
 			defer stop()
-			ended = t.ended
+			ended = v.ended
 		case <-ended:
 			c.close(closeUnauthorized, "Credentials no longer valid")
 		case <-expired:
@@ -186,7 +186,7 @@ func (c *connection) watch() {
 	}
 }
 
-// extend gives the client until the second ping from now to be heard of.
+// extend moves the read deadline past the second ping from now.
 func (c *connection) extend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,7 +195,7 @@ func (c *connection) extend() {
 	}
 }
 
-// write sends a message that belongs to no operation.
+// write sends a message that does not belong to an operation.
 func (c *connection) write(data []byte) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -204,15 +204,15 @@ func (c *connection) write(data []byte) {
 	}
 }
 
-// put writes with c.writing held. A client that does not read loses its
-// connection: it resumes from its cursor.
+// put writes a message with c.writing held. A client that does not read is
+// disconnected, and may resume from its cursor.
 func (c *connection) put(data []byte) {
 	_ = c.ws.SetWriteDeadline(time.Now().Add(c.h.opts.WriteTimeout))
 	c.check(c.ws.WriteMessage(websocket.TextMessage, data))
 }
 
-// close says why, ends the operations, and lets the reader wait for the
-// client's own close frame. Only the first reason counts.
+// close sends a close frame with the reason, cancels the operations, and lets the
+// read loop wait for the client's close frame. Later calls have no effect.
 func (c *connection) close(code int, reason string) {
 	c.mu.Lock()
 	first := !c.closing
@@ -227,8 +227,8 @@ func (c *connection) close(code int, reason string) {
 	_ = c.ws.SetReadDeadline(time.Now().Add(closeGrace))
 }
 
-// check ends a connection that can't be written to. One that a close frame
-// has just overtaken is about to end by itself.
+// check closes the connection after a write error, unless a close frame was sent
+// before, after which the connection ends on its own.
 func (c *connection) check(err error) {
 	if err == nil || errors.Is(err, websocket.ErrCloseSent) {
 		return
@@ -252,10 +252,10 @@ func (c *connection) isAcked() bool {
 	return c.acked
 }
 
-func (c *connection) standUp() {
+func (c *connection) releaseCount() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leave != nil {
-		c.leave()
+	if c.release != nil {
+		c.release()
 	}
 }

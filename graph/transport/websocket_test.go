@@ -156,7 +156,7 @@ func TestACallerHasTwentyConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	sockets[0].expectClose(1000)
-	// Once the server has hung up, it has given the seat back.
+	// The server releases the count before it closes the connection.
 	if _, err := io.Copy(io.Discard, sockets[0].ws.NetConn()); err != nil {
 		t.Fatal(err)
 	}
@@ -265,8 +265,8 @@ func TestAnOperationEndsWhenItsClientCompletesIt(t *testing.T) {
 	s.expect("pong")
 }
 
-// A client must not pile up operations by completing each one at once: those
-// that are slow to end go on using resources.
+// A client must not accumulate operations by completing each one immediately:
+// operations that are slow to end still use resources.
 func TestASocketCannotPileUpOperationsThatAreSlowToEnd(t *testing.T) {
 	t.Parallel()
 	opts := options()
@@ -291,7 +291,7 @@ func TestASocketCannotPileUpOperationsThatAreSlowToEnd(t *testing.T) {
 	close(release)
 }
 
-// wrapped is what middleware makes of a ResponseWriter.
+// wrapped is a ResponseWriter as wrapped by middleware.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
