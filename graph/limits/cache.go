@@ -7,7 +7,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// lru remembers the documents asked for last. It is safe for concurrent use.
+// lru is a cache of the documents used last. It is safe for concurrent use.
 type lru struct {
 	mu    sync.Mutex
 	size  int
@@ -18,7 +18,7 @@ type lru struct {
 type entry struct {
 	query  string
 	doc    *ast.QueryDocument
-	direct *Direct // nil when doc is none
+	direct *Direct // nil if doc is not one
 }
 
 func newLRU(size int) *lru {

@@ -35,7 +35,7 @@ func TestTheCacheForgetsWhatWasNotAskedForLongest(t *testing.T) {
 	}
 }
 
-// BenchmarkCreate is the price of preparing one operation.
+// BenchmarkCreate measures the preparation of an operation.
 func BenchmarkCreate(b *testing.B) {
 	query := "query($v: Thing) {echo(thing: $v) self {a self {a}}}"
 	for name, cached := range map[string]int{"cached": 1000, "not cached": -1} {

@@ -13,10 +13,10 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// MutateOperationContext implements [graphql.OperationContextMutator]: it
-// checks the variables once more, after gqlparser, which takes the string "5"
-// for an Int, a number for a String, an enum value in any case, and any number
-// of keys of a @oneOf input. Then it reckons what the operation costs with
+// MutateOperationContext implements [graphql.OperationContextMutator]. It
+// validates the variables again after gqlparser, which accepts the string "5" for
+// an Int, a number for a String, an enum value in any case, and any number of
+// fields of a @oneOf input. Then it limits the complexity of the operation with
 // these variables.
 func (g *Guard) MutateOperationContext(ctx context.Context, opCtx *graphql.OperationContext) *gqlerror.Error {
 	for _, def := range opCtx.Operation.VariableDefinitions {
@@ -26,13 +26,13 @@ func (g *Guard) MutateOperationContext(ctx context.Context, opCtx *graphql.Opera
 		}
 	}
 	if complexity.Calculate(ctx, g.executable, opCtx.Operation, opCtx.Variables) > g.limits.Complexity {
-		return tooMuch("The operation costs more than %d. Ask for fewer things at a time.", g.limits.Complexity)
+		return tooMuch("The complexity of the operation exceeds %d. Request less at a time.", g.limits.Complexity)
 	}
 	return nil
 }
 
-// check reports what is wrong with v as a typ. Missing values, nulls and
-// unknown fields were refused by gqlparser.
+// check validates v as a value of typ. gqlparser has already refused missing
+// values, nulls and unknown fields.
 func (g *Guard) check(typ *ast.Type, v any, path ast.Path) *gqlerror.Error {
 	if v == nil {
 		return nil
@@ -71,11 +71,11 @@ func (g *Guard) checkObject(def *ast.Definition, v any, path ast.Path) *gqlerror
 	}
 	if def.Directives.ForName("oneOf") != nil {
 		if len(fields) != 1 {
-			return badInput(path, "%s takes exactly one field.", def.Name)
+			return badInput(path, "%s must have exactly one field.", def.Name)
 		}
 		for _, only := range fields {
 			if only == nil {
-				return badInput(path, "The one field of %s must not be null.", def.Name)
+				return badInput(path, "The field of %s must not be null.", def.Name)
 			}
 		}
 	}
@@ -91,8 +91,8 @@ func (g *Guard) checkObject(def *ast.Definition, v any, path ast.Path) *gqlerror
 	return nil
 }
 
-// isScalar reports whether v may stand for the built-in scalar of that name.
-// A custom scalar judges for itself when it is read.
+// isScalar reports whether v is a value of the built-in scalar with this name.
+// Custom scalars are validated when they are unmarshaled.
 func isScalar(name string, v any) bool {
 	switch name {
 	case "Int":
@@ -136,7 +136,7 @@ func isFinite(v any) bool {
 	return false
 }
 
-// with appends to a copy: siblings share the path they started from.
+// with returns a copy of path with element: siblings share path.
 func with(path ast.Path, element ast.PathElement) ast.Path {
 	return append(slices.Clip(path), element)
 }

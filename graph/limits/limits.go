@@ -12,14 +12,14 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// The codes that this package puts into extensions.code.
+// The codes that this package sets as extensions.code.
 const (
-	CodeLimit    = "LIMIT_EXCEEDED" // the document is too large in some way
-	CodeBadInput = "BAD_USER_INPUT" // a document or a variable is not what the schema asks for
+	CodeLimit    = "LIMIT_EXCEEDED" // the document exceeds a limit
+	CodeBadInput = "BAD_USER_INPUT" // a document or a variable does not match the schema
 )
 
-// Limits say how large a GraphQL document may be. Fragments count wherever
-// they are spread. The zero value is ready for production.
+// Limits are the limits of a GraphQL document. Fragments count at every spread.
+// The zero value is ready for production.
 type Limits struct {
 	QueryBytes    int      // text of the document; 16 KiB if zero
 	Tokens        int      // lexical tokens of the document; 1,000 if zero
@@ -27,9 +27,9 @@ type Limits struct {
 	Fields        int      // fields in all operations together; 500 if zero
 	RootFields    int      // top-level fields of one operation; 20 if zero
 	Aliases       int      // aliased fields in all operations together; 50 if zero
-	Complexity    int      // cost of an operation, as the schema reckons it; 5,000 if zero
-	OnlyOnce      []string // root fields that an operation may ask for only once; none if empty
-	CachedBytes   int      // text of a document that is worth caching; 4 KiB if zero
+	Complexity    int      // complexity of an operation, as defined by the schema; 5,000 if zero
+	OnlyOnce      []string // root fields that an operation may have only once; none if empty
+	CachedBytes   int      // text of a document that is cached; 4 KiB if zero
 	CachedQueries int      // documents in the cache; 1,000 if zero
 }
 
@@ -46,9 +46,9 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// A Guard applies Limits to every operation of an executor: use it as an
-// extension, as the query cache, and its Rules as the validation rules.
-// It is safe for concurrent use.
+// A Guard applies Limits to the operations of an executor. It must be set as an
+// extension and as the query cache, and its Rules as the validation rules. It is
+// safe for concurrent use.
 type Guard struct {
 	limits     Limits
 	cache      *lru
@@ -72,13 +72,13 @@ func New(schema graphql.ExecutableSchema, l Limits) *Guard {
 // ExtensionName implements [graphql.HandlerExtension].
 func (*Guard) ExtensionName() string { return "Limits" }
 
-// Validate implements [graphql.HandlerExtension]; every schema will do.
+// Validate implements [graphql.HandlerExtension]. Every schema is valid.
 func (*Guard) Validate(graphql.ExecutableSchema) error { return nil }
 
-// TokenLimit returns the number of tokens a document may have.
+// TokenLimit returns the maximum number of tokens of a document.
 func (g *Guard) TokenLimit() int { return g.limits.Tokens }
 
-// Get implements [graphql.Cache]. What is found was measured and validated before.
+// Get implements [graphql.Cache]. Cached documents are measured and validated.
 func (g *Guard) Get(ctx context.Context, query string) (*ast.QueryDocument, bool) {
 	if doc, ok := directIn(ctx); ok {
 		return doc, true
@@ -87,16 +87,16 @@ func (g *Guard) Get(ctx context.Context, query string) (*ast.QueryDocument, bool
 	return known.doc, ok
 }
 
-// Add implements [graphql.Cache]. Long documents are not kept: a caller who
-// puts values into the text instead of variables would evict everyone else's.
+// Add implements [graphql.Cache]. Long documents are not cached: a caller with
+// values in the text instead of variables would evict the documents of others.
 func (g *Guard) Add(_ context.Context, query string, doc *ast.QueryDocument) {
 	if len(query) <= g.limits.CachedBytes {
 		g.cache.add(query, doc)
 	}
 }
 
-// MutateOperationParameters implements [graphql.OperationParameterMutator]:
-// it refuses a document that is too large before anything walks through it.
+// MutateOperationParameters implements [graphql.OperationParameterMutator]. It
+// refuses documents that exceed a limit before they are validated.
 func (g *Guard) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
 	if len(params.Query) > g.limits.QueryBytes {
 		return tooMuch("The query text is longer than %d bytes.", g.limits.QueryBytes)
@@ -128,15 +128,15 @@ func (g *Guard) measure(doc *ast.QueryDocument) *gqlerror.Error {
 		w := m.selections(op.SelectionSet)
 		total = total.plus(w)
 		if w.level > g.limits.RootFields {
-			return tooMuch("The operation asks for more than %d root fields.", g.limits.RootFields)
+			return tooMuch("The operation has more than %d root fields.", g.limits.RootFields)
 		}
 		for _, name := range g.limits.OnlyOnce {
 			if m.keysOf(name, op.SelectionSet, map[string]bool{}, map[string]bool{}) > 1 {
-				return tooMuch("The operation asks for %s more than once; send one list instead.", name)
+				return tooMuch("The operation has %s more than once. Send one list instead.", name)
 			}
 		}
 	}
-	// Fragments that no operation uses cost validation time all the same.
+	// Unused fragments take validation time too.
 	for _, f := range doc.Fragments {
 		total = total.atLeast(m.fragment(f.Name))
 	}

@@ -31,12 +31,12 @@ type Query {
 type Mutation { ingest(n: Int): Int other: Int }
 `
 
-// schemaOnly is an executable schema that is never executed.
+// schemaOnly is an executable schema that is not executed.
 type schemaOnly struct{ schema *ast.Schema }
 
 func (s schemaOnly) Schema() *ast.Schema { return s.schema }
 
-// Complexity makes echo cost its argument int.
+// Complexity returns the argument int of echo.
 func (schemaOnly) Complexity(_ context.Context, _, field string, _ int, args map[string]any) (int, bool) {
 	cost, ok := args["int"].(int64)
 	return int(cost), ok && field == "echo"
@@ -226,8 +226,8 @@ func TestOneOfTakesOnlyVariablesThatAreNeverNull(t *testing.T) {
 	}
 }
 
-// The query with which GraphiQL, code generators and our own console read a
-// schema is the largest one that must pass.
+// The introspection query of GraphiQL, code generators and the console is the
+// largest query that must be accepted.
 func TestTheUsualIntrospectionQueryPasses(t *testing.T) {
 	exec, _ := newExecutor(t, limits.Limits{})
 	query, err := os.ReadFile("testdata/introspection.graphql")

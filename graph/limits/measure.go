@@ -2,13 +2,13 @@ package limits
 
 import "github.com/vektah/gqlparser/v2/ast"
 
-// ceiling stops the counters of documents whose fragments double at every
-// step long before an int overflows.
+// ceiling keeps the counters of documents with exponentially nested fragments
+// from overflowing.
 const ceiling = 1 << 20
 
-// weight is what a selection set costs with its fragments written out.
+// weight is the size of a selection set with its fragments expanded.
 type weight struct {
-	level   int // fields of the set itself, not of its children
+	level   int // fields of the set itself, without its children
 	fields  int // fields at every level
 	aliases int
 	depth   int
@@ -32,8 +32,8 @@ func (w weight) atLeast(o weight) weight {
 	}
 }
 
-// A meter weighs the selection sets of one document. Each fragment is
-// weighed once, so the work is linear in the text.
+// A meter measures the selection sets of a document. Each fragment is measured
+// once, so the time is linear in the text.
 type meter struct {
 	fragments map[string]*ast.FragmentDefinition
 	weights   map[string]weight
@@ -69,8 +69,8 @@ func (m *meter) selections(set ast.SelectionSet) weight {
 	return total
 }
 
-// fragment weighs a fragment. One that spreads itself weighs nothing on the
-// second visit: validation refuses it with a better message.
+// fragment measures a fragment. A fragment that spreads itself has no weight on
+// the second visit: validation refuses it with a better message.
 func (m *meter) fragment(name string) weight {
 	if w, known := m.weights[name]; known {
 		return w
@@ -82,8 +82,8 @@ func (m *meter) fragment(name string) weight {
 	return m.weights[name]
 }
 
-// keysOf counts the response keys under which a set asks for the field name.
-// The same key twice is one execution, so it counts once.
+// keysOf counts the response keys of the field name in a set. A key that occurs
+// twice is executed once and counts once.
 func (m *meter) keysOf(name string, set ast.SelectionSet, keys, visited map[string]bool) int {
 	for _, s := range set {
 		switch s := s.(type) {

@@ -9,9 +9,8 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// Rules returns the validation rules of GraphQL and two more: a literal Int
-// has 32 bits and every other number can be represented; and @defer, which no
-// transport carries, is refused.
+// Rules returns the validation rules of GraphQL and two more: numbers must be in
+// range, 32 bits for an Int, and @defer, which no transport supports, is refused.
 func (*Guard) Rules() *rules.Rules {
 	r := rules.NewDefaultRules()
 	r.AddRule("NumbersInRange", numbersInRange)

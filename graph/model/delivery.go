@@ -7,21 +7,21 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// An Event is shown with its id as text.
+// An Event is an event of the GraphQL API.
 type Event struct {
 	delivery.Event
 	With  *EventSiblings
 	Index int // among With.All
 }
 
-// EventSiblings are events that one resolver returned together.
+// EventSiblings are events that a resolver returned together.
 type EventSiblings struct {
 	All          []*delivery.Event // without nils
 	Organization Field[*Organization]
 	Item         Field[*Item]
 }
 
-// NewEvents shows all, in order; nil stays nil.
+// NewEvents returns the views of all, in order; nil for nil.
 func NewEvents(all []*delivery.Event) []*Event {
 	with := &EventSiblings{}
 	return views(all, func(_ int, e *delivery.Event) *Event {
@@ -36,26 +36,26 @@ func (Event) IsNode() {}
 // ID is the opaque id.
 func (e Event) ID() string { return e.Event.ID.String() }
 
-// Type is what happened.
+// Type is the event type with its captions and variables.
 func (e Event) Type() EventType { return eventType(e.Event.Type) }
 
-// Group is nil when the event has none.
+// Group is nil if the event has none.
 func (e Event) Group() *string { return text(string(e.Event.Group)) }
 
-// WorkspaceID is nil when the event is not about a device.
+// WorkspaceID is nil if the event is not about a device.
 func (e Event) WorkspaceID() *string { return text(e.Event.WorkspaceID) }
 
-// WorkspaceName is nil when the event is not about a device.
+// WorkspaceName is nil if the event is not about a device.
 func (e Event) WorkspaceName() *string { return text(e.Event.WorkspaceName) }
 
-// A Delivery is shown with its id as text.
+// A Delivery is a delivery of the GraphQL API.
 type Delivery struct {
 	delivery.Delivery
 	With  *DeliverySiblings
 	Index int // among With.All
 }
 
-// DeliverySiblings are deliveries that one resolver returned together.
+// DeliverySiblings are deliveries that a resolver returned together.
 type DeliverySiblings struct {
 	All      []*delivery.Delivery // without nils
 	Webhook  Field[*Webhook]
@@ -66,7 +66,7 @@ type DeliverySiblings struct {
 	Attempts Field[[]*Attempt]
 }
 
-// NewDeliveries shows all, in order; nil stays nil.
+// NewDeliveries returns the views of all, in order; nil for nil.
 func NewDeliveries(all []*delivery.Delivery) []*Delivery {
 	with := &DeliverySiblings{}
 	return views(all, func(_ int, d *delivery.Delivery) *Delivery {
@@ -75,7 +75,7 @@ func NewDeliveries(all []*delivery.Delivery) []*Delivery {
 	})
 }
 
-// NewDelivery shows d; nil stays nil.
+// NewDelivery returns the view of d; nil for nil.
 func NewDelivery(d *delivery.Delivery) *Delivery {
 	return NewDeliveries([]*delivery.Delivery{d})[0]
 }
@@ -89,10 +89,10 @@ func (d Delivery) ID() string { return d.Delivery.ID.String() }
 // AttemptCount is the number of attempts made.
 func (d Delivery) AttemptCount() int { return d.Attempts }
 
-// CreatedAt is when the delivery was made.
+// CreatedAt is when the delivery was created.
 func (d Delivery) CreatedAt() time.Time { return d.Delivery.CreatedAt() }
 
-// An Attempt is a log entry that records an HTTP call.
+// An Attempt is a log entry of an attempt.
 type Attempt struct {
 	*delivery.Attempt
 	Entry *delivery.LogEntry
@@ -100,14 +100,14 @@ type Attempt struct {
 	Index int // among With.All
 }
 
-// AttemptSiblings are attempts that one resolver returned together.
+// AttemptSiblings are attempts that a resolver returned together.
 type AttemptSiblings struct {
 	All     []*delivery.LogEntry
 	Headers Field[[]*delivery.Header]
 }
 
-// NewAttempts shows the entries' attempts; an entry that is nil, or has none,
-// becomes nil.
+// NewAttempts returns the views of the entries' attempts, in order; nil for an
+// entry that is nil or has no attempt.
 func NewAttempts(all []*delivery.LogEntry) []*Attempt {
 	with := &AttemptSiblings{}
 	return views(all, func(_ int, e *delivery.LogEntry) *Attempt {
@@ -128,10 +128,10 @@ func (a Attempt) ID() string { return a.Entry.ID.String() }
 // DurationMs is the duration in milliseconds.
 func (a Attempt) DurationMs() float64 { return milliseconds(a.Duration) }
 
-// Timing is where the time went.
+// Timing is the duration of each phase.
 func (a Attempt) Timing() Timing { return Timing{a.Attempt.Timing} }
 
-// HTTPStatus is nil when there was no answer.
+// HTTPStatus is nil if there was no response.
 func (a Attempt) HTTPStatus() *int {
 	if a.Attempt.HTTPStatus == 0 {
 		return nil
@@ -142,16 +142,16 @@ func (a Attempt) HTTPStatus() *int {
 // Error is nil on success.
 func (a Attempt) Error() *string { return text(a.Attempt.Error) }
 
-// RemoteAddress is nil when no address was dialled.
+// RemoteAddress is nil if no address was dialed.
 func (a Attempt) RemoteAddress() *string { return text(a.Attempt.RemoteAddress) }
 
-// ResponseBody is nil when there was none.
+// ResponseBody is nil if there was none.
 func (a Attempt) ResponseBody() *string { return text(a.Attempt.ResponseBody) }
 
-// Timing is shown in milliseconds; phases that did not happen are nil.
+// Timing has phases in milliseconds; phases that did not take place are nil.
 type Timing struct{ delivery.Timing }
 
-// DNSMs is the time to resolve the name.
+// DNSMs is the time to resolve the host name.
 func (t Timing) DNSMs() *float64 { return phase(t.DNS) }
 
 // ConnectMs is the time to connect.
@@ -160,10 +160,10 @@ func (t Timing) ConnectMs() *float64 { return phase(t.Connect) }
 // TLSMs is the time of the TLS handshake.
 func (t Timing) TLSMs() *float64 { return phase(t.TLS) }
 
-// FirstByteMs is the time until the answer's first byte.
+// FirstByteMs is the time to the first byte of the response.
 func (t Timing) FirstByteMs() *float64 { return phase(t.FirstByte) }
 
-// BodyMs is the time to read the body.
+// BodyMs is the time to read the response body.
 func (t Timing) BodyMs() *float64 { return phase(t.Body) }
 
 func phase(d time.Duration) *float64 {
@@ -176,10 +176,10 @@ func phase(d time.Duration) *float64 {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// A DeliveryLogItem is anything that the live log yields.
+// A DeliveryLogItem is an item of the delivery log.
 type DeliveryLogItem interface{ IsDeliveryLogItem() }
 
-// A DeliveryLogEntry says that something happened to a delivery.
+// A DeliveryLogEntry is a change of a delivery's state, usually by an attempt.
 type DeliveryLogEntry struct {
 	Cursor   string
 	At       time.Time
@@ -189,23 +189,23 @@ type DeliveryLogEntry struct {
 	Replayed bool
 }
 
-// IsDeliveryLogItem marks an item of the live log.
+// IsDeliveryLogItem marks an item of the delivery log.
 func (DeliveryLogEntry) IsDeliveryLogItem() {}
 
-// A DeliveryLogGap says that entries are missing.
+// A DeliveryLogGap marks missing entries.
 type DeliveryLogGap struct {
 	Cursor      string
 	MissedSince time.Time
 }
 
-// IsDeliveryLogItem marks an item of the live log.
+// IsDeliveryLogItem marks an item of the delivery log.
 func (DeliveryLogGap) IsDeliveryLogItem() {}
 
-// A DeliveryLogHeartbeat is a sign of life.
+// A DeliveryLogHeartbeat is sent when there are no entries.
 type DeliveryLogHeartbeat struct {
 	Cursor string
 	At     time.Time
 }
 
-// IsDeliveryLogItem marks an item of the live log.
+// IsDeliveryLogItem marks an item of the delivery log.
 func (DeliveryLogHeartbeat) IsDeliveryLogItem() {}

@@ -1,10 +1,8 @@
-// Package model holds what the GraphQL API shows where that differs from the
-// domain's types: ids as opaque text, empty values as null, durations in the
-// units of the schema.
+// Package model has the GraphQL types that differ from the domain's types: ids are
+// opaque text, empty values are null, durations are in the units of the schema.
 //
-// Things that one resolver returned together stay together: each view knows
-// its Siblings, so that a field that needs the store asks once for all of them
-// (see Field). A page of deliveries with their webhooks, events and attempts
-// costs one query each, however the client spells the list and however deep
-// the fields are nested.
+// Objects that a resolver returns together are siblings. Each view refers to its
+// siblings, so that a field that needs the store loads it once for all of them
+// (see Field). A page of deliveries with webhooks, events and attempts takes one
+// query for each of those, regardless of nesting and aliases.
 package model

@@ -11,8 +11,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// MarshalTime writes t as RFC 3339 in UTC, to the microsecond at the finest;
-// the zero time as null.
+// MarshalTime encodes t as RFC 3339 in UTC with at most microseconds; the zero
+// time is null.
 func MarshalTime(t time.Time) graphql.Marshaler {
 	if t.IsZero() {
 		return graphql.Null
@@ -23,7 +23,8 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 	})
 }
 
-// UnmarshalTime reads RFC 3339 with any offset.
+// UnmarshalTime decodes RFC 3339 with any offset to UTC. Errors are
+// BAD_USER_INPUT.
 func UnmarshalTime(v any) (time.Time, error) {
 	text, ok := v.(string)
 	if !ok {
@@ -36,7 +37,7 @@ func UnmarshalTime(v any) (time.Time, error) {
 	return t, nil
 }
 
-// ParseTime reads RFC 3339 with any offset.
+// ParseTime parses RFC 3339 with any offset and returns the time in UTC.
 func ParseTime(text string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() < 1 {
@@ -45,7 +46,7 @@ func ParseTime(text string) (time.Time, bool) {
 	return t.UTC(), true
 }
 
-// MarshalJSON writes the JSON text as it is.
+// MarshalJSON encodes JSON text unchanged; empty text is null.
 func MarshalJSON(v json.RawMessage) graphql.Marshaler {
 	if len(v) == 0 {
 		return graphql.Null
@@ -53,7 +54,7 @@ func MarshalJSON(v json.RawMessage) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(v) })
 }
 
-// UnmarshalJSON returns compact JSON text of v.
+// UnmarshalJSON returns v as compact JSON text. Errors are BAD_USER_INPUT.
 func UnmarshalJSON(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -64,7 +65,7 @@ func UnmarshalJSON(v any) (json.RawMessage, error) {
 	return bytes.TrimSpace(b.Bytes()), nil
 }
 
-// MarshalCursor writes the cursor; the empty one as null.
+// MarshalCursor encodes a cursor; the empty cursor is null.
 func MarshalCursor(c string) graphql.Marshaler {
 	if c == "" {
 		return graphql.Null
@@ -72,21 +73,21 @@ func MarshalCursor(c string) graphql.Marshaler {
 	return graphql.MarshalString(c)
 }
 
-// UnmarshalCursor reads a cursor.
+// UnmarshalCursor decodes a cursor. Errors are BAD_USER_INPUT.
 func UnmarshalCursor(v any) (string, error) {
 	c, ok := v.(string)
 	if !ok {
-		return "", badInput("a Cursor is a string that this API gave out")
+		return "", badInput("a Cursor is a string returned by this API")
 	}
 	return c, nil
 }
 
-// badInput is an error in a value that a client sent.
+// badInput returns a BAD_USER_INPUT error for a value from a client.
 func badInput(message string) error {
 	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": "BAD_USER_INPUT"}}
 }
 
-// text returns nil for the empty string, which the API shows as null.
+// text returns nil, which is null in the API, for the empty string.
 func text(s string) *string {
 	if s == "" {
 		return nil

@@ -2,16 +2,17 @@ package model
 
 import "sync"
 
-// A Field is one field of things that were returned together. The first
-// question loads it for all of them; each is then answered from that.
+// A Field is a field of siblings: objects that were returned together. The first
+// access loads it for all siblings; it is safe for concurrent use.
 type Field[V any] struct {
 	once   sync.Once
 	values []V
 	err    error
 }
 
-// At returns the value for the sibling with index i. Load must return one
-// value for each sibling, in their order; it is called at most once.
+// At returns the value of the sibling with index i. load must return one value for
+// each sibling, in order; it is called at most once, and its error is returned for
+// every sibling.
 func (f *Field[V]) At(i int, load func() ([]V, error)) (V, error) {
 	f.once.Do(func() { f.values, f.err = load() })
 	if f.err != nil {
@@ -21,7 +22,7 @@ func (f *Field[V]) At(i int, load func() ([]V, error)) (V, error) {
 	return f.values[i], nil
 }
 
-// views shows each of all; a missing one stays nil.
+// views returns the view of each element of all; nil for nil.
 func views[T, V any](all []*T, view func(i int, t *T) *V) []*V {
 	out := make([]*V, len(all))
 	for i, t := range all {

@@ -4,13 +4,13 @@ import (
 	"portalhooks/delivery"
 )
 
-// A Node is anything that Query.node can return.
+// A Node is an object that Query.node can return.
 type Node interface{ IsNode() }
 
-// An Organization is shown with its id as text.
+// An Organization is an organization of the GraphQL API.
 type Organization struct{ delivery.Organization }
 
-// NewOrganizations shows all, in order; nil stays nil.
+// NewOrganizations returns the views of all, in order; nil for nil.
 func NewOrganizations(all []*delivery.Organization) []*Organization {
 	return views(all, func(_ int, o *delivery.Organization) *Organization { return &Organization{*o} })
 }
@@ -21,10 +21,10 @@ func (Organization) IsNode() {}
 // ID is the opaque id.
 func (o Organization) ID() string { return o.Organization.ID.String() }
 
-// An Item is shown with its id as text.
+// An Item is an item of the GraphQL API.
 type Item struct{ delivery.Item }
 
-// NewItems shows all, in order; nil stays nil.
+// NewItems returns the views of all, in order; nil for nil.
 func NewItems(all []*delivery.Item) []*Item {
 	return views(all, func(_ int, i *delivery.Item) *Item { return &Item{*i} })
 }
@@ -35,20 +35,20 @@ func (Item) IsNode() {}
 // ID is the opaque id.
 func (i Item) ID() string { return i.Item.ID.String() }
 
-// ViewURL is Portal's page, nil when there is none.
+// ViewURL is the URL of the item's page in Portal; nil if there is none.
 func (i Item) ViewURL() *string { return text(i.Item.ViewURL) }
 
-// An EventType is shown with its caption in a language.
+// An EventType is an event type of the GraphQL API.
 type EventType struct{ delivery.TypeInfo }
 
 // IsNode marks a Node.
 func (EventType) IsNode() {}
 
-// EventTypePrefix begins the ids of event types.
+// EventTypePrefix is the prefix of the ids of event types.
 const EventTypePrefix = "type_"
 
 // ID is the opaque id.
 func (t EventType) ID() string { return EventTypePrefix + string(t.Type) }
 
-// Name is the name for programs.
+// Name is the machine-readable name.
 func (t EventType) Name() delivery.EventType { return t.Type }

@@ -42,9 +42,9 @@ func TestFieldTellsItsErrorToAll(t *testing.T) {
 	}
 }
 
-// TestMissingThingsLeaveGaps shows lists with holes: what is there must keep
-// its place in the list, and its own place among its siblings.
-func TestMissingThingsLeaveGaps(t *testing.T) {
+// TestMissingObjectsLeaveGaps checks that the other objects keep their index in the
+// list and among their siblings.
+func TestMissingObjectsLeaveGaps(t *testing.T) {
 	t.Parallel()
 	d := NewDeliveries([]*delivery.Delivery{{ID: 1}, nil, {ID: 3}})
 	if d[1] != nil || d[2].Index != 1 || d[2].With.All[1].ID != 3 || d[0].With != d[2].With {

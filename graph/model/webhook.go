@@ -7,14 +7,14 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// A Webhook is shown with the fields of its current version.
+// A Webhook is a webhook of the GraphQL API, with the fields of its current version.
 type Webhook struct {
 	delivery.Webhook
 	With  *WebhookSiblings
 	Index int // among With.All
 }
 
-// WebhookSiblings are webhooks that one resolver returned together.
+// WebhookSiblings are webhooks that a resolver returned together.
 type WebhookSiblings struct {
 	All          []*delivery.Webhook // without nils
 	Organization Field[*Organization]
@@ -25,7 +25,7 @@ type WebhookSiblings struct {
 	Items        Field[[]*Item]
 }
 
-// NewWebhooks shows all, in order; nil stays nil.
+// NewWebhooks returns the views of all, in order; nil for nil.
 func NewWebhooks(all []*delivery.Webhook) []*Webhook {
 	with := &WebhookSiblings{}
 	return views(all, func(_ int, w *delivery.Webhook) *Webhook {
@@ -34,7 +34,7 @@ func NewWebhooks(all []*delivery.Webhook) []*Webhook {
 	})
 }
 
-// NewWebhook shows w; nil stays nil.
+// NewWebhook returns the view of w; nil for nil.
 func NewWebhook(w *delivery.Webhook) *Webhook { return NewWebhooks([]*delivery.Webhook{w})[0] }
 
 // IsNode marks a Node.
@@ -43,10 +43,10 @@ func (Webhook) IsNode() {}
 // ID is the opaque id.
 func (w Webhook) ID() string { return w.Webhook.ID.String() }
 
-// EventType is what it listens to.
+// EventType is the type of the events that it receives.
 func (w Webhook) EventType() EventType { return eventType(w.Webhook.Version.Type) }
 
-// DisabledReason is nil while the webhook is enabled.
+// DisabledReason is nil if the webhook is enabled.
 func (w Webhook) DisabledReason() *delivery.DisabledReason {
 	if w.Webhook.DisabledReason == "" {
 		return nil
@@ -54,7 +54,7 @@ func (w Webhook) DisabledReason() *delivery.DisabledReason {
 	return &w.Webhook.DisabledReason
 }
 
-// Selection is what items it listens to.
+// Selection is the items whose events it receives.
 func (w Webhook) Selection() Selection {
 	return Selection{All: w.Webhook.Version.Selection.All, Webhook: &w}
 }
@@ -65,7 +65,7 @@ func (w Webhook) Template() string { return w.Webhook.Version.Template }
 // Headers are the custom headers, masked.
 func (w Webhook) Headers() []delivery.Header { return w.Webhook.Version.MaskedHeaders() }
 
-// Policy is the policy with its defaults filled in.
+// Policy is the delivery policy with defaults applied.
 func (w Webhook) Policy() Policy { return newPolicy(w.Webhook.Version.Policy) }
 
 // SecretHint is the end of the current signing secret.
@@ -76,8 +76,8 @@ func (w Webhook) SecretHint() string {
 	return w.Secrets[0].Hint
 }
 
-// PreviousSecretExpiresAt is when the previous secret stops signing; zero when
-// there is none.
+// PreviousSecretExpiresAt is the expiry of the previous secret; zero if there is
+// none.
 func (w Webhook) PreviousSecretExpiresAt() time.Time {
 	if len(w.Secrets) < 2 || w.Secrets[1].ExpiresAt.Before(time.Now()) {
 		return time.Time{}
@@ -88,17 +88,18 @@ func (w Webhook) PreviousSecretExpiresAt() time.Time {
 // Version is the number of the current version.
 func (w Webhook) Version() int { return w.Webhook.Version.Number }
 
-// Deleted reports whether the webhook is no more.
+// Deleted reports whether the webhook was deleted.
 func (w Webhook) Deleted() bool { return w.Webhook.Version.Deleted }
 
-// A Selection is shown with the items themselves.
+// A Selection is a selection of the GraphQL API. Exactly one of Webhook and Version
+// is set.
 type Selection struct {
 	All     bool
-	Webhook *Webhook                 // whose it is, or
-	Version *delivery.WebhookVersion // of which version
+	Webhook *Webhook                 // of this webhook
+	Version *delivery.WebhookVersion // of this version
 }
 
-// A WebhookVersion is shown with its id as text.
+// A WebhookVersion is a version of a webhook of the GraphQL API.
 type WebhookVersion struct {
 	delivery.WebhookVersion
 	Org delivery.OrgID
@@ -110,12 +111,12 @@ func (WebhookVersion) IsNode() {}
 // ID is the opaque id.
 func (v WebhookVersion) ID() string { return v.WebhookVersion.ID.String() }
 
-// Selection is what items it listened to.
+// Selection is the items whose events it received.
 func (v WebhookVersion) Selection() Selection {
 	return Selection{All: v.WebhookVersion.Selection.All, Version: &v.WebhookVersion}
 }
 
-// A Policy is shown in seconds, with its defaults filled in.
+// A Policy is a delivery policy in seconds, with defaults applied.
 type Policy struct {
 	TimeoutSeconds float64
 	RetrySeconds   []int
