@@ -129,7 +129,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	}
 	a.api = graph.New(a.Service, graph.Options{
 		Authenticate:   a.Auth,
-		Pace:           pace.caller,
+		RateLimit:      pace.caller,
 		AllowedOrigins: c.AllowedOrigins,
 		Development:    c.development(),
 		Logger:         log,

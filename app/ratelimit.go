@@ -40,7 +40,7 @@ func portalRate(c *Settings) float64 {
 	return max(c.IngestRate, c.APIRate)
 }
 
-// caller implements [portalhooks/graph.Pace]. Unauthenticated callers are
+// caller implements [portalhooks/graph.RateLimit]. Unauthenticated callers are
 // limited by address.
 func (p pace) caller(c delivery.Caller, events int) time.Duration {
 	switch {

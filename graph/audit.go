@@ -8,7 +8,7 @@ import (
 	"portalhooks/graph/model"
 )
 
-// auditLog reads the audit log of org, or with 0 of all.
+// auditLog returns a page of the audit log of org, or of all organizations for 0.
 func (r *Resolver) auditLog(
 	ctx context.Context, org delivery.OrgID, filter *gen.AuditFilter, first *int32, after *string,
 ) (*gen.AuditConnection, error) {

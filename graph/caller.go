@@ -10,11 +10,11 @@ import (
 	"portalhooks/graph/transport"
 )
 
-// An identity is who is calling and until when that holds.
+// An identity is an authenticated caller and its expiry.
 type identity struct {
 	caller  delivery.Caller
-	end     time.Time     // zero: without end
-	request *http.Request // what has proven it
+	end     time.Time     // expiry; zero for never
+	request *http.Request // has the credentials
 }
 
 type identityKey struct{}
@@ -38,30 +38,31 @@ func hostOf(remote string) string {
 	return host
 }
 
-// callerOf returns who is calling; the zero Caller is nobody.
+// callerOf returns the caller; the zero Caller is unauthenticated.
 func callerOf(ctx context.Context) delivery.Caller {
 	c := identityOf(ctx).caller
 	c.Request = transport.RequestID(ctx)
 	return c
 }
 
-// signedIn refuses nobody. It is for what no call of the service guards.
+// signedIn returns UNAUTHENTICATED for unauthenticated callers. It guards fields
+// that make no call to the service.
 func signedIn(ctx context.Context) error {
 	if callerOf(ctx).Known() {
 		return nil
 	}
 	return delivery.Errorf(delivery.Unauthenticated, "",
-		"Nobody is signed in. Send an API key: \"Authorization: Bearer phk_…\".")
+		"Authentication is required. Send an API key: \"Authorization: Bearer phk_…\".")
 }
 
-// identify finds out who sends r.
+// identify authenticates the sender of r and adds its identity to ctx.
 func identify(ctx context.Context, authenticate Authenticator, r *http.Request) (context.Context, error) {
 	caller, end, err := authenticate.Request(r)
 	return withIdentity(ctx, identity{caller, end, r}), coded(err)
 }
 
-// ended returns a channel that is closed when the identity in ctx no longer
-// holds; nil for nobody's.
+// ended returns a channel that is closed when the identity in ctx is revoked; nil
+// for unauthenticated callers.
 func ended(ctx context.Context, authenticate Authenticator) <-chan struct{} {
 	i := identityOf(ctx)
 	if !i.caller.Known() {
@@ -70,9 +71,8 @@ func ended(ctx context.Context, authenticate Authenticator) <-chan struct{} {
 	return authenticate.Watch(ctx, i.request, i.caller)
 }
 
-// initConnection admits a WebSocket connection: by the Authorization in the
-// payload of its connection_init, or as whom the upgrade's headers and cookies
-// have shown.
+// initConnection authorizes a WebSocket connection: with the Authorization in the
+// payload of connection_init, or else with the identity from the upgrade request.
 func initConnection(
 	ctx context.Context, authenticate Authenticator, payload map[string]any,
 ) (context.Context, time.Time, error) {

@@ -9,23 +9,23 @@ import (
 	"portalhooks/delivery"
 )
 
-// A watched Authenticator tells for whom it was asked to watch.
+// A watched Authenticator records the credentials that Watch is called with.
 type watched struct {
 	fixedCaller
-	shown string
-	told  chan struct{}
+	credentials string
+	ended       chan struct{}
 }
 
 func (w *watched) Watch(_ context.Context, r *http.Request, _ delivery.Caller) <-chan struct{} {
-	w.shown = r.Header.Get("Authorization")
-	return w.told
+	w.credentials = r.Header.Get("Authorization")
+	return w.ended
 }
 
-func TestConnectionsHangOnTheCredentialsThatTheyCameWith(t *testing.T) {
+func TestConnectionsAreBoundToTheirCredentials(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/graphql", nil)
 	r.Header.Set("Authorization", "Bearer a")
-	who := &watched{fixedCaller: fixedCaller{caller: delivery.Caller{Name: "a"}}, told: make(chan struct{})}
+	who := &watched{fixedCaller: fixedCaller{caller: delivery.Caller{Name: "a"}}, ended: make(chan struct{})}
 	request, err := identify(t.Context(), who, r)
 	if err != nil {
 		t.Fatal(err)
@@ -39,17 +39,17 @@ func TestConnectionsHangOnTheCredentialsThatTheyCameWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, ctx := range map[string]context.Context{"Bearer a": request, "Bearer b": socket} {
-		if ended(ctx, who) != who.told || who.shown != want {
-			t.Errorf("watched: %q, want %q", who.shown, want)
+		if ended(ctx, who) != who.ended || who.credentials != want {
+			t.Errorf("watched: %q, want %q", who.credentials, want)
 		}
 	}
-	if ended(plain, who); who.shown != "Bearer a" {
-		t.Errorf("watched: %q, want what the upgrade brought", who.shown)
+	if ended(plain, who); who.credentials != "Bearer a" {
+		t.Errorf("watched: %q, want the credentials of the upgrade", who.credentials)
 	}
 	who.caller = delivery.Caller{}
-	nobody, err := identify(t.Context(), who, r)
-	if err != nil || ended(nobody, who) != nil {
-		t.Errorf("nobody's connection is watched (%v)", err)
+	anonymous, err := identify(t.Context(), who, r)
+	if err != nil || ended(anonymous, who) != nil {
+		t.Errorf("an unauthenticated connection is watched (%v)", err)
 	}
 }
 

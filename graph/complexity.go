@@ -6,8 +6,9 @@ import (
 	"portalhooks/graph/gen"
 )
 
-// complexity says what a field costs: a list as many times its element as it
-// may have, everything else one more than what is inside it.
+// complexity returns the complexity of fields: for a list, its maximum length
+// times the complexity of an element; for all other fields, the default of one
+// more than their children.
 func complexity() gen.ComplexityRoot {
 	var c gen.ComplexityRoot
 	c.Query.Organizations = func(child int, _ *string, first *int32, _ *string) int {
@@ -37,7 +38,7 @@ func complexity() gen.ComplexityRoot {
 	) int {
 		return list(child, first, last)
 	}
-	// Counts of many hours are added up.
+	// The counts of many hours are summed.
 	c.Organization.DeliveryStats = func(child int, _ service.StatsWindow, _ *gen.DeliveryFilter) int {
 		return 50 + child
 	}
@@ -51,10 +52,10 @@ func complexity() gen.ComplexityRoot {
 		return list(child, first, nil)
 	}
 	c.Event.Deliveries = func(child int, first *int32, _ *string) int { return list(child, first, nil) }
-	// Lists without arguments: what they have as a rule.
+	// Lists without arguments have a typical length.
 	c.Organization.APIKeys = func(child int) int { return 1 + delivery.DefaultPageSize*child }
 	c.Webhook.Overlaps = func(child int) int { return 1 + usual*child }
-	// Counting what waits may read ten thousand rows of the queue.
+	// Counting waiting deliveries may read ten thousand rows.
 	c.Webhook.Health = func(child int) int { return 20 + child }
 	c.Event.Evaluation = func(child int) int { return 1 + delivery.DefaultPageSize*child }
 	c.Delivery.Attempts = func(child int) int { return 1 + usual*child }
@@ -62,8 +63,8 @@ func complexity() gen.ComplexityRoot {
 }
 
 const (
-	usual         = 3  // how many elements a short list is taken to have
-	longestWindow = 90 // buckets of statistics
+	usual         = 3  // assumed length of a short list
+	longestWindow = 90 // buckets of the longest StatsWindow
 )
 
 func list(child int, first, last *int32) int {

@@ -6,18 +6,18 @@ import (
 	"portalhooks/graph/model"
 )
 
-// pageOf checks a connection's arguments: first (or last) 1 to 100, not both.
+// pageOf validates the arguments of a connection: first or last, from 1 to 100.
 func pageOf(first *int32, after *string, last *int32, before *string) (delivery.Page, error) {
 	p := delivery.Page{
 		First: int(value(first)), After: value(after), Last: int(value(last)), Before: value(before),
 	}
 	switch {
 	case first != nil && last != nil:
-		return p, delivery.Errorf(delivery.Invalid, "last", "Give first or last, not both.")
+		return p, delivery.Errorf(delivery.Invalid, "last", "Set first or last, not both.")
 	case first != nil && (p.First < 1 || p.First > delivery.MaxPageSize):
-		return p, delivery.Errorf(delivery.LimitExceeded, "first", "first is 1 to %d.", delivery.MaxPageSize)
+		return p, delivery.Errorf(delivery.LimitExceeded, "first", "first must be 1 to %d.", delivery.MaxPageSize)
 	case last != nil && (p.Last < 1 || p.Last > delivery.MaxPageSize):
-		return p, delivery.Errorf(delivery.LimitExceeded, "last", "last is 1 to %d.", delivery.MaxPageSize)
+		return p, delivery.Errorf(delivery.LimitExceeded, "last", "last must be 1 to %d.", delivery.MaxPageSize)
 	case first == nil && last == nil:
 		p.First = delivery.DefaultPageSize
 	}
@@ -115,7 +115,7 @@ func deliveryConnection(s delivery.Slice[delivery.Delivery]) *gen.DeliveryConnec
 	}
 }
 
-// value returns what p points to, the zero value for nil.
+// value returns *p; the zero value for nil.
 func value[T any](p *T) T {
 	if p == nil {
 		var zero T
@@ -124,7 +124,7 @@ func value[T any](p *T) T {
 	return *p
 }
 
-// optional returns nil for the empty string, which the API shows as null.
+// optional returns nil, which is null in the API, for the empty string.
 func optional(s string) *string {
 	if s == "" {
 		return nil

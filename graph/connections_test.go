@@ -42,7 +42,7 @@ func TestPageOf(t *testing.T) {
 	}
 }
 
-// refused wants an Error with a code and the field to blame.
+// refused fails t unless err is an Error with this code and field.
 func refused(t *testing.T, name string, err error, code delivery.Code, field string) {
 	t.Helper()
 	e, ok := err.(*delivery.Error) //nolint:errorlint // this very type is what the presenter shows
@@ -63,8 +63,8 @@ func TestPageInfo(t *testing.T) {
 	}
 }
 
-// TestListsHaveACost finds every field of the schema that is a list of things
-// to load, and wants it to cost more than one of them.
+// TestListsHaveACost checks that every field of the schema that is a list of
+// objects to load costs more than one object.
 func TestListsHaveACost(t *testing.T) {
 	t.Parallel()
 	schema := gen.NewExecutableSchema(gen.Config{}).Schema()
@@ -78,13 +78,13 @@ func TestListsHaveACost(t *testing.T) {
 				continue
 			}
 			if field.Name == "nodes" && def.Name != "Query" {
-				continue // of a connection, which has the cost of all
+				continue // of a connection, whose cost includes them
 			}
 			reckon := root.FieldByName(def.Name).FieldByNameFunc(func(name string) bool {
 				return strings.EqualFold(name, field.Name)
 			})
 			if reckon.IsNil() {
-				t.Errorf("%s.%s costs as little as a single thing: reckon it in complexity.go", def.Name, field.Name)
+				t.Errorf("%s.%s costs no more than a single object: add it to complexity.go", def.Name, field.Name)
 			}
 		}
 	}

@@ -20,39 +20,41 @@ import (
 	"portalhooks/graph/transport"
 )
 
-// A taker answers ingestEvents by keeping what comes.
-type taker struct {
+// A recorder resolves ingestEvents and records the reports.
+type recorder struct {
 	*Resolver
 	gen.MutationResolver
 
-	taken  []delivery.Report
-	direct bool // it came through a Reader
+	reports []delivery.Report
+	direct  bool // they were decoded directly
 }
 
-func (t *taker) Mutation() gen.MutationResolver { return t }
+func (r *recorder) Mutation() gen.MutationResolver { return r }
 
-func (t *taker) IngestEvents(ctx context.Context, input []*gen.PortalEventInput) (*gen.IngestPayload, error) {
-	t.taken = reportsOf(ctx, input)
-	_, t.direct = limits.Value(ctx)
+func (r *recorder) IngestEvents(
+	ctx context.Context, input []*gen.PortalEventInput,
+) (*gen.IngestPayload, error) {
+	r.reports = reportsOf(ctx, input)
+	_, r.direct = limits.Value(ctx)
 	return &gen.IngestPayload{Results: []*gen.IngestResult{}, UserErrors: []*gen.UserError{}}, nil
 }
 
-// A way is how requests come to a taker.
-type way struct {
-	*taker
+// A server is a Handler with a recorder.
+type server struct {
+	*recorder
 
 	handler http.Handler
 }
 
-func newWay(t testing.TB, decoders map[string]func([]byte) (any, bool)) way {
+func newServer(t testing.TB, decoders map[string]func([]byte) (any, bool)) server {
 	t.Helper()
-	keep := &taker{}
-	w := way{keep, transport.New(
-		gen.NewExecutableSchema(gen.Config{Resolvers: keep, Complexity: complexity()}),
+	r := &recorder{}
+	s := server{r, transport.New(
+		gen.NewExecutableSchema(gen.Config{Resolvers: r, Complexity: complexity()}),
 		transport.Options{Decoders: decoders, Logger: slog.New(slog.DiscardHandler)},
 	)}
-	w.post(t, reporting("[]")) // from now on the query is known
-	return w
+	s.post(t, reporting("[]")) // the query is known from now on
+	return s
 }
 
 // reporting returns the body of a request whose variable is input.
@@ -60,44 +62,44 @@ func reporting(input string) string {
 	return fmt.Sprintf(`{"query": %q, "variables": {"input": %s}}`, benchMutation, input)
 }
 
-func (w way) post(t testing.TB, body string) (answer string) {
-	w.taken, w.direct = nil, false
+func (s server) post(t testing.TB, body string) (answer string) {
+	s.reports, s.direct = nil, false
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	recorder := httptest.NewRecorder()
-	w.handler.ServeHTTP(recorder, r)
+	s.handler.ServeHTTP(recorder, r)
 	return fmt.Sprint(recorder.Code, recorder.Body)
 }
 
-// A pair is the two ways that a request may take.
-type pair struct{ direct, general way }
+// A pair is a server with and one without direct decoding.
+type pair struct{ direct, general server }
 
 func newPair(t testing.TB) pair {
 	t.Helper()
 	return pair{
-		direct:  newWay(t, map[string]func([]byte) (any, bool){reportsType: decodeReports}),
-		general: newWay(t, nil),
+		direct:  newServer(t, map[string]func([]byte) (any, bool){reportsType: decodeReports}),
+		general: newServer(t, nil),
 	}
 }
 
-// agree fails t when a request is taken directly and not taken, or not so, in
-// general. It reports whether it was taken directly.
+// agree fails t if a request is decoded directly with another result than by the
+// general decoder. It reports whether the request was decoded directly.
 func (p pair) agree(t *testing.T, body string) bool {
 	t.Helper()
 	got := p.direct.post(t, body)
 	if !p.direct.direct {
-		return false // it went the general way
+		return false // it took the general path
 	}
 	if want := p.general.post(t, body); got != want {
-		t.Errorf("the answer is %s, in general %s\nto %s", got, want, body)
+		t.Errorf("the response is %s, in general %s\nto %s", got, want, body)
 	}
-	if !reflect.DeepEqual(p.direct.taken, p.general.taken) {
-		t.Errorf("%s\nis read as      %+v\nin general as %+v", body, p.direct.taken, p.general.taken)
+	if !reflect.DeepEqual(p.direct.reports, p.general.reports) {
+		t.Errorf("%s\nis decoded as %+v\nin general as %+v", body, p.direct.reports, p.general.reports)
 	}
 	return true
 }
 
-// everyReport returns a report of each kind in which everything is given.
+// everyReport returns a report of each kind with all fields.
 func everyReport(t testing.TB) []any {
 	t.Helper()
 	var in gen.PortalEventInput
@@ -137,7 +139,7 @@ func everyReport(t testing.TB) []any {
 	return reports
 }
 
-func TestRightReportsAreReadDirectly(t *testing.T) {
+func TestValidReportsAreDecodedDirectly(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	every := everyReport(t)
@@ -145,8 +147,8 @@ func TestRightReportsAreReadDirectly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.agree(t, reporting(string(text))) || len(p.direct.taken) != len(every) {
-		t.Error("reports with everything in them are not read directly")
+	if !p.agree(t, reporting(string(text))) || len(p.direct.reports) != len(every) {
+		t.Error("reports with all fields are not decoded directly")
 	}
 	examples, err := os.ReadFile(filepath.Join("..", "examples", "every-type.jsonl"))
 	if err != nil {
@@ -154,12 +156,12 @@ func TestRightReportsAreReadDirectly(t *testing.T) {
 	}
 	for line := range bytes.Lines(examples) {
 		if !p.agree(t, reporting("["+string(line)+"]")) {
-			t.Errorf("not read directly: %s", line)
+			t.Errorf("not decoded directly: %s", line)
 		}
 	}
 	for name, body := range oddBodies {
 		if got := p.agree(t, body.text); got != body.direct {
-			t.Errorf("%s: read directly: %t, want %t", name, got, body.direct)
+			t.Errorf("%s: decoded directly: %t, want %t", name, got, body.direct)
 		}
 	}
 }
@@ -167,7 +169,7 @@ func TestRightReportsAreReadDirectly(t *testing.T) {
 const anAlert = `{"organizationId": "o", "sourceEventId": "s", "event": {"activeAlert": {"alert": ` +
 	`{"id": "a", "name": "A", "start": "2026-01-14T09:31:07+02:00"}}}}`
 
-// oddBodies are requests that are written in unusual ways.
+// oddBodies are unusual requests.
 var oddBodies = map[string]struct {
 	text   string
 	direct bool
@@ -217,9 +219,9 @@ var oddBodies = map[string]struct {
 	"empty":          {``, false},
 }
 
-// TestNullPayloadsAreNotReadDirectly holds decodeReports to each field of the
+// TestNullPayloadsAreNotDecodedDirectly holds decodeReports to each field of the
 // @oneOf input: null is not the same as absent there.
-func TestNullPayloadsAreNotReadDirectly(t *testing.T) {
+func TestNullPayloadsAreNotDecodedDirectly(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[gen.PortalEventPayload]()) {
@@ -229,13 +231,13 @@ func TestNullPayloadsAreNotReadDirectly(t *testing.T) {
 		}
 		text := strings.Replace(anAlert, `"activeAlert"`, fmt.Sprintf(`%q: null, "activeAlert"`, name), 1)
 		if p.agree(t, reporting("["+text+"]")) {
-			t.Errorf("a report with a payload and %s: null is read directly", name)
+			t.Errorf("a report with a payload and %s: null is decoded directly", name)
 		}
 	}
 }
 
-// TestWhatIsReadDirectlyIsRight damages reports in every place, in many ways.
-func TestWhatIsReadDirectlyIsRight(t *testing.T) {
+// TestDirectAndGeneralDecodingAgree damages every place of a report in many ways.
+func TestDirectAndGeneralDecodingAgree(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	for _, report := range everyReport(t) {
@@ -251,41 +253,41 @@ func TestWhatIsReadDirectlyIsRight(t *testing.T) {
 			}
 		})
 		if direct == 0 || direct == all {
-			t.Errorf("%d of %d are read directly, want some", direct, all)
+			t.Errorf("%d of %d are decoded directly, want some", direct, all)
 		}
 	}
 }
 
-// damage calls try with one thing in value being wrong, or odd, at a time.
-func damage(value any, try func()) {
+// damage calls check with one invalid or unusual change in value at a time.
+func damage(value any, check func()) {
 	switch value := value.(type) {
 	case map[string]any:
 		value["unknown"] = 1
-		try()
+		check()
 		delete(value, "unknown")
 		value["__typename"] = "X"
-		try()
+		check()
 		delete(value, "__typename")
 		for name, was := range value {
 			delete(value, name)
-			try()
+			check()
 			for _, other := range others {
 				value[name] = other
-				try()
+				check()
 			}
 			value[name] = []any{was}
-			try()
+			check()
 			value[name] = was
-			damage(was, try)
+			damage(was, check)
 		}
 	case []any:
 		for i, was := range value {
 			for _, other := range others {
 				value[i] = other
-				try()
+				check()
 			}
 			value[i] = was
-			damage(was, try)
+			damage(was, check)
 		}
 	}
 }

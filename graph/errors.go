@@ -18,8 +18,8 @@ import (
 	"portalhooks/graph/transport"
 )
 
-// topLevel gives the codes that leave as errors of the whole operation; all
-// other codes speak of the input and are BAD_USER_INPUT there.
+// topLevel maps the domain's codes to extensions.code of top-level errors. All
+// other codes are errors in the input and map to BAD_USER_INPUT.
 var topLevel = map[delivery.Code]string{
 	delivery.NotFound:        "NOT_FOUND",
 	delivery.LimitExceeded:   transport.CodeLimit,
@@ -28,8 +28,8 @@ var topLevel = map[delivery.Code]string{
 	delivery.Unavailable:     transport.CodeUnavailable,
 }
 
-// coded returns err as a GraphQL error when a person may see it; otherwise err
-// itself, which the presenter hides.
+// coded returns err as a GraphQL error if it is an error of the domain; otherwise
+// it returns err, which the presenter hides.
 func coded(err error) error {
 	e, ok := errors.AsType[*delivery.Error](err)
 	if !ok {
@@ -39,31 +39,30 @@ func coded(err error) error {
 	if !ok {
 		code = transport.CodeBadInput
 	}
-	shown := &gqlerror.Error{Message: e.Message, Extensions: map[string]any{"code": code}}
+	out := &gqlerror.Error{Message: e.Message, Extensions: map[string]any{"code": code}}
 	if all, ok := errors.AsType[delivery.Errors](err); ok {
-		shown.Message = all.Error()
+		out.Message = all.Error()
 	}
 	if e.Field != "" {
-		shown.Extensions["field"] = e.Field
+		out.Extensions["field"] = e.Field
 	}
-	return shown
+	return out
 }
 
-// tooFast refuses a caller who has to wait, and says for how long.
-func tooFast(wait time.Duration) error {
+// rateLimited returns LIMIT_EXCEEDED with extensions.retryAfter if wait is positive.
+func rateLimited(wait time.Duration) error {
 	if wait <= 0 {
 		return nil
 	}
 	seconds := int(math.Ceil(wait.Seconds()))
 	return &gqlerror.Error{
-		Message:    fmt.Sprintf("This is more than you may send. Nothing was stored: try again in %d s.", seconds),
+		Message:    fmt.Sprintf("The rate limit is exceeded. Nothing was stored. Try again in %d s.", seconds),
 		Extensions: map[string]any{"code": transport.CodeLimit, "retryAfter": seconds},
 	}
 }
 
-// A presenter decides what a client sees of an error: what has a code, or is an
-// error of the domain, as it is, and of anything else only where to find it in
-// the log.
+// A presenter converts errors for clients: errors with a code and errors of the
+// domain keep their message; all others are hidden and logged.
 type presenter struct{ log *slog.Logger }
 
 func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
@@ -75,24 +74,24 @@ func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
 			path = e.Path
 		}
 	}
-	shown, ok := errors.AsType[*gqlerror.Error](coded(err))
-	if !ok || shown.Extensions["code"] == nil {
-		shown = p.hide(ctx, err)
+	out, ok := errors.AsType[*gqlerror.Error](coded(err))
+	if !ok || out.Extensions["code"] == nil {
+		out = p.hide(ctx, err)
 	}
-	if shown.Path == nil {
-		shown.Path = path
+	if out.Path == nil {
+		out.Path = path
 	}
-	if shown.Locations == nil {
-		shown.Locations = places
+	if out.Locations == nil {
+		out.Locations = places
 	}
-	return shown
+	return out
 }
 
-// hide logs what is private to the server and shows only where to find it.
+// hide logs an internal error and returns an error with only the request id.
 func (p *presenter) hide(ctx context.Context, err error) *gqlerror.Error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &gqlerror.Error{
-			Message:    "This took too long. Ask for less, or try again.",
+			Message:    "The operation timed out. Request less data, or try again.",
 			Extensions: map[string]any{"code": transport.CodeUnavailable},
 		}
 	}
@@ -102,67 +101,67 @@ func (p *presenter) hide(ctx context.Context, err error) *gqlerror.Error {
 	return transport.Internal(ctx)
 }
 
-// userErrors splits err into what the caller can put right in the input and
-// everything else, of which there is nothing when the second result is nil.
+// userErrors converts errors in the input of a mutation to UserErrors. It returns
+// all other errors as its second result.
 func (r *Resolver) userErrors(ctx context.Context, err error) ([]*gen.UserError, error) {
-	shown := []*gen.UserError{}
+	out := []*gen.UserError{}
 	if err == nil {
-		return shown, nil
+		return out, nil
 	}
 	all, ok := errors.AsType[delivery.Errors](err)
 	if !ok {
 		one, ok := errors.AsType[*delivery.Error](err)
 		if !ok {
-			return shown, err
+			return out, err
 		}
 		all = delivery.Errors{one}
 	}
 	for _, e := range all {
 		switch e.Code {
 		case delivery.Unauthenticated, delivery.Forbidden, delivery.Unavailable:
-			return shown, err
+			return out, err
 		}
 		one, err := r.userError(ctx, e)
 		if err != nil {
-			return shown, err
+			return out, err
 		}
-		shown = append(shown, one)
+		out = append(out, one)
 	}
-	return shown, nil
+	return out, nil
 }
 
 func (r *Resolver) userError(ctx context.Context, e *delivery.Error) (*gen.UserError, error) {
-	shown := &gen.UserError{Code: e.Code, Message: e.Message, Field: optional(e.Field)}
+	out := &gen.UserError{Code: e.Code, Message: e.Message, Field: optional(e.Field)}
 	if e.Line > 0 {
 		line, column := int32(e.Line), int32(e.Column)
-		shown.Line, shown.Column = &line, &column
+		out.Line, out.Column = &line, &column
 	}
 	if e.Twin != 0 {
 		twin, err := r.Service.WebhooksByID(ctx, callerOf(ctx), []delivery.WebhookID{e.Twin})
 		if err != nil {
 			return nil, err
 		}
-		shown.Webhook = model.NewWebhook(twin[0])
+		out.Webhook = model.NewWebhook(twin[0])
 	}
-	return shown, nil
+	return out, nil
 }
 
-// warnings shows what was accepted but deserves a look.
+// warnings converts the warnings about an accepted input.
 func (r *Resolver) warnings(ctx context.Context, all []service.Warning) ([]*gen.Warning, error) {
-	shown := make([]*gen.Warning, len(all))
+	out := make([]*gen.Warning, len(all))
 	for i, w := range all {
-		shown[i] = &gen.Warning{Code: w.Code, Message: w.Message, Field: optional(w.Field)}
+		out[i] = &gen.Warning{Code: w.Code, Message: w.Message, Field: optional(w.Field)}
 		if w.Line > 0 {
 			line, column := int32(w.Line), int32(w.Column)
-			shown[i].Line, shown[i].Column = &line, &column
+			out[i].Line, out[i].Column = &line, &column
 		}
 		if w.Webhook != 0 {
 			other, err := r.Service.WebhooksByID(ctx, callerOf(ctx), []delivery.WebhookID{w.Webhook})
 			if err != nil {
 				return nil, err
 			}
-			shown[i].Webhook = model.NewWebhook(other[0])
+			out[i].Webhook = model.NewWebhook(other[0])
 		}
 	}
-	return shown, nil
+	return out, nil
 }

@@ -19,9 +19,9 @@ import (
 
 var errPrivate = errors.New("dial 10.1.2.3:5432: password hunter2 refused")
 
-// presented returns what a client sees of an error of a resolver, and what is
-// logged. The executor puts the field's path around every error.
-func presented(err error) (shown *gqlerror.Error, logged string) {
+// presented returns the error that a client gets for an error of a resolver, and
+// the log. The executor wraps every error with the field's path.
+func presented(err error) (out *gqlerror.Error, logged string) {
 	var log bytes.Buffer
 	p := &presenter{slog.New(slog.NewTextHandler(&log, nil))}
 	wrapped := gqlerror.WrapPath(ast.Path{ast.PathName("organization")}, err)
@@ -55,14 +55,14 @@ func TestExpectedFailuresAreShown(t *testing.T) {
 			"BAD_USER_INPUT", "after", "Bad.",
 		},
 	} {
-		shown, logged := presented(tt.err)
-		field, _ := shown.Extensions["field"].(string)
-		if shown.Extensions["code"] != tt.code || field != tt.field || shown.Message != tt.message {
+		out, logged := presented(tt.err)
+		field, _ := out.Extensions["field"].(string)
+		if out.Extensions["code"] != tt.code || field != tt.field || out.Message != tt.message {
 			t.Errorf("%s: got %q %v, want %q %s %s",
-				name, shown.Message, shown.Extensions, tt.message, tt.code, tt.field)
+				name, out.Message, out.Extensions, tt.message, tt.code, tt.field)
 		}
-		if shown.Path.String() != "organization" || len(shown.Locations) != 1 {
-			t.Errorf("%s: is at %v, %v; want the field's path and place", name, shown.Path, shown.Locations)
+		if out.Path.String() != "organization" || len(out.Locations) != 1 {
+			t.Errorf("%s: is at %v, %v; want the path and the location of the field", name, out.Path, out.Locations)
 		}
 		if logged != "" {
 			t.Errorf("%s: was logged: %s", name, logged)
@@ -77,13 +77,13 @@ func TestPrivateFailuresAreHidden(t *testing.T) {
 		"wrapped":                   fmt.Errorf("list webhooks: %w", errPrivate),
 		"with a path of the driver": gqlerror.WrapPath(nil, errPrivate),
 	} {
-		shown, logged := presented(err)
-		id, _ := shown.Extensions["requestId"].(string)
-		if shown.Extensions["code"] != "INTERNAL" || len(shown.Extensions) != 2 || id == "" {
-			t.Errorf("%s: extensions %v, want INTERNAL and a request id", name, shown.Extensions)
+		out, logged := presented(err)
+		id, _ := out.Extensions["requestId"].(string)
+		if out.Extensions["code"] != "INTERNAL" || len(out.Extensions) != 2 || id == "" {
+			t.Errorf("%s: extensions %v, want INTERNAL and a request id", name, out.Extensions)
 		}
-		if strings.Contains(shown.Message, "hunter2") || strings.Contains(shown.Error(), "hunter2") {
-			t.Errorf("%s: shows %q", name, shown.Message)
+		if strings.Contains(out.Message, "hunter2") || strings.Contains(out.Error(), "hunter2") {
+			t.Errorf("%s: presented as %q", name, out.Message)
 		}
 		if !strings.Contains(logged, "hunter2") || !strings.Contains(logged, id) {
 			t.Errorf("%s: the log has %q, want the error and the id %s", name, logged, id)
@@ -93,13 +93,13 @@ func TestPrivateFailuresAreHidden(t *testing.T) {
 
 func TestEndsAreNoFaults(t *testing.T) {
 	t.Parallel()
-	shown, logged := presented(fmt.Errorf("list: %w", context.Canceled))
-	if logged != "" || shown.Extensions["code"] != "INTERNAL" {
-		t.Errorf("a caller who left: got %v, logged %q", shown, logged)
+	out, logged := presented(fmt.Errorf("list: %w", context.Canceled))
+	if logged != "" || out.Extensions["code"] != "INTERNAL" {
+		t.Errorf("a caller who left: got %v, logged %q", out, logged)
 	}
-	shown, logged = presented(fmt.Errorf("list: %w", context.DeadlineExceeded))
-	if logged != "" || shown.Extensions["code"] != "UNAVAILABLE" {
-		t.Errorf("out of time: got %v, logged %q, want UNAVAILABLE", shown, logged)
+	out, logged = presented(fmt.Errorf("list: %w", context.DeadlineExceeded))
+	if logged != "" || out.Extensions["code"] != "UNAVAILABLE" {
+		t.Errorf("out of time: got %v, logged %q, want UNAVAILABLE", out, logged)
 	}
 }
 
@@ -107,10 +107,10 @@ func TestErrorsWithACodeStay(t *testing.T) {
 	t.Parallel()
 	err := &gqlerror.Error{Message: "Too much.", Extensions: map[string]any{"code": "LIMIT_EXCEEDED"}}
 	ctx := graphql.WithPathContext(context.Background(), graphql.NewPathWithField("viewer"))
-	shown := (&presenter{slog.New(slog.DiscardHandler)}).present(ctx, err)
-	if shown.Message != err.Message || shown.Extensions["code"] != "LIMIT_EXCEEDED" ||
-		shown.Path.String() != "viewer" {
-		t.Errorf("got %v at %v", shown, shown.Path)
+	out := (&presenter{slog.New(slog.DiscardHandler)}).present(ctx, err)
+	if out.Message != err.Message || out.Extensions["code"] != "LIMIT_EXCEEDED" ||
+		out.Path.String() != "viewer" {
+		t.Errorf("got %v at %v", out, out.Path)
 	}
 }
 
@@ -121,11 +121,11 @@ func TestUserErrors(t *testing.T) {
 		Code: delivery.TemplateInvalid, Field: "template", Message: "Oh.", Line: 2, Column: 7,
 	}
 	required := delivery.Errorf(delivery.Required, "", "Which?")
-	shown, err := r.userErrors(t.Context(), fmt.Errorf("create: %w", delivery.Errors{invalid, required}))
-	if err != nil || len(shown) != 2 {
-		t.Fatalf("got %v, %v; want two", shown, err)
+	out, err := r.userErrors(t.Context(), fmt.Errorf("create: %w", delivery.Errors{invalid, required}))
+	if err != nil || len(out) != 2 {
+		t.Fatalf("got %v, %v; want two", out, err)
 	}
-	first, second := shown[0], shown[1]
+	first, second := out[0], out[1]
 	if first.Code != delivery.TemplateInvalid || *first.Field != "template" ||
 		*first.Line != 2 || *first.Column != 7 {
 		t.Errorf("got %+v", first)
@@ -139,10 +139,10 @@ func TestUserErrors(t *testing.T) {
 		delivery.Errors{required, delivery.Errorf(delivery.Forbidden, "", "No.")},
 	} {
 		if _, top := r.userErrors(t.Context(), err); !errors.Is(top, err) && top == nil {
-			t.Errorf("%v is shown as a mistake in the input", err)
+			t.Errorf("%v is presented as an error in the input", err)
 		}
 	}
-	if shown, err := r.userErrors(t.Context(), nil); err != nil || shown == nil || len(shown) > 0 {
-		t.Errorf("without an error: got %v, %v; want an empty list", shown, err)
+	if out, err := r.userErrors(t.Context(), nil); err != nil || out == nil || len(out) > 0 {
+		t.Errorf("without an error: got %v, %v; want an empty list", out, err)
 	}
 }

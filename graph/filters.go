@@ -8,7 +8,8 @@ import (
 	"portalhooks/graph/gen"
 )
 
-// parseIDs reads the ids of one type that a filter or an input names.
+// parseIDs parses the ids of one type in a filter or an input. An invalid id is
+// INVALID.
 func parseIDs[T any](field, noun string, texts []string, parse func(string) (T, bool)) ([]T, error) {
 	ids := make([]T, len(texts))
 	for i, text := range texts {
@@ -22,7 +23,7 @@ func parseIDs[T any](field, noun string, texts []string, parse func(string) (T, 
 	return ids, nil
 }
 
-// parseID reads one id; nil gives 0.
+// parseID parses an id; it returns the zero id for nil.
 func parseID[T any](field, noun string, text *string, parse func(string) (T, bool)) (T, error) {
 	var none T
 	if text == nil {
@@ -85,7 +86,7 @@ func webhookFilter(f *gen.WebhookFilter) (out delivery.WebhookFilter, err error)
 	return out, err
 }
 
-// deliveries lists deliveries of org, or of every organization for 0.
+// deliveries returns a page of the deliveries of org, or of all organizations for 0.
 func (r *Resolver) deliveries(
 	ctx context.Context, org delivery.OrgID, f delivery.DeliveryFilter,
 	first *int32, after *string, last *int32, before *string,

@@ -41,7 +41,7 @@ func TestDeliveryFilter(t *testing.T) {
 	}
 }
 
-// wholeFilter makes sure that a test sets every field there is.
+// wholeFilter fails t unless all fields of a filter are set.
 func wholeFilter(t *testing.T, filter any) {
 	t.Helper()
 	v := reflect.ValueOf(filter)

@@ -17,7 +17,7 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// quietStore takes every event and has nothing to deliver.
+// quietStore accepts all events and has no deliveries.
 type quietStore struct{ delivery.Store }
 
 func (quietStore) LearnOrganizations(
@@ -84,7 +84,7 @@ func (quietStore) Heartbeat(context.Context, delivery.Owner, time.Duration) erro
 
 func (quietStore) OldestTransaction(context.Context) (time.Duration, error) { return 0, nil }
 
-// Members has another process in it, which leads.
+// Members returns another server, which is the leader.
 func (quietStore) Members(context.Context) ([]delivery.Member, error) {
 	return make([]delivery.Member, 1), nil
 }
@@ -93,7 +93,7 @@ func (quietStore) FailingWebhooks(context.Context, time.Time) ([]delivery.Webhoo
 	return nil, nil
 }
 
-// serveQuiet returns the API over a store that costs nothing, for Portal.
+// serveQuiet returns the API, for Portal, over a store that takes no time.
 func serveQuiet(b *testing.B) http.Handler {
 	b.Helper()
 	key, err := seal.GenerateKey()
@@ -124,7 +124,7 @@ func serveQuiet(b *testing.B) http.Handler {
 const benchMutation = `mutation($input: [PortalEventInput!]!) { ingestEvents(input: $input) {` +
 	` results { status userErrors { message } } } }`
 
-// alerts returns a request that reports n of them.
+// alerts returns a request with n reports of alerts.
 func alerts(n int) []byte {
 	body := fmt.Appendf(nil, `{"query":%q,"variables":{"input":[`, benchMutation)
 	for i := range n {
@@ -140,7 +140,7 @@ func alerts(n int) []byte {
 	return append(body, "]}}"...)
 }
 
-// operation returns a request that reports one on n devices.
+// operation returns a request with a report of an operation on n devices.
 func operation(n int) []byte {
 	body := fmt.Appendf(nil, `{"query":%q,"variables":{"input":[{"organizationId": "bench",
 		"sourceEventId": "event", "event": {"operation": {"operationId": "operation", "typeId": "restart",
@@ -156,8 +156,8 @@ func operation(n int) []byte {
 	return append(body, "]}}}]}}"...)
 }
 
-// BenchmarkIngestMutation is the price of ingest from a request's bytes to the
-// answer's, but for the network and the database.
+// BenchmarkIngestMutation measures ingest from the bytes of a request to those of
+// its response, without the network and the database.
 func BenchmarkIngestMutation(b *testing.B) {
 	for _, tt := range []struct {
 		name   string

@@ -53,8 +53,8 @@ func previewInput(in *gen.PreviewMessageInput) (out service.PreviewInput, err er
 	return out, err
 }
 
-// watchInput finds out whose log to watch: without an organization, an
-// operator watches every one and others their only one.
+// watchInput returns the subscription to the delivery log. Without an organization,
+// an operator subscribes to all organizations and others to their only one.
 func (r *Resolver) watchInput(
 	ctx context.Context, organization, after *string, filter *gen.DeliveryFilter,
 ) (delivery.WatchInput, error) {

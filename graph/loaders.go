@@ -7,8 +7,8 @@ import (
 	"portalhooks/graph/model"
 )
 
-// These load one field for all things that were returned together; see package
-// graph/model. What a load returns together stays together in turn.
+// The loaders load objects for all siblings in one call; see package graph/model.
+// The objects that a loader returns are siblings in turn.
 
 func (r *Resolver) organizationsOf(ctx context.Context, ids []delivery.OrgID) ([]*model.Organization, error) {
 	all, err := r.Service.OrganizationsByID(ctx, callerOf(ctx), ids)
@@ -30,7 +30,7 @@ func (r *Resolver) eventsOf(ctx context.Context, ids []delivery.EventID) ([]*mod
 	return model.NewEvents(all), err
 }
 
-// originals loads the deliveries that redeliveries repeat; the others get nil.
+// originals loads the original delivery of each redelivery; nil for others.
 func (r *Resolver) originals(ctx context.Context, all []*delivery.Delivery) ([]*model.Delivery, error) {
 	var ids []delivery.DeliveryID
 	for _, d := range all {
@@ -52,8 +52,8 @@ func (r *Resolver) originals(ctx context.Context, all []*delivery.Delivery) ([]*
 	return model.NewDeliveries(aligned), nil
 }
 
-// attemptsOf loads the attempts of all deliveries; they stay together, so that
-// their headers too are loaded at once.
+// attemptsOf loads the attempts of all deliveries. All of them are siblings, so that
+// their headers are loaded in one call.
 func (r *Resolver) attemptsOf(ctx context.Context, all []*delivery.Delivery) ([][]*model.Attempt, error) {
 	entries, err := r.Service.Attempts(ctx, callerOf(ctx), all)
 	if err != nil {
@@ -63,15 +63,15 @@ func (r *Resolver) attemptsOf(ctx context.Context, all []*delivery.Delivery) ([]
 	for i := range entries {
 		flat = append(flat, addresses(entries[i])...)
 	}
-	shown := model.NewAttempts(flat)
+	attempts := model.NewAttempts(flat)
 	split := make([][]*model.Attempt, len(entries))
 	for i := range entries {
-		split[i], shown = shown[:len(entries[i])], shown[len(entries[i]):]
+		split[i], attempts = attempts[:len(entries[i])], attempts[len(entries[i]):]
 	}
 	return split, nil
 }
 
-// selectedItems loads the items that all webhooks together have selected.
+// selectedItems loads the selected items of all webhooks.
 func (r *Resolver) selectedItems(ctx context.Context, all []*delivery.Webhook) ([][]*model.Item, error) {
 	var ids []delivery.ItemID
 	for _, w := range all {
@@ -99,7 +99,7 @@ func withoutNil[T any](all []*T) []*T {
 	return kept
 }
 
-// ids returns one id of each thing.
+// ids returns an id of each element.
 func ids[T, I any](all []*T, id func(*T) I) []I {
 	out := make([]I, len(all))
 	for i, one := range all {

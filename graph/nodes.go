@@ -8,11 +8,11 @@ import (
 	"portalhooks/graph/model"
 )
 
-// A nodeLoader loads the things of one type by their ids' text, in order; nil
-// for what the caller may not see.
+// A nodeLoader loads objects of one type by the text of their ids, in order; nil
+// for those that are not visible to the caller.
 type nodeLoader func(ctx context.Context, texts []string) ([]model.Node, error)
 
-// nodeLoaders gives the loader for each prefix of ids.
+// nodeLoaders returns the loaders by prefix of the id.
 func (r *Resolver) nodeLoaders() map[string]nodeLoader {
 	return map[string]nodeLoader{
 		"org_": loader(delivery.ParseOrgID, r.organizationsOf),
@@ -28,7 +28,7 @@ func (r *Resolver) nodeLoaders() map[string]nodeLoader {
 	}
 }
 
-// loader makes a nodeLoader of a parser of ids and a load of things by ids.
+// loader returns a nodeLoader that parses ids and loads objects by id.
 func loader[I, T any, P interface {
 	*T
 	model.Node
@@ -57,7 +57,7 @@ func loader[I, T any, P interface {
 	}
 }
 
-// nodes loads things of any type, those of one type together.
+// nodes loads objects of any type, with one call for each type.
 func (r *Resolver) nodes(ctx context.Context, texts []string) ([]model.Node, error) {
 	if err := signedIn(ctx); err != nil {
 		return nil, err
@@ -103,13 +103,13 @@ func (r *Resolver) versionsOf(
 	ctx context.Context, ids []delivery.VersionID,
 ) ([]*model.WebhookVersion, error) {
 	versions, webhooks, err := r.Service.VersionsByID(ctx, callerOf(ctx), ids)
-	shown := make([]*model.WebhookVersion, len(versions))
+	views := make([]*model.WebhookVersion, len(versions))
 	for i, v := range versions {
 		if v != nil {
-			shown[i] = &model.WebhookVersion{WebhookVersion: *v, Org: webhooks[i].Org}
+			views[i] = &model.WebhookVersion{WebhookVersion: *v, Org: webhooks[i].Org}
 		}
 	}
-	return shown, err
+	return views, err
 }
 
 func eventTypeNodes(texts []string) []model.Node {

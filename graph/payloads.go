@@ -23,13 +23,13 @@ func (r *Resolver) viewer(ctx context.Context, c delivery.Caller) (*gen.Viewer, 
 	if err != nil {
 		return nil, err
 	}
-	shown := &gen.Viewer{Name: c.Name, Operator: c.Operator, Portal: c.Portal, Grants: []*gen.Grant{}}
+	out := &gen.Viewer{Name: c.Name, Operator: c.Operator, Portal: c.Portal, Grants: []*gen.Grant{}}
 	for i, org := range orgs {
 		if org != nil {
-			shown.Grants = append(shown.Grants, &gen.Grant{Organization: org, Role: c.Grants[granted[i]]})
+			out.Grants = append(out.Grants, &gen.Grant{Organization: org, Role: c.Grants[granted[i]]})
 		}
 	}
-	return shown, nil
+	return out, nil
 }
 
 func (r *Resolver) ingestPayload(
@@ -72,11 +72,11 @@ func (r *Resolver) overlapsOf(ctx context.Context, all []*delivery.Webhook) ([][
 	if err != nil {
 		return nil, err
 	}
-	shown := make([][]*model.Webhook, len(found))
+	out := make([][]*model.Webhook, len(found))
 	for i := range found {
-		shown[i] = model.NewWebhooks(found[i])
+		out[i] = model.NewWebhooks(found[i])
 	}
-	return shown, nil
+	return out, nil
 }
 
 func webhookHealth(
@@ -90,33 +90,33 @@ func webhookHealth(
 	}
 }
 
-// evaluations keeps the webhooks together, so that their fields are loaded at
-// once.
+// evaluations makes the webhooks siblings, so that their fields are loaded in one
+// call.
 func evaluations(all []service.Evaluation) []*gen.WebhookEvaluation {
 	webhooks := make([]*delivery.Webhook, len(all))
 	for i, e := range all {
 		webhooks[i] = e.Webhook
 	}
-	shown := make([]*gen.WebhookEvaluation, len(all))
+	out := make([]*gen.WebhookEvaluation, len(all))
 	for i, w := range model.NewWebhooks(webhooks) {
-		shown[i] = &gen.WebhookEvaluation{
+		out[i] = &gen.WebhookEvaluation{
 			Webhook: w, Matched: all[i].Reason == delivery.Matched, Reason: all[i].Reason,
 		}
 	}
-	return shown
+	return out
 }
 
 func eventTypes(all []delivery.TypeInfo) []*model.EventType {
-	shown := make([]*model.EventType, len(all))
+	out := make([]*model.EventType, len(all))
 	for i, info := range all {
-		shown[i] = &model.EventType{TypeInfo: info}
+		out[i] = &model.EventType{TypeInfo: info}
 	}
-	return shown
+	return out
 }
 
 func testPayload(t *service.TestResult) *gen.TestWebhookPayload {
 	entry := t.Entry
-	if entry == nil { // a draft leaves no entry in the log
+	if entry == nil { // the test of a draft is not logged
 		entry = &delivery.LogEntry{At: t.Attempt.StartedAt, Attempt: &t.Attempt}
 	}
 	return &gen.TestWebhookPayload{
@@ -126,7 +126,7 @@ func testPayload(t *service.TestResult) *gen.TestWebhookPayload {
 }
 
 func messagePreview(p *service.Preview) *gen.MessagePreview {
-	shown := &gen.MessagePreview{
+	out := &gen.MessagePreview{
 		Bytes: int32(p.Bytes), Errors: []*gen.TemplateProblem{}, Warnings: []*gen.TemplateProblem{},
 	}
 	for _, one := range p.Problems {
@@ -134,29 +134,29 @@ func messagePreview(p *service.Preview) *gen.MessagePreview {
 			Code: string(one.Code), Message: one.Message, Line: int32(one.Line), Column: int32(one.Column),
 		}
 		if one.Blocks() {
-			shown.Errors = append(shown.Errors, problem)
+			out.Errors = append(out.Errors, problem)
 		} else {
-			shown.Warnings = append(shown.Warnings, problem)
+			out.Warnings = append(out.Warnings, problem)
 		}
 	}
-	if len(shown.Errors) == 0 {
-		shown.Message = &p.Message
+	if len(out.Errors) == 0 {
+		out.Message = &p.Message
 	}
-	return shown
+	return out
 }
 
 func systemStatus(s *service.SystemStatus) *gen.SystemStatus {
-	shown := &gen.SystemStatus{
+	out := &gen.SystemStatus{
 		Pending: int32(s.Queue.Pending), Leased: int32(s.Queue.Leased), Held: int32(s.Queue.Held),
 		OldestDue: &s.Queue.OldestDue, Workers: int32(s.Workers), BusyWorkers: int32(s.Busy),
 		Database: s.Database, Version: s.Version, StartedAt: s.StartedAt, Replicas: []*gen.Replica{},
 	}
 	for _, m := range s.Members {
-		shown.Replicas = append(shown.Replicas, &gen.Replica{
+		out.Replicas = append(out.Replicas, &gen.Replica{
 			Name: m.Name, Slot: int32(m.Owner.Slot), StartedAt: m.StartedAt, SeenAt: m.SeenAt,
 		})
 	}
-	return shown
+	return out
 }
 
 func pointersTo(all [][]delivery.Header) [][]*delivery.Header {

@@ -20,7 +20,7 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// brokenStore fails at everything, with words that are nobody's business.
+// brokenStore fails in every method, with an error that must stay private.
 type brokenStore struct{ delivery.Store }
 
 func (brokenStore) Wake() <-chan struct{} { return nil }
@@ -41,14 +41,14 @@ func (brokenStore) WebhooksByID(
 
 func (brokenStore) Tail(context.Context) (map[int]delivery.LogID, error) { return nil, errPrivate }
 
-// fixedCaller is an Authenticator that always finds the same.
+// fixedCaller is an Authenticator that always returns the same caller.
 type fixedCaller struct {
 	caller delivery.Caller
 	err    error
 }
 
 func (f fixedCaller) Request(r *http.Request) (delivery.Caller, time.Time, error) {
-	if r.Header.Get("Upgrade") != "" { // it will say who it is later
+	if r.Header.Get("Upgrade") != "" { // authenticated by connection_init
 		return delivery.Caller{}, time.Time{}, nil
 	}
 	return f.caller, time.Time{}, f.err
@@ -58,7 +58,7 @@ func (f fixedCaller) Watch(context.Context, *http.Request, delivery.Caller) <-ch
 	return nil
 }
 
-// safeBuffer is a log that may be written while the test reads.
+// safeBuffer is a log that is safe for concurrent use.
 type safeBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -122,18 +122,18 @@ func ask(t *testing.T, url, query, accept string) (status int, body string) {
 	return resp.StatusCode, answer.String()
 }
 
-// hidden fails t unless an answer says INTERNAL and nothing of what failed,
-// and the log has it.
+// hidden fails t unless a response is INTERNAL without the private error, and the
+// log has the error.
 func hidden(t *testing.T, answer string, log *safeBuffer) {
 	t.Helper()
 	if strings.Contains(answer, "hunter2") || strings.Contains(answer, "10.1.2.3") {
-		t.Errorf("the answer shows what failed: %s", answer)
+		t.Errorf("the response discloses the error: %s", answer)
 	}
 	if !strings.Contains(answer, `"INTERNAL"`) || !strings.Contains(answer, `"requestId"`) {
-		t.Errorf("the answer is %s, want INTERNAL and a request id", answer)
+		t.Errorf("the response is %s, want INTERNAL and a request id", answer)
 	}
 	if !strings.Contains(log.String(), "hunter2") {
-		t.Errorf("the log does not say what failed: %s", log)
+		t.Errorf("the log does not have the error: %s", log)
 	}
 }
 
@@ -175,7 +175,7 @@ func TestFaultsOfAuthenticationStayInside(t *testing.T) {
 	} {
 		status, answer := ask(t, url, `{ viewer { name } }`, accept)
 		if status != http.StatusInternalServerError {
-			t.Errorf("%s: status %d, want 500: nobody knows who calls", accept, status)
+			t.Errorf("%s: status %d, want 500: the caller is unknown", accept, status)
 		}
 		hidden(t, answer, log)
 	}
@@ -200,6 +200,6 @@ func TestFaultsOfConnectionInitStayInside(t *testing.T) {
 		t.Errorf("got %s, %v; want the connection closed without saying why", message, err)
 	}
 	if !strings.Contains(log.String(), "hunter2") {
-		t.Errorf("the log does not say what failed: %s", log)
+		t.Errorf("the log does not have the error: %s", log)
 	}
 }

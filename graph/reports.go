@@ -10,8 +10,8 @@ import (
 	"portalhooks/graph/limits"
 )
 
-// eventsIn returns about how many events Portal reports: one for each report,
-// and one more for each device in it.
+// eventsIn estimates the number of events in the reports, for the rate limit: one
+// for each report and one for each device in it.
 func eventsIn(reports []delivery.Report) int {
 	n := len(reports)
 	for i := range reports {
@@ -43,7 +43,7 @@ func reportsFrom(input []*gen.PortalEventInput) []delivery.Report {
 	return reports
 }
 
-// reportOf reads one report of Portal's. The service checks it.
+// reportOf converts a report. The service validates it.
 func reportOf(in *gen.PortalEventInput) delivery.Report {
 	r := delivery.Report{
 		OrganizationID:   in.OrganizationID,
@@ -128,7 +128,7 @@ func itemOf(in *gen.ItemRef) *delivery.ReportedItem {
 	return &delivery.ReportedItem{ID: in.ID, Name: in.Name, ViewURL: value(in.ViewURL)}
 }
 
-// idTexts shows ids.
+// idTexts returns the text of ids.
 func idTexts[T interface{ String() string }](ids []T) []string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
@@ -137,10 +137,10 @@ func idTexts[T interface{ String() string }](ids []T) []string {
 	return texts
 }
 
-// hours is a number of hours as a duration.
+// hours returns n hours.
 func hours(n int32) time.Duration { return time.Duration(n) * time.Hour }
 
-// prefixOf returns the part of an id that names its type, such as "wh_".
+// prefixOf returns the prefix of an id, which names its type, such as "wh_".
 func prefixOf(id string) string {
 	prefix, _, _ := strings.Cut(id, "_")
 	return prefix + "_"

@@ -14,7 +14,7 @@ import (
 	"portalhooks/graph/gen"
 )
 
-// A filler gives every field of a value something of its own.
+// A filler sets every field of a value to a unique value.
 type filler struct{ n int }
 
 func (f *filler) fill(v reflect.Value) {
@@ -44,11 +44,11 @@ func (f *filler) fill(v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(true)
 	default:
-		panic("fill does not know " + v.Type().String())
+		panic("fill does not support " + v.Type().String())
 	}
 }
 
-// leaves counts the values at the ends of v; zero ones are put into missing.
+// leaves counts the leaf values of v and appends the paths of zero values to missing.
 func leaves(v reflect.Value, path string, found map[string]int, missing *[]string) {
 	if _, ok := reflect.TypeAssert[time.Time](v); !ok {
 		switch v.Kind() {
@@ -77,7 +77,7 @@ func leaves(v reflect.Value, path string, found map[string]int, missing *[]strin
 	found[fmt.Sprint(v.Interface())]++
 }
 
-// sameLeaves fails t unless everything that was given came through, once each.
+// sameLeaves fails t unless got has each leaf value of given exactly as often.
 func sameLeaves(t *testing.T, given, got any) {
 	t.Helper()
 	want, have := map[string]int{}, map[string]int{}
@@ -85,23 +85,23 @@ func sameLeaves(t *testing.T, given, got any) {
 	leaves(reflect.ValueOf(given), reflect.TypeOf(given).String(), want, &missing)
 	leaves(reflect.ValueOf(got), reflect.TypeOf(got).String(), have, &missing)
 	if len(missing) > 0 {
-		t.Errorf("nothing is in %q", missing)
+		t.Errorf("no value in %q", missing)
 	}
 	for value, n := range want {
 		if have[value] != n {
-			t.Errorf("%q is there %d times, want %d", value, have[value], n)
+			t.Errorf("%q occurs %d times, want %d", value, have[value], n)
 		}
 	}
 }
 
-func TestReportsComeThroughWhole(t *testing.T) {
+func TestReportsAreConvertedCompletely(t *testing.T) {
 	t.Parallel()
 	in := gen.PortalEventInput{}
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
 	sameLeaves(t, in, reportOf(&in))
 }
 
-func TestSyncedItemsComeThroughWhole(t *testing.T) {
+func TestSyncedItemsAreConvertedCompletely(t *testing.T) {
 	t.Parallel()
 	in := gen.SyncItemsInput{}
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
@@ -133,7 +133,7 @@ func TestAbsentPartsStayAbsent(t *testing.T) {
 	}
 }
 
-// TestExamplesAreReports reads the examples that people are told to send.
+// TestExamplesAreReports decodes the examples of the manual.
 func TestExamplesAreReports(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open(filepath.Join("..", "examples", "every-type.jsonl"))

@@ -19,66 +19,67 @@ import (
 	"portalhooks/schema"
 )
 
-// A Resolver answers the root fields.
+// A Resolver implements the resolvers of the schema.
 type Resolver struct {
-	Service *service.Service
-	pace    Pace
+	Service   *service.Service
+	rateLimit RateLimit
 }
 
-// An Authenticator finds out who is calling, and until when that holds (the
-// zero time: without end). The zero Caller is nobody.
+// An Authenticator authenticates requests.
 type Authenticator interface {
-	// Request looks at r's headers and cookies.
+	// Request authenticates r by its headers and cookies. It returns the caller,
+	// which is the zero Caller if r has no credentials, and their expiry, zero
+	// for never.
 	Request(r *http.Request) (delivery.Caller, time.Time, error)
-	// Watch returns a channel that is closed when r no longer proves that c
-	// calls, whom Request found for it, or c may do less; nil when that can't
-	// be. It is let go when ctx ends.
+	// Watch returns a channel that is closed when the credentials of r, for which
+	// Request returned c, are revoked or lose a permission; nil if that is not
+	// possible. Its resources are released when ctx ends.
 	Watch(ctx context.Context, r *http.Request, c delivery.Caller) <-chan struct{}
 }
 
-// A Pace bounds how often a caller may call. It is told of each operation, with
-// no events, and then of the events that the operation brings. It returns how
-// long the caller has to wait, 0 when it may go on.
-type Pace func(c delivery.Caller, events int) (wait time.Duration)
+// A RateLimit limits the operations and events of a caller. It is called for each
+// operation, with no events, and again with the number of events in the operation.
+// It returns how long the caller has to wait, 0 if the call is admitted.
+type RateLimit func(c delivery.Caller, events int) (wait time.Duration)
 
-// Options fit the API into a program.
+// Options configure the API.
 type Options struct {
 	Authenticate   Authenticator
-	Pace           Pace     // nobody is held up if nil
-	AllowedOrigins []string // of web pages that may call besides the server's own
-	Development    bool     // show the schema to everybody
+	RateLimit      RateLimit // no limit if nil
+	AllowedOrigins []string  // of web pages that may send requests, besides the server's own
+	Development    bool      // allow introspection for all callers
 	Registry       prometheus.Registerer
-	Tracer         trace.Tracer // makes spans; none if nil
+	Tracer         trace.Tracer // no traces if nil
 	Logger         *slog.Logger
 
 	// As in [transport.Options].
 	InitTimeout, PingInterval, WriteTimeout time.Duration
 }
 
-// Limits of a request's body.
+// Limits of request bodies in bytes.
 const (
-	strangerBodyLimit = 64 << 10 // for who has no credentials, and can do next to nothing
-	bodyLimit         = 1 << 20
-	ingestBodyLimit   = 8 << 20 // for Portal: one operation on 20,000 devices is 5.4 MB
+	anonymousBodyLimit = 64 << 10
+	bodyLimit          = 1 << 20
+	ingestBodyLimit    = 8 << 20 // for Portal: one operation on 20,000 devices is 5.4 MB
 )
 
 // New returns the GraphQL API over service: POST, server-sent events and
 // WebSocket on one address.
 func New(service *service.Service, o Options) *transport.Handler {
 	presenter := &presenter{o.Logger}
-	if o.Pace == nil {
-		o.Pace = func(delivery.Caller, int) time.Duration { return 0 }
+	if o.RateLimit == nil {
+		o.RateLimit = func(delivery.Caller, int) time.Duration { return 0 }
 	}
 	return transport.New(
 		gen.NewExecutableSchema(gen.Config{
-			Resolvers:  &Resolver{service, o.Pace},
+			Resolvers:  &Resolver{service, o.RateLimit},
 			Complexity: complexity(),
 		}),
 		transport.Options{
 			Authenticate: func(ctx context.Context, r *http.Request) (context.Context, error) {
 				return identify(ctx, o.Authenticate, r)
 			},
-			Admit: func(ctx context.Context) error { return tooFast(o.Pace(callerOf(ctx), 0)) },
+			Admit: func(ctx context.Context) error { return rateLimited(o.RateLimit(callerOf(ctx), 0)) },
 			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
 				return initConnection(ctx, o.Authenticate, payload)
 			},
@@ -100,7 +101,7 @@ func New(service *service.Service, o Options) *transport.Handler {
 		})
 }
 
-// SDL returns the contract's text.
+// SDL returns the text of the schema.
 func SDL() string {
 	var b strings.Builder
 	_ = fs.WalkDir(schema.Files, ".", func(path string, d fs.DirEntry, err error) error {
@@ -122,5 +123,5 @@ func limitBody(ctx context.Context) int64 {
 	case caller.Known():
 		return bodyLimit
 	}
-	return strangerBodyLimit
+	return anonymousBodyLimit
 }

@@ -12,7 +12,7 @@ import (
 // IngestEvents is the resolver for the ingestEvents field.
 func (r *mutationResolver) IngestEvents(ctx context.Context, input []*gen.PortalEventInput) (*gen.IngestPayload, error) {
 	reports := reportsOf(ctx, input)
-	if err := tooFast(r.pace(callerOf(ctx), eventsIn(reports))); err != nil {
+	if err := rateLimited(r.rateLimit(callerOf(ctx), eventsIn(reports))); err != nil {
 		return nil, err
 	}
 	results, err := r.Service.Ingest(ctx, callerOf(ctx), reports)
@@ -162,7 +162,7 @@ func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error)
 // Nodes is the resolver for the nodes field.
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if len(ids) > delivery.MaxPageSize {
-		return nil, delivery.Errorf(delivery.LimitExceeded, "ids", "Ask for at most %d ids.", delivery.MaxPageSize)
+		return nil, delivery.Errorf(delivery.LimitExceeded, "ids", "At most %d ids.", delivery.MaxPageSize)
 	}
 	return r.nodes(ctx, ids)
 }
@@ -225,7 +225,7 @@ func (r *subscriptionResolver) DeliveryLog(ctx context.Context, organizationID *
 	if err != nil {
 		return nil, err
 	}
-	return show(ctx, items), nil
+	return logItems(ctx, items), nil
 }
 
 // Mutation returns gen.MutationResolver implementation.

@@ -10,24 +10,24 @@ import (
 	"portalhooks/graph/model"
 )
 
-// show passes on what a watcher gets, in the shape of the API, until items or
-// ctx ends.
-func show(ctx context.Context, items <-chan delivery.LogItem) <-chan model.DeliveryLogItem {
-	shown := make(chan model.DeliveryLogItem)
+// logItems converts the items of a subscription to the delivery log, until items
+// or ctx ends.
+func logItems(ctx context.Context, items <-chan delivery.LogItem) <-chan model.DeliveryLogItem {
+	out := make(chan model.DeliveryLogItem)
 	go func() {
-		defer close(shown)
+		defer close(out)
 		for item := range items {
 			select {
-			case shown <- logItem(item):
+			case out <- logItem(item):
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return shown
+	return out
 }
 
-// logItem shows one item of the live log.
+// logItem converts an item of the delivery log.
 func logItem(i delivery.LogItem) model.DeliveryLogItem {
 	switch {
 	case i.Gap:
@@ -42,9 +42,9 @@ func logItem(i delivery.LogItem) model.DeliveryLogItem {
 	}
 }
 
-// cursorOf returns the cursor that a response of the subscription carries: the
-// id of its server-sent event. It is there when the client asked for the field
-// under its own name.
+// cursorOf returns the cursor in a response of the subscription, which becomes the
+// id of its server-sent event; "" if the client did not select the field cursor
+// without an alias.
 func cursorOf(r *graphql.Response) string {
 	var data map[string]struct {
 		Cursor string `json:"cursor"`

@@ -17,15 +17,15 @@ func TestLogItem(t *testing.T) {
 	t.Parallel()
 	entry := &delivery.LogEntry{ID: 1, Delivery: delivery.Delivery{ID: 2, State: delivery.Held}}
 	item := delivery.LogItem{Cursor: "c", At: noon, Entry: entry, Replayed: true}
-	shown, ok := logItem(item).(*model.DeliveryLogEntry)
-	if !ok || shown.Cursor != "c" || shown.At != noon || shown.Delivery.Delivery.ID != 2 ||
-		shown.State != delivery.Held || !shown.Replayed || shown.Attempt != nil {
-		t.Errorf("an entry without a call: got %+v", shown)
+	out, ok := logItem(item).(*model.DeliveryLogEntry)
+	if !ok || out.Cursor != "c" || out.At != noon || out.Delivery.Delivery.ID != 2 ||
+		out.State != delivery.Held || !out.Replayed || out.Attempt != nil {
+		t.Errorf("an entry without a call: got %+v", out)
 	}
 	entry.Attempt = &delivery.Attempt{Number: 3}
-	shown, ok = logItem(delivery.LogItem{Entry: entry}).(*model.DeliveryLogEntry)
-	if !ok || shown.Attempt.Number != 3 || shown.Replayed {
-		t.Errorf("an entry with a call: got %+v", shown)
+	out, ok = logItem(delivery.LogItem{Entry: entry}).(*model.DeliveryLogEntry)
+	if !ok || out.Attempt.Number != 3 || out.Replayed {
+		t.Errorf("an entry with a call: got %+v", out)
 	}
 	gap, ok := logItem(delivery.LogItem{Cursor: "c", Gap: true, MissedSince: noon}).(*model.DeliveryLogGap)
 	if !ok || gap.Cursor != "c" || gap.MissedSince != noon {
@@ -37,34 +37,33 @@ func TestLogItem(t *testing.T) {
 	}
 }
 
-// TestShowEnds proves with the check for leaks in TestMain that nothing stays
-// behind.
-func TestShowEnds(t *testing.T) {
+// TestLogItemsEnds relies on the check for leaked goroutines in TestMain.
+func TestLogItemsEnds(t *testing.T) {
 	t.Parallel()
 	items := make(chan delivery.LogItem, 1)
 	items <- delivery.LogItem{Cursor: "a"}
 	close(items)
-	shown := show(t.Context(), items)
-	if beat, ok := (<-shown).(*model.DeliveryLogHeartbeat); !ok || beat.Cursor != "a" {
+	out := logItems(t.Context(), items)
+	if beat, ok := (<-out).(*model.DeliveryLogHeartbeat); !ok || beat.Cursor != "a" {
 		t.Errorf("got %+v, want the heartbeat", beat)
 	}
-	if item, open := <-shown; open {
+	if item, open := <-out; open {
 		t.Errorf("got %+v after the end", item)
 	}
 }
 
-func TestShowEndsWhenNobodyTakesTheItem(t *testing.T) {
+func TestLogItemsEndsWhenTheItemIsNotReceived(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		items := make(chan delivery.LogItem, 1)
 		defer close(items)
 		items <- delivery.LogItem{Cursor: "a"}
-		shown := show(ctx, items)
+		out := logItems(ctx, items)
 		synctest.Wait() // until it offers the item
 		cancel()
 		synctest.Wait()
-		if item, open := <-shown; open {
+		if item, open := <-out; open {
 			t.Errorf("got %+v after the end", item)
 		}
 	})

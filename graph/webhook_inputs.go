@@ -68,9 +68,8 @@ func policyInput(in *gen.DeliveryPolicyInput) *service.PolicyInput {
 	return out
 }
 
-// number returns what an input sets a number to: nil to leave it, and 0, for
-// null, to take the default. A given 0 is refused like any number that is too
-// small.
+// number converts a number in an update: nil if it is omitted, and 0, which stands
+// for the default, if it is null. A given 0 becomes -1, which the service refuses.
 func number(in graphql.Omittable[*int32]) *int {
 	n, set := in.ValueOK()
 	switch {
