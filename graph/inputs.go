@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/service"
@@ -74,3 +75,6 @@ func (r *Resolver) watchInput(
 	in.Org = org.ID
 	return in, nil
 }
+
+// hours returns n hours.
+func hours(n int32) time.Duration { return time.Duration(n) * time.Hour }

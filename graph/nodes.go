@@ -122,3 +122,9 @@ func eventTypeNodes(texts []string) []model.Node {
 	}
 	return nodes
 }
+
+// prefixOf returns the prefix of an id, which names its type, such as "wh_".
+func prefixOf(id string) string {
+	prefix, _, _ := strings.Cut(id, "_")
+	return prefix + "_"
+}

@@ -166,3 +166,12 @@ func pointersTo(all [][]delivery.Header) [][]*delivery.Header {
 	}
 	return out
 }
+
+// idTexts returns the text of ids.
+func idTexts[T interface{ String() string }](ids []T) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	return texts
+}

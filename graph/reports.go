@@ -2,8 +2,6 @@ package graph
 
 import (
 	"context"
-	"strings"
-	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
@@ -126,22 +124,4 @@ func itemOf(in *gen.ItemRef) *delivery.ReportedItem {
 		return nil
 	}
 	return &delivery.ReportedItem{ID: in.ID, Name: in.Name, ViewURL: value(in.ViewURL)}
-}
-
-// idTexts returns the text of ids.
-func idTexts[T interface{ String() string }](ids []T) []string {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = id.String()
-	}
-	return texts
-}
-
-// hours returns n hours.
-func hours(n int32) time.Duration { return time.Duration(n) * time.Hour }
-
-// prefixOf returns the prefix of an id, which names its type, such as "wh_".
-func prefixOf(id string) string {
-	prefix, _, _ := strings.Cut(id, "_")
-	return prefix + "_"
 }
