@@ -10,8 +10,9 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"portalhooks/cli"
 	"syscall"
+
+	"portalhooks/cli"
 )
 
 func main() {

@@ -150,6 +150,8 @@ func replaceKeys(ctx context.Context, keys *service.Keys, role delivery.KeyRole)
 	return made.Text, nil
 }
 
+// ReadCredentials reads the credentials that a server in development mode left
+// for commands on the same machine.
 func ReadCredentials(path string) (LocalCredentials, error) {
 	var c LocalCredentials
 	content, err := os.ReadFile(path)

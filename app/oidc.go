@@ -35,9 +35,9 @@ func (f *OIDCFlags) rules() (auth.Rules, error) {
 	return rules, nil
 }
 
-// Check refuses settings that can't work. Base is where browsers reach the
+// CheckProvider refuses settings that can't work. Base is where browsers reach the
 // server.
-func (f *OIDCFlags) Check(base *url.URL) error {
+func (f *OIDCFlags) CheckProvider(base *url.URL) error {
 	if f.OIDCIssuer == "" {
 		if f.OIDCClientID != "" || f.OIDCAudience != "" || f.OIDCClientSecretFile != "" || len(f.OIDCGrant) > 0 {
 			return errors.New("the other --oidc settings need --oidc-issuer: the URL of your identity provider")

@@ -105,7 +105,7 @@ func (c *Settings) check() error {
 	if err := checkEndpoint(c.OTLPEndpoint); err != nil {
 		return err
 	}
-	return c.OIDCFlags.Check(c.PublicURL)
+	return c.CheckProvider(c.PublicURL)
 }
 
 // isLoopback reports whether addr can be reached from this machine only.
@@ -121,6 +121,8 @@ func isLoopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+// ParseKeyring parses a file of encryption keys, one ID:BASE64 a line; the first
+// one seals.
 func ParseKeyring(path string, content []byte) (*seal.Keyring, error) {
 	keys, err := seal.ParseKeyFile(content)
 	if err != nil {

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"portalhooks/app"
 	"reflect"
 	"slices"
 	"strings"
+
+	"portalhooks/app"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"

@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"portalhooks/app"
 	"time"
+
+	"portalhooks/app"
 )
 
 // ingestCmd submits events to a running server.

@@ -4,10 +4,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"portalhooks/app"
 	"slices"
 	"strings"
 	"testing"
+
+	"portalhooks/app"
 )
 
 // Settings that can't work are refused at the start, with what to do.
@@ -48,7 +49,7 @@ func TestSettingsOfTheProvider(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := f.Check(base)
+		err := f.CheckProvider(base)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: err = %v, want %q", name, err, tt.want)
 		}

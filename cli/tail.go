@@ -87,7 +87,10 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 	// Jitter keeps clients from coming back all at once.
 	pause := loop.Backoff{Min: 250 * time.Millisecond, Max: 10 * time.Second, Jitter: 0.5}
 	for {
-		err := server.Follow(ctx, Subscription{c.Organization, cursor, c.State}, func() { fmt.Fprintln(t.err, "Watching. Stop with Ctrl+C.") },
+		err := server.Follow(
+			ctx,
+			Subscription{c.Organization, cursor, c.State},
+			func() { fmt.Fprintln(t.err, "Watching. Stop with Ctrl+C.") },
 			func(item TailItem, raw json.RawMessage) error {
 				cursor = item.Cursor
 				pause.Reset()
@@ -96,7 +99,8 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 					return errTailDone
 				}
 				return nil
-			})
+			},
+		)
 		var refused *refusal
 		switch {
 		case errors.Is(err, errTailDone):

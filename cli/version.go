@@ -3,8 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"portalhooks/app"
 	"runtime/debug"
+
+	"portalhooks/app"
 )
 
 // versionCmd prints the version.

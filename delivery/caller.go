@@ -145,7 +145,9 @@ func (c Caller) CheckOperator() error {
 }
 
 var (
+	// ErrUnauthenticated is returned to callers without valid credentials.
 	ErrUnauthenticated = Errorf(Unauthenticated, "",
 		`Sign in, or send an API key: "Authorization: Bearer phk_…".`)
+	// ErrNotFound is the same for what does not exist and what the caller may not see.
 	ErrNotFound = Errorf(NotFound, "", "There is no such thing, or you may not see it.")
 )

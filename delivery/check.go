@@ -23,6 +23,7 @@ const (
 // it stops listing after MaxErrors.
 type Checker struct{ Errors Errors }
 
+// MaxErrors is how many errors a Checker lists.
 const MaxErrors = 50
 
 // Fail adds an error, up to MaxErrors.

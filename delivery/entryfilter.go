@@ -15,6 +15,8 @@ type EntryFilter struct {
 	NeedsEvent bool           // whether event has to be asked, too
 }
 
+// NewEntryFilter returns the filter of a list or subscription of org; 0 is every
+// organization.
 func NewEntryFilter(org OrgID, f DeliveryFilter) *EntryFilter {
 	f.Webhooks, f.Types, f.States = sorted(f.Webhooks), sorted(f.Types), sorted(f.States)
 	f.Outcomes, f.Triggers = sorted(f.Outcomes), sorted(f.Triggers)

@@ -56,12 +56,15 @@ func SourceGroup(org Organization, sourceEventID string) GroupID {
 // sender's id alone.
 func SourceKey(sourceEventID string) string { return key('s', sourceEventID) }
 
+// OperationKey is the key of the event of a whole operation.
 func OperationKey(operationID string) string { return key('o', operationID) }
 
+// WorkspaceKey is the key of the event of an operation on one device.
 func WorkspaceKey(operationID, workspaceID string) string {
 	return key('w', operationID, workspaceID)
 }
 
+// MicroserviceKey is the key of the event of a microservice on one device.
 func MicroserviceKey(operationID, microserviceID, workspaceID string) string {
 	return key('m', operationID, microserviceID, workspaceID)
 }

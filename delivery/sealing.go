@@ -115,6 +115,7 @@ const (
 	TargetField = "target"
 )
 
+// HeaderField names the sealed value of a custom header.
 func HeaderField(name string) string { return "header " + http.CanonicalHeaderKey(name) }
 
 // FieldAAD binds an envelope to its place: the field of a webhook.

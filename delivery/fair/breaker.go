@@ -13,7 +13,8 @@ const (
 	breakerStreak = 10 // failures in a row that open a breaker
 	breakerWindow = 20 // latest attempts, half of which open it when they failed
 	breakerPause  = 30 * time.Second
-	BreakerWait   = 10 * time.Minute // at most, between probes
+	// BreakerWait is the longest time between probes of a target that fails.
+	BreakerWait = 10 * time.Minute
 )
 
 // A breaker is the circuit breaker of a webhook's target. When it has been open

@@ -65,7 +65,8 @@ func (s *Scheduler) Complete(job *delivery.Job, c Completion, worker bool) (chan
 		s.refusing--
 	}
 	s.enqueue(l, now)
-	change.Room = l.jobs.len() == 0 && !c.Blocked && (job.Delivery.Ordered || l.breaker.state == delivery.BreakerHalfOpen)
+	change.Room = l.jobs.len() == 0 && !c.Blocked &&
+		(job.Delivery.Ordered || l.breaker.state == delivery.BreakerHalfOpen)
 	s.retire(l, now)
 	return change
 }

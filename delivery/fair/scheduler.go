@@ -104,7 +104,9 @@ func (s *Scheduler) Add(jobs []delivery.Job, free int, limits map[delivery.Webho
 }
 
 // refuse adds the job to those that are refused for the same reason.
-func (s *Scheduler) refuse(refused []Requeue, l *lane, job *delivery.Job, bound int, now time.Time) []Requeue {
+func (s *Scheduler) refuse(
+	refused []Requeue, l *lane, job *delivery.Job, bound int, now time.Time,
+) []Requeue {
 	r := Requeue{Reason: RequeueNoRoom}
 	switch {
 	case l.breaker.state == delivery.BreakerOpen:

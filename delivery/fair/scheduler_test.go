@@ -24,9 +24,9 @@ func refusedBy(requeues []Requeue) (jobs []delivery.Job) {
 }
 
 // newTestScheduler returns a scheduler with the server's other settings.
-func newTestScheduler(concurrency, workers int) *Scheduler {
+func newTestScheduler(concurrency int) *Scheduler {
 	return NewScheduler(Options{
-		Concurrency: concurrency, Workers: workers, ClaimSize: 500, Lease: time.Minute,
+		Concurrency: concurrency, Workers: 100, ClaimSize: 500, Lease: time.Minute,
 	})
 }
 
@@ -53,7 +53,7 @@ func takeAll(t *testing.T, s *Scheduler, n int) []delivery.DeliveryID {
 }
 
 func TestOrganizationsAndWebhooksTakeTurns(t *testing.T) {
-	s := newTestScheduler(100, 100)
+	s := newTestScheduler(100)
 	s.Add([]delivery.Job{
 		jobOf(1, 10, 1), jobOf(1, 10, 2), jobOf(1, 10, 3), jobOf(1, 11, 4), jobOf(1, 11, 5),
 		jobOf(2, 20, 6), jobOf(2, 20, 7),
@@ -66,7 +66,7 @@ func TestOrganizationsAndWebhooksTakeTurns(t *testing.T) {
 
 func TestAWebhookHasAtMostConcurrencyTasksOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestScheduler(2, 100)
+		s := newTestScheduler(2)
 		s.Add([]delivery.Job{jobOf(1, 10, 1), jobOf(1, 10, 2), jobOf(1, 10, 3), jobOf(1, 11, 4)}, 1000, nil)
 		if got, want := takeAll(t, s, 3), []delivery.DeliveryID{1, 4, 2}; !slices.Equal(got, want) {
 			t.Fatalf("took %v, want %v", got, want)
@@ -90,7 +90,7 @@ func TestAWebhookHasAtMostConcurrencyTasksOut(t *testing.T) {
 }
 
 func TestOneWebhookLeavesRoomForOthers(t *testing.T) {
-	s := newTestScheduler(2, 100)
+	s := newTestScheduler(2)
 	var jobs []delivery.Job
 	for i := range delivery.DeliveryID(50) {
 		jobs = append(jobs, jobOf(1, 10, i+1))
@@ -115,7 +115,7 @@ func TestOneWebhookLeavesRoomForOthers(t *testing.T) {
 
 func TestAClosedSchedulerReturnsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestScheduler(1, 100)
+		s := newTestScheduler(1)
 		s.Add([]delivery.Job{jobOf(1, 10, 1), jobOf(1, 10, 2), jobOf(2, 20, 3)}, 1000, nil)
 		takeAll(t, s, 2)
 		ended := make(chan bool, 1)
@@ -144,7 +144,7 @@ const alertHooks = 2
 
 // Slow attempts cost more turns, so the organizations get the same time.
 func TestAnOrganizationWithSlowReceiversGetsNoMoreTime(t *testing.T) {
-	s := newTestScheduler(1, 100)
+	s := newTestScheduler(1)
 	for id := range delivery.DeliveryID(400) {
 		org := delivery.OrgID(id%2 + 1)
 		s.Add([]delivery.Job{jobOf(org, delivery.WebhookID(10*org), id+1)}, 10_000, nil)
@@ -170,7 +170,7 @@ func TestAnOrganizationWithSlowReceiversGetsNoMoreTime(t *testing.T) {
 func TestSchedulerModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		concurrency := rapid.IntRange(1, 3).Draw(rt, "concurrency")
-		s := newTestScheduler(concurrency, 100)
+		s := newTestScheduler(concurrency)
 		waiting, out := make(map[delivery.WebhookID][]delivery.DeliveryID), make(map[delivery.WebhookID]int)
 		next := delivery.DeliveryID(0)
 		ready := func() int {

@@ -19,7 +19,9 @@ func (f *Store) Org(id delivery.OrgID) *delivery.Organization {
 	return nil
 }
 
-func (f *Store) LearnOrganizations(ctx context.Context, orgs []delivery.Organization) ([]delivery.Organization, error) {
+func (f *Store) LearnOrganizations(
+	ctx context.Context, orgs []delivery.Organization,
+) ([]delivery.Organization, error) {
 	leave, err := f.enter(ctx, "LearnOrganizations")
 	if err != nil {
 		return nil, err
@@ -27,7 +29,9 @@ func (f *Store) LearnOrganizations(ctx context.Context, orgs []delivery.Organiza
 	defer leave()
 	learnt := make([]delivery.Organization, len(orgs))
 	for i, o := range orgs {
-		at := slices.IndexFunc(f.OrgRows, func(k delivery.Organization) bool { return k.ExternalID == o.ExternalID })
+		at := slices.IndexFunc(
+			f.OrgRows, func(k delivery.Organization) bool { return k.ExternalID == o.ExternalID },
+		)
 		if at < 0 {
 			at = len(f.OrgRows)
 			f.OrgRows = append(f.OrgRows, o)
@@ -40,7 +44,9 @@ func (f *Store) LearnOrganizations(ctx context.Context, orgs []delivery.Organiza
 	return learnt, nil
 }
 
-func (f *Store) OrganizationsByID(ctx context.Context, ids []delivery.OrgID) ([]delivery.Organization, error) {
+func (f *Store) OrganizationsByID(
+	ctx context.Context, ids []delivery.OrgID,
+) ([]delivery.Organization, error) {
 	leave, err := f.enter(ctx, "OrganizationsByID")
 	if err != nil {
 		return nil, err
@@ -49,7 +55,9 @@ func (f *Store) OrganizationsByID(ctx context.Context, ids []delivery.OrgID) ([]
 	return Selected(f.OrgRows, func(o delivery.Organization) bool { return slices.Contains(ids, o.ID) }), nil
 }
 
-func (f *Store) OrganizationByExternalID(ctx context.Context, externalID string) (delivery.Organization, error) {
+func (f *Store) OrganizationByExternalID(
+	ctx context.Context, externalID string,
+) (delivery.Organization, error) {
 	leave, err := f.enter(ctx, "OrganizationByExternalID")
 	if err != nil {
 		return delivery.Organization{}, err
@@ -81,7 +89,9 @@ func (f *Store) Organizations(
 	return paged(found, p, false), nil
 }
 
-func (f *Store) LearnItems(ctx context.Context, org delivery.OrgID, items []delivery.Item) ([]delivery.Item, error) {
+func (f *Store) LearnItems(
+	ctx context.Context, org delivery.OrgID, items []delivery.Item,
+) ([]delivery.Item, error) {
 	leave, err := f.enter(ctx, "LearnItems")
 	if err != nil {
 		return nil, err
@@ -150,7 +160,9 @@ func (f *Store) SyncItems(
 	return counts, nil
 }
 
-func (f *Store) ItemsByID(ctx context.Context, org delivery.OrgID, ids []delivery.ItemID) ([]delivery.Item, error) {
+func (f *Store) ItemsByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.ItemID,
+) ([]delivery.Item, error) {
 	leave, err := f.enter(ctx, "ItemsByID")
 	if err != nil {
 		return nil, err
@@ -175,7 +187,12 @@ func (f *Store) ItemsByExternalID(
 }
 
 func (f *Store) Items(
-	ctx context.Context, org delivery.OrgID, kind delivery.ItemKind, search string, enabledOnly bool, p delivery.Page,
+	ctx context.Context,
+	org delivery.OrgID,
+	kind delivery.ItemKind,
+	search string,
+	enabledOnly bool,
+	p delivery.Page,
 ) (delivery.Slice[delivery.Item], error) {
 	leave, err := f.enter(ctx, "Items")
 	if err != nil {

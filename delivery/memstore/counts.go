@@ -9,7 +9,9 @@ import (
 )
 
 // Tallies counts the log, which the fake may do.
-func (f *Store) Tallies(ctx context.Context, org delivery.OrgID, q delivery.TallyQuery) ([]delivery.Tally, error) {
+func (f *Store) Tallies(
+	ctx context.Context, org delivery.OrgID, q delivery.TallyQuery,
+) ([]delivery.Tally, error) {
 	leave, err := f.enter(ctx, "Tallies")
 	if err != nil {
 		return nil, err

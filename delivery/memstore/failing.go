@@ -27,7 +27,11 @@ func (f *Store) FailingWebhooks(ctx context.Context, t time.Time) ([]delivery.We
 }
 
 func (f *Store) NoticeFailing(
-	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, since, at time.Time, entry delivery.AuditEntry,
+	ctx context.Context,
+	org delivery.OrgID,
+	id delivery.WebhookID,
+	since, at time.Time,
+	entry delivery.AuditEntry,
 ) (bool, error) {
 	leave, err := f.enter(ctx, "NoticeFailing")
 	if err != nil {

@@ -62,7 +62,9 @@ func (f *Store) Keys(ctx context.Context, org delivery.OrgID, _ time.Time) ([]de
 	return found, nil
 }
 
-func (f *Store) RevokeKey(ctx context.Context, id delivery.KeyID, at time.Time, record delivery.AuditEntry) error {
+func (f *Store) RevokeKey(
+	ctx context.Context, id delivery.KeyID, at time.Time, record delivery.AuditEntry,
+) error {
 	return f.changeKey(ctx, id, func(k *delivery.APIKey) {
 		k.RevokedAt = at
 		f.AuditRows = append(f.AuditRows, record)
@@ -122,7 +124,12 @@ func (f *Store) DiscardAudit(ctx context.Context, t time.Time) (bool, error) {
 }
 
 func (f *Store) SetSecrets(
-	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, secrets []delivery.SealedSecret, at time.Time, by string,
+	ctx context.Context,
+	org delivery.OrgID,
+	id delivery.WebhookID,
+	secrets []delivery.SealedSecret,
+	at time.Time,
+	by string,
 	record delivery.AuditEntry,
 ) error {
 	leave, err := f.enter(ctx, "SetSecrets")

@@ -19,7 +19,10 @@ func (f *Store) Join(ctx context.Context, name string, ttl time.Duration) (deliv
 	for slot := 0; ; slot++ {
 		if m := f.MemberRows[slot]; m == nil || now.After(m.Until) {
 			o := delivery.Owner{Slot: slot, Epoch: now.UnixNano()}
-			f.MemberRows[slot] = &Member{delivery.Member{Owner: o, Name: name, StartedAt: now, SeenAt: now}, now.Add(ttl)}
+			f.MemberRows[slot] = &Member{
+				delivery.Member{Owner: o, Name: name, StartedAt: now, SeenAt: now},
+				now.Add(ttl),
+			}
 			return o, nil
 		}
 	}

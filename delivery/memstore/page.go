@@ -21,7 +21,12 @@ func paged[T any](all []T, p delivery.Page, total bool) delivery.Slice[T] {
 	} else {
 		from = max(from, to-p.Last)
 	}
-	s := delivery.Slice[T]{Items: slices.Clone(all[from:to]), HasNext: to < len(all), HasPrev: from > 0, Total: -1}
+	s := delivery.Slice[T]{
+		Items:   slices.Clone(all[from:to]),
+		HasNext: to < len(all),
+		HasPrev: from > 0,
+		Total:   -1,
+	}
 	for i := from; i < to; i++ {
 		s.Cursors = append(s.Cursors, strconv.Itoa(i))
 	}

@@ -73,10 +73,16 @@ type Member struct {
 
 func New() *Store {
 	return &Store{
-		WebhookRows: make(map[delivery.WebhookID]*delivery.Webhook), HealthRows: make(map[delivery.WebhookID]delivery.WebhookHealth),
-		EventRows: make(map[delivery.EventID]delivery.Event), EventKeys: make(map[eventKey]delivery.Stored), QueueRows: make(map[delivery.DeliveryID]*Row),
+		WebhookRows: make(
+			map[delivery.WebhookID]*delivery.Webhook,
+		), HealthRows: make(map[delivery.WebhookID]delivery.WebhookHealth),
+		EventRows: make(
+			map[delivery.EventID]delivery.Event,
+		), EventKeys: make(map[eventKey]delivery.Stored), QueueRows: make(map[delivery.DeliveryID]*Row),
 		KeyRows: make(map[delivery.KeyID]delivery.APIKey), MemberRows: make(map[int]*Member),
-		Took: make(map[string]time.Duration), Calls: make(map[string]int), Dead: make(map[delivery.Owner]bool), Panics: make(map[delivery.VersionID]bool),
+		Took: make(
+			map[string]time.Duration,
+		), Calls: make(map[string]int), Dead: make(map[delivery.Owner]bool), Panics: make(map[delivery.VersionID]bool),
 		WakeUps: make(chan struct{}, 1), Told: make(chan struct{}, 1), Queued: make(map[delivery.WebhookID]int),
 	}
 }
@@ -173,13 +179,20 @@ func (f *Store) Ingest(
 	return answers, nil
 }
 
-func (f *Store) Add(owner delivery.Owner, lease time.Duration, org delivery.OrgID, e delivery.NewEvent) delivery.Stored {
+func (f *Store) Add(
+	owner delivery.Owner, lease time.Duration, org delivery.OrgID, e delivery.NewEvent,
+) delivery.Stored {
 	key := eventKey{org, e.Key}
 	if known, ok := f.EventKeys[key]; ok {
 		known.Fresh = false
 		return known
 	}
-	stored := delivery.Stored{ID: e.Event.ID, Fresh: true, Fingerprint: e.Fingerprint, Deliveries: len(e.Deliveries)}
+	stored := delivery.Stored{
+		ID:          e.Event.ID,
+		Fresh:       true,
+		Fingerprint: e.Fingerprint,
+		Deliveries:  len(e.Deliveries),
+	}
 	f.EventKeys[key] = stored
 	f.EventRows[e.Event.ID] = e.Event
 	for _, d := range e.Deliveries {
@@ -236,7 +249,9 @@ func (f *Store) Claim(
 			row.Owner, row.due = c.Owner, now.Add(c.Lease)
 			d := row.Delivery
 			d.State = delivery.Sending
-			jobs = append(jobs, delivery.Job{Delivery: d, Event: f.EventRows[d.Event], Owner: c.Owner, Cancel: row.Cancel})
+			jobs = append(
+				jobs, delivery.Job{Delivery: d, Event: f.EventRows[d.Event], Owner: c.Owner, Cancel: row.Cancel},
+			)
 		}
 	}
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
@@ -329,7 +344,9 @@ func (f *Store) Release(
 	return n, nil
 }
 
-func (f *Store) Requeue(ctx context.Context, deliveries []delivery.Delivery, records []delivery.AuditEntry) error {
+func (f *Store) Requeue(
+	ctx context.Context, deliveries []delivery.Delivery, records []delivery.AuditEntry,
+) error {
 	leave, err := f.enter(ctx, "Requeue")
 	if err != nil {
 		return err
@@ -399,7 +416,9 @@ func (f *Store) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
 	return tail, nil
 }
 
-func (f *Store) Follow(ctx context.Context, after map[int]delivery.LogID, limit int) ([]delivery.LogEntry, error) {
+func (f *Store) Follow(
+	ctx context.Context, after map[int]delivery.LogID, limit int,
+) ([]delivery.LogEntry, error) {
 	leave, err := f.enter(ctx, "Follow")
 	if err != nil {
 		return nil, err

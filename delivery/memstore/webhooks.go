@@ -31,7 +31,11 @@ func (f *Store) twin(w delivery.Webhook) error {
 	for _, other := range f.WebhookRows {
 		if other.ID != w.ID && other.Org == w.Org && !other.Version.Deleted && w.Version.Fingerprint != "" &&
 			other.Version.Fingerprint == w.Version.Fingerprint {
-			return &delivery.Error{Code: delivery.Duplicate, Message: "Another webhook has this configuration.", Twin: other.ID}
+			return &delivery.Error{
+				Code:    delivery.Duplicate,
+				Message: "Another webhook has this configuration.",
+				Twin:    other.ID,
+			}
 		}
 	}
 	return nil
@@ -46,7 +50,9 @@ func (f *Store) current(org delivery.OrgID, id delivery.WebhookID) (*delivery.We
 	return w, nil
 }
 
-func (f *Store) UpdateWebhook(ctx context.Context, w delivery.Webhook, expected int, record delivery.AuditEntry) error {
+func (f *Store) UpdateWebhook(
+	ctx context.Context, w delivery.Webhook, expected int, record delivery.AuditEntry,
+) error {
 	leave, err := f.enter(ctx, "UpdateWebhook")
 	if err != nil {
 		return err
@@ -80,7 +86,12 @@ func (f *Store) endVersion(id delivery.VersionID, at time.Time) {
 }
 
 func (f *Store) DeleteWebhook(
-	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, at time.Time, by string, record delivery.AuditEntry,
+	ctx context.Context,
+	org delivery.OrgID,
+	id delivery.WebhookID,
+	at time.Time,
+	by string,
+	record delivery.AuditEntry,
 ) error {
 	leave, err := f.enter(ctx, "DeleteWebhook")
 	if err != nil {
@@ -107,7 +118,9 @@ func (f *Store) DeleteWebhook(
 	return nil
 }
 
-func (f *Store) WebhooksByID(ctx context.Context, org delivery.OrgID, ids []delivery.WebhookID) ([]delivery.Webhook, error) {
+func (f *Store) WebhooksByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.WebhookID,
+) ([]delivery.Webhook, error) {
 	leave, err := f.enter(ctx, "WebhooksByID")
 	if err != nil {
 		return nil, err
@@ -137,7 +150,12 @@ func (f *Store) webhooksOf(org delivery.OrgID) []delivery.Webhook {
 }
 
 func (f *Store) Webhooks(
-	ctx context.Context, org delivery.OrgID, q delivery.WebhookFilter, o delivery.WebhookOrder, descending bool, p delivery.Page,
+	ctx context.Context,
+	org delivery.OrgID,
+	q delivery.WebhookFilter,
+	o delivery.WebhookOrder,
+	descending bool,
+	p delivery.Page,
 ) (delivery.Slice[delivery.Webhook], error) {
 	leave, err := f.enter(ctx, "Webhooks")
 	if err != nil {
@@ -146,7 +164,8 @@ func (f *Store) Webhooks(
 	defer leave()
 	found := Selected(f.webhooksOf(org), func(w delivery.Webhook) bool {
 		return (within(w.Name, q.Search) || within(w.Version.Target, q.Search)) && delivery.Among(q.Types, w.Version.Type) &&
-			(q.Status == "" || w.Status == q.Status) && (q.Item == 0 || w.Version.Selection.Has(q.Item))
+			(q.Status == "" || w.Status == q.Status) &&
+			(q.Item == 0 || w.Version.Selection.Has(q.Item))
 	})
 	switch o {
 	case delivery.ByCreated:
@@ -160,7 +179,9 @@ func (f *Store) Webhooks(
 	return paged(found, p, true), nil
 }
 
-func (f *Store) Config(ctx context.Context, org delivery.OrgID) (delivery.Organization, []delivery.Webhook, error) {
+func (f *Store) Config(
+	ctx context.Context, org delivery.OrgID,
+) (delivery.Organization, []delivery.Webhook, error) {
 	leave, err := f.enter(ctx, "Config")
 	if err != nil {
 		return delivery.Organization{}, nil, err
@@ -173,7 +194,9 @@ func (f *Store) Config(ctx context.Context, org delivery.OrgID) (delivery.Organi
 	return *o, f.webhooksOf(org), nil
 }
 
-func (f *Store) VersionsByID(ctx context.Context, ids []delivery.VersionID) ([]delivery.WebhookVersion, error) {
+func (f *Store) VersionsByID(
+	ctx context.Context, ids []delivery.VersionID,
+) ([]delivery.WebhookVersion, error) {
 	leave, err := f.enter(ctx, "VersionsByID")
 	if err != nil {
 		return nil, err
@@ -184,7 +207,9 @@ func (f *Store) VersionsByID(ctx context.Context, ids []delivery.VersionID) ([]d
 			panic("poison")
 		}
 	}
-	return Selected(f.VersionRows, func(v delivery.WebhookVersion) bool { return slices.Contains(ids, v.ID) }), nil
+	return Selected(
+		f.VersionRows, func(v delivery.WebhookVersion) bool { return slices.Contains(ids, v.ID) },
+	), nil
 }
 
 func (f *Store) Versions(
@@ -202,7 +227,9 @@ func (f *Store) Versions(
 	return paged(found, p, false), nil
 }
 
-func (f *Store) VersionsAt(ctx context.Context, org delivery.OrgID, t time.Time) ([]delivery.WebhookVersion, error) {
+func (f *Store) VersionsAt(
+	ctx context.Context, org delivery.OrgID, t time.Time,
+) ([]delivery.WebhookVersion, error) {
 	leave, err := f.enter(ctx, "VersionsAt")
 	if err != nil {
 		return nil, err
@@ -261,7 +288,9 @@ func (f *Store) RecordHealth(ctx context.Context, list []delivery.WebhookHealth)
 	return nil
 }
 
-func (f *Store) EventsByID(ctx context.Context, org delivery.OrgID, ids []delivery.EventID) ([]delivery.Event, error) {
+func (f *Store) EventsByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.EventID,
+) ([]delivery.Event, error) {
 	leave, err := f.enter(ctx, "EventsByID")
 	if err != nil {
 		return nil, err
@@ -278,7 +307,9 @@ func (f *Store) EventsByID(ctx context.Context, org delivery.OrgID, ids []delive
 	return found, nil
 }
 
-func (f *Store) Events(ctx context.Context, org delivery.OrgID, q delivery.EventFilter, p delivery.Page) (delivery.Slice[delivery.Event], error) {
+func (f *Store) Events(
+	ctx context.Context, org delivery.OrgID, q delivery.EventFilter, p delivery.Page,
+) (delivery.Slice[delivery.Event], error) {
 	leave, err := f.enter(ctx, "Events")
 	if err != nil {
 		return delivery.Slice[delivery.Event]{}, err
@@ -335,7 +366,9 @@ func (f *Store) AllDeliveries() []delivery.Delivery {
 	return all
 }
 
-func (f *Store) DeliveriesByID(ctx context.Context, org delivery.OrgID, ids []delivery.DeliveryID) ([]delivery.Delivery, error) {
+func (f *Store) DeliveriesByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.DeliveryID,
+) ([]delivery.Delivery, error) {
 	leave, err := f.enter(ctx, "DeliveriesByID")
 	if err != nil {
 		return nil, err
@@ -384,7 +417,9 @@ func (f *Store) Entries(
 	return found, nil
 }
 
-func (f *Store) EntriesByID(ctx context.Context, org delivery.OrgID, ids []delivery.LogID) ([]delivery.LogEntry, error) {
+func (f *Store) EntriesByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.LogID,
+) ([]delivery.LogEntry, error) {
 	leave, err := f.enter(ctx, "EntriesByID")
 	if err != nil {
 		return nil, err
@@ -395,7 +430,9 @@ func (f *Store) EntriesByID(ctx context.Context, org delivery.OrgID, ids []deliv
 	}), nil
 }
 
-func (f *Store) Pending(ctx context.Context, ids []delivery.WebhookID, limit int) (map[delivery.WebhookID]delivery.Backlog, error) {
+func (f *Store) Pending(
+	ctx context.Context, ids []delivery.WebhookID, limit int,
+) (map[delivery.WebhookID]delivery.Backlog, error) {
 	leave, err := f.enter(ctx, "Pending")
 	if err != nil {
 		return nil, err

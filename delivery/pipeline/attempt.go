@@ -26,7 +26,7 @@ type Result struct {
 
 // After returns the delivery as it stands after the result.
 func (r *Result) After() *delivery.Delivery {
-	d := r.Job.Delivery
+	d := r.Delivery
 	d.State, d.NextAttemptAt = r.State, r.DueAt
 	if r.Attempt != nil {
 		d.Attempts = r.Attempt.Number
@@ -40,8 +40,8 @@ func (r *Result) After() *delivery.Delivery {
 // settlement returns what is stored of the result.
 func (r *Result) settlement() delivery.Settlement {
 	return delivery.Settlement{
-		Owner:  r.Job.Owner,
-		Before: r.Job.Delivery.Attempts,
+		Owner:  r.Owner,
+		Before: r.Delivery.Attempts,
 		Entry:  delivery.LogEntry{At: r.At, Delivery: *r.After(), Attempt: r.Attempt},
 		DueAt:  r.DueAt,
 	}
@@ -100,11 +100,11 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 	if a.silent() {
 		return errSilent
 	}
-	if r.Job.Cancel {
+	if r.Cancel {
 		r.State = delivery.Canceled
 		return nil
 	}
-	target, err := a.targets.Of(ctx, r.Job.Delivery.Org, r.Job.Delivery.Webhook)
+	target, err := a.targets.Of(ctx, r.Delivery.Org, r.Delivery.Webhook)
 	sealed := errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrNotOpened)
 	if err != nil && !sealed {
 		return fmt.Errorf("look up the webhook: %w", err)
@@ -118,14 +118,16 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 		a.unopened(ctx, r, target.Policy, err)
 		return nil
 	}
-	if time.Until(r.Job.LeasedUntil) < target.Policy.AttemptTimeout()+LeaseMargin {
+	if time.Until(r.LeasedUntil) < target.Policy.AttemptTimeout()+LeaseMargin {
 		return errLeaseOver
 	}
 	retryAfter, err := a.send(ctx, r, target)
 	if err != nil {
 		return err
 	}
-	r.Verdict = delivery.Judge(target.Policy, r.Attempt, retryAfter, r.Attempt.StartedAt.Add(r.Attempt.Duration), a.random())
+	r.Verdict = delivery.Judge(
+		target.Policy, r.Attempt, retryAfter, r.Attempt.StartedAt.Add(r.Attempt.Duration), a.random(),
+	)
 	r.Target, r.Limits = target.Webhook.Version.Target, &limits
 	return nil
 }
@@ -133,11 +135,11 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 // send renders the message and makes the call. It returns the pause that the
 // receiver asked for.
 func (a *Attempter) send(ctx context.Context, r *Result, t *Target) (retryAfter time.Duration, err error) {
-	started, number := time.Now().UTC(), r.Job.Delivery.Attempts+1
+	started, number := time.Now().UTC(), r.Delivery.Attempts+1
 	message := messages.Get().(*[]byte)
 	defer recycle(message)
-	d := &r.Job.Delivery
-	body, err := a.renderer.Render(ctx, (*message)[:0], &r.Job.Event, d.Version, d.ID)
+	d := &r.Delivery
+	body, err := a.renderer.Render(ctx, (*message)[:0], &r.Event, d.Version, d.ID)
 	if err != nil {
 		r.Attempt, err = Unsent(number, started, err)
 		return 0, err
@@ -151,11 +153,11 @@ func (a *Attempter) send(ctx context.Context, r *Result, t *Target) (retryAfter 
 // can't open, so that the log says it and it is retried by its schedule.
 func (a *Attempter) unopened(ctx context.Context, r *Result, p delivery.Policy, err error) {
 	a.metrics.Failed("attempt")
-	a.log.ErrorContext(ctx, "open the secrets of a webhook", "delivery", r.Job.Delivery.ID,
-		"webhook", r.Job.Delivery.Webhook, "err", err)
+	a.log.ErrorContext(ctx, "open the secrets of a webhook", "delivery", r.Delivery.ID,
+		"webhook", r.Delivery.Webhook, "err", err)
 	now := time.Now().UTC()
 	r.Attempt = &delivery.Attempt{
-		Number: r.Job.Delivery.Attempts + 1, StartedAt: now, Timing: noTiming, Outcome: delivery.RuleFailed,
+		Number: r.Delivery.Attempts + 1, StartedAt: now, Timing: noTiming, Outcome: delivery.RuleFailed,
 		Error: "This server could not open the webhook's secrets. Tell its operator the delivery's id.",
 	}
 	r.Verdict = delivery.Judge(p, r.Attempt, 0, now, a.random())

@@ -180,7 +180,9 @@ func (d *Dispatcher) add(ctx context.Context, jobs []delivery.Job, urgent bool) 
 
 // limits looks up the limits of webhooks. Where that fails the server's defaults
 // hold until an attempt is prepared, which needs the same configuration.
-func (d *Dispatcher) limits(ctx context.Context, webhooks map[delivery.WebhookID]delivery.OrgID) map[delivery.WebhookID]fair.Limits {
+func (d *Dispatcher) limits(
+	ctx context.Context, webhooks map[delivery.WebhookID]delivery.OrgID,
+) map[delivery.WebhookID]fair.Limits {
 	if len(webhooks) == 0 {
 		return nil
 	}
@@ -261,7 +263,7 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 	case err != nil:
 		if ctx.Err() == nil {
 			d.metrics.Failed("attempt")
-			d.log.WarnContext(ctx, "prepare an attempt", "delivery", r.Job.Delivery.ID, "err", err)
+			d.log.WarnContext(ctx, "prepare an attempt", "delivery", r.Delivery.ID, "err", err)
 		}
 		d.trouble.Store(true)
 		d.requeue(fair.Requeue{Jobs: []delivery.Job{r.Job}, Reason: "not ready"})
@@ -271,10 +273,10 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 		d.relieve()
 	default:
 		d.tracer.Attempted(ctx, r.After(), r.Attempt, r.Target)
-		ordered := r.Job.Delivery.Ordered
+		ordered := r.Delivery.Ordered
 		if !d.settler.Submit(r) {
 			// The delivery is due again when its lease ends.
-			d.memory.free(r.Job.Delivery.ID)
+			d.memory.free(r.Delivery.ID)
 			d.relieve()
 		}
 		if ordered {
@@ -282,7 +284,7 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 			return
 		}
 	}
-	for _, q := range d.complete(ctx, r, r.Job.Delivery.Ordered, true) {
+	for _, q := range d.complete(ctx, r, r.Delivery.Ordered, true) {
 		d.requeue(q)
 	}
 	d.relieve()
@@ -298,7 +300,7 @@ func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (blocked []
 	d.memory.free(ids...)
 	for i := range settled {
 		s := &settled[i]
-		if s.Result == nil || !s.Result.Job.Delivery.Ordered {
+		if s.Result == nil || !s.Result.Delivery.Ordered {
 			continue
 		}
 		for _, q := range d.complete(ctx, s.Result, !s.OK || s.Entry.Delivery.State.Waits(), false) {
@@ -330,7 +332,7 @@ func (d *Dispatcher) complete(ctx context.Context, r *Result, blocked, worker bo
 		d.Wake()
 	}
 	if changed.Breaker != "" {
-		d.logBreaker(ctx, &r.Job.Delivery, changed)
+		d.logBreaker(ctx, &r.Delivery, changed)
 	}
 	return changed.Requeue
 }

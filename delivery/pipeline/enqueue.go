@@ -38,7 +38,9 @@ type enqueuer struct {
 
 // An ingestQueue is the part of the Store that events are written to.
 type ingestQueue interface {
-	Ingest(ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest) ([]delivery.Ingested, error)
+	Ingest(
+		ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
+	) ([]delivery.Ingested, error)
 }
 
 // A dispatcher takes over deliveries that were just stored.
@@ -155,7 +157,9 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 }
 
 // fresh returns the events that were stored, as they were stored.
-func (e *enqueuer) fresh(batch []*handover, units []delivery.Ingest, stored []delivery.Ingested) []*delivery.NewEvent {
+func (e *enqueuer) fresh(
+	batch []*handover, units []delivery.Ingest, stored []delivery.Ingested,
+) []*delivery.NewEvent {
 	var fresh []*delivery.NewEvent
 	counts := make(map[delivery.EventType]int)
 	n := 0

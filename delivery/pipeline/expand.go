@@ -17,7 +17,8 @@ const maxInline = 100
 // What the enumerations of reports are called in messages.
 var (
 	results = map[delivery.OperationResult]string{
-		delivery.ResultCompleted: "Completed", delivery.ResultError: "Error", delivery.ResultTimeout: "Timeout", delivery.ResultCancelled: "Cancelled",
+		delivery.ResultCompleted: "Completed", delivery.ResultError: "Error", delivery.ResultTimeout: "Timeout",
+		delivery.ResultCancelled: "Cancelled",
 	}
 	severities = map[string]string{
 		"CRITICAL": "Critical", "WARNING": "Warning", "INFORMATIONAL": "Informational",
@@ -117,7 +118,8 @@ func (x *expansion) alert(r *delivery.ActiveAlertReport) []fact {
 	v.eventType(delivery.ActiveAlert)
 	v.origin(x, at)
 	f := fact{
-		Type: delivery.ActiveAlert, Kind: delivery.AlertItem, Item: item, Group: delivery.AlertGroup(x.org, r), At: at,
+		Type: delivery.ActiveAlert, Kind: delivery.AlertItem, Item: item, Group: delivery.AlertGroup(x.org, r),
+		At:  at,
 		Key: delivery.SourceKey(x.report.SourceEventID), Fingerprint: delivery.ReportFingerprint(x.report, nil),
 	}
 	if r.Workspace != nil {
@@ -150,9 +152,11 @@ func (x *expansion) object(r *delivery.ObjectReport) []fact {
 	v.Text("user_id", r.User.ID)
 	v.Text("user_name", r.User.Name)
 	return []fact{{
-		Type: action.raises, Kind: delivery.ObjectItem, Item: item, Group: delivery.SourceGroup(x.org, x.report.SourceEventID),
-		At: at, Key: delivery.SourceKey(x.report.SourceEventID), Fingerprint: delivery.ReportFingerprint(x.report, nil),
-		Variables: v.Encode(),
+		Type: action.raises, Kind: delivery.ObjectItem, Item: item,
+		Group: delivery.SourceGroup(x.org, x.report.SourceEventID),
+		At:    at, Key: delivery.SourceKey(x.report.SourceEventID),
+		Fingerprint: delivery.ReportFingerprint(x.report, nil),
+		Variables:   v.Encode(),
 	}}
 }
 

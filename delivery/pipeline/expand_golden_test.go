@@ -44,20 +44,41 @@ func wholeReports(text string, at time.Time) []delivery.Report {
 				Severity: "CRITICAL", Category: "c" + text, ViewURL: "v" + text,
 			}, Workspace: &workspace,
 		}},
-		{ActiveAlert: &delivery.ActiveAlertReport{Alert: delivery.ReportedAlert{ID: "i", Name: text, Start: at, Element: text}}},
-		{MicroserviceExecution: &delivery.MicroserviceReport{OperationID: "o" + text, Microservice: item, Workspaces: devices}},
+		{
+			ActiveAlert: &delivery.ActiveAlertReport{
+				Alert: delivery.ReportedAlert{ID: "i", Name: text, Start: at, Element: text},
+			},
+		},
+		{
+			MicroserviceExecution: &delivery.MicroserviceReport{
+				OperationID:  "o" + text,
+				Microservice: item,
+				Workspaces:   devices,
+			},
+		},
 		{Operation: &delivery.OperationReport{
 			OperationID: "o" + text, TypeID: "t" + text, TypeName: text, Description: "d" + text,
 			InitiatedBy: "b" + text, StartDate: at, EndDate: at.Add(time.Hour), Microservice: &item, Complete: true,
 			Workspaces: devices,
 		}},
-		{Operation: &delivery.OperationReport{OperationID: "o", TypeID: "t", StartDate: at, Result: delivery.ResultCancelled, Complete: true}},
+		{
+			Operation: &delivery.OperationReport{
+				OperationID: "o",
+				TypeID:      "t",
+				StartDate:   at,
+				Result:      delivery.ResultCancelled,
+				Complete:    true,
+			},
+		},
 	}
 	for _, action := range []string{"CREATED", "MODIFIED", "DELETED"} {
 		reports = append(reports, delivery.Report{ObjectChange: &delivery.ObjectReport{
 			Action: action, TypeID: "t" + text, TypeName: text, ID: "i" + text, Name: text,
-			Changes: []delivery.FieldChange{{Property: "p" + text, OriginalValue: &text}, {Property: text, NewValue: &text}},
-			User:    delivery.ReportedUser{ID: "u" + text, Name: "n" + text, Email: text},
+			Changes: []delivery.FieldChange{
+				{Property: "p" + text, OriginalValue: &text},
+				{Property: text, NewValue: &text},
+			},
+			User: delivery.ReportedUser{ID: "u" + text, Name: "n" + text, Email: text},
 		}})
 	}
 	for i := range reports {
@@ -77,7 +98,10 @@ func TestFactsStayAsTheyAreStored(t *testing.T) {
 	for i, text := range oddTexts {
 		at := deliverytest.Now.Add(time.Duration(i) * 123456789 * time.Nanosecond).In(zone)
 		for _, r := range wholeReports(text, at) {
-			for _, f := range expand(deliverytest.Org, &r, deliverytest.Now, []deviceResult{{"z", "Z", delivery.ResultCompleted}}) {
+			for _, f := range expand(deliverytest.Org, &r, deliverytest.Now, []deviceResult{{
+				"z", "Z",
+				delivery.ResultCompleted,
+			}}) {
 				fmt.Fprintf(&got, "%s %s %q %d %s %q %q\n\t%s\n", f.Type, f.Group, f.Key, f.Fingerprint,
 					f.At.UTC().Format(time.RFC3339Nano), f.WorkspaceID, f.WorkspaceName, f.Variables)
 			}

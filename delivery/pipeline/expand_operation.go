@@ -35,7 +35,10 @@ func (x *expansion) operation(r *delivery.OperationReport, earlier []deviceResul
 
 // global returns the fact of the whole operation.
 func (x *expansion) global(
-	r *delivery.OperationReport, group delivery.GroupID, devices []delivery.WorkspaceExecution, earlier []deviceResult,
+	r *delivery.OperationReport,
+	group delivery.GroupID,
+	devices []delivery.WorkspaceExecution,
+	earlier []deviceResult,
 ) fact {
 	at := x.occurredAt()
 	all := countedDevices(devices, earlier)
@@ -53,10 +56,15 @@ func (x *expansion) global(
 
 // inWorkspace returns the fact of the operation on one device. It happened when
 // it ended there.
-func (x *expansion) inWorkspace(r *delivery.OperationReport, group delivery.GroupID, e *delivery.WorkspaceExecution) fact {
+func (x *expansion) inWorkspace(
+	r *delivery.OperationReport, group delivery.GroupID, e *delivery.WorkspaceExecution,
+) fact {
 	f := fact{
 		Type: delivery.OperationInWorkspace, Kind: delivery.OperationItem, Group: group, At: x.endOf(e),
-		Item: delivery.ReportedItem{ID: r.TypeID, Name: r.TypeName}, Key: delivery.WorkspaceKey(r.OperationID, e.Workspace.ID),
+		Item: delivery.ReportedItem{
+			ID:   r.TypeID,
+			Name: r.TypeName,
+		}, Key: delivery.WorkspaceKey(r.OperationID, e.Workspace.ID),
 	}
 	f.setWorkspace(&e.Workspace)
 	v := x.begin()
@@ -70,14 +78,17 @@ func (x *expansion) inWorkspace(r *delivery.OperationReport, group delivery.Grou
 
 // microservice returns the facts of a microservice's run, which may be part of
 // an operation. The devices are distinct.
-func (x *expansion) microservice(operationID string, m delivery.ReportedItem, devices []delivery.WorkspaceExecution) []fact {
+func (x *expansion) microservice(
+	operationID string, m delivery.ReportedItem, devices []delivery.WorkspaceExecution,
+) []fact {
 	facts := make([]fact, len(devices))
 	group := delivery.OperationGroup(x.org, operationID)
 	for i := range devices {
 		e := &devices[i]
 		f := fact{
-			Type: delivery.ExecutedMicroservice, Kind: delivery.MicroserviceItem, Item: m, At: x.endOf(e), Group: group,
-			Key: delivery.MicroserviceKey(operationID, m.ID, e.Workspace.ID),
+			Type: delivery.ExecutedMicroservice, Kind: delivery.MicroserviceItem, Item: m, At: x.endOf(e),
+			Group: group,
+			Key:   delivery.MicroserviceKey(operationID, m.ID, e.Workspace.ID),
 		}
 		f.setWorkspace(&e.Workspace)
 		v := x.begin()
@@ -105,7 +116,9 @@ func (x *expansion) endOf(e *delivery.WorkspaceExecution) time.Time {
 }
 
 // operation adds an operation that began, ended and turned out so.
-func (v *values) operation(r *delivery.OperationReport, start, end time.Time, result delivery.OperationResult) {
+func (v *values) operation(
+	r *delivery.OperationReport, start, end time.Time, result delivery.OperationResult,
+) {
 	v.Text("operation_description", r.Description)
 	v.Time("operation_enddate", end)
 	v.Text("operation_id", r.OperationID)
@@ -133,7 +146,10 @@ func countedDevices(devices []delivery.WorkspaceExecution, earlier []deviceResul
 // worst is the result of the whole when Portal doesn't say: the worst of the
 // devices'.
 func (c *deviceCount) worst() delivery.OperationResult {
-	for _, worst := range []delivery.OperationResult{delivery.ResultError, delivery.ResultTimeout, delivery.ResultCancelled} {
+	for _, worst := range []delivery.OperationResult{
+		delivery.ResultError, delivery.ResultTimeout,
+		delivery.ResultCancelled,
+	} {
 		if c.ended[worst] > 0 {
 			return worst
 		}

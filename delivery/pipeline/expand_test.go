@@ -44,7 +44,10 @@ func TestExpand(t *testing.T) {
 		return r
 	}
 	object := func(action string) delivery.Report {
-		return delivery.Report{SourceEventID: "s", ObjectChange: &delivery.ObjectReport{Action: action, TypeID: "user", ID: "1"}}
+		return delivery.Report{
+			SourceEventID: "s",
+			ObjectChange:  &delivery.ObjectReport{Action: action, TypeID: "user", ID: "1"},
+		}
 	}
 	for name, tt := range map[string]struct {
 		report delivery.Report
@@ -55,15 +58,20 @@ func TestExpand(t *testing.T) {
 		"object modified": {object("MODIFIED"), map[delivery.EventType]int{delivery.ObjectModified: 1}},
 		"object deleted":  {object("DELETED"), map[delivery.EventType]int{delivery.ObjectDeleted: 1}},
 		"complete operation": {
-			deliverytest.OperationOn(3), map[delivery.EventType]int{delivery.OperationExecuted: 1, delivery.OperationInWorkspace: 3},
+			deliverytest.OperationOn(3),
+			map[delivery.EventType]int{delivery.OperationExecuted: 1, delivery.OperationInWorkspace: 3},
 		},
 		"complete operation without devices": {deliverytest.OperationOn(0), map[delivery.EventType]int{delivery.OperationExecuted: 1}},
 		"partial operation raises no global event": {
-			operation(func(o *delivery.OperationReport) { o.Complete = false }), map[delivery.EventType]int{delivery.OperationInWorkspace: 3},
+			operation(func(o *delivery.OperationReport) { o.Complete = false }),
+			map[delivery.EventType]int{delivery.OperationInWorkspace: 3},
 		},
 		"operation that runs a microservice": {
 			operation(func(o *delivery.OperationReport) { o.Microservice = microservice }),
-			map[delivery.EventType]int{delivery.OperationExecuted: 1, delivery.OperationInWorkspace: 3, delivery.ExecutedMicroservice: 3},
+			map[delivery.EventType]int{
+				delivery.OperationExecuted: 1, delivery.OperationInWorkspace: 3,
+				delivery.ExecutedMicroservice: 3,
+			},
 		},
 		"microservice": {
 			delivery.Report{MicroserviceExecution: &delivery.MicroserviceReport{
@@ -258,7 +266,9 @@ func TestGroups(t *testing.T) {
 		}
 	}
 	// Receivers have these in their tickets: the spelling never changes.
-	if want := delivery.GroupID(delivery.Hashed("grp_", "operation", "acme", "op-1")); delivery.OperationGroup(deliverytest.Org, "op-1") != want {
+	if want := delivery.GroupID(delivery.Hashed("grp_", "operation", "acme", "op-1")); delivery.OperationGroup(
+		deliverytest.Org, "op-1",
+	) != want {
 		t.Errorf("group = %s, want %s", delivery.OperationGroup(deliverytest.Org, "op-1"), want)
 	}
 }

@@ -14,8 +14,10 @@ import (
 const (
 	healthPause = 10 * time.Second // between writes, while no target begins or ceases to fail
 	healthFlush = 5 * time.Second  // for the last write
-	HealthKnown = 10_000           // webhooks whose latest attempt is remembered
 )
+
+// HealthKnown bounds the webhooks whose latest attempt is remembered.
+const HealthKnown = 10_000
 
 // Health gathers what attempts show about webhooks' targets. It writes at once
 // when a target begins or ceases to fail, and otherwise at most every
@@ -125,7 +127,11 @@ func (h *Health) Run(ctx context.Context) error {
 func (h *Health) write(ctx context.Context) {
 	h.mu.Lock()
 	pending, gone := h.pending, h.pendingGone
-	h.pending, h.pendingGone = make(map[delivery.WebhookID]delivery.WebhookHealth), make(map[delivery.WebhookID]goneTarget)
+	h.pending, h.pendingGone = make(
+		map[delivery.WebhookID]delivery.WebhookHealth,
+	), make(
+		map[delivery.WebhookID]goneTarget,
+	)
 	h.mu.Unlock()
 
 	list := make([]delivery.WebhookHealth, 0, len(pending))

@@ -34,9 +34,13 @@ func (g *Ingester) Enqueue(ctx context.Context, units []delivery.Ingest) ([]deli
 // are rejected with NotFound. It returns LimitExceeded for more than MaxReports,
 // and Unavailable when it is not known whether the reports were stored: they may
 // be sent again, nothing is stored twice.
-func (g *Ingester) Ingest(ctx context.Context, scope delivery.OrgID, reports []delivery.Report) ([]delivery.IngestResult, error) {
+func (g *Ingester) Ingest(
+	ctx context.Context, scope delivery.OrgID, reports []delivery.Report,
+) ([]delivery.IngestResult, error) {
 	if len(reports) > delivery.MaxReports {
-		return nil, delivery.Errorf(delivery.LimitExceeded, "input", "Submit at most %d reports in one call.", delivery.MaxReports)
+		return nil, delivery.Errorf(
+			delivery.LimitExceeded, "input", "Submit at most %d reports in one call.", delivery.MaxReports,
+		)
 	}
 	submissions := make([]submission, len(reports))
 	for i := range reports {
@@ -192,7 +196,9 @@ func (g *Ingester) earlier(
 		inCall[group] = append(inCall[group], merged(r.Workspaces, nil)...)
 		return nil, nil
 	}
-	events, err := g.events.EventsOfGroup(ctx, in.org.ID, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces)
+	events, err := g.events.EventsOfGroup(
+		ctx, in.org.ID, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces,
+	)
 	if err != nil {
 		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
 	}
@@ -242,7 +248,9 @@ func (in *submission) conflict() *delivery.Error {
 // Organization returns the organization that Portal names, and registers it when
 // it is not known yet. With a scope there is only one that may be named: others
 // are NotFound.
-func (g *Ingester) Organization(ctx context.Context, scope delivery.OrgID, id, name string) (delivery.Organization, error) {
+func (g *Ingester) Organization(
+	ctx context.Context, scope delivery.OrgID, id, name string,
+) (delivery.Organization, error) {
 	one := []submission{{report: &delivery.Report{OrganizationID: id, OrganizationName: name}}}
 	if err := g.locate(ctx, scope, one); err != nil {
 		return delivery.Organization{}, err

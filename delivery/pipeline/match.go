@@ -135,7 +135,8 @@ func (g *Ingester) deliveries(config *OrgWebhooks, e *delivery.Event) []delivery
 		}
 		d := delivery.Delivery{
 			ID: delivery.DeliveryID(g.ids.Next()), Org: e.Org, Webhook: w.ID, Version: w.Version.ID, Event: e.ID,
-			Type: e.Type, Item: e.Item, Trigger: delivery.ByEvent, State: delivery.Queued, Ordered: w.Version.Policy.Ordered,
+			Type: e.Type, Item: e.Item, Trigger: delivery.ByEvent, State: delivery.Queued,
+			Ordered: w.Version.Policy.Ordered,
 		}
 		if w.Status != delivery.Enabled {
 			d.State = delivery.Held

@@ -59,7 +59,9 @@ type namedOrg struct{ externalID, name string }
 
 // organizations returns the organization of each external id. Unknown ones are
 // stored, and new names replace old ones.
-func (r *register) organizations(ctx context.Context, wanted []namedOrg) (map[string]delivery.Organization, error) {
+func (r *register) organizations(
+	ctx context.Context, wanted []namedOrg,
+) (map[string]delivery.Organization, error) {
 	known := make(map[string]delivery.Organization, len(wanted))
 	names := make(map[string]string)
 	var missing []string
@@ -132,7 +134,9 @@ func (r *register) items(ctx context.Context, org delivery.OrgID, facts []fact) 
 }
 
 // addItems stores items and gives the facts without an item's id theirs.
-func (r *register) addItems(ctx context.Context, org delivery.OrgID, missing []delivery.Item, facts []fact) error {
+func (r *register) addItems(
+	ctx context.Context, org delivery.OrgID, missing []delivery.Item, facts []fact,
+) error {
 	if err := r.nameItems(ctx, org, missing); err != nil {
 		return err
 	}

@@ -42,7 +42,9 @@ func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (*delivery.Co
 	v := &found[0]
 	t, problems := delivery.Compile(v.Type, v.Template, v.Policy.TimeZone)
 	if t == nil {
-		return nil, delivery.Errorf(delivery.TemplateInvalid, "", "The template of %s can't be used: %s", id, problems[0])
+		return nil, delivery.Errorf(
+			delivery.TemplateInvalid, "", "The template of %s can't be used: %s", id, problems[0],
+		)
 	}
 	c := &delivery.Compiled{Template: t, Webhook: v.Webhook.String(), Name: v.Name}
 	k.entries.Add(id, c)

@@ -79,7 +79,9 @@ func (s *Sender) Send(
 
 // requestHeader returns the headers of one call: the webhook's own ones, which
 // never replace those that make a call what it is.
-func (s *Sender) requestHeader(t *Target, id delivery.DeliveryID, number int, at time.Time, body []byte) http.Header {
+func (s *Sender) requestHeader(
+	t *Target, id delivery.DeliveryID, number int, at time.Time, body []byte,
+) http.Header {
 	h := make(http.Header, len(t.Headers)+6)
 	maps.Copy(h, t.Headers)
 	text := id.String()

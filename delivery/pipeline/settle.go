@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	SettleSize = 1000 // settlements in one transaction
+	// SettleSize is how many settlements one transaction stores at most.
+	SettleSize = 1000
 	// A result that can't be stored although the database answers is tried this
 	// often, then without what the receiver answered, then given up.
 	settleTries = 4
@@ -45,7 +46,9 @@ type Settled struct {
 // A settleQueue is the part of the Store that a Settler writes to.
 type settleQueue interface {
 	Settle(ctx context.Context, batch []delivery.Settlement) ([]bool, error)
-	Release(ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID, pause time.Duration) (int, error)
+	Release(
+		ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID, pause time.Duration,
+	) (int, error)
 	Ping(ctx context.Context) error
 	Notify()
 }
@@ -70,7 +73,9 @@ type Settler struct {
 }
 
 // newSettler returns a settler without callbacks.
-func newSettler(queue settleQueue, owner delivery.Owner, ids *delivery.IDs, m *Metrics, log *slog.Logger) *Settler {
+func newSettler(
+	queue settleQueue, owner delivery.Owner, ids *delivery.IDs, m *Metrics, log *slog.Logger,
+) *Settler {
 	return &Settler{
 		queue: queue, owner: owner, ids: ids, metrics: m, log: log,
 		batches: loop.NewBatcher(loop.BatcherOptions[settling]{Queue: SettleSize, Max: SettleSize}),

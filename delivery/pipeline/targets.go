@@ -64,7 +64,9 @@ func (t *Targets) Of(ctx context.Context, org delivery.OrgID, id delivery.Webhoo
 
 // missingTarget is the target of a webhook that is not in the configuration:
 // deleted, or made by another server a moment ago.
-func (t *Targets) missingTarget(ctx context.Context, org delivery.OrgID, id delivery.WebhookID) (*Target, error) {
+func (t *Targets) missingTarget(
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID,
+) (*Target, error) {
 	found, err := t.store.WebhooksByID(ctx, org, []delivery.WebhookID{id})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", id, err)

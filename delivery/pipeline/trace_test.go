@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-
 	"context"
 	"errors"
 	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"

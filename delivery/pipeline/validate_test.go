@@ -29,9 +29,14 @@ func TestValidateReport(t *testing.T) {
 		return r
 	}
 	microservice := func(change func(*delivery.MicroserviceReport)) delivery.Report {
-		r := delivery.Report{OrganizationID: "acme", SourceEventID: "s", MicroserviceExecution: &delivery.MicroserviceReport{
-			OperationID: "op", Microservice: delivery.ReportedItem{ID: "m", Name: "M"}, Workspaces: deliverytest.Devices(0, 2),
-		}}
+		r := delivery.Report{
+			OrganizationID: "acme",
+			SourceEventID:  "s",
+			MicroserviceExecution: &delivery.MicroserviceReport{
+				OperationID: "op", Microservice: delivery.ReportedItem{ID: "m", Name: "M"},
+				Workspaces: deliverytest.Devices(0, 2),
+			},
+		}
 		change(r.MicroserviceExecution)
 		return r
 	}
@@ -89,7 +94,8 @@ func TestValidateReport(t *testing.T) {
 			"event.activeAlert.alert.information", delivery.Invalid,
 		},
 		"no alert start": {
-			alert(func(r *delivery.Report) { r.ActiveAlert.Alert.Start = time.Time{} }), "event.activeAlert.alert.start",
+			alert(func(r *delivery.Report) { r.ActiveAlert.Alert.Start = time.Time{} }),
+			"event.activeAlert.alert.start",
 			delivery.Required,
 		},
 		"a year that RFC 3339 can't write": {
@@ -97,7 +103,8 @@ func TestValidateReport(t *testing.T) {
 			"event.activeAlert.alert.start", delivery.Invalid,
 		},
 		"an unknown severity": {
-			alert(func(r *delivery.Report) { r.ActiveAlert.Alert.Severity = "Critical" }), "event.activeAlert.alert.severity",
+			alert(func(r *delivery.Report) { r.ActiveAlert.Alert.Severity = "Critical" }),
+			"event.activeAlert.alert.severity",
 			delivery.Invalid,
 		},
 		"a link that runs code": {
@@ -105,18 +112,22 @@ func TestValidateReport(t *testing.T) {
 			"event.activeAlert.alert.viewUrl", delivery.Invalid,
 		},
 		"a device without an id": {
-			alert(func(r *delivery.Report) { r.ActiveAlert.Workspace.ID = "" }), "event.activeAlert.workspace.id", delivery.Required,
+			alert(func(r *delivery.Report) { r.ActiveAlert.Workspace.ID = "" }), "event.activeAlert.workspace.id",
+			delivery.Required,
 		},
 		"no device": {alert(func(r *delivery.Report) { r.ActiveAlert.Workspace = nil }), "", ""},
 		"no operation type": {
-			operation(func(o *delivery.OperationReport) { o.TypeID = "" }), "event.operation.typeId", delivery.Required,
+			operation(func(o *delivery.OperationReport) { o.TypeID = "" }), "event.operation.typeId",
+			delivery.Required,
 		},
 		"no start of the third device": {
 			operation(func(o *delivery.OperationReport) { o.Workspaces[2].StartDate = time.Time{} }),
 			"event.operation.workspaces.2.startDate", delivery.Required,
 		},
 		"an end before the start": {
-			operation(func(o *delivery.OperationReport) { o.Workspaces[2].EndDate = deliverytest.Now.Add(-time.Hour) }), "", "",
+			operation(func(o *delivery.OperationReport) {
+				o.Workspaces[2].EndDate = deliverytest.Now.Add(-time.Hour)
+			}), "", "",
 		},
 		"no result of a device": {
 			operation(func(o *delivery.OperationReport) { o.Workspaces[1].Result = "" }),
@@ -145,7 +156,10 @@ func TestValidateReport(t *testing.T) {
 			"event.operation.workspaces", delivery.Required,
 		},
 		"too many devices": {
-			operation(func(o *delivery.OperationReport) { o.Workspaces = deliverytest.Devices(0, delivery.MaxWorkspaces+1) }),
+			operation(func(o *delivery.OperationReport) {
+				o.Workspaces = deliverytest.Devices(0,
+					delivery.MaxWorkspaces+1)
+			}),
 			"event.operation.workspaces", delivery.LimitExceeded,
 		},
 		"a microservice on no device": {

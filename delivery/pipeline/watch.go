@@ -71,7 +71,8 @@ func (l *Publisher) Watch(ctx context.Context, in delivery.WatchInput) (<-chan d
 		return nil, fmt.Errorf("find the end of the log: %w", err)
 	}
 	s := &subscriber{
-		log: l, in: in, tail: tail, out: make(chan delivery.LogItem), match: delivery.NewEntryFilter(in.Org, in.Filter),
+		log: l, in: in, tail: tail, out: make(chan delivery.LogItem),
+		match: delivery.NewEntryFilter(in.Org, in.Filter),
 	}
 	from := feed.Cursor{At: time.Now(), Seen: tail}
 	if in.After != "" {
@@ -94,7 +95,8 @@ func parseLogCursor(text string) (feed.Cursor, error) {
 	limit := time.Now().Add(cursorSkew)
 	valid := err == nil && !c.At.After(limit)
 	for slot, id := range c.Seen {
-		valid = valid && delivery.IDSlot(delivery.LogID(id)) == slot && !delivery.IDTime(delivery.LogID(id)).After(limit)
+		valid = valid && delivery.IDSlot(delivery.LogID(id)) == slot &&
+			!delivery.IDTime(delivery.LogID(id)).After(limit)
 	}
 	if !valid {
 		return feed.Cursor{}, delivery.Errorf(delivery.Invalid, "after",
@@ -182,7 +184,9 @@ func (s *subscriber) beat(ctx context.Context) bool {
 }
 
 // sendPage sends the entries that the subscriber wants to see.
-func (s *subscriber) sendPage(ctx context.Context, page []feed.Item[*delivery.LogEntry], quiet *time.Ticker) bool {
+func (s *subscriber) sendPage(
+	ctx context.Context, page []feed.Item[*delivery.LogEntry], quiet *time.Ticker,
+) bool {
 	wanted, err := s.wanted(ctx, page)
 	for err != nil {
 		s.log.log.WarnContext(ctx, "read events for a subscriber", "err", err)

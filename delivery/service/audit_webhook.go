@@ -17,7 +17,9 @@ func webhookObject(w *delivery.Webhook) delivery.AuditObject {
 
 // record is the audit log's entry of a change of a webhook; nil stands for one
 // that is not there.
-func (s *Service) record(c delivery.Caller, a delivery.Action, before, after *delivery.Webhook) delivery.AuditEntry {
+func (s *Service) record(
+	c delivery.Caller, a delivery.Action, before, after *delivery.Webhook,
+) delivery.AuditEntry {
 	var was, is traits
 	w := before
 	if before != nil {
@@ -30,7 +32,9 @@ func (s *Service) record(c delivery.Caller, a delivery.Action, before, after *de
 }
 
 // recordSecrets does the same for a change of its signing secrets.
-func (s *Service) recordSecrets(c delivery.Caller, a delivery.Action, w *delivery.Webhook, before, after []delivery.SealedSecret) delivery.AuditEntry {
+func (s *Service) recordSecrets(
+	c delivery.Caller, a delivery.Action, w *delivery.Webhook, before, after []delivery.SealedSecret,
+) delivery.AuditEntry {
 	return entry(s.ids, c, w.Org, a, webhookObject(w), differences(secretTraits(before), secretTraits(after)))
 }
 

@@ -26,9 +26,14 @@ func (s *Service) AuditLog(
 }
 
 // entry begins a record of what the caller does.
-func entry(ids *delivery.IDs, c delivery.Caller, org delivery.OrgID, a delivery.Action, o delivery.AuditObject, changes []delivery.Change) delivery.AuditEntry {
+func entry(
+	ids *delivery.IDs, c delivery.Caller, org delivery.OrgID, a delivery.Action, o delivery.AuditObject,
+	changes []delivery.Change,
+) delivery.AuditEntry {
 	return delivery.AuditEntry{
-		ID: delivery.AuditID(ids.Next()), Org: org, At: delivery.Now(), Action: a, Actor: c.Actor(), Object: o, Changes: changes,
+		ID: delivery.AuditID(
+			ids.Next(),
+		), Org: org, At: delivery.Now(), Action: a, Actor: c.Actor(), Object: o, Changes: changes,
 		Request: c.Request, Address: c.Address,
 	}
 }

@@ -82,8 +82,9 @@ func (s *Service) create(
 		return nil, err
 	}
 	if len(config.Webhooks) >= MaxWebhooks {
-		return nil, delivery.Errorf(delivery.LimitExceeded, "", "An organization has at most %d webhooks. Delete one first.",
-			MaxWebhooks)
+		return nil, delivery.Errorf(
+			delivery.LimitExceeded, "", "An organization has at most %d webhooks. Delete one first.", MaxWebhooks,
+		)
 	}
 	d, err := s.compileDraft(ctx, org, in)
 	if err != nil {
@@ -188,7 +189,8 @@ func (s *Service) UpdateWebhook(
 	if sameConfiguration(&w.Version, &updated.Version) {
 		return &UpdatedWebhook{Webhook: w, Warnings: append(d.Warnings, s.overlapWarnings(ctx, w)...)}, nil
 	}
-	if err := s.update(ctx, updated, in.ExpectedVersion, s.record(c, delivery.WebhookUpdated, w, &updated)); err != nil {
+	if err := s.update(ctx, updated, in.ExpectedVersion, s.record(c, delivery.WebhookUpdated, w,
+		&updated)); err != nil {
 		return nil, err
 	}
 	s.pipeline.Dispatcher.Reset(w.ID)
@@ -197,13 +199,16 @@ func (s *Service) UpdateWebhook(
 }
 
 // update stores a new version of w over the expected one.
-func (s *Service) update(ctx context.Context, w delivery.Webhook, expected int, record delivery.AuditEntry) error {
+func (s *Service) update(
+	ctx context.Context, w delivery.Webhook, expected int, record delivery.AuditEntry,
+) error {
 	err := s.store.UpdateWebhook(ctx, w, expected, record)
 	s.pipeline.Webhooks.Drop(w.Org)
 	if delivery.CodeOf(err) != delivery.Conflict {
 		return s.twin(ctx, w.Org, err)
 	}
-	if found, readErr := s.store.WebhooksByID(ctx, w.Org, []delivery.WebhookID{w.ID}); readErr == nil && len(found) == 1 {
+	if found, readErr := s.store.WebhooksByID(ctx, w.Org, []delivery.WebhookID{w.ID}); readErr == nil &&
+		len(found) == 1 {
 		return changed(found[0].Version.Number)
 	}
 	return err

@@ -146,8 +146,9 @@ func TestCreateWebhookRefusesATwin(t *testing.T) {
 				return
 			}
 			twin, _ := errors.AsType[*delivery.Error](err)
-			if twin == nil || twin.Code != delivery.Duplicate || twin.Twin != first.ID || !strings.Contains(twin.Message,
-				"Tickets") {
+			if twin == nil || twin.Code != delivery.Duplicate || twin.Twin != first.ID ||
+				!strings.Contains(twin.Message,
+					"Tickets") {
 				t.Errorf("err = %+v, want a twin of %s", err, first.ID)
 			}
 		})
@@ -246,10 +247,15 @@ func TestWebhookLimit(t *testing.T) {
 	c := newConfiguring(t)
 	c.store.Change(func() {
 		for i := range MaxWebhooks {
-			c.store.WebhookRows[delivery.WebhookID(i+1)] = &delivery.Webhook{ID: delivery.WebhookID(i + 1), Org: c.org.ID}
+			c.store.WebhookRows[delivery.WebhookID(i+1)] = &delivery.Webhook{
+				ID:  delivery.WebhookID(i + 1),
+				Org: c.org.ID,
+			}
 		}
 	})
-	if _, err := c.CreateWebhook(t.Context(), c.admin, c.input(same)); delivery.CodeOf(err) != delivery.LimitExceeded {
+	if _, err := c.CreateWebhook(t.Context(), c.admin, c.input(same)); delivery.CodeOf(
+		err,
+	) != delivery.LimitExceeded {
 		t.Errorf("err = %v, want %s", err, delivery.LimitExceeded)
 	}
 }

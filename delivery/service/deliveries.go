@@ -40,7 +40,9 @@ func checkWatch(c delivery.Caller, org delivery.OrgID) error {
 
 // Watch follows the delivery log: see [Publisher.Watch]. The errors are those of
 // Deliveries, and Invalid for a cursor that is none.
-func (s *Service) Watch(ctx context.Context, c delivery.Caller, in delivery.WatchInput) (<-chan delivery.LogItem, error) {
+func (s *Service) Watch(
+	ctx context.Context, c delivery.Caller, in delivery.WatchInput,
+) (<-chan delivery.LogItem, error) {
 	if err := checkWatch(c, in.Org); err != nil {
 		return nil, err
 	}
@@ -49,7 +51,9 @@ func (s *Service) Watch(ctx context.Context, c delivery.Caller, in delivery.Watc
 
 // DeliveriesByID returns the deliveries with the ids, nil where there is none
 // that the caller may see.
-func (s *Service) DeliveriesByID(ctx context.Context, c delivery.Caller, ids []delivery.DeliveryID) ([]*delivery.Delivery, error) {
+func (s *Service) DeliveriesByID(
+	ctx context.Context, c delivery.Caller, ids []delivery.DeliveryID,
+) ([]*delivery.Delivery, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}
@@ -64,7 +68,9 @@ func (s *Service) DeliveriesByID(ctx context.Context, c delivery.Caller, ids []d
 
 // Attempts returns the attempts of each delivery, oldest first. For deliveries
 // that the caller may not see there are none.
-func (s *Service) Attempts(ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery) ([][]delivery.LogEntry, error) {
+func (s *Service) Attempts(
+	ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery,
+) ([][]delivery.LogEntry, error) {
 	ids := distinctOf(deliveries, func(d *delivery.Delivery) (delivery.DeliveryID, bool) {
 		if !canSee(c, d) {
 			return 0, false
@@ -90,7 +96,9 @@ func (s *Service) Attempts(ctx context.Context, c delivery.Caller, deliveries []
 
 // EntriesByID returns the log entries with the ids, nil where there is none
 // that the caller may see.
-func (s *Service) EntriesByID(ctx context.Context, c delivery.Caller, ids []delivery.LogID) ([]*delivery.LogEntry, error) {
+func (s *Service) EntriesByID(
+	ctx context.Context, c delivery.Caller, ids []delivery.LogID,
+) ([]*delivery.LogEntry, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}
@@ -106,7 +114,9 @@ func (s *Service) EntriesByID(ctx context.Context, c delivery.Caller, ids []deli
 // Messages returns the exact bytes that each delivery sends: empty where the
 // message is too large, the event is no longer kept, or the caller may not see
 // the delivery.
-func (s *Service) Messages(ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery) ([]string, error) {
+func (s *Service) Messages(
+	ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery,
+) ([]string, error) {
 	events, err := s.eventsOf(ctx, c, deliveries)
 	if err != nil {
 		return nil, err
@@ -126,7 +136,8 @@ func (s *Service) Messages(ctx context.Context, c delivery.Caller, deliveries []
 // message renders a delivery's message; it is empty when it can't be sent.
 func (s *Service) message(ctx context.Context, e *delivery.Event, d *delivery.Delivery) (string, error) {
 	body, err := s.pipeline.Renderer.Render(ctx, nil, e, d.Version, d.ID)
-	if errors.Is(err, template.ErrTooLarge) || delivery.CodeOf(err) == delivery.NotFound || delivery.CodeOf(err) == delivery.TemplateInvalid {
+	if errors.Is(err, template.ErrTooLarge) || delivery.CodeOf(err) == delivery.NotFound ||
+		delivery.CodeOf(err) == delivery.TemplateInvalid {
 		return "", nil
 	}
 	if err != nil {

@@ -18,16 +18,21 @@ func TestSeedFillsAnEmptyDatabaseOnce(t *testing.T) {
 		}
 	}
 	if len(store.OrgRows) != 3 || len(store.ItemRows) != 76 || len(store.WebhookRows) != 7 {
-		t.Errorf("%d organizations, %d items, %d webhooks", len(store.OrgRows), len(store.ItemRows), len(store.WebhookRows))
+		t.Errorf(
+			"%d organizations, %d items, %d webhooks", len(store.OrgRows), len(store.ItemRows), len(store.WebhookRows),
+		)
 	}
-	results, err := s.Ingest(t.Context(), testPortal, deliverytest.ReadReports(t, "../../examples/restart.jsonl"))
+	results, err := s.Ingest(
+		t.Context(), testPortal, deliverytest.ReadReports(t, "../../examples/restart.jsonl"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := results[0]; got.Status != delivery.Accepted || len(got.Events) != 4 || got.Deliveries != 4 {
 		t.Errorf("the Restart example = %+v, want 4 events and 4 deliveries", got)
 	}
-	if _, err := s.Ingest(t.Context(), testPortal, deliverytest.ReadReports(t, "../../examples/every-type.jsonl")); err != nil {
+	if _, err := s.Ingest(t.Context(), testPortal, deliverytest.ReadReports(t,
+		"../../examples/every-type.jsonl")); err != nil {
 		t.Fatal(err)
 	}
 	sent := make(map[delivery.EventType]int)

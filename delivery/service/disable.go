@@ -11,7 +11,11 @@ import (
 // was changed, when one is given, or it was disabled or deleted.
 // What is pending is canceled.
 func (s *Service) disable(
-	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, reason delivery.DisabledReason, target string,
+	ctx context.Context,
+	org delivery.OrgID,
+	id delivery.WebhookID,
+	reason delivery.DisabledReason,
+	target string,
 ) error {
 	const tries = 3
 	for try := 1; ; try++ {
@@ -28,7 +32,9 @@ func (s *Service) disable(
 		}
 		was := w
 		s.markDisabled(&w, reason)
-		err = s.store.UpdateWebhook(ctx, w, was.Version.Number, s.record(delivery.System, delivery.WebhookDisabled, &was, &w))
+		err = s.store.UpdateWebhook(
+			ctx, w, was.Version.Number, s.record(delivery.System, delivery.WebhookDisabled, &was, &w),
+		)
 		if delivery.CodeOf(err) == delivery.Conflict && try < tries {
 			continue // it was just changed: read it again
 		}

@@ -79,7 +79,8 @@ func TestADeliveryFollowsItsSchedule(t *testing.T) {
 		}
 		r.wantStates(map[delivery.State]int{delivery.Failed: 1})
 		log := r.entries(id)
-		if len(log) != 10 || log[0].Delivery.State != delivery.Retrying || log[9].Delivery.State != delivery.Failed {
+		if len(log) != 10 || log[0].Delivery.State != delivery.Retrying ||
+			log[9].Delivery.State != delivery.Failed {
 			t.Errorf("log of %d entries, want 10 that end with FAILED", len(log))
 		}
 	})
@@ -99,11 +100,14 @@ func TestGoneDisablesTheWebhook(t *testing.T) {
 			t.Errorf("log %+v, want FAILED at once", log)
 		}
 		got := r.current(w.ID)
-		if got.Status != delivery.Disabled || got.DisabledReason != delivery.DisabledAsGone || got.Version.Number != 2 ||
-			got.Version.Listening || got.UpdatedBy != delivery.SystemName {
+		if got.Status != delivery.Disabled || got.DisabledReason != delivery.DisabledAsGone ||
+			got.Version.Number != 2 ||
+			got.Version.Listening ||
+			got.UpdatedBy != delivery.SystemName {
 			t.Errorf("webhook %+v, want a second version that the system disabled", got)
 		}
-		if log := r.entries(later[0]); len(log) != 1 || log[0].Delivery.State != delivery.Canceled || log[0].Attempt != nil {
+		if log := r.entries(later[0]); len(log) != 1 || log[0].Delivery.State != delivery.Canceled ||
+			log[0].Attempt != nil {
 			t.Errorf("log of a pending delivery %+v, want CANCELED without a call", log)
 		}
 		if n := len(r.sent()); n != 1 {
@@ -136,7 +140,8 @@ func TestUnwantedDeliveriesAreSettledWithoutACall(t *testing.T) {
 		"disabled": {change: disabled, want: delivery.Canceled},
 		"holding":  {change: holding, want: delivery.Held},
 		"deleted": {change: func(*delivery.Webhook) {}, want: delivery.Canceled, before: func(r *rig, w delivery.Webhook) {
-			if err := r.store.DeleteWebhook(r.t.Context(), w.Org, w.ID, delivery.Now(), "admin", delivery.AuditEntry{}); err != nil {
+			if err := r.store.DeleteWebhook(r.t.Context(), w.Org, w.ID, delivery.Now(), "admin",
+				delivery.AuditEntry{}); err != nil {
 				r.t.Fatal(err)
 			}
 		}},
@@ -326,7 +331,8 @@ func TestAMessageTooLargeFailsWithoutACall(t *testing.T) {
 		r.pipeline.Dispatcher.Wake()
 		time.Sleep(2 * time.Second)
 		log := r.entries(e.Deliveries[0].ID)
-		if len(log) != 1 || log[0].Delivery.State != delivery.Failed || log[0].Attempt.Outcome != delivery.BodyTooLarge {
+		if len(log) != 1 || log[0].Delivery.State != delivery.Failed ||
+			log[0].Attempt.Outcome != delivery.BodyTooLarge {
 			t.Errorf("log %+v, want FAILED for BODY_TOO_LARGE", log)
 		}
 		if n := len(r.sent()); n != 0 {

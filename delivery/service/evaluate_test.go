@@ -12,10 +12,22 @@ func TestEvaluateExplainsEveryWebhook(t *testing.T) {
 	store := memstore.New()
 	s := newFront(t, store)
 	taking(t, s)
-	fired, other, off := listen(t, s, delivery.ActiveAlert, delivery.Enabled), listen(t, s, delivery.ObjectCreated, delivery.Enabled),
-		listen(t, s, delivery.OperationExecuted, delivery.Disabled)
+	fired, other, off := listen(
+		t, s, delivery.ActiveAlert, delivery.Enabled,
+	), listen(
+		t,
+		s,
+		delivery.ObjectCreated,
+		delivery.Enabled,
+	),
+		listen(
+			t, s, delivery.OperationExecuted, delivery.Disabled,
+		)
 	id := take(t, s, deliverytest.AlertReport("s")).Events[0]
-	viewer := delivery.Caller{Name: "v", Grants: map[delivery.OrgID]delivery.Role{fired.Org: delivery.ViewerRole}}
+	viewer := delivery.Caller{
+		Name:   "v",
+		Grants: map[delivery.OrgID]delivery.Role{fired.Org: delivery.ViewerRole},
+	}
 	events, err := s.EventsByID(t.Context(), viewer, []delivery.EventID{id, 1})
 	if err != nil || events[1] != nil {
 		t.Fatalf("events = %v, err = %v", events, err)
@@ -24,7 +36,11 @@ func TestEvaluateExplainsEveryWebhook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[delivery.WebhookID]delivery.MatchReason{fired.ID: delivery.Matched, other.ID: delivery.OtherEventType, off.ID: delivery.OtherEventType}
+	want := map[delivery.WebhookID]delivery.MatchReason{
+		fired.ID: delivery.Matched,
+		other.ID: delivery.OtherEventType,
+		off.ID:   delivery.OtherEventType,
+	}
 	if len(got) != len(want) || got[0].Webhook.ID != fired.ID {
 		t.Fatalf("evaluations = %+v", got)
 	}
@@ -33,7 +49,9 @@ func TestEvaluateExplainsEveryWebhook(t *testing.T) {
 			t.Errorf("%s: %s, want %s", e.Webhook.Name, e.Reason, want[e.Webhook.ID])
 		}
 	}
-	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "stranger"}, events[0]); delivery.CodeOf(err) != delivery.NotFound {
+	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "stranger"}, events[0]); delivery.CodeOf(
+		err,
+	) != delivery.NotFound {
 		t.Errorf("a stranger gets %v", err)
 	}
 }

@@ -17,7 +17,8 @@ func (s *Service) Events(
 	if err != nil {
 		return delivery.Slice[delivery.Event]{}, err
 	}
-	if !delivery.Storable(f.WorkspaceID) || !delivery.Storable(f.SourceEventID) || !delivery.Storable(string(f.Group)) {
+	if !delivery.Storable(f.WorkspaceID) || !delivery.Storable(f.SourceEventID) ||
+		!delivery.Storable(string(f.Group)) {
 		return delivery.Slice[delivery.Event]{}, nil // nothing is stored under such an id
 	}
 	return s.store.Events(ctx, org, f, p)
@@ -25,7 +26,9 @@ func (s *Service) Events(
 
 // EventsByID returns the events with the ids, nil where there is none that the
 // caller may see.
-func (s *Service) EventsByID(ctx context.Context, c delivery.Caller, ids []delivery.EventID) ([]*delivery.Event, error) {
+func (s *Service) EventsByID(
+	ctx context.Context, c delivery.Caller, ids []delivery.EventID,
+) ([]*delivery.Event, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}

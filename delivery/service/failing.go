@@ -63,12 +63,21 @@ func (s *Service) disablesAt(w *delivery.Webhook, h delivery.WebhookHealth) time
 
 // notice tells those concerned, once in a period of failures, that w will be
 // disabled.
-func (s *Service) notice(ctx context.Context, w *delivery.Webhook, h delivery.WebhookHealth, now time.Time) error {
+func (s *Service) notice(
+	ctx context.Context, w *delivery.Webhook, h delivery.WebhookHealth, now time.Time,
+) error {
 	disables := s.disablesAt(w, h)
-	record := entry(s.ids, delivery.System, w.Org, delivery.WebhookFailing, webhookObject(w), differences(nil, traits{
-		{field: "failingSince", value: delivery.FormatTime(h.FailingSince)},
-		{field: "disablesAt", value: delivery.FormatTime(disables)},
-	}))
+	record := entry(
+		s.ids,
+		delivery.System,
+		w.Org,
+		delivery.WebhookFailing,
+		webhookObject(w),
+		differences(nil, traits{
+			{field: "failingSince", value: delivery.FormatTime(h.FailingSince)},
+			{field: "disablesAt", value: delivery.FormatTime(disables)},
+		}),
+	)
 	noticed, err := s.store.NoticeFailing(ctx, w.Org, w.ID, failingPeriod(w, h), now, record)
 	if err != nil || !noticed {
 		return err

@@ -334,7 +334,9 @@ func TestAnOrderedDeliveryThatIsGivenUpLetsTheNextGo(t *testing.T) {
 			}
 			return status(200)(ctx, n)
 		}})
-		w := r.webhook(okURL, inOrder, func(w *delivery.Webhook) { w.Version.Policy.Retry = delivery.Schedule{time.Minute} })
+		w := r.webhook(
+			okURL, inOrder, func(w *delivery.Webhook) { w.Version.Policy.Retry = delivery.Schedule{time.Minute} },
+		)
 		r.start()
 		r.ingestOrdered(3, w)
 		time.Sleep(30 * time.Second)

@@ -23,7 +23,8 @@ func TestIngestOfTwentyThousandDevices(t *testing.T) {
 	if n := store.Calls["Ingest"]; n < 20 {
 		t.Errorf("%d transactions: others would have to wait for all of it", n)
 	}
-	if again := take(t, s, deliverytest.OperationOn(20_000)); again.Status != delivery.Duplicated || len(again.Events) != 20_001 {
+	if again := take(t, s, deliverytest.OperationOn(20_000)); again.Status != delivery.Duplicated ||
+		len(again.Events) != 20_001 {
 		t.Errorf("again: %s with %d events", again.Status, len(again.Events))
 	}
 }

@@ -60,7 +60,9 @@ func take(t testing.TB, s *Service, r delivery.Report) delivery.IngestResult {
 }
 
 // listen makes a webhook for all items of a type in the organization acme.
-func listen(t testing.TB, s *Service, et delivery.EventType, status delivery.WebhookStatus) *delivery.Webhook {
+func listen(
+	t testing.TB, s *Service, et delivery.EventType, status delivery.WebhookStatus,
+) *delivery.Webhook {
 	t.Helper()
 	org, err := s.pipeline.Ingester.Organization(t.Context(), 0, "acme", "Acme")
 	if err != nil {
@@ -77,7 +79,10 @@ func listen(t testing.TB, s *Service, et delivery.EventType, status delivery.Web
 }
 
 func TestIngestAnswersAReSendWithTheFirstAnswer(t *testing.T) {
-	for name, report := range map[string]delivery.Report{"alert": deliverytest.AlertReport("s-1"), "operation": deliverytest.OperationOn(3)} {
+	for name, report := range map[string]delivery.Report{
+		"alert":     deliverytest.AlertReport("s-1"),
+		"operation": deliverytest.OperationOn(3),
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFront(t, memstore.New())
 			taking(t, s)
@@ -117,15 +122,20 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 		events        int
 	}{
 		"another alert by the same id": {
-			deliverytest.AlertReport("s"), changed(deliverytest.AlertReport("s"), func(r *delivery.Report) { r.ActiveAlert.Alert.Name = "CPU" }),
+			deliverytest.AlertReport("s"),
+			changed(deliverytest.AlertReport("s"), func(r *delivery.Report) { r.ActiveAlert.Alert.Name = "CPU" }),
 			delivery.Rejected, 0,
 		},
 		"a repeat has an id of its own": {deliverytest.AlertReport("s-1"), deliverytest.AlertReport("s-2"), delivery.Accepted, 1},
 		"another operation result": {
-			deliverytest.OperationOn(2), changed(deliverytest.OperationOn(2), func(r *delivery.Report) { r.Operation.Result = delivery.ResultError }), delivery.Rejected, 0,
+			deliverytest.OperationOn(2),
+			changed(deliverytest.OperationOn(2), func(r *delivery.Report) {
+				r.Operation.Result = delivery.ResultError
+			}), delivery.Rejected, 0,
 		},
 		"devices in another order": {
-			deliverytest.OperationOn(2), changed(deliverytest.OperationOn(2), func(r *delivery.Report) { slices.Reverse(r.Operation.Workspaces) }),
+			deliverytest.OperationOn(2),
+			changed(deliverytest.OperationOn(2), func(r *delivery.Report) { slices.Reverse(r.Operation.Workspaces) }),
 			delivery.Duplicated, 3,
 		},
 		"one more device": {deliverytest.OperationOn(2), deliverytest.OperationOn(3), delivery.Accepted, 1},
@@ -198,15 +208,27 @@ func TestIngestChecksWhoCalls(t *testing.T) {
 		"an admin": {delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{acme: delivery.Admin}}, delivery.Forbidden},
 		"operator": {delivery.Caller{Name: "o", Operator: true}, delivery.Forbidden},
 	} {
-		if _, err := s.Ingest(t.Context(), tt.caller, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(err) != tt.code {
+		if _, err := s.Ingest(t.Context(), tt.caller,
+			[]delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(
+			err,
+		) != tt.code {
 			t.Errorf("%s: %v, want %s", name, err, tt.code)
 		}
 	}
-	if _, err := s.Ingest(t.Context(), testPortal, make([]delivery.Report, delivery.MaxReports+1)); delivery.CodeOf(err) != delivery.LimitExceeded {
+	if _, err := s.Ingest(t.Context(), testPortal, make([]delivery.Report,
+		delivery.MaxReports+1)); delivery.CodeOf(
+		err,
+	) != delivery.LimitExceeded {
 		t.Errorf("too many reports: %v", err)
 	}
 	scoped := delivery.Caller{Name: "p", Portal: true, Scope: acme}
-	mine, foreign, opaque := deliverytest.AlertReport("1"), deliverytest.AlertReport("2"), deliverytest.AlertReport("3")
+	mine, foreign, opaque := deliverytest.AlertReport(
+		"1",
+	), deliverytest.AlertReport(
+		"2",
+	), deliverytest.AlertReport(
+		"3",
+	)
 	foreign.OrganizationID, opaque.OrganizationID = "other", acme.String()
 	got, err := s.Ingest(t.Context(), scoped, []delivery.Report{mine, foreign, opaque})
 	if err != nil {
@@ -227,7 +249,14 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 	store := memstore.New()
 	s := newFront(t, store)
 	taking(t, s)
-	on, off := listen(t, s, delivery.OperationExecuted, delivery.Enabled), listen(t, s, delivery.OperationInWorkspace, delivery.Disabled)
+	on, off := listen(
+		t, s, delivery.OperationExecuted, delivery.Enabled,
+	), listen(
+		t,
+		s,
+		delivery.OperationInWorkspace,
+		delivery.Disabled,
+	)
 	admin := delivery.Caller{Name: "admin", Grants: map[delivery.OrgID]delivery.Role{on.Org: delivery.Admin}}
 	if got := take(t, s, deliverytest.OperationOn(3)); got.Deliveries != 1 || len(got.Events) != 4 {
 		t.Fatalf("got %+v, want 4 events and the enabled webhook's delivery", got)

@@ -27,7 +27,9 @@ type ItemQuery struct {
 }
 
 // Items lists an organization's items of one kind by name.
-func (s *Service) Items(ctx context.Context, c delivery.Caller, org delivery.OrgID, q ItemQuery, p delivery.Page) (delivery.Slice[delivery.Item], error) {
+func (s *Service) Items(
+	ctx context.Context, c delivery.Caller, org delivery.OrgID, q ItemQuery, p delivery.Page,
+) (delivery.Slice[delivery.Item], error) {
 	if err := c.CheckRead(org); err != nil {
 		return delivery.Slice[delivery.Item]{}, err
 	}
@@ -40,7 +42,9 @@ func (s *Service) Items(ctx context.Context, c delivery.Caller, org delivery.Org
 		return delivery.Slice[delivery.Item]{}, err
 	}
 	if !q.Kind.Known() {
-		return delivery.Slice[delivery.Item]{}, delivery.Errorf(delivery.Invalid, "kind", "There is no such kind of item.")
+		return delivery.Slice[delivery.Item]{}, delivery.Errorf(
+			delivery.Invalid, "kind", "There is no such kind of item.",
+		)
 	}
 	slice, err := s.store.Items(ctx, org, q.Kind, search, q.EnabledOnly, p)
 	for i := range slice.Items {
@@ -51,7 +55,9 @@ func (s *Service) Items(ctx context.Context, c delivery.Caller, org delivery.Org
 
 // ItemsByID returns the items with the ids, nil where there is none that the
 // caller may see.
-func (s *Service) ItemsByID(ctx context.Context, c delivery.Caller, ids []delivery.ItemID) ([]*delivery.Item, error) {
+func (s *Service) ItemsByID(
+	ctx context.Context, c delivery.Caller, ids []delivery.ItemID,
+) ([]*delivery.Item, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}
@@ -85,7 +91,9 @@ type SyncItemsInput struct {
 }
 
 // SyncItems stores Portal's list of one kind of items and says what changed.
-func (s *Service) SyncItems(ctx context.Context, c delivery.Caller, in SyncItemsInput) (delivery.SyncCounts, error) {
+func (s *Service) SyncItems(
+	ctx context.Context, c delivery.Caller, in SyncItemsInput,
+) (delivery.SyncCounts, error) {
 	if err := c.CheckPortal(); err != nil {
 		return delivery.SyncCounts{}, err
 	}
@@ -131,7 +139,8 @@ func checkSync(in *SyncItemsInput) ([]delivery.Item, error) {
 		}
 		seen[item.ID] = i
 		items[i] = delivery.Item{
-			Kind: in.Kind, ExternalID: item.ID, Name: delivery.ReportedItem{ID: item.ID, Name: item.Name}.DisplayName(),
+			Kind: in.Kind, ExternalID: item.ID,
+			Name:    delivery.ReportedItem{ID: item.ID, Name: item.Name}.DisplayName(),
 			Enabled: item.Enabled, ViewURL: item.ViewURL, Attributes: c.attributes(path+"attributes", item.Attributes),
 			UpdatedAt: now,
 		}

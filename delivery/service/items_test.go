@@ -10,7 +10,10 @@ import (
 
 func TestOrganizationDefaultsToTheOnlyOne(t *testing.T) {
 	c := newConfiguring(t)
-	both := delivery.Caller{Name: "p", Grants: map[delivery.OrgID]delivery.Role{c.org.ID: delivery.Admin, c.org.ID + 1: delivery.Admin}}
+	both := delivery.Caller{
+		Name:   "p",
+		Grants: map[delivery.OrgID]delivery.Role{c.org.ID: delivery.Admin, c.org.ID + 1: delivery.Admin},
+	}
 	for name, tt := range map[string]struct {
 		caller delivery.Caller
 		ref    string
@@ -42,8 +45,10 @@ func TestSyncItems(t *testing.T) {
 			OrganizationID: "acme", Kind: delivery.AlertItem, Items: items, Complete: true,
 		})
 	}
-	counts, err := sync(delivery.SyncedItem{ID: "disk", Name: "Disk", Enabled: true, Attributes: []byte(`{"a": 1}`)},
-		delivery.SyncedItem{ID: "new"})
+	counts, err := sync(
+		delivery.SyncedItem{ID: "disk", Name: "Disk", Enabled: true, Attributes: []byte(`{"a": 1}`)},
+		delivery.SyncedItem{ID: "new"},
+	)
 	if err != nil || counts != (delivery.SyncCounts{Created: 1, Updated: 1, Missing: 1}) {
 		t.Errorf("counts = %+v, err = %v", counts, err)
 	}
@@ -65,7 +70,9 @@ func TestSyncItems(t *testing.T) {
 		}
 	}
 	c.opts.ViewURLs = map[delivery.ItemKind]string{delivery.AlertItem: "https://portal.example/alerts/{id}"}
-	list, err := c.Items(t.Context(), c.admin, c.org.ID, ItemQuery{Kind: delivery.AlertItem, Search: " DISK "}, delivery.Page{})
+	list, err := c.Items(
+		t.Context(), c.admin, c.org.ID, ItemQuery{Kind: delivery.AlertItem, Search: " DISK "}, delivery.Page{},
+	)
 	if err != nil || len(list.Items) != 1 || list.Items[0].ViewURL != "https://portal.example/alerts/disk" {
 		t.Errorf("items = %+v, %v", list.Items, err)
 	}

@@ -37,9 +37,10 @@ type CreatedKey struct {
 
 // Create makes an API key. Admins may make keys of their own organization; keys
 // that reach further are made at the terminal only, so that stolen credentials
-// of a person or a program can't make permanent ones for everything. A key that expires makes none that outlives it. It returns
-// Conflict when KeysPerName of the client's keys work already, and
-// LimitExceeded when MaxKeys of the organization do.
+// of a person or a program can't make permanent ones for everything. A key that
+// expires makes none that outlives it. It returns Conflict when KeysPerName of
+// the client's keys work already, and LimitExceeded when MaxKeys of the
+// organization do.
 func (k *Keys) Create(ctx context.Context, c delivery.Caller, in KeyInput) (*CreatedKey, error) {
 	if err := checkKeys(c, in.Org); err != nil {
 		return nil, err
@@ -57,7 +58,9 @@ func (k *Keys) Create(ctx context.Context, c delivery.Caller, in KeyInput) (*Cre
 		ID: delivery.KeyID(k.ids.Next()), Prefix: prefix, Hash: hash, Name: in.Name, Role: in.Role, Org: in.Org,
 		CreatedAt: at, CreatedBy: c.Name, ExpiresAt: in.ExpiresAt,
 	}
-	record := entry(k.ids, c, key.Org, delivery.APIKeyCreated, keyObject(&key), differences(nil, keyTraits(&key)))
+	record := entry(
+		k.ids, c, key.Org, delivery.APIKeyCreated, keyObject(&key), differences(nil, keyTraits(&key)),
+	)
 	if err := k.store.CreateKey(ctx, key, record); err != nil {
 		return nil, err
 	}
@@ -70,7 +73,9 @@ func checkKeys(c delivery.Caller, org delivery.OrgID) error {
 	case c.Terminal():
 		return nil
 	case org == 0 && c.Known():
-		return delivery.Errorf(delivery.Forbidden, "", "A key for every organization is made with \"portalhooks key create\" only.")
+		return delivery.Errorf(
+			delivery.Forbidden, "", "A key for every organization is made with \"portalhooks key create\" only.",
+		)
 	}
 	return c.CheckConfigure(org)
 }
@@ -170,7 +175,9 @@ func (k *Keys) List(ctx context.Context, c delivery.Caller, org delivery.OrgID) 
 
 // CreateAPIKey makes an API key of the organization that ref names: our org_…
 // id or Portal's own. See [Keys.Create].
-func (s *Service) CreateAPIKey(ctx context.Context, c delivery.Caller, ref string, in KeyInput) (*CreatedKey, error) {
+func (s *Service) CreateAPIKey(
+	ctx context.Context, c delivery.Caller, ref string, in KeyInput,
+) (*CreatedKey, error) {
 	org, err := s.Organization(ctx, c, ref)
 	if err != nil {
 		return nil, err

@@ -67,7 +67,9 @@ func TestWhoMayMakeWhichKeys(t *testing.T) {
 
 func TestWhoMayRevokeKeys(t *testing.T) {
 	c := newConfiguring(t)
-	made, err := c.Keys.Create(t.Context(), c.admin, KeyInput{Org: c.org.ID, Role: delivery.AdminKey, Name: "client"})
+	made, err := c.Keys.Create(
+		t.Context(), c.admin, KeyInput{Org: c.org.ID, Role: delivery.AdminKey, Name: "client"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +120,10 @@ func TestWhoMayListKeys(t *testing.T) {
 		if name == "the terminal" {
 			continue // which reads no audit log
 		}
-		if _, err := c.AuditLog(t.Context(), tt.by, tt.org, delivery.AuditFilter{}, delivery.Page{}); delivery.CodeOf(err) != tt.want {
+		if _, err := c.AuditLog(t.Context(), tt.by, tt.org, delivery.AuditFilter{},
+			delivery.Page{}); delivery.CodeOf(
+			err,
+		) != tt.want {
 			t.Errorf("%s reads the audit log: got %v, want %q", name, err, tt.want)
 		}
 	}
@@ -127,7 +132,10 @@ func TestWhoMayListKeys(t *testing.T) {
 func TestCoversComparesRights(t *testing.T) {
 	admin := delivery.Caller{Grants: map[delivery.OrgID]delivery.Role{7: delivery.Admin}}
 	viewer := delivery.Caller{Grants: map[delivery.OrgID]delivery.Role{7: delivery.ViewerRole}}
-	both := delivery.Caller{Operator: true, Grants: map[delivery.OrgID]delivery.Role{7: delivery.Admin, 8: delivery.ViewerRole}}
+	both := delivery.Caller{
+		Operator: true,
+		Grants:   map[delivery.OrgID]delivery.Role{7: delivery.Admin, 8: delivery.ViewerRole},
+	}
 	everywhere, somewhere := delivery.Caller{Portal: true}, delivery.Caller{Portal: true, Scope: 7}
 	for name, tt := range map[string]struct {
 		c, other delivery.Caller

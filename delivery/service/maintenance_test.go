@@ -126,7 +126,11 @@ func TestExpiredSecretsAreRemoved(t *testing.T) {
 		soon, past := delivery.Now().Add(90*time.Minute), delivery.Now().Add(-time.Minute)
 		w := r.webhook(okURL, func(w *delivery.Webhook) {
 			current := w.Secrets[0]
-			w.Secrets = []delivery.SealedSecret{current, {Hint: "soon", ExpiresAt: soon}, {Hint: "past", ExpiresAt: past}}
+			w.Secrets = []delivery.SealedSecret{
+				current,
+				{Hint: "soon", ExpiresAt: soon},
+				{Hint: "past", ExpiresAt: past},
+			}
 		})
 		hints := func() []string {
 			var hints []string
@@ -151,7 +155,10 @@ func TestSessionsThatAreOverAreRemoved(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{Poll: time.Minute}, nil)
 		r.store.SessionRows = []delivery.Session{
-			{ID: "over", SeenAt: delivery.Now().Add(-delivery.SessionIdle - time.Second)}, {ID: "lasts", SeenAt: delivery.Now()},
+			{
+				ID:     "over",
+				SeenAt: delivery.Now().Add(-delivery.SessionIdle - time.Second),
+			}, {ID: "lasts", SeenAt: delivery.Now()},
 		}
 		left := func() (ids []string) {
 			r.store.Change(func() {

@@ -15,7 +15,9 @@ const maxSearch = 200
 // Portal's own. An empty ref stands for the only organization of a caller who
 // has exactly one; for others it is Required. It returns NotFound for an
 // organization that the caller may not see.
-func (s *Service) Organization(ctx context.Context, c delivery.Caller, ref string) (*delivery.Organization, error) {
+func (s *Service) Organization(
+	ctx context.Context, c delivery.Caller, ref string,
+) (*delivery.Organization, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}
@@ -29,7 +31,9 @@ func (s *Service) Organization(ctx context.Context, c delivery.Caller, ref strin
 	return &org, nil
 }
 
-func (s *Service) findOrganization(ctx context.Context, c delivery.Caller, ref string) (delivery.Organization, error) {
+func (s *Service) findOrganization(
+	ctx context.Context, c delivery.Caller, ref string,
+) (delivery.Organization, error) {
 	if ref == "" {
 		if len(c.Grants) != 1 || c.Operator {
 			return delivery.Organization{}, delivery.Errorf(delivery.Required, "organizationId",
@@ -100,7 +104,9 @@ func (s *Service) Organizations(
 
 // OrganizationsByID returns the organizations with the ids, nil where there is
 // none that the caller may see.
-func (s *Service) OrganizationsByID(ctx context.Context, c delivery.Caller, ids []delivery.OrgID) ([]*delivery.Organization, error) {
+func (s *Service) OrganizationsByID(
+	ctx context.Context, c delivery.Caller, ids []delivery.OrgID,
+) ([]*delivery.Organization, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}

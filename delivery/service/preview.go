@@ -88,13 +88,17 @@ func (s *Service) previewed(
 	case e == nil || e.Org != org.ID:
 		return nil, missing("eventId", nil)
 	case e.Type != t:
-		return nil, delivery.Errorf(delivery.Invalid, "eventId", "The event is of the type %s. Choose one of the type %s.", e.Type, t)
+		return nil, delivery.Errorf(
+			delivery.Invalid, "eventId", "The event is of the type %s. Choose one of the type %s.", e.Type, t,
+		)
 	default:
 		return e, nil
 	}
 }
 
-func previewOf(c *delivery.Compiled, t delivery.EventType, source, zone string, e *delivery.Event) (*Preview, error) {
+func previewOf(
+	c *delivery.Compiled, t delivery.EventType, source, zone string, e *delivery.Event,
+) (*Preview, error) {
 	p := &Preview{}
 	c.Template, p.Problems = delivery.Compile(t, source, zone)
 	if c.Template == nil {

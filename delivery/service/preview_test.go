@@ -13,7 +13,11 @@ func TestPreviewMessage(t *testing.T) {
 	w := c.create(t, same).Webhook
 	id := take(t, c.Service, deliverytest.AlertReport("s")).Events[0]
 	preview := func(change func(*PreviewInput)) (*Preview, error) {
-		in := PreviewInput{OrganizationID: "acme", Type: delivery.ActiveAlert, Template: `{"a":"#alert_name #webhook_name"}`}
+		in := PreviewInput{
+			OrganizationID: "acme",
+			Type:           delivery.ActiveAlert,
+			Template:       `{"a":"#alert_name #webhook_name"}`,
+		}
 		change(&in)
 		return c.PreviewMessage(t.Context(), c.admin, in)
 	}

@@ -67,14 +67,18 @@ func checkRedelivery(ids []delivery.DeliveryID, m RedeliverMode) error {
 	case len(ids) == 0:
 		return delivery.Errorf(delivery.Required, "ids", "Name at least one delivery to send again.")
 	case len(ids) > maxIDs:
-		return delivery.Errorf(delivery.LimitExceeded, "ids", "At most %d deliveries can be sent again at once.", maxIDs)
+		return delivery.Errorf(
+			delivery.LimitExceeded, "ids", "At most %d deliveries can be sent again at once.", maxIDs,
+		)
 	case m != SameMessage && m != CurrentVersion:
 		return delivery.Errorf(delivery.Invalid, "mode", "Choose %s or %s.", SameMessage, CurrentVersion)
 	}
 	seen := make(map[delivery.DeliveryID]bool, len(ids))
 	for i, id := range ids {
 		if seen[id] {
-			return delivery.Errorf(delivery.Invalid, "ids."+strconv.Itoa(i), "This delivery is in the list twice. Name it once.")
+			return delivery.Errorf(
+				delivery.Invalid, "ids."+strconv.Itoa(i), "This delivery is in the list twice. Name it once.",
+			)
 		}
 		seen[id] = true
 	}
@@ -85,9 +89,13 @@ func checkRedelivery(ids []delivery.DeliveryID, m RedeliverMode) error {
 func redeliverable(field string, w *delivery.Webhook, e *delivery.Event) error {
 	switch {
 	case w == nil || w.Version.Deleted:
-		return delivery.Errorf(delivery.Conflict, field, "The webhook of this delivery was deleted, so nothing can be sent to it.")
+		return delivery.Errorf(
+			delivery.Conflict, field, "The webhook of this delivery was deleted, so nothing can be sent to it.",
+		)
 	case w.Status != delivery.Enabled:
-		return delivery.Errorf(delivery.Conflict, field, "The webhook %q is disabled. Enable it, then send again.", w.Name)
+		return delivery.Errorf(
+			delivery.Conflict, field, "The webhook %q is disabled. Enable it, then send again.", w.Name,
+		)
 	case e == nil:
 		return delivery.Errorf(delivery.Conflict, field,
 			"The event of this delivery is no longer kept, so its message can't be made again.")
@@ -111,7 +119,10 @@ func (s *Service) again(d *delivery.Delivery, w *delivery.Webhook, m RedeliverMo
 
 // recordRedeliveries makes one record for each webhook.
 func (s *Service) recordRedeliveries(
-	c delivery.Caller, m RedeliverMode, made []delivery.Delivery, webhooks map[delivery.WebhookID]*delivery.Webhook,
+	c delivery.Caller,
+	m RedeliverMode,
+	made []delivery.Delivery,
+	webhooks map[delivery.WebhookID]*delivery.Webhook,
 ) []delivery.AuditEntry {
 	repeated := make(map[delivery.WebhookID][]string)
 	var order []delivery.WebhookID

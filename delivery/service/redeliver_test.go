@@ -35,7 +35,8 @@ func TestRedeliverSendsANewDelivery(t *testing.T) {
 				}
 				synctest.Wait()
 				d := made[0]
-				if d.ID == id || d.RedeliveryOf != id || d.Trigger != delivery.ByRedelivery || d.State != delivery.Queued {
+				if d.ID == id || d.RedeliveryOf != id || d.Trigger != delivery.ByRedelivery ||
+					d.State != delivery.Queued {
 					t.Errorf("made %+v, want a new delivery of %s", d, id)
 				}
 				calls := r.sent()
@@ -133,10 +134,15 @@ func TestDeliveriesAreReadByWhoMaySeeThem(t *testing.T) {
 				t.Errorf("%s: deliveries: %v", name, err)
 			}
 		}
-		if _, err := r.Deliveries(ctx, viewer, 0, delivery.DeliveryFilter{}, delivery.Page{}); delivery.CodeOf(err) != delivery.Forbidden {
+		if _, err := r.Deliveries(ctx, viewer, 0, delivery.DeliveryFilter{}, delivery.Page{}); delivery.CodeOf(
+			err,
+		) != delivery.Forbidden {
 			t.Errorf("everybody's deliveries for a viewer: %v, want FORBIDDEN", err)
 		}
-		if _, err := r.Deliveries(ctx, operator, 0, delivery.DeliveryFilter{}, delivery.Page{First: 101}); delivery.CodeOf(err) != delivery.Invalid {
+		if _, err := r.Deliveries(ctx, operator, 0, delivery.DeliveryFilter{},
+			delivery.Page{First: 101}); delivery.CodeOf(
+			err,
+		) != delivery.Invalid {
 			t.Errorf("a page of 101: %v, want INVALID", err)
 		}
 	})
@@ -145,7 +151,11 @@ func TestDeliveriesAreReadByWhoMaySeeThem(t *testing.T) {
 // What a shell makes of the command is the request.
 func TestTheCurlCommandIsQuoted(t *testing.T) {
 	message := "{\"a\":\"it's $HOME `id` \\\\ \n #x\"}"
-	p := preview("https://a.example/?x='$(id)'&y=1", []delivery.Header{{Name: "X-A", Value: `"quoted" 'twice'`}}, message)
+	p := preview(
+		"https://a.example/?x='$(id)'&y=1",
+		[]delivery.Header{{Name: "X-A", Value: `"quoted" 'twice'`}},
+		message,
+	)
 	script := `curl() { for a; do printf '%s\0' "$a"; done; }` + "\n" + p.Curl
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", script).Output()
 	if err != nil {
@@ -175,7 +185,9 @@ func TestAttemptHeadersAreThoseOfTheTime(t *testing.T) {
 		time.Sleep(time.Second)
 		changed := r.current(w.ID)
 		changed.Version.ID, changed.Version.Number = delivery.VersionID(r.ids.Next()), 2
-		changed.Version.Headers, changed.Version.CreatedAt = []delivery.StoredHeader{{Name: "X-Tier", Value: "two"}}, delivery.Now()
+		changed.Version.Headers, changed.Version.CreatedAt = []delivery.StoredHeader{
+			{Name: "X-Tier", Value: "two"},
+		}, delivery.Now()
 		if err := r.store.UpdateWebhook(t.Context(), changed, 1, delivery.AuditEntry{}); err != nil {
 			t.Fatal(err)
 		}
@@ -220,8 +232,10 @@ func TestATestOfASavedWebhookIsRecorded(t *testing.T) {
 			if len(calls) != 1 || calls[0].body != got.Message || calls[0].id != got.Delivery.ID.String() {
 				t.Errorf("calls %+v, want one with the message of the result", calls)
 			}
-			if got.Delivery.State != want || got.Delivery.Trigger != delivery.ByTest || got.Attempt.HTTPStatus != code ||
-				got.Entry.ID == 0 || !strings.Contains(got.Request.Curl, "--data-binary") {
+			if got.Delivery.State != want || got.Delivery.Trigger != delivery.ByTest ||
+				got.Attempt.HTTPStatus != code ||
+				got.Entry.ID == 0 ||
+				!strings.Contains(got.Request.Curl, "--data-binary") {
 				t.Errorf("result %+v, want a test that is %s", got, want)
 			}
 			if log := r.entries(got.Delivery.ID); len(log) != 1 {
@@ -326,7 +340,9 @@ func TestTestsAreBounded(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Second)
-		if _, err := r.TestWebhook(t.Context(), admin, TestInput{Webhook: w.ID}); delivery.CodeOf(err) != delivery.Unavailable {
+		if _, err := r.TestWebhook(t.Context(), admin, TestInput{Webhook: w.ID}); delivery.CodeOf(
+			err,
+		) != delivery.Unavailable {
 			t.Errorf("one test more: %v, want UNAVAILABLE", err)
 		}
 		time.Sleep(20 * time.Second)

@@ -23,9 +23,12 @@ type Resealed struct {
 // the same keys. An envelope that none of the keys opens ends it with an error
 // that names its place; what was done until then stays done. That it began is
 // recorded for c before anything is changed.
-func Rekey(ctx context.Context, c delivery.Caller, store delivery.Vault, keys *seal.Keyring, ids *delivery.IDs) (Resealed, error) {
+func Rekey(
+	ctx context.Context, c delivery.Caller, store delivery.Vault, keys *seal.Keyring, ids *delivery.IDs,
+) (Resealed, error) {
 	r := rekeying{store: store, keys: keys}
-	if err := store.Record(ctx, entry(ids, c, 0, delivery.EncryptionKeyChanged, delivery.AuditObject{}, nil)); err != nil {
+	if err := store.Record(ctx, entry(ids, c, 0, delivery.EncryptionKeyChanged, delivery.AuditObject{},
+		nil)); err != nil {
 		return r.done, err
 	}
 	if err := r.webhooks(ctx); err != nil {

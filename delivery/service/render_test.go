@@ -50,13 +50,17 @@ func TestRenderSaysWhatIsWrong(t *testing.T) {
 	w := c.create(t, func(in *CreateWebhookInput) { in.Template = new(`{"m":"#alert_name"}`) }).Webhook
 	huge := delivery.Event{Type: delivery.ActiveAlert, Variables: []byte(`{"alert_name":"` + strings.Repeat("x",
 		template.MaxMessage) + `"}`)}
-	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &huge, w.Version.ID, 1); !errors.Is(err, template.ErrTooLarge) {
+	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &huge, w.Version.ID, 1); !errors.Is(
+		err, template.ErrTooLarge,
+	) {
 		t.Errorf("a message over the limit: %v", err)
 	}
-	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &delivery.Event{Variables: []byte(`{}`)}, 1, 1); err == nil {
+	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &delivery.Event{Variables: []byte(`{}`)}, 1,
+		1); err == nil {
 		t.Error("an unknown version renders")
 	}
-	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &delivery.Event{Variables: []byte(`[`)}, w.Version.ID, 1); err == nil {
+	if _, err := c.pipeline.Renderer.Render(t.Context(), nil, &delivery.Event{Variables: []byte(`[`)},
+		w.Version.ID, 1); err == nil {
 		t.Error("broken variables render")
 	}
 }

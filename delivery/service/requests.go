@@ -24,7 +24,9 @@ type RequestPreview struct {
 
 // Requests returns the call that each delivery's next attempt would make, nil
 // where the caller may not see the delivery.
-func (s *Service) Requests(ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery) ([]*RequestPreview, error) {
+func (s *Service) Requests(
+	ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery,
+) ([]*RequestPreview, error) {
 	webhooks, err := s.webhooksOf(ctx, c, deliveries)
 	if err != nil {
 		return nil, err
@@ -48,7 +50,9 @@ func (s *Service) Requests(ctx context.Context, c delivery.Caller, deliveries []
 // AttemptHeaders returns the request headers of the attempt that each entry
 // records, as they may be shown; nil where there was no attempt or the caller
 // may not see it. They are made again from what the webhook was at the time.
-func (s *Service) AttemptHeaders(ctx context.Context, c delivery.Caller, entries []*delivery.LogEntry) ([][]delivery.Header, error) {
+func (s *Service) AttemptHeaders(
+	ctx context.Context, c delivery.Caller, entries []*delivery.LogEntry,
+) ([][]delivery.Header, error) {
 	deliveries := make([]*delivery.Delivery, len(entries))
 	for i, e := range entries {
 		if e != nil && e.Attempt != nil {
@@ -103,7 +107,10 @@ func (s *Service) webhooksOf(
 // versionAt returns what w was at a time, as far as its latest versions reach
 // back. older keeps the versions of webhooks that were read.
 func (s *Service) versionAt(
-	ctx context.Context, w *delivery.Webhook, at time.Time, older map[delivery.WebhookID][]delivery.WebhookVersion,
+	ctx context.Context,
+	w *delivery.Webhook,
+	at time.Time,
+	older map[delivery.WebhookID][]delivery.WebhookVersion,
 ) (*delivery.WebhookVersion, error) {
 	if !at.Before(w.Version.CreatedAt) {
 		return &w.Version, nil
@@ -117,7 +124,8 @@ func (s *Service) versionAt(
 		versions = slice.Items
 		older[w.ID] = versions
 	}
-	if i := slices.IndexFunc(versions, func(v delivery.WebhookVersion) bool { return !at.Before(v.CreatedAt) }); i >= 0 {
+	if i := slices.IndexFunc(versions,
+		func(v delivery.WebhookVersion) bool { return !at.Before(v.CreatedAt) }); i >= 0 {
 		return &versions[i], nil
 	}
 	if len(versions) > 0 {
@@ -128,12 +136,16 @@ func (s *Service) versionAt(
 
 // shownHeaders returns the headers of a call as requestHeader makes them, with
 // secrets masked.
-func (s *Service) shownHeaders(v *delivery.WebhookVersion, id delivery.DeliveryID, attempt, timestamp string) []delivery.Header {
+func (s *Service) shownHeaders(
+	v *delivery.WebhookVersion, id delivery.DeliveryID, attempt, timestamp string,
+) []delivery.Header {
 	return s.framed(v.MaskedHeaders(), id, attempt, timestamp)
 }
 
 // framed adds to a webhook's own headers those that every call has.
-func (s *Service) framed(own []delivery.Header, id delivery.DeliveryID, attempt, timestamp string) []delivery.Header {
+func (s *Service) framed(
+	own []delivery.Header, id delivery.DeliveryID, attempt, timestamp string,
+) []delivery.Header {
 	headers := []delivery.Header{{Name: "User-Agent", Value: s.pipeline.Sender.UserAgent}}
 	typed, named := false, false
 	for _, h := range own {

@@ -215,7 +215,9 @@ func (r *rig) webhook(url string, change ...func(*delivery.Webhook)) delivery.We
 	}
 	w.Secrets = []delivery.SealedSecret{secret}
 	w.Version = delivery.WebhookVersion{
-		ID: delivery.VersionID(r.ids.Next()), Org: w.Org, Webhook: w.ID, Number: 1, Name: w.Name, Type: delivery.ActiveAlert,
+		ID: delivery.VersionID(
+			r.ids.Next(),
+		), Org: w.Org, Webhook: w.ID, Number: 1, Name: w.Name, Type: delivery.ActiveAlert,
 		Target: url, Selection: delivery.Selection{All: true}, Template: info.DefaultTemplate,
 		Listening: true, CreatedAt: at,
 	}

@@ -26,8 +26,9 @@ func (s *Service) RotateWebhookSecret(
 		return nil, err
 	}
 	if keepOld < 0 || keepOld > MaxKeepOld {
-		return nil, delivery.Errorf(delivery.Invalid, "keepOldHours", "The old secret can be kept for 0 to %d hours.",
-			MaxKeepOld/time.Hour)
+		return nil, delivery.Errorf(
+			delivery.Invalid, "keepOldHours", "The old secret can be kept for 0 to %d hours.", MaxKeepOld/time.Hour,
+		)
 	}
 	at := delivery.Now()
 	sealed, text, err := s.newSecret(w.Org, w.ID, at)
@@ -49,7 +50,9 @@ func (s *Service) RotateWebhookSecret(
 }
 
 // oldSecrets returns those of secrets that sign on beside a new one.
-func oldSecrets(secrets []delivery.SealedSecret, at time.Time, keepOld time.Duration) []delivery.SealedSecret {
+func oldSecrets(
+	secrets []delivery.SealedSecret, at time.Time, keepOld time.Duration,
+) []delivery.SealedSecret {
 	if keepOld == 0 {
 		return nil
 	}
@@ -66,7 +69,9 @@ func oldSecrets(secrets []delivery.SealedSecret, at time.Time, keepOld time.Dura
 }
 
 // newSecret makes a signing secret and returns it sealed and as text.
-func (s *Service) newSecret(org delivery.OrgID, id delivery.WebhookID, at time.Time) (delivery.SealedSecret, string, error) {
+func (s *Service) newSecret(
+	org delivery.OrgID, id delivery.WebhookID, at time.Time,
+) (delivery.SealedSecret, string, error) {
 	secret, err := signature.NewSecret()
 	if err != nil {
 		return delivery.SealedSecret{}, "", fmt.Errorf("make a webhook's secret: %w", err)

@@ -71,7 +71,9 @@ func TestRotationKeepsAtMostTwoOldSecrets(t *testing.T) {
 		t.Errorf("%d secrets sign after a rotation that keeps none", got)
 	}
 	for _, keep := range []time.Duration{-1, MaxKeepOld + 1} {
-		if _, err := c.RotateWebhookSecret(t.Context(), c.admin, w.ID, keep); delivery.CodeOf(err) != delivery.Invalid {
+		if _, err := c.RotateWebhookSecret(t.Context(), c.admin, w.ID, keep); delivery.CodeOf(
+			err,
+		) != delivery.Invalid {
 			t.Errorf("keep %s: %v", keep, err)
 		}
 	}

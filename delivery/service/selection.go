@@ -48,7 +48,9 @@ func (s *Service) selectedItems(
 ) ([]delivery.ItemID, error) {
 	info, _ := delivery.TypeInfoOf(t)
 	if in.ExternalIDs != nil {
-		wanted := slices.DeleteFunc(slices.Clone(in.ExternalIDs), func(id string) bool { return !delivery.Storable(id) })
+		wanted := slices.DeleteFunc(
+			slices.Clone(in.ExternalIDs), func(id string) bool { return !delivery.Storable(id) },
+		)
 		found, err := s.store.ItemsByExternalID(ctx, org, info.ItemKind, wanted)
 		if err != nil {
 			return nil, fmt.Errorf("find selected items: %w", err)
@@ -83,7 +85,9 @@ func (s *Service) selectedItems(
 }
 
 // resolved returns the item of each id and complains about those without one.
-func resolved(c *checker, field string, ids []string, find func(string) (delivery.ItemID, bool)) []delivery.ItemID {
+func resolved(
+	c *checker, field string, ids []string, find func(string) (delivery.ItemID, bool),
+) []delivery.ItemID {
 	items := make([]delivery.ItemID, 0, len(ids))
 	for i, id := range ids {
 		item, ok := find(id)

@@ -235,7 +235,8 @@ func TestAStopEndsWithoutADatabase(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if took := time.Since(began); took > 5*time.Second+pipeline.LeaseMargin+pipeline.SettleFlush+releaseTime+time.Second {
+		most := 5*time.Second + pipeline.LeaseMargin + pipeline.SettleFlush + releaseTime + time.Second
+		if took := time.Since(began); took > most {
 			t.Errorf("the stop took %s", took)
 		}
 	})
@@ -285,8 +286,14 @@ func TestLogIDsGrowThoughTheClockWasSetBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)
 		w := r.webhook(okURL)
-		ahead := delivery.IDAt[delivery.LogID](time.Now().Add(time.Hour)) | delivery.LogID(rigOwner.Slot)<<delivery.SeqBits | 7
-		r.store.LogRows = []delivery.LogEntry{{ID: ahead, Delivery: delivery.Delivery{ID: 5, Org: 1, State: delivery.Delivered}}}
+		ahead := delivery.IDAt[delivery.LogID](
+			time.Now().Add(time.Hour),
+		) | delivery.LogID(
+			rigOwner.Slot,
+		)<<delivery.SeqBits | 7
+		r.store.LogRows = []delivery.LogEntry{
+			{ID: ahead, Delivery: delivery.Delivery{ID: 5, Org: 1, State: delivery.Delivered}},
+		}
 		r.start()
 		synctest.Wait()
 		id := r.ingest(1, w)[0]

@@ -100,7 +100,9 @@ func TestAwaitEndsWithTheSettler(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.pipeline.Settler.Settle(t.Context(), delivery.Settlement{}); !errors.Is(err, pipeline.ErrStopping) {
+		if _, err := r.pipeline.Settler.Settle(t.Context(), delivery.Settlement{}); !errors.Is(
+			err, pipeline.ErrStopping,
+		) {
 			t.Errorf("await = %v, want errStopping", err)
 		}
 	})

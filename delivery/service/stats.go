@@ -174,13 +174,19 @@ func checkTallied(f delivery.DeliveryFilter) error {
 	default:
 		return nil
 	}
-	return delivery.Errorf(delivery.Invalid, field, "Statistics can be narrowed by webhookIds, eventTypes, states and outcomes "+
-		"only. The window says from when on to count.")
+	return delivery.Errorf(
+		delivery.Invalid,
+		field,
+		"Statistics can be narrowed by webhookIds, eventTypes, states and outcomes "+
+			"only. The window says from when on to count.",
+	)
 }
 
 // WebhookCounts returns what became of each webhook's deliveries in the current
 // hour and the 23 before; nothing for webhooks that the caller may not see.
-func (s *Service) WebhookCounts(ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook) ([]Counts, error) {
+func (s *Service) WebhookCounts(
+	ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook,
+) ([]Counts, error) {
 	from, to := Last24Hours.span(time.Now())
 	byWebhook := map[delivery.WebhookID]*Counts{}
 	byOrg := map[delivery.OrgID][]delivery.WebhookID{}

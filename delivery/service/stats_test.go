@@ -63,7 +63,10 @@ func TestStatsTellWhatBecameOfDeliveries(t *testing.T) {
 		r.ingest(3, good)
 		r.ingest(3, bad)
 		synctest.Wait()
-		reader := delivery.Caller{Name: "x", Grants: map[delivery.OrgID]delivery.Role{good.Org: delivery.ViewerRole}}
+		reader := delivery.Caller{
+			Name:   "x",
+			Grants: map[delivery.OrgID]delivery.Role{good.Org: delivery.ViewerRole},
+		}
 		stats, err := r.DeliveryStats(t.Context(), reader, good.Org, Last24Hours, delivery.DeliveryFilter{})
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +81,10 @@ func TestStatsTellWhatBecameOfDeliveries(t *testing.T) {
 			counts[2].Delivered != 3 || counts[3] != counts[2] {
 			t.Errorf("the webhooks have %+v, %v", counts, err)
 		}
-		stranger := delivery.Caller{Name: "x", Grants: map[delivery.OrgID]delivery.Role{good.Org + 1: delivery.Admin}}
+		stranger := delivery.Caller{
+			Name:   "x",
+			Grants: map[delivery.OrgID]delivery.Role{good.Org + 1: delivery.Admin},
+		}
 		if counts, err = r.WebhookCounts(t.Context(), stranger, []*delivery.Webhook{&good}); err != nil ||
 			counts[0] != (Counts{}) {
 			t.Errorf("a stranger is told %+v, %v", counts, err)
@@ -101,7 +107,10 @@ func TestStatsRefuseWhatTheyCannotTell(t *testing.T) {
 		}
 	}
 	possible := delivery.DeliveryFilter{
-		Webhooks: []delivery.WebhookID{1}, Types: []delivery.EventType{delivery.ActiveAlert}, States: []delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
+		Webhooks: []delivery.WebhookID{
+			1,
+		}, Types: []delivery.EventType{delivery.ActiveAlert},
+		States:   []delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
 		Outcomes: []delivery.Outcome{delivery.RuleFailed},
 	}
 	if err := checkTallied(possible); err != nil {

@@ -41,7 +41,9 @@ type TestResult struct {
 func (s *Service) TestWebhook(ctx context.Context, c delivery.Caller, in TestInput) (*TestResult, error) {
 	switch {
 	case in.Webhook == 0 && in.Draft == nil:
-		return nil, delivery.Errorf(delivery.Required, "webhookId", "Name a webhook to test, or describe one as a draft.")
+		return nil, delivery.Errorf(
+			delivery.Required, "webhookId", "Name a webhook to test, or describe one as a draft.",
+		)
 	case in.Webhook != 0 && in.Draft != nil:
 		return nil, delivery.Errorf(delivery.Invalid, "draft", "Test a saved webhook or a draft, not both at once.")
 	}
@@ -57,7 +59,9 @@ func (s *Service) TestWebhook(ctx context.Context, c delivery.Caller, in TestInp
 	case s.tests <- struct{}{}:
 		defer func() { <-s.tests }()
 	default:
-		return nil, delivery.Errorf(delivery.Unavailable, "", "Too many webhooks are being tested right now. Try again in a moment.")
+		return nil, delivery.Errorf(
+			delivery.Unavailable, "", "Too many webhooks are being tested right now. Try again in a moment.",
+		)
 	}
 	return s.sendTest(ctx, c, t)
 }
@@ -158,9 +162,13 @@ func (s *Service) sendTest(ctx context.Context, c delivery.Caller, t *testCall) 
 	if a == nil {
 		a, _ = s.pipeline.Sender.Send(ctx, t.target, t.id, 1, t.message)
 	}
-	s.pipeline.Tracer.Attempted(ctx, &delivery.Delivery{ID: t.id, Org: t.event.Org, Webhook: w.ID}, a, t.target.URL)
+	s.pipeline.Tracer.Attempted(
+		ctx, &delivery.Delivery{ID: t.id, Org: t.event.Org, Webhook: w.ID}, a, t.target.URL,
+	)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, delivery.Errorf(delivery.Unavailable, "", "The receiver did not answer within the time that a test may take.")
+		return nil, delivery.Errorf(
+			delivery.Unavailable, "", "The receiver did not answer within the time that a test may take.",
+		)
 	}
 	if a.Outcome == egress.Canceled {
 		return nil, context.Cause(ctx)
@@ -175,7 +183,9 @@ func (s *Service) sendTest(ctx context.Context, c delivery.Caller, t *testCall) 
 		return nil, err
 	}
 	if !stored.OK {
-		return nil, delivery.Errorf(delivery.Unavailable, "", "The test was made, but its result could not be stored. Try again.")
+		return nil, delivery.Errorf(
+			delivery.Unavailable, "", "The test was made, but its result could not be stored. Try again.",
+		)
 	}
 	result.Entry, result.Delivery = &stored.Entry, &stored.Entry.Delivery
 	return result, nil

@@ -146,7 +146,9 @@ func (r *rig) attempted(ids []delivery.DeliveryID) (n int) {
 
 // freshAfter ingests some deliveries after a jump of the clock, to a target
 // that nobody else waits for, and checks that they go at once.
-func (r *rig) freshAfter(t *testing.T, m *meter, w delivery.Webhook, jumped time.Time) (ids []delivery.DeliveryID) {
+func (r *rig) freshAfter(
+	t *testing.T, m *meter, w delivery.Webhook, jumped time.Time,
+) (ids []delivery.DeliveryID) {
 	t.Helper()
 	fresh := r.webhook("https://fresh.example/")
 	for range 20 {

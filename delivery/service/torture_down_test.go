@@ -35,7 +35,10 @@ func TestTortureDownForDays(t *testing.T) {
 		r := newRig(t, Options{Poll: 10 * time.Second}, answers{badURL: down})
 		bad, good := r.webhook(badURL), r.webhook(okURL)
 		began := time.Now()
-		r.startPart(r.pipeline.Dispatcher.Run, r.pipeline.Ingester.Run, r.pipeline.Settler.Run, r.pipeline.Health.Run, r.failingTask)
+		r.startPart(
+			r.pipeline.Dispatcher.Run, r.pipeline.Ingester.Run, r.pipeline.Settler.Run, r.pipeline.Health.Run,
+			r.failingTask,
+		)
 		var ids, fine []delivery.DeliveryID
 		for time.Since(began) < 7*24*time.Hour {
 			if r.current(bad.ID).Status == delivery.Enabled {
@@ -62,7 +65,8 @@ func TestTortureDownForDays(t *testing.T) {
 		}
 		// Several wait for a breaker that lets one of them through at a time.
 		ended := r.schedules(t, ids, 6*fair.BreakerWait)
-		if ended[delivery.Failed] < 3 || ended[delivery.Canceled] < 3 || ended[delivery.Failed]+ended[delivery.Canceled] != len(ids) {
+		if ended[delivery.Failed] < 3 || ended[delivery.Canceled] < 3 ||
+			ended[delivery.Failed]+ended[delivery.Canceled] != len(ids) {
 			t.Errorf("deliveries ended %v, want the first FAILED and the others CANCELED", ended)
 		}
 		for _, c := range r.sentTo(badURL) {

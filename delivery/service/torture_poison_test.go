@@ -21,7 +21,7 @@ type poisoning struct {
 	spoil func(r *rig, e *delivery.NewEvent) // the event and its delivery, before they are stored
 	want  delivery.State                     // in the end
 	calls bool                               // whether the receiver is called
-	says  string                             // part of what the log says about each attempt; "" where none is made
+	says  string                             // in the log of each attempt; "" where none is made
 	panic bool
 }
 
@@ -188,7 +188,8 @@ func (p poisoning) check(t *testing.T, name string) {
 	if n := r.counted("deliveries_put_back_total"); n > 0 {
 		t.Errorf("%s: deliveries were put back %v times: it goes round in circles", name, n)
 	}
-	if _, err := r.Deliveries(t.Context(), admin, 1, delivery.DeliveryFilter{}, delivery.Page{First: 10}); err != nil {
+	if _, err := r.Deliveries(t.Context(), admin, 1, delivery.DeliveryFilter{},
+		delivery.Page{First: 10}); err != nil {
 		t.Errorf("%s: list deliveries: %v", name, err)
 	}
 	later := r.ingest(1, good)
@@ -248,7 +249,9 @@ func TestTortureResultsThatAreNeverStored(t *testing.T) {
 		r.wantStates(map[delivery.State]int{delivery.Delivered: 51})
 		faults.Result{
 			Fault: "poison: a result that is never stored", Rounds: 1,
-			Note: fmt.Sprintf("sent again once a lease (%s), errors counted; the others are stored", pipeline.JobLease),
+			Note: fmt.Sprintf(
+				"sent again once a lease (%s), errors counted; the others are stored", pipeline.JobLease,
+			),
 		}.Report(t)
 	})
 }

@@ -135,7 +135,8 @@ func TestIngestTellsHowManyEventsAndDeliveriesItBrought(t *testing.T) {
 	listen(t, s, delivery.ActiveAlert, delivery.Enabled)
 	take(t, s, deliverytest.AlertReport("s-1"))
 	take(t, s, deliverytest.AlertReport("s-1"))
-	if _, err := s.Ingest(t.Context(), delivery.Caller{}, []delivery.Report{deliverytest.AlertReport("s-2")}); err == nil {
+	if _, err := s.Ingest(t.Context(), delivery.Caller{},
+		[]delivery.Report{deliverytest.AlertReport("s-2")}); err == nil {
 		t.Fatal("a stranger may report")
 	}
 	ended := spans.Ended()

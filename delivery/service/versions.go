@@ -15,7 +15,9 @@ func (s *Service) VersionsByID(
 	if err != nil {
 		return nil, nil, err
 	}
-	wanted := distinctOf(found, func(v delivery.WebhookVersion) (delivery.WebhookID, bool) { return v.Webhook, true })
+	wanted := distinctOf(
+		found, func(v delivery.WebhookVersion) (delivery.WebhookID, bool) { return v.Webhook, true },
+	)
 	webhooks, err := s.WebhooksByID(ctx, c, wanted)
 	if err != nil {
 		return nil, nil, err

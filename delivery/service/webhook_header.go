@@ -80,7 +80,9 @@ func (c *checker) headerName(field, name string) {
 		c.Fail(delivery.HeaderForbidden, field,
 			"A header's name has letters, digits and - _ . ! # $ %% & ' * + ^ ` | ~ only.")
 	case strings.HasPrefix(lower, "webhook-"):
-		c.Fail(delivery.HeaderForbidden, field, "Names that start with webhook- are for the signature. Use another name.")
+		c.Fail(
+			delivery.HeaderForbidden, field, "Names that start with webhook- are for the signature. Use another name.",
+		)
 	case forbiddenHeaders[http.CanonicalHeaderKey(name)] || strings.HasPrefix(lower, "proxy-"):
 		c.Fail(delivery.HeaderForbidden, field, "The header %s is set by the sender itself. Remove it.", name)
 	}
@@ -94,12 +96,17 @@ func isToken(r rune) bool {
 
 func (c *checker) headerValue(field, value string) {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
-		c.Fail(delivery.HeaderForbidden, field, "A header's value must not contain line breaks or other control characters.")
+		c.Fail(
+			delivery.HeaderForbidden, field,
+			"A header's value must not contain line breaks or other control characters.",
+		)
 	}
 }
 
 // keptHeader returns the stored header of that name, if it can stay as it is.
-func (c *checker) keptHeader(field string, stored []delivery.StoredHeader, d draftHeader) *delivery.StoredHeader {
+func (c *checker) keptHeader(
+	field string, stored []delivery.StoredHeader, d draftHeader,
+) *delivery.StoredHeader {
 	for i := range stored {
 		if stored[i].Name != d.Name {
 			continue
@@ -115,7 +122,9 @@ func (c *checker) keptHeader(field string, stored []delivery.StoredHeader, d dra
 
 // sealHeaders returns the headers as they are stored: secret values sealed for the
 // webhook's place.
-func (s *Service) sealHeaders(org delivery.OrgID, id delivery.WebhookID, headers []draftHeader) []delivery.StoredHeader {
+func (s *Service) sealHeaders(
+	org delivery.OrgID, id delivery.WebhookID, headers []draftHeader,
+) []delivery.StoredHeader {
 	stored := make([]delivery.StoredHeader, len(headers))
 	for i, h := range headers {
 		value := h.Value

@@ -63,7 +63,9 @@ type draft struct {
 
 // compileDraft checks a webhook that is to be made in org. It returns Errors
 // that name everything that is wrong with it.
-func (s *Service) compileDraft(ctx context.Context, org delivery.Organization, in CreateWebhookInput) (*draft, error) {
+func (s *Service) compileDraft(
+	ctx context.Context, org delivery.Organization, in CreateWebhookInput,
+) (*draft, error) {
 	info, ok := delivery.TypeInfoOf(in.Type)
 	if !ok {
 		return nil, delivery.Errors{delivery.Errorf(delivery.Invalid, "eventType", "There is no such event type.")}
@@ -92,7 +94,9 @@ func (s *Service) compileDraft(ctx context.Context, org delivery.Organization, i
 
 // revise checks a change of v and returns what v becomes. Only what changes is
 // checked: a selected item that no longer exists does not prevent renaming.
-func (s *Service) revise(ctx context.Context, org delivery.OrgID, v delivery.WebhookVersion, in webhookInput) (*draft, error) {
+func (s *Service) revise(
+	ctx context.Context, org delivery.OrgID, v delivery.WebhookVersion, in webhookInput,
+) (*draft, error) {
 	var c checker
 	d := &draft{Version: v}
 	if in.Name != nil {
@@ -178,7 +182,8 @@ func (c *checker) policy(was delivery.Policy, in *PolicyInput) delivery.Policy {
 	p := was
 	if in.TimeoutSeconds != nil {
 		seconds := *in.TimeoutSeconds
-		if !(seconds >= delivery.MinTimeout.Seconds() && seconds <= delivery.MaxTimeout.Seconds()) { // false for NaN too
+		if !(seconds >= delivery.MinTimeout.Seconds() &&
+			seconds <= delivery.MaxTimeout.Seconds()) { // NaN too
 			c.Fail(delivery.Invalid, "policy.timeoutSeconds", "The timeout is %.0f to %.0f seconds.",
 				delivery.MinTimeout.Seconds(), delivery.MaxTimeout.Seconds())
 		} else {
@@ -201,8 +206,11 @@ func (c *checker) policy(was delivery.Policy, in *PolicyInput) delivery.Policy {
 func (c *checker) pace(p *delivery.Policy, in *PolicyInput) {
 	if n := in.Concurrency; n != nil {
 		if *n < 0 || *n > delivery.MaxConcurrency {
-			c.Fail(delivery.Invalid, "policy.concurrency",
-				"Between 1 and %d attempts may be in flight at once; null takes the server's default.", delivery.MaxConcurrency)
+			c.Fail(
+				delivery.Invalid, "policy.concurrency",
+				"Between 1 and %d attempts may be in flight at once; null takes the server's default.",
+				delivery.MaxConcurrency,
+			)
 		}
 		p.Concurrency = *n
 	}

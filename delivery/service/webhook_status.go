@@ -95,7 +95,9 @@ func checkStatus(in SetStatusInput) error {
 }
 
 // setStatus gives w its new status and sees to its pending deliveries.
-func (s *Service) setStatus(ctx context.Context, c delivery.Caller, w *delivery.Webhook, in SetStatusInput) (*delivery.Webhook, error) {
+func (s *Service) setStatus(
+	ctx context.Context, c delivery.Caller, w *delivery.Webhook, in SetStatusInput,
+) (*delivery.Webhook, error) {
 	waiting, err := s.store.Pending(ctx, []delivery.WebhookID{w.ID}, 1)
 	if err != nil {
 		return nil, err

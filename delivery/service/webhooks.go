@@ -12,7 +12,13 @@ const maxBacklog = 10_000
 
 // Webhooks lists an organization's webhooks.
 func (s *Service) Webhooks(
-	ctx context.Context, c delivery.Caller, org delivery.OrgID, f delivery.WebhookFilter, o delivery.WebhookOrder, descending bool, p delivery.Page,
+	ctx context.Context,
+	c delivery.Caller,
+	org delivery.OrgID,
+	f delivery.WebhookFilter,
+	o delivery.WebhookOrder,
+	descending bool,
+	p delivery.Page,
 ) (delivery.Slice[delivery.Webhook], error) {
 	if err := c.CheckRead(org); err != nil {
 		return delivery.Slice[delivery.Webhook]{}, err
@@ -29,7 +35,9 @@ func (s *Service) Webhooks(
 
 // WebhooksByID returns the webhooks with the ids, deleted ones too, nil where
 // there is none that the caller may see.
-func (s *Service) WebhooksByID(ctx context.Context, c delivery.Caller, ids []delivery.WebhookID) ([]*delivery.Webhook, error) {
+func (s *Service) WebhooksByID(
+	ctx context.Context, c delivery.Caller, ids []delivery.WebhookID,
+) ([]*delivery.Webhook, error) {
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}
@@ -44,7 +52,9 @@ func (s *Service) WebhooksByID(ctx context.Context, c delivery.Caller, ids []del
 
 // webhook returns a webhook that the caller may see. It returns NotFound for
 // others and for deleted ones.
-func (s *Service) webhook(ctx context.Context, c delivery.Caller, id delivery.WebhookID) (*delivery.Webhook, error) {
+func (s *Service) webhook(
+	ctx context.Context, c delivery.Caller, id delivery.WebhookID,
+) (*delivery.Webhook, error) {
 	found, err := s.WebhooksByID(ctx, c, []delivery.WebhookID{id})
 	if err != nil {
 		return nil, err
@@ -56,7 +66,9 @@ func (s *Service) webhook(ctx context.Context, c delivery.Caller, id delivery.We
 }
 
 // configurable returns a webhook that the caller may change.
-func (s *Service) configurable(ctx context.Context, c delivery.Caller, id delivery.WebhookID) (*delivery.Webhook, error) {
+func (s *Service) configurable(
+	ctx context.Context, c delivery.Caller, id delivery.WebhookID,
+) (*delivery.Webhook, error) {
 	w, err := s.webhook(ctx, c, id)
 	if err != nil {
 		return nil, err
@@ -86,7 +98,9 @@ func (s *Service) WebhookVersions(
 
 // Overlaps returns for each webhook the others that would send some of the same
 // events to the same target.
-func (s *Service) Overlaps(ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook) ([][]*delivery.Webhook, error) {
+func (s *Service) Overlaps(
+	ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook,
+) ([][]*delivery.Webhook, error) {
 	overlaps := make([][]*delivery.Webhook, len(webhooks))
 	for i, w := range webhooks {
 		if w == nil || w.Version.Deleted || c.CheckRead(w.Org) != nil {
@@ -138,7 +152,9 @@ func (s *Service) WebhookHealth(
 }
 
 // Backlogs counts the pending deliveries of each webhook, up to 10,000.
-func (s *Service) Backlogs(ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook) ([]delivery.Backlog, error) {
+func (s *Service) Backlogs(
+	ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook,
+) ([]delivery.Backlog, error) {
 	ids := make([]delivery.WebhookID, len(webhooks))
 	for i, w := range webhooks {
 		if err := c.CheckRead(w.Org); err != nil {

@@ -100,7 +100,10 @@ func TestCanariesAreNowhere(t *testing.T) {
 				canaries = append(canaries, key[len("phk_")+8:])
 			}
 			rotated := w.Must(t, w.A.Admin, fill(
-				`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`, w.A.Names, nil), nil)
+				`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`,
+				w.A.Names,
+				nil,
+			), nil)
 			secret := strings.TrimPrefix(rotated.At(t, "rotateWebhookSecret.secret"), "whsec_")
 			made := w.Must(t, w.A.Admin, fill(`mutation { createApiKey(input: {
 				organizationId: @organization, name: "x", role: ADMIN}) {

@@ -18,7 +18,9 @@ import (
 )
 
 // await returns the spans of a trace when there are n of a name.
-func await(t *testing.T, s *harness.APIServer, c *collector.Collector, trace, name string, n int) (spans []*tracepb.Span) {
+func await(
+	t *testing.T, s *harness.APIServer, c *collector.Collector, trace, name string, n int,
+) (spans []*tracepb.Span) {
 	t.Helper()
 	err := harness.Eventually(t.Context(), "the trace is complete", func(ctx context.Context) (bool, error) {
 		if err := s.FlushTraces(ctx); err != nil {

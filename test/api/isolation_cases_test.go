@@ -30,20 +30,25 @@ func asAdmin(w *harness.World) string { return w.A.Admin }
 
 func queryCases() map[string]isolationCase {
 	all := map[string]isolationCase{
-		"Query.viewer":       asked(`{ viewer { name operator portal grants { role organization { id externalId name } } } }`),
+		"Query.viewer": asked(
+			`{ viewer { name operator portal grants { role organization { id externalId name } } } }`,
+		),
 		"Query.systemStatus": asked(`{ systemStatus { database replicas { name } } }`),
 		"Query.eventTypes":   asked(`{ eventTypes { id name } }`),
 		"Query.eventType":    asked(`{ eventType(name: ACTIVE_ALERT) { id variables { name sample } } }`),
 		"Query.organization(id)": asked(
 			`{ organization(id: @organization) { id name webhooks { totalCount } } }`,
 			`{ organization(id: @externalId) { id name webhooks { totalCount } } }`),
-		"Query.organizations(after)": position(`{ organizations(after: @organizationCursor) { nodes { id name } } }`),
+		"Query.organizations(after)": position(
+			`{ organizations(after: @organizationCursor) { nodes { id name } } }`,
+		),
 		"Query.node(id)": asked(
 			`{ node(id: @organization) { id } }`, `{ node(id: @item) { id } }`, `{ node(id: @webhook) { id } }`,
 			`{ node(id: @version) { id } }`, `{ node(id: @event) { id } }`, `{ node(id: @delivery) { id } }`,
 			`{ node(id: @attempt) { id } }`),
 		"Query.nodes(ids)": asked(
-			`{ nodes(ids: [@webhook, ~webhook, @organization, @item, @version, @event, @delivery, @attempt, "x"]) { __typename id } }`),
+			`{ nodes(ids: [@webhook, ~webhook, @organization, @item, @version, @event, @delivery, @attempt, "x"]) { __typename id } }`,
+		),
 		"Query.previewMessage(input.organizationId)": asked(
 			`{ previewMessage(input: {organizationId: @organization, eventType: ACTIVE_ALERT}) { message } }`,
 			`{ previewMessage(input: {organizationId: @externalId, eventType: ACTIVE_ALERT}) { message } }`),
@@ -90,11 +95,17 @@ func organizationCases() map[string]isolationCase {
 		"Organization.webhooks(after)": position(of(`webhooks(after: @webhookCursor) { nodes { id name } }`)),
 		"Organization.webhooks(before)": position(
 			of(`webhooks(last: 5, before: @webhookCursor) { nodes { id name } }`)),
-		"Organization.webhooks(filter.itemId)": asked(of(`webhooks(filter: {itemId: @item}) { totalCount nodes { id } }`)),
-		"Organization.items(after)":            position(of(`items(kind: ALERT, after: @itemCursor) { nodes { id name } }`)),
-		"Organization.events(after)":           position(of(`events(after: @eventCursor) { nodes { id item { name } } }`)),
-		"Organization.events(filter.itemId)":   asked(of(`events(filter: {itemId: @item}) { nodes { id } }`)),
-		"Organization.events(filter.groupId)":  asked(of(`events(filter: {groupId: @group}) { nodes { id } }`)),
+		"Organization.webhooks(filter.itemId)": asked(
+			of(`webhooks(filter: {itemId: @item}) { totalCount nodes { id } }`),
+		),
+		"Organization.items(after)": position(
+			of(`items(kind: ALERT, after: @itemCursor) { nodes { id name } }`),
+		),
+		"Organization.events(after)": position(
+			of(`events(after: @eventCursor) { nodes { id item { name } } }`),
+		),
+		"Organization.events(filter.itemId)":  asked(of(`events(filter: {itemId: @item}) { nodes { id } }`)),
+		"Organization.events(filter.groupId)": asked(of(`events(filter: {groupId: @group}) { nodes { id } }`)),
 		"Organization.events(filter.workspaceId)": asked(
 			of(`events(filter: {workspaceId: @workspaceId}) { nodes { id } }`),
 			of(`events(filter: {sourceEventId: @sourceEventId}) { nodes { id } }`)),

@@ -36,12 +36,17 @@ func deliveryMutationCases() map[string]isolationCase {
 		"Mutation.testWebhook(input.eventId)":   forAdmin(trial(`webhookId: ~webhook, eventId: @event`)),
 		"Mutation.testWebhook(input.draft.organizationId)": asked(
 			draft("@organization", "all: true"), draft("@externalId", "all: true")),
-		"Mutation.testWebhook(input.draft.selection.itemIds)":     forAdmin(draft("~organization", "itemIds: [@item]")),
-		"Mutation.testWebhook(input.draft.selection.externalIds)": forAdmin(draft("~organization", "externalIds: [@itemExternalId]")),
+		"Mutation.testWebhook(input.draft.selection.itemIds)": forAdmin(
+			draft("~organization", "itemIds: [@item]"),
+		),
+		"Mutation.testWebhook(input.draft.selection.externalIds)": forAdmin(
+			draft("~organization", "externalIds: [@itemExternalId]"),
+		),
 		"Mutation.redeliver(input.ids)": asked(
 			`mutation { redeliver(input: {ids: [@delivery]}) { deliveries { id } userErrors { code message field } } }`,
 			`mutation { redeliver(input: {ids: [@delivery], message: CURRENT_VERSION}) {
-				deliveries { id } userErrors { code message field } } }`),
+				deliveries { id } userErrors { code message field } } }`,
+		),
 	}
 }
 
@@ -80,7 +85,9 @@ func subscriptionCases() map[string]isolationCase {
 		"Subscription.deliveryLog(organizationId)": asked(
 			`subscription { deliveryLog(organizationId: @organization, after: ~logCursor) `+watched+` }`,
 			`subscription { deliveryLog(organizationId: @externalId, after: ~logCursor) `+watched+` }`),
-		"Subscription.deliveryLog(after)": position(`subscription { deliveryLog(after: @logCursor) ` + watched + ` }`),
+		"Subscription.deliveryLog(after)": position(
+			`subscription { deliveryLog(after: @logCursor) ` + watched + ` }`,
+		),
 	}
 	for name, condition := range deliveryFilters {
 		all["Subscription.deliveryLog(filter."+name+")"] = asked(

@@ -112,7 +112,9 @@ func TestUnknownIDs(t *testing.T) {
 	real := w.B.Names["webhook"]
 	wrong := []string{
 		"", "_", "x", "wh_", "wh_1", "x_" + real, real + "0", real[:len(real)-1], strings.ToUpper(real),
-		"dlv_" + strings.TrimPrefix(real, "wh_"), "wh_zzzzzzzzzzzzz", "wh_0000000000000", "type_NOTHING", "key_" + real[3:],
+		"dlv_" + strings.TrimPrefix(
+			real, "wh_",
+		), "wh_zzzzzzzzzzzzz", "wh_0000000000000", "type_NOTHING", "key_" + real[3:],
 		"wh_\u0000", strings.Repeat("w", 10_000), "org_" + strings.Repeat("é", 13),
 	}
 	for _, id := range wrong {

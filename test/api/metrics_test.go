@@ -24,13 +24,17 @@ func TestProfilesAreOnTheMetricsListenerAlone(t *testing.T) {
 	s := harness.StartApp(t, settings)
 	main := strings.TrimSuffix(s.URL, "/graphql")
 	operators := "http://" + settings.MetricsListen
-	err := harness.Eventually(t.Context(), "the metrics listener answers", func(ctx context.Context) (bool, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", settings.MetricsListen)
-		if err != nil {
-			return false, nil //nolint:nilerr // not yet
-		}
-		return true, conn.Close()
-	})
+	err := harness.Eventually(
+		t.Context(),
+		"the metrics listener answers",
+		func(ctx context.Context) (bool, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", settings.MetricsListen)
+			if err != nil {
+				return false, nil //nolint:nilerr // not yet
+			}
+			return true, conn.Close()
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

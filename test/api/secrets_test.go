@@ -30,7 +30,10 @@ func TestSecretsStayInside(t *testing.T) {
 	harness.OnEveryDatabase(t, func(t *testing.T, s *harness.APIServer) {
 		w := harness.NewWorld(t, s)
 		rotated := w.Must(t, w.A.Admin, fill(
-			`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`, w.A.Names, nil), nil)
+			`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`,
+			w.A.Names,
+			nil,
+		), nil)
 		secret := strings.TrimPrefix(rotated.At(t, "rotateWebhookSecret.secret"), "whsec_")
 		made := w.Must(t, w.A.Admin, fill(`mutation { createApiKey(input: {
 			organizationId: @organization, name: "x", role: VIEWER}) {

@@ -19,7 +19,7 @@ import (
 )
 
 // dialSlow opens a connection with little room for what is not read.
-func dialSlow(s *harness.APIServer, ctx context.Context) (net.Conn, error) {
+func dialSlow(ctx context.Context, s *harness.APIServer) (net.Conn, error) {
 	u, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func dialSlow(s *harness.APIServer, ctx context.Context) (net.Conn, error) {
 // dripping sends text, then some more again and again, and reads.
 func dripping(text, more string) func(*testing.T, *harness.APIServer, string) error {
 	return func(t *testing.T, s *harness.APIServer, _ string) error {
-		conn, err := dialSlow(s, t.Context())
+		conn, err := dialSlow(t.Context(), s)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func dripping(text, more string) func(*testing.T, *harness.APIServer, string) er
 // deaf sends requests and reads nothing. It notices its end by sending more.
 func deaf(text string) func(*testing.T, *harness.APIServer, string) error {
 	return func(t *testing.T, s *harness.APIServer, _ string) error {
-		conn, err := dialSlow(s, t.Context())
+		conn, err := dialSlow(t.Context(), s)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func openStream(s *harness.APIServer, t *testing.T, key string) (*websocket.Conn
 	t.Helper()
 	dialer := websocket.Dialer{
 		Subprotocols:   []string{"graphql-transport-ws"},
-		NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSlow(s, ctx) },
+		NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSlow(ctx, s) },
 	}
 	header := http.Header{"Authorization": {"Bearer " + key}}
 	socket, resp, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), header)
@@ -118,7 +118,9 @@ func admitted(s *harness.APIServer, t *testing.T, key string) (*websocket.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return socket, errors.Join(socket.WriteJSON(map[string]any{"type": "connection_init"}), harness.ExpectAck(socket))
+	return socket, errors.Join(
+		socket.WriteJSON(map[string]any{"type": "connection_init"}), harness.ExpectAck(socket),
+	)
 }
 
 func withoutInit(t *testing.T, s *harness.APIServer, key string) error {

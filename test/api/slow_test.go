@@ -41,15 +41,19 @@ func slowClients() map[string]slowClient {
 	)
 	list := harness.Query("{ organization { webhooks { nodes { "+fat()+" } } } }", nil)
 	watch := harness.Query(`subscription ($after: Cursor) { deliveryLog(after: $after) {
-		... on DeliveryLogEntry { delivery { webhook { `+fat()+` } } } } }`, map[string]any{"after": harness.LogStart()})
+		... on DeliveryLogEntry { delivery { webhook { `+fat()+` } } } } }`,
+		map[string]any{"after": harness.LogStart()})
 	return map[string]slowClient{
-		"a connection that says nothing":       {brief.Header, dripping("", "")},
-		"a request line that drips":            {brief.Header, dripping("POST /", "a")},
-		"headers that drip":                    {brief.Header, dripping(post, "X: y\r\n")},
-		"a body that drips":                    {brief.Body, dripping(post+"Content-Length: 10000\r\n\r\n{", " ")},
-		"a body that never comes":              {brief.Body, dripping(post+"Content-Length: 10000\r\n\r\n", "")},
-		"chunks that drip":                     {brief.Body, dripping(chunked, "1\r\n{\r\n")},
-		"silence after a good request":         {brief.Idle, dripping("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "")},
+		"a connection that says nothing": {brief.Header, dripping("", "")},
+		"a request line that drips":      {brief.Header, dripping("POST /", "a")},
+		"headers that drip":              {brief.Header, dripping(post, "X: y\r\n")},
+		"a body that drips":              {brief.Body, dripping(post+"Content-Length: 10000\r\n\r\n{", " ")},
+		"a body that never comes":        {brief.Body, dripping(post+"Content-Length: 10000\r\n\r\n", "")},
+		"chunks that drip":               {brief.Body, dripping(chunked, "1\r\n{\r\n")},
+		"silence after a good request": {
+			brief.Idle,
+			dripping("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", ""),
+		},
 		"pages that are not read":              {brief.Answer, deaf(strings.Repeat(page, 500))},
 		"an answer that is not read":           {brief.Write, deafCaller("application/json", list)},
 		"an event stream that is not read":     {brief.Write, deafCaller("text/event-stream", watch)},

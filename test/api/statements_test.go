@@ -84,7 +84,9 @@ func (c knownCaller) Watch(context.Context, *http.Request, delivery.Caller) <-ch
 }
 
 // countStatements returns the statements of one query for a page.
-func countStatements(t *testing.T, w *harness.World, url, field string, size int, connection string) []string {
+func countStatements(
+	t *testing.T, w *harness.World, url, field string, size int, connection string,
+) []string {
 	t.Helper()
 	kind := "sqlite"
 	if strings.HasPrefix(url, "postgres") {

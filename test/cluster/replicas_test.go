@@ -75,11 +75,15 @@ func (f *fleet) holds(t *testing.T, slot int, many bool) {
 // it judges whether the others live.
 func (f *fleet) steady(t *testing.T) {
 	t.Helper()
-	err := harness.Eventually(t.Context(), "every server may judge the others", func(context.Context) (bool, error) {
-		return f.count(t, `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+	err := harness.Eventually(
+		t.Context(),
+		"every server may judge the others",
+		func(context.Context) (bool, error) {
+			return f.count(t, `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 			WHERE l.locktype = 'advisory' AND a.datname = current_database()
 				AND a.backend_start < now() - interval '2.1 s'`) == len(f.members), nil
-	})
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +91,9 @@ func (f *fleet) steady(t *testing.T) {
 
 // load reports events to all servers at once, and calls strike when the one in
 // the slot has its hands full. It returns what waits for the senders.
-func (f *fleet) load(t *testing.T, l *harness.Ledger, from, each, slot int, strike func(*harness.Server)) (wait func()) {
+func (f *fleet) load(
+	t *testing.T, l *harness.Ledger, from, each, slot int, strike func(*harness.Server),
+) (wait func()) {
 	t.Helper()
 	var loading sync.WaitGroup
 	for i, s := range f.members {

@@ -2,10 +2,6 @@
 package collector
 
 import (
-	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-
 	"bytes"
 	"io"
 	"net/http"
@@ -13,6 +9,10 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"google.golang.org/protobuf/proto"
 )

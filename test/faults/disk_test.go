@@ -86,7 +86,9 @@ func fillDisk(t *testing.T, disk string) {
 		ballast := stuff(t, disk)
 		next = r.Refused(t, l, next+each)
 		r.Ready(t, http.StatusServiceUnavailable)
-		if _, body, err := harness.Get(t.Context(), r.Server.URL+"/readyz"); !strings.Contains(string(body), "disk") {
+		if _, body, err := harness.Get(t.Context(), r.Server.URL+"/readyz"); !strings.Contains(
+			string(body), "disk",
+		) {
 			t.Errorf("/readyz says %s, %v, want that the disk is full", body, err)
 		}
 		killed := round%2 == 1

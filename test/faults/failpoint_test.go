@@ -137,7 +137,9 @@ func killAtEachStep(t *testing.T, program, database string) {
 // dieAt starts the server so that it dies at a point, reports events numbered
 // from first on until it does, and returns what it left and the number after
 // the last event.
-func dieAt(r *harness.Rig, t *testing.T, l *harness.Ledger, at failpoint.Point, nth, first int) (harness.Remains, int) {
+func dieAt(
+	r *harness.Rig, t *testing.T, l *harness.Ledger, at failpoint.Point, nth, first int,
+) (harness.Remains, int) {
 	t.Helper()
 	const some = 60
 	r.Start(t, fmt.Sprintf("%s=%s:%d", failpointSetting, at, nth))

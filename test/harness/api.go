@@ -158,6 +158,8 @@ func StartLogging(t *testing.T, settings *app.Settings, log *slog.Logger) *APISe
 	return s
 }
 
+// APISettings returns the settings of a server in production mode whose webhooks
+// may reach receiver.
 func APISettings(t *testing.T, database, receiver string) *app.Settings {
 	t.Helper()
 	key, err := seal.GenerateKey()
@@ -267,6 +269,7 @@ func (s *APIServer) Must(t *testing.T, key, query string, variables map[string]a
 	return a
 }
 
+// Request returns a GraphQL request with an API key.
 func (s *APIServer) Request(t *testing.T, key, query string, variables map[string]any) *http.Request {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
@@ -284,6 +287,7 @@ func (s *APIServer) Request(t *testing.T, key, query string, variables map[strin
 	return req
 }
 
+// Exchange sends a request and reads the answer.
 func (s *APIServer) Exchange(t *testing.T, req *http.Request) *Answer {
 	t.Helper()
 	resp, err := s.Client.Do(req)

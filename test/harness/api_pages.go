@@ -95,6 +95,7 @@ func WantUnauthorized(t *testing.T, socket *websocket.Conn) {
 	}
 }
 
+// WhoAmI asks for the caller's name.
 const WhoAmI = `{ viewer { name } }`
 
 // Query is the body for a document and variables.
@@ -171,7 +172,7 @@ func CutLinks(ctx context.Context, t *testing.T, url string) {
 	}
 }
 
-// Where the browsers of these tests think that the server is.
+// PublicURL is where the browsers of these tests think that the server is.
 const PublicURL = "https://hooks.example"
 
 // A visit is what a page answered to a browser.

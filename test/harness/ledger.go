@@ -19,6 +19,7 @@ type Ledger struct {
 	at     int
 }
 
+// NewLedger returns an empty ledger.
 func NewLedger() *Ledger { return &Ledger{Acked: map[string]bool{}} }
 
 func (l *Ledger) add(elements []string) {

@@ -97,6 +97,7 @@ func (p *Process) Kill() error {
 	return nil
 }
 
+// Transcript returns what the process has printed, for a failed test.
 func (p *Process) Transcript() string {
 	out, _ := p.Out.Read()
 	err, _ := p.Err.Read()

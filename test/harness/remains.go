@@ -12,7 +12,7 @@ import (
 	"portalhooks/delivery"
 )
 
-// What a server that died left in its database.
+// Remains are what a server that died left in its database.
 type Remains struct {
 	stored    map[string]bool // elements of the events
 	Unsettled map[string]bool // deliveries in the queue

@@ -215,6 +215,7 @@ func NewNetwork(t *testing.T, database string) (*toxiproxy.Proxy, string) {
 	return proxy, u.String()
 }
 
+// ExpectAck reads the acknowledgement of a WebSocket connection.
 func ExpectAck(socket *websocket.Conn) error {
 	var m struct{ Type string }
 	if err := socket.ReadJSON(&m); err != nil || m.Type != "connection_ack" {

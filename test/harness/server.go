@@ -67,6 +67,7 @@ func startProgram(ctx context.Context, program, dir string, env []string, args .
 // Single makes one call per connection, so that no connection outlives a story.
 var Single = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
+// Get fetches a page.
 func Get(ctx context.Context, url string) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -90,6 +91,7 @@ func Post(
 	return Send(c, req)
 }
 
+// Send sends a request and reads the answer.
 func Send(c *http.Client, req *http.Request) (status int, body []byte, err error) {
 	resp, err := c.Do(req)
 	if err != nil {

@@ -52,11 +52,16 @@ func (v *viewer) follow(ctx context.Context) {
 		server := v.server
 		v.mu.Unlock()
 		// The tests end the stream on purpose; a subscriber resumes.
-		_ = server.Follow(ctx, cli.Subscription{Organization: "load", After: cursor}, func() {}, func(item cli.TailItem, _ json.RawMessage) error {
-			cursor = item.Cursor
-			v.note(item)
-			return nil
-		})
+		_ = server.Follow(
+			ctx,
+			cli.Subscription{Organization: "load", After: cursor},
+			func() {},
+			func(item cli.TailItem, _ json.RawMessage) error {
+				cursor = item.Cursor
+				v.note(item)
+				return nil
+			},
+		)
 		loop.Sleep(ctx, 25*time.Millisecond)
 	}
 }

@@ -29,13 +29,17 @@ type World struct {
 // Ghosts are ids of the right form that nothing has.
 var Ghosts = Names{
 	"organization": delivery.OrgID(1).String(), "externalId": "nobody", "item": delivery.ItemID(1).String(),
-	"itemExternalId": "no-item", "webhook": delivery.WebhookID(1).String(), "version": delivery.VersionID(1).String(),
-	"event": delivery.EventID(1).String(), "delivery": delivery.DeliveryID(1).String(),
-	"attempt": delivery.LogID(1).String(), "group": "00000000000000000000000000000000", "workspaceId": "no-device",
+	"itemExternalId": "no-item", "webhook": delivery.WebhookID(1).String(),
+	"version": delivery.VersionID(1).String(),
+	"event":   delivery.EventID(1).String(), "delivery": delivery.DeliveryID(1).String(),
+	"attempt": delivery.LogID(1).
+		String(),
+	"group": "00000000000000000000000000000000", "workspaceId": "no-device",
 	"sourceEventId": "no-report", "key": delivery.KeyID(1).String(),
 	"adminKey": delivery.KeyID(1).String(), "text": "no such text",
 }
 
+// NewWorld fills a server with two organizations.
 func NewWorld(t *testing.T, s *APIServer) *World {
 	t.Helper()
 	w := &World{

@@ -52,12 +52,16 @@ func newManualServer(t *testing.T, database string) *manualServer {
 	if database == "" {
 		database = "sqlite:" + filepath.Join(m.dir, "portalhooks.db")
 	}
-	m.settings = harness.ReplaceAll(t, harness.SettingsOf(t, "operating.md", "Development and production"), map[string]string{
-		"0.0.0.0:8443":     "127.0.0.1:0",
-		"127.0.0.1:9090":   "127.0.0.1:0",
-		"/etc/portalhooks": m.dir,
-		"postgres://portalhooks:…@db.internal/portalhooks": database,
-	})
+	m.settings = harness.ReplaceAll(
+		t,
+		harness.SettingsOf(t, "operating.md", "Development and production"),
+		map[string]string{
+			"0.0.0.0:8443":     "127.0.0.1:0",
+			"127.0.0.1:9090":   "127.0.0.1:0",
+			"/etc/portalhooks": m.dir,
+			"postgres://portalhooks:…@db.internal/portalhooks": database,
+		},
+	)
 	m.provider = harness.ReplaceAll(t, harness.SettingsOf(t, "sign-in.md", "Keycloak"), map[string]string{
 		"https://id.example.com/realms/it": m.issuer.URL,
 	})

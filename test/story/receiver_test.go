@@ -45,7 +45,9 @@ func awaitCalls(ts *testscript.TestScript, neg bool, args []string) {
 	var calls []call
 	what := fmt.Sprintf("%q was called %d times", path, want)
 	err = harness.Eventually(s.ctx, what, func(ctx context.Context) (bool, error) {
-		_, body, err := harness.Get(ctx, s.server.URL+"/dev/receiver/requests?limit=1000&path="+url.QueryEscape(path))
+		_, body, err := harness.Get(
+			ctx, s.server.URL+"/dev/receiver/requests?limit=1000&path="+url.QueryEscape(path),
+		)
 		if err != nil {
 			return false, err
 		}

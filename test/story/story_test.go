@@ -60,7 +60,8 @@ func setUp(e *testscript.Env, database func(testing.TB) string) error {
 		return err
 	}
 	e.Setenv("CLIENTS", clients)
-	for _, dir := range []string{filepath.Join(harness.Root, "examples"), filepath.Join("testdata", "script", "queries")} {
+	for _, dir := range []string{filepath.Join(harness.Root, "examples"), filepath.Join("testdata", "script",
+		"queries")} {
 		if err := os.CopyFS(filepath.Join(e.WorkDir, filepath.Base(dir)), os.DirFS(dir)); err != nil {
 			return err
 		}
