@@ -288,6 +288,25 @@ func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
 	}
 }
 
+// README's walk is how a stranger finds the way: it leaves no file out.
+func TestTheWalkNamesEveryFileOfThePipeline(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, walk, _ := strings.Cut(string(text), "\n## The walk of one event\n")
+	walk, _, _ = strings.Cut(walk, "\n## ")
+	files, err := filepath.Glob("delivery/pipeline/*.go")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("found the files %v, %v", files, err)
+	}
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") && !strings.Contains(walk, "]("+filepath.ToSlash(file)+")") {
+			t.Errorf("README's walk does not name %s", file)
+		}
+	}
+}
+
 // goFiles returns the comments, the imports and the package clause of every Go
 // file of the module, by its path.
 func goFiles(t *testing.T) map[string]*ast.File {

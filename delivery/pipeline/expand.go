@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +50,50 @@ type fact struct {
 	Key           string
 	Fingerprint   uint64
 	Variables     json.RawMessage
+}
+
+// expand finds the facts that the reports state.
+func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
+	x := expansion{now: delivery.Now(), room: make(delivery.Variables, 0, 24)}
+	inCall := make(map[delivery.GroupID][]deviceResult)
+	for i := range submissions {
+		in := &submissions[i]
+		if in.rejected() {
+			continue
+		}
+		earlier, err := g.earlier(ctx, in, inCall)
+		if err != nil {
+			return err
+		}
+		in.facts = x.facts(in.org, in.report, earlier)
+		if err := g.register.items(ctx, in.org.ID, in.facts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// earlier returns the devices of a complete operation that were reported
+// before, also those of earlier reports of the same call.
+func (g *Ingester) earlier(
+	ctx context.Context, in *submission, inCall map[delivery.GroupID][]deviceResult,
+) ([]deviceResult, error) {
+	r := in.report.Operation
+	if r == nil {
+		return nil, nil
+	}
+	group := delivery.OperationGroup(in.org, r.OperationID)
+	if !r.Complete {
+		inCall[group] = append(inCall[group], merged(r.Workspaces, nil)...)
+		return nil, nil
+	}
+	events, err := g.events.EventsOfGroup(
+		ctx, in.org.ID, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces,
+	)
+	if err != nil {
+		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
+	}
+	return append(earlierDevices(events), inCall[group]...), nil
 }
 
 // An expansion turns one valid report after the other into its facts.

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 
 	"portalhooks/delivery"
 )
@@ -75,98 +74,6 @@ type submission struct {
 
 func (in *submission) rejected() bool { return len(in.result.Errors) > 0 }
 
-// locate finds the organization of each report, registering those that are not
-// known yet. With a scope there is only one that may be named.
-func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions []submission) error {
-	allowed, err := g.scopeOf(ctx, scope)
-	if err != nil {
-		return err
-	}
-	var wanted []namedOrg
-	for i := range submissions {
-		in := &submissions[i]
-		if in.rejected() {
-			continue
-		}
-		if err := g.resolveOpaque(ctx, in); err != nil {
-			return err
-		}
-		id := in.report.OrganizationID
-		if in.org.ID != 0 {
-			id = in.org.ExternalID
-		}
-		if scope != 0 && id != allowed.ExternalID {
-			in.result.Errors = delivery.Errors{delivery.Errorf(delivery.NotFound, "organizationId",
-				"There is no such organization, or this API key may not report for it.")}
-			continue
-		}
-		wanted = append(wanted, namedOrg{id, delivery.Clean(in.report.OrganizationName)})
-		in.org.ExternalID = id
-	}
-	known, err := g.register.organizations(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	for i := range submissions {
-		if !submissions[i].rejected() {
-			submissions[i].org = known[submissions[i].org.ExternalID]
-		}
-	}
-	return nil
-}
-
-// scopeOf returns the only organization that may be reported for; the zero
-// Organization without a scope.
-func (g *Ingester) scopeOf(ctx context.Context, scope delivery.OrgID) (delivery.Organization, error) {
-	if scope == 0 {
-		return delivery.Organization{}, nil
-	}
-	config, err := g.webhooks.Get(ctx, scope)
-	if err != nil {
-		return delivery.Organization{}, err
-	}
-	return config.Org, nil
-}
-
-// resolveOpaque fills in the organization of a report that names it by our own
-// id. What only looks like one is Portal's id.
-func (g *Ingester) resolveOpaque(ctx context.Context, in *submission) error {
-	id, ok := delivery.ParseOrgID(in.report.OrganizationID)
-	if !ok {
-		return nil
-	}
-	config, err := g.webhooks.Get(ctx, id)
-	if delivery.CodeOf(err) == delivery.NotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	in.org = config.Org
-	return nil
-}
-
-// expand finds the facts that the reports state.
-func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
-	x := expansion{now: delivery.Now(), room: make(delivery.Variables, 0, 24)}
-	inCall := make(map[delivery.GroupID][]deviceResult)
-	for i := range submissions {
-		in := &submissions[i]
-		if in.rejected() {
-			continue
-		}
-		earlier, err := g.earlier(ctx, in, inCall)
-		if err != nil {
-			return err
-		}
-		in.facts = x.facts(in.org, in.report, earlier)
-		if err := g.register.items(ctx, in.org.ID, in.facts); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // event returns the i-th fact as a new event with the id.
 func (in *submission) event(i int, id delivery.EventID) delivery.NewEvent {
 	f := &in.facts[i]
@@ -180,29 +87,6 @@ func (in *submission) event(i int, id delivery.EventID) delivery.NewEvent {
 		Key: f.Key, Fingerprint: f.Fingerprint,
 		BySource: in.report.ActiveAlert != nil || in.report.ObjectChange != nil,
 	}
-}
-
-// earlier returns the devices of a complete operation that were reported
-// before, also those of earlier reports of the same call.
-func (g *Ingester) earlier(
-	ctx context.Context, in *submission, inCall map[delivery.GroupID][]deviceResult,
-) ([]deviceResult, error) {
-	r := in.report.Operation
-	if r == nil {
-		return nil, nil
-	}
-	group := delivery.OperationGroup(in.org, r.OperationID)
-	if !r.Complete {
-		inCall[group] = append(inCall[group], merged(r.Workspaces, nil)...)
-		return nil, nil
-	}
-	events, err := g.events.EventsOfGroup(
-		ctx, in.org.ID, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces,
-	)
-	if err != nil {
-		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
-	}
-	return append(earlierDevices(events), inCall[group]...), nil
 }
 
 // answer sums up what the store did with the report.
@@ -243,26 +127,4 @@ func (in *submission) conflict() *delivery.Error {
 	}
 	return delivery.Errorf(delivery.Conflict, "sourceEventId",
 		"Another event was reported with this id before. Give each event an id of its own.")
-}
-
-// Organization returns the organization that Portal names, and registers it when
-// it is not known yet. With a scope there is only one that may be named: others
-// are NotFound.
-func (g *Ingester) Organization(
-	ctx context.Context, scope delivery.OrgID, id, name string,
-) (delivery.Organization, error) {
-	one := []submission{{report: &delivery.Report{OrganizationID: id, OrganizationName: name}}}
-	if err := g.locate(ctx, scope, one); err != nil {
-		return delivery.Organization{}, err
-	}
-	if one[0].rejected() {
-		return delivery.Organization{}, one[0].result.Errors
-	}
-	return one[0].org, nil
-}
-
-// ForgetItems drops what is remembered of an organization's items of one kind:
-// their list has been replaced.
-func (g *Ingester) ForgetItems(org delivery.OrgID, kind delivery.ItemKind) {
-	g.register.forget(org, kind)
 }
