@@ -3,6 +3,7 @@ package main
 import (
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"io/fs"
 	"maps"
@@ -288,7 +289,7 @@ func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
 	}
 }
 
-// README's walk is how a stranger finds the way: it leaves no file out.
+// README's walk is how a newcomer finds the way: it leaves no file out.
 func TestTheWalkNamesEveryFileOfThePipeline(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -303,6 +304,68 @@ func TestTheWalkNamesEveryFileOfThePipeline(t *testing.T) {
 	for _, file := range files {
 		if !strings.HasSuffix(file, "_test.go") && !strings.Contains(walk, "]("+filepath.ToSlash(file)+")") {
 			t.Errorf("README's walk does not name %s", file)
+		}
+	}
+}
+
+// refused matches a word of the glossary that is never the right one.
+var refused = regexp.MustCompile(`\*\*([^*]+)\*\*`)
+
+// The glossary has the words; in Go the ones it refuses don't come back. Text in
+// quotes is not looked at: tables and clients have their own names.
+func TestGoCodeUsesTheWordsOfTheGlossary(t *testing.T) {
+	glossary, err := os.ReadFile("docs/glossary.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for line := range strings.Lines(string(glossary)) {
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		for _, found := range refused.FindAllStringSubmatch(line, -1) {
+			words = append(words, regexp.QuoteMeta(strings.ToLower(found[1])))
+		}
+	}
+	if len(words) < 20 {
+		t.Fatalf("found %v: this test does not see the glossary", words)
+	}
+	not := regexp.MustCompile(`\b(` + strings.Join(words, "|") + `)(s|ed|ing|er|ers)?\b`)
+	for file := range texts(t, ".go") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for line, text := range wordsOf(t, file) {
+			if word := not.FindString(text); word != "" {
+				t.Errorf("%s:%d: says %q, which the glossary refuses", file, line, word)
+			}
+		}
+	}
+}
+
+// camel matches where a word begins inside of an identifier.
+var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// wordsOf returns the comments and identifiers of a Go file by line, in small
+// letters and with identifiers taken apart.
+func wordsOf(t *testing.T, file string) map[int]string {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.NewFileSet()
+	var s scanner.Scanner
+	s.Init(set.AddFile(file, -1, len(source)), source, nil, scanner.ScanComments)
+	words := map[int]string{}
+	for {
+		at, kind, text := s.Scan()
+		switch kind {
+		case token.EOF:
+			return words
+		case token.COMMENT, token.IDENT:
+			line := set.Position(at).Line
+			words[line] += " " + strings.ToLower(camel.ReplaceAllString(text, "$1 $2"))
 		}
 	}
 }
