@@ -24,6 +24,9 @@ func Model(t *testing.T, store delivery.Store, runs, parts int) (commands int) {
 	if _, err := store.Join(t.Context(), "observer", longLease); err != nil {
 		t.Fatal(err)
 	}
+	// The runs share the sources of ids: two that start within a millisecond must
+	// not make the same.
+	ids, logs := delivery.NewIDs(0), map[int]*delivery.IDs{}
 	var before *world
 	done, failed := 0, false
 	for done < runs && !t.Failed() {
@@ -37,7 +40,7 @@ func Model(t *testing.T, store delivery.Store, runs, parts int) (commands int) {
 			if before != nil {
 				before.empty(rt)
 			}
-			w := newWorld(t.Context(), rt, store)
+			w := newWorld(t.Context(), rt, store, ids, logs)
 			before = w
 			for range parts {
 				rt.Repeat(w.actions(&commands))
@@ -120,9 +123,11 @@ func (r *row) state() delivery.State {
 }
 
 // newWorld starts with two organizations, a few webhooks and three servers.
-func newWorld(ctx context.Context, t *rapid.T, store delivery.Store) *world {
+func newWorld(
+	ctx context.Context, t *rapid.T, store delivery.Store, ids *delivery.IDs, logs map[int]*delivery.IDs,
+) *world {
 	w := &world{
-		ctx: ctx, store: store, ids: delivery.NewIDs(0), logs: map[int]*delivery.IDs{},
+		ctx: ctx, store: store, ids: ids, logs: logs,
 		facts: map[delivery.EventID]*fact{}, rows: map[delivery.DeliveryID]*row{},
 		read: map[delivery.LogID]bool{},
 	}
