@@ -103,7 +103,7 @@ var rooms = map[string]room{
 		imports: []string{"delivery/credential", "delivery/egress", "delivery/seal", "delivery/template"},
 	},
 	"delivery/deliverytest": {imports: []string{"delivery"}},
-	"delivery/memstore":     {imports: []string{"delivery", "delivery/loop"}},
+	"delivery/memstore":     {imports: []string{"delivery", "delivery/loop"}, tests: []string{"delivery/storetest"}},
 	"delivery/credential":   {},
 	"delivery/egress":       {imports: []string{"delivery/failpoint", "delivery/egress/http1"}, tests: []string{"test/faults"}},
 	"delivery/egress/http1": {imports: []string{"delivery/failpoint"}},

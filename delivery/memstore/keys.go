@@ -9,143 +9,126 @@ import (
 	"portalhooks/delivery"
 )
 
-func (f *Store) CreateKey(ctx context.Context, k delivery.APIKey, record delivery.AuditEntry) error {
-	leave, err := f.enter(ctx, "CreateKey")
-	if err != nil {
+// CreateKey implements [delivery.KeyStore].
+func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, record delivery.AuditEntry) error {
+	if err := s.lock(ctx, "CreateKey"); err != nil {
 		return err
 	}
-	defer leave()
-	f.KeyRows[k.ID] = k
-	f.AuditRows = append(f.AuditRows, record)
+	defer s.mu.Unlock()
+	others := s.apiKeys(func(other *delivery.APIKey) bool {
+		return other.Org == k.Org && other.Works(k.CreatedAt)
+	})
+	same := selected(others, func(other *delivery.APIKey) bool { return other.Name == k.Name })
+	_, taken := s.keyWithPrefix(k.Prefix)
+	switch {
+	case len(same) >= delivery.KeysPerName:
+		oldest := same[len(same)-1]
+		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q work already; %s (%s…) is the oldest.",
+			len(same), k.Name, oldest.ID, oldest.Prefix)
+	case k.Org != 0 && len(others) >= delivery.MaxKeys:
+		return delivery.Errorf(delivery.LimitExceeded, "",
+			"At most %d API keys of an organization work at a time.", delivery.MaxKeys)
+	case taken:
+		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix.")
+	}
+	s.KeyRows[k.ID] = k
+	s.record(record)
 	return nil
 }
 
-func (f *Store) KeyByID(ctx context.Context, id delivery.KeyID) (delivery.APIKey, error) {
-	leave, err := f.enter(ctx, "KeyByID")
-	if err != nil {
+// apiKeys returns the keys that pass, newest first.
+func (s *Store) apiKeys(passes func(*delivery.APIKey) bool) []delivery.APIKey {
+	var found []delivery.APIKey
+	for _, k := range s.KeyRows {
+		if passes(&k) {
+			found = append(found, k)
+		}
+	}
+	slices.SortFunc(found, newestKey)
+	return found
+}
+
+func newestKey(a, b delivery.APIKey) int { return cmp.Compare(b.ID, a.ID) }
+
+func (s *Store) keyWithPrefix(prefix string) (delivery.APIKey, bool) {
+	for _, k := range s.KeyRows {
+		if k.Prefix == prefix {
+			return k, true
+		}
+	}
+	return delivery.APIKey{}, false
+}
+
+// KeyByPrefix implements [delivery.KeyStore].
+func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey, error) {
+	if err := s.lock(ctx, "KeyByPrefix"); err != nil {
 		return delivery.APIKey{}, err
 	}
-	defer leave()
-	if k, ok := f.KeyRows[id]; ok {
+	defer s.mu.Unlock()
+	if k, ok := s.keyWithPrefix(prefix); ok {
 		return k, nil
 	}
 	return delivery.APIKey{}, delivery.ErrNotFound
 }
 
-func (f *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey, error) {
-	leave, err := f.enter(ctx, "KeyByPrefix")
-	if err != nil {
+// KeyByID implements [delivery.KeyStore].
+func (s *Store) KeyByID(ctx context.Context, id delivery.KeyID) (delivery.APIKey, error) {
+	if err := s.lock(ctx, "KeyByID"); err != nil {
 		return delivery.APIKey{}, err
 	}
-	defer leave()
-	for _, k := range f.KeyRows {
-		if k.Prefix == prefix {
-			return k, nil
-		}
+	defer s.mu.Unlock()
+	if k, ok := s.KeyRows[id]; ok {
+		return k, nil
 	}
 	return delivery.APIKey{}, delivery.ErrNotFound
 }
 
-func (f *Store) Keys(ctx context.Context, org delivery.OrgID, _ time.Time) ([]delivery.APIKey, error) {
-	leave, err := f.enter(ctx, "Keys")
-	if err != nil {
+// Keys implements [delivery.KeyStore].
+func (s *Store) Keys(ctx context.Context, org delivery.OrgID, at time.Time) ([]delivery.APIKey, error) {
+	if err := s.lock(ctx, "Keys"); err != nil {
 		return nil, err
 	}
-	defer leave()
-	var found []delivery.APIKey
-	for _, k := range f.KeyRows {
-		if org == 0 || k.Org == org {
-			found = append(found, k)
-		}
+	defer s.mu.Unlock()
+	of := func(works bool) []delivery.APIKey {
+		return s.apiKeys(func(k *delivery.APIKey) bool {
+			return (org == 0 || k.Org == org) && k.Works(at) == works
+		})
 	}
-	slices.SortFunc(found, func(a, b delivery.APIKey) int { return cmp.Compare(b.ID, a.ID) })
-	return found, nil
+	ended := of(false)
+	all := append(of(true), ended[:min(len(ended), delivery.MaxKeys)]...)
+	slices.SortFunc(all, newestKey)
+	return all, nil
 }
 
-func (f *Store) RevokeKey(
+// RevokeKey implements [delivery.KeyStore].
+func (s *Store) RevokeKey(
 	ctx context.Context, id delivery.KeyID, at time.Time, record delivery.AuditEntry,
 ) error {
-	return f.changeKey(ctx, id, func(k *delivery.APIKey) {
-		k.RevokedAt = at
-		f.AuditRows = append(f.AuditRows, record)
-	})
-}
-
-func (f *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) error {
-	return f.changeKey(ctx, id, func(k *delivery.APIKey) { k.LastUsedAt = at })
-}
-
-func (f *Store) changeKey(ctx context.Context, id delivery.KeyID, do func(*delivery.APIKey)) error {
-	leave, err := f.enter(ctx, "Key")
-	if err != nil {
+	if err := s.lock(ctx, "RevokeKey"); err != nil {
 		return err
 	}
-	defer leave()
-	k, ok := f.KeyRows[id]
+	defer s.mu.Unlock()
+	k, ok := s.KeyRows[id]
 	if !ok {
 		return delivery.ErrNotFound
 	}
-	do(&k)
-	f.KeyRows[id] = k
+	if k.RevokedAt.IsZero() {
+		k.RevokedAt = at
+		s.KeyRows[id] = k
+		s.record(record)
+	}
 	return nil
 }
 
-func (f *Store) Record(ctx context.Context, entries ...delivery.AuditEntry) error {
-	leave, err := f.enter(ctx, "Record")
-	if err != nil {
+// TouchKey implements [delivery.KeyStore].
+func (s *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) error {
+	if err := s.lock(ctx, "TouchKey"); err != nil {
 		return err
 	}
-	defer leave()
-	f.AuditRows = append(f.AuditRows, entries...)
-	return nil
-}
-
-func (f *Store) AuditLog(
-	ctx context.Context, org delivery.OrgID, _ delivery.AuditFilter, p delivery.Page,
-) (delivery.Slice[delivery.AuditEntry], error) {
-	leave, err := f.enter(ctx, "AuditLog")
-	if err != nil {
-		return delivery.Slice[delivery.AuditEntry]{}, err
+	defer s.mu.Unlock()
+	if k, ok := s.KeyRows[id]; ok {
+		k.LastUsedAt = delivery.Later(k.LastUsedAt, at.Truncate(time.Minute))
+		s.KeyRows[id] = k
 	}
-	defer leave()
-	found := Selected(f.AuditRows, func(e delivery.AuditEntry) bool { return org == 0 || e.Org == org })
-	slices.Reverse(found)
-	return paged(found, p, false), nil
-}
-
-func (f *Store) DiscardAudit(ctx context.Context, t time.Time) (bool, error) {
-	leave, err := f.enter(ctx, "DiscardAudit")
-	if err != nil {
-		return false, err
-	}
-	defer leave()
-	f.AuditRows = Selected(f.AuditRows, func(e delivery.AuditEntry) bool { return !e.At.Before(t) })
-	return false, nil
-}
-
-func (f *Store) SetSecrets(
-	ctx context.Context,
-	org delivery.OrgID,
-	id delivery.WebhookID,
-	secrets []delivery.SealedSecret,
-	at time.Time,
-	by string,
-	record delivery.AuditEntry,
-) error {
-	leave, err := f.enter(ctx, "SetSecrets")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	w, err := f.current(org, id)
-	if err != nil {
-		return err
-	}
-	if len(w.Secrets) > 0 && len(secrets) > 0 && w.Secrets[0].CreatedAt.After(secrets[0].CreatedAt) {
-		return delivery.Errorf(delivery.Conflict, "", "Somebody else has changed the secret.")
-	}
-	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, by
-	f.Org(org).ConfigVersion++
-	f.AuditRows = append(f.AuditRows, record)
 	return nil
 }

@@ -9,139 +9,107 @@ import (
 	"portalhooks/delivery"
 )
 
-func (f *Store) Join(ctx context.Context, name string, ttl time.Duration) (delivery.Owner, error) {
-	leave, err := f.enter(ctx, "Join")
-	if err != nil {
+// A Member is the latest run of a server in one slot.
+type Member struct {
+	delivery.Member
+
+	Until  time.Time // the end of its lease
+	Reaped int64     // the latest epoch of the slot whose deliveries were released
+}
+
+// Join implements [delivery.Membership]. It returns Unavailable when every slot
+// is taken.
+func (s *Store) Join(ctx context.Context, name string, ttl time.Duration) (delivery.Owner, error) {
+	if err := s.lock(ctx, "Join"); err != nil {
 		return delivery.Owner{}, err
 	}
-	defer leave()
-	now := time.Now()
-	for slot := 0; ; slot++ {
-		if m := f.MemberRows[slot]; m == nil || now.After(m.Until) {
-			o := delivery.Owner{Slot: slot, Epoch: now.UnixNano()}
-			f.MemberRows[slot] = &Member{
-				delivery.Member{Owner: o, Name: name, StartedAt: now, SeenAt: now},
-				now.Add(ttl),
-			}
-			return o, nil
+	defer s.mu.Unlock()
+	now := s.now()
+	for slot := range delivery.MaxSlot + 1 {
+		m := s.MemberRows[slot]
+		if m == nil {
+			m = &Member{}
+			s.MemberRows[slot] = m
 		}
-	}
-}
-
-func (f *Store) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
-	leave, err := f.enterAs(ctx, owner, "Heartbeat")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	m := f.MemberRows[owner.Slot]
-	if m == nil || m.Owner != owner {
-		return delivery.ErrNotFound
-	}
-	m.SeenAt, m.Until = time.Now(), time.Now().Add(ttl)
-	return nil
-}
-
-func (f *Store) Leave(ctx context.Context, owner delivery.Owner) error {
-	leave, err := f.enterAs(ctx, owner, "Leave")
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if m := f.MemberRows[owner.Slot]; m != nil && m.Owner == owner {
-		delete(f.MemberRows, owner.Slot)
-	}
-	return nil
-}
-
-func (f *Store) Bury(ctx context.Context, self delivery.Owner) (int, error) {
-	leave, err := f.enter(ctx, "Bury")
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	n := 0
-	for _, row := range f.QueueRows {
-		m := f.MemberRows[row.Owner.Slot]
-		if row.Owner == (delivery.Owner{}) || row.Owner.Slot == self.Slot || m == nil {
+		if m.Until.After(now) {
 			continue
 		}
-		if m.Owner != row.Owner || time.Now().After(m.Until) {
-			row.Owner, row.due = delivery.Owner{}, time.Now()
-			n++
+		owner := delivery.Owner{Slot: slot, Epoch: m.Owner.Epoch + 1}
+		m.Member = delivery.Member{Owner: owner, Name: name, StartedAt: now, SeenAt: now}
+		m.Until = now.Add(ttl)
+		return owner, nil
+	}
+	return delivery.Owner{}, delivery.Errorf(delivery.Unavailable, "", "Every slot is taken.")
+}
+
+// member returns the run of a server, nil when it is not the latest of its slot.
+func (s *Store) member(owner delivery.Owner) *Member {
+	if m := s.MemberRows[owner.Slot]; m != nil && m.Owner == owner {
+		return m
+	}
+	return nil
+}
+
+// Heartbeat implements [delivery.Membership].
+func (s *Store) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
+	if err := s.lockAs(ctx, owner, "Heartbeat"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	now := s.now()
+	m := s.member(owner)
+	if m == nil || !m.Until.After(now) && m.Reaped >= owner.Epoch {
+		return delivery.Errorf(delivery.NotFound, "", "The lease of this server has ended.")
+	}
+	m.SeenAt, m.Until = now, now.Add(ttl)
+	return nil
+}
+
+// Leave implements [delivery.Membership]. Leaving twice is fine.
+func (s *Store) Leave(ctx context.Context, owner delivery.Owner) error {
+	if err := s.lockAs(ctx, owner, "Leave"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if now, m := s.now(), s.member(owner); m != nil && m.Until.After(now) {
+		m.Until = now
+	}
+	return nil
+}
+
+// Bury implements [delivery.Membership]. The epoch of a lease that lasts is
+// alive; those before it are not.
+func (s *Store) Bury(ctx context.Context, self delivery.Owner) (int, error) {
+	if err := s.lock(ctx, "Bury"); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	n, now := 0, s.now()
+	for slot, m := range s.MemberRows {
+		ended := m.Owner.Epoch
+		if m.Until.After(now) {
+			ended--
 		}
+		if slot == self.Slot || m.Reaped >= ended {
+			continue
+		}
+		m.Reaped = ended
+		n += s.queue.releaseAll(now, heldBy(delivery.Owner{Slot: slot, Epoch: ended}))
 	}
 	return n, nil
 }
 
-func (f *Store) Members(ctx context.Context) ([]delivery.Member, error) {
-	leave, err := f.enter(ctx, "Members")
-	if err != nil {
+// Members implements [delivery.Membership].
+func (s *Store) Members(ctx context.Context) ([]delivery.Member, error) {
+	if err := s.lock(ctx, "Members"); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.mu.Unlock()
 	var list []delivery.Member
-	for _, slot := range slices.Sorted(maps.Keys(f.MemberRows)) {
-		if m := f.MemberRows[slot]; time.Now().Before(m.Until) {
+	for _, slot := range slices.Sorted(maps.Keys(s.MemberRows)) {
+		if m := s.MemberRows[slot]; m.Until.After(s.now()) {
 			list = append(list, m.Member)
 		}
 	}
 	return list, nil
-}
-
-func (f *Store) Prepare(ctx context.Context, _ time.Time) error {
-	leave, err := f.enter(ctx, "Prepare")
-	if err != nil {
-		return err
-	}
-	leave()
-	return nil
-}
-
-func (f *Store) Discard(ctx context.Context, t time.Time) (more bool, err error) {
-	leave, err := f.enter(ctx, "Discard")
-	if err != nil {
-		return false, err
-	}
-	defer leave()
-	const portion = 10
-	before := len(f.LogRows)
-	f.HorizonAt = t
-	removed := 0
-	f.LogRows = slices.DeleteFunc(f.LogRows, func(e delivery.LogEntry) bool {
-		if removed == portion || !delivery.IDTime(e.ID).Before(t) {
-			return false
-		}
-		removed++
-		return true
-	})
-	return before-len(f.LogRows) == portion, nil
-}
-
-func (f *Store) Wake() <-chan struct{} { return f.WakeUps }
-
-func (f *Store) Notify() {
-	f.Change(func() { f.Notified++ })
-	select {
-	case f.Told <- struct{}{}:
-	default:
-	}
-}
-
-func (f *Store) OldestTransaction(ctx context.Context) (time.Duration, error) {
-	leave, err := f.enter(ctx, "OldestTransaction")
-	if err != nil {
-		return 0, err
-	}
-	leave()
-	return time.Minute, nil
-}
-
-func (f *Store) Ping(ctx context.Context) error {
-	leave, err := f.enter(ctx, "Ping")
-	if err != nil {
-		return err
-	}
-	leave()
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 func TestLearnerTakesNewNames(t *testing.T) {
 	store := memstore.New()
+	store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "org", Name: "Org"}}
 	l := newRegister(store, delivery.NewIDs(1))
 	learn := func(name string) delivery.Item {
 		t.Helper()

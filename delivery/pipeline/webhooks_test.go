@@ -11,7 +11,7 @@ import (
 
 func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := memstore.New()
+		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "acme", ConfigVersion: 1}}
 		k := NewWebhookCache(store)
 		get := func() *OrgWebhooks {
@@ -50,7 +50,7 @@ func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
 
 func TestConfigReadBeforeADropIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := memstore.New()
+		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ConfigVersion: 1}}
 		store.Took["Config"] = time.Second / 2
 		k := NewWebhookCache(store)
@@ -76,7 +76,7 @@ func TestConfigReadBeforeADropIsNotKept(t *testing.T) {
 
 func TestConfigIsReadOnceForManyCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := memstore.New()
+		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ConfigVersion: 1}}
 		store.Took["Config"] = time.Second / 2
 		k := NewWebhookCache(store)

@@ -13,7 +13,7 @@ import (
 // A configuring is an organization with items and an admin.
 type configuring struct {
 	*Service
-	store *memstore.Store
+	store *memstore.Faulty
 	org   delivery.Organization
 	admin delivery.Caller
 	items map[string]delivery.ItemID
@@ -21,7 +21,7 @@ type configuring struct {
 
 func newConfiguring(t *testing.T) configuring {
 	t.Helper()
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	orgs := make(map[string]delivery.Organization)
 	for id, name := range map[string]string{"acme": "Acme", "other": "Other"} {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestSeedFillsAnEmptyDatabaseOnce(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	for range 2 {
@@ -36,8 +36,8 @@ func TestSeedFillsAnEmptyDatabaseOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	sent := make(map[delivery.EventType]int)
-	for _, row := range store.QueueRows {
-		sent[row.Delivery.Type]++
+	for _, job := range store.Queued() {
+		sent[job.Delivery.Type]++
 	}
 	if len(sent) != len(delivery.EventTypes()) {
 		t.Errorf("the examples send %v, not every type", sent)

@@ -16,15 +16,15 @@ import (
 )
 
 func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store, func(o *Options) { o.Memory = 2 })
 	taking(t, s)
 	listen(t, s, delivery.OperationInWorkspace, delivery.Enabled)
 	if got := take(t, s, deliverytest.OperationOn(3)); got.Deliveries != 3 {
 		t.Fatalf("got %+v", got)
 	}
-	for _, row := range store.QueueRows {
-		if row.Owner != (delivery.Owner{}) {
+	for _, job := range store.Queued() {
+		if job.Owner != (delivery.Owner{}) {
 			t.Error("a delivery without room in memory is owned")
 		}
 	}
@@ -34,9 +34,8 @@ func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
 }
 
 func TestIngestSaysWhenItDoesNotKnow(t *testing.T) {
-	s := newFront(t, memstore.New()) // its ingester does not run
-	if _, err := s.pipeline.Webhooks.Get(t.Context(), listen(t, s, delivery.ActiveAlert,
-		delivery.Enabled).Org); err != nil {
+	s := newFront(t, memstore.NewFaulty()) // its ingester does not run
+	if _, err := s.pipeline.Webhooks.Get(t.Context(), listen(t, s, delivery.ActiveAlert, delivery.Enabled).Org); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -55,7 +54,7 @@ func TestIngestSaysWhenItDoesNotKnow(t *testing.T) {
 }
 
 func TestIngestSaysWhenTheStoreFails(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	listen(t, s, delivery.ActiveAlert, delivery.Enabled)
@@ -67,10 +66,7 @@ func TestIngestSaysWhenTheStoreFails(t *testing.T) {
 			return nil
 		}
 	})
-	if _, err := s.Ingest(t.Context(), testPortal,
-		[]delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(
-		err,
-	) != delivery.Unavailable {
+	if _, err := s.Ingest(t.Context(), testPortal, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(err) != delivery.Unavailable {
 		t.Errorf("err = %v, want %s", err, delivery.Unavailable)
 	}
 	if held := s.pipeline.Dispatcher.Held(); held != 0 {
@@ -83,7 +79,7 @@ func TestIngestSaysWhenTheStoreFails(t *testing.T) {
 }
 
 func TestTheSameReportManyTimesAtOnceIsOneEvent(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	listen(t, s, delivery.ActiveAlert, delivery.Enabled)
@@ -102,13 +98,13 @@ func TestTheSameReportManyTimesAtOnceIsOneEvent(t *testing.T) {
 			t.Errorf("result = %+v, want the event %s", r, results[0].Events[0])
 		}
 	}
-	if accepted != 1 || len(store.QueueRows) != 1 {
-		t.Errorf("%d accepted, %d deliveries; want 1 and 1", accepted, len(store.QueueRows))
+	if accepted != 1 || len(store.Queued()) != 1 {
+		t.Errorf("%d accepted, %d deliveries; want 1 and 1", accepted, len(store.Queued()))
 	}
 }
 
 func BenchmarkIngest(b *testing.B) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(b, store)
 	taking(b, s)
 	n := 0
@@ -128,7 +124,7 @@ func BenchmarkIngest(b *testing.B) {
 
 // PostgreSQL refuses NUL and bad UTF-8; an event must not be lost for them.
 func TestNothingUnstorableReachesTheStore(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	bad := "a\x00b\xffc"
@@ -155,7 +151,7 @@ func TestNothingUnstorableReachesTheStore(t *testing.T) {
 
 func TestIngestGivesUpWaitingWhenTheCallerDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := memstore.New()
+		store := memstore.NewFaulty()
 		s := newFront(t, store)
 		listen(t, s, delivery.ActiveAlert, delivery.Enabled)
 		store.Change(func() { store.Took["Ingest"] = time.Second })
@@ -164,14 +160,12 @@ func TestIngestGivesUpWaitingWhenTheCallerDoes(t *testing.T) {
 		go func() { defer close(done); _ = s.pipeline.Ingester.Run(run) }()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		if _, err := s.Ingest(ctx, testPortal, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(
-			err,
-		) != delivery.Unavailable {
+		if _, err := s.Ingest(ctx, testPortal, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(err) != delivery.Unavailable {
 			t.Errorf("err = %v, want %s", err, delivery.Unavailable)
 		}
 		// It was being stored all the same: the re-send is no second event.
 		got, err := s.Ingest(t.Context(), testPortal, []delivery.Report{deliverytest.AlertReport("s")})
-		if err != nil || got[0].Status != delivery.Duplicated || len(store.QueueRows) != 1 {
+		if err != nil || got[0].Status != delivery.Duplicated || len(store.Queued()) != 1 {
 			t.Errorf("sent again: %+v, %v", got, err)
 		}
 		stop()

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEvaluateExplainsEveryWebhook(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	fired, other, off := listen(

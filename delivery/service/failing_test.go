@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"portalhooks/delivery"
-	"portalhooks/delivery/memstore"
 )
 
 func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
@@ -14,10 +13,7 @@ func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
 	w := c.create(t, same).Webhook
 	c.opts.FailingLimit = time.Hour
 	c.store.Change(func() {
-		c.store.HealthRows[w.ID] = delivery.WebhookHealth{
-			Webhook:      w.ID,
-			FailingSince: time.Now().Add(-48 * time.Hour),
-		}
+		c.store.HealthRows[w.ID] = delivery.WebhookHealth{Webhook: w.ID, FailingSince: time.Now().Add(-48 * time.Hour)}
 	})
 	if err := c.checkFailing(t.Context()); err != nil {
 		t.Fatal(err)
@@ -29,8 +25,7 @@ func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
 	if err := c.checkFailing(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.store.WebhookRows[w.ID]; got.Status != delivery.Disabled ||
-		got.DisabledReason != delivery.DisabledAsFailing {
+	if got := c.store.WebhookRows[w.ID]; got.Status != delivery.Disabled || got.DisabledReason != delivery.DisabledAsFailing {
 		t.Errorf("still %s after failing for the whole of the limit", got.Status)
 	}
 }
@@ -47,9 +42,11 @@ func (r *rig) fail(id delivery.WebhookID) {
 // notices returns what the audit log says of failing webhooks.
 func (r *rig) notices() (found []delivery.AuditEntry) {
 	r.store.Change(func() {
-		found = memstore.Selected(
-			r.store.AuditRows, func(e delivery.AuditEntry) bool { return e.Action == delivery.WebhookFailing },
-		)
+		for _, e := range r.store.AuditRows {
+			if e.Action == delivery.WebhookFailing {
+				found = append(found, e)
+			}
+		}
 	})
 	return found
 }
@@ -156,9 +153,7 @@ func TestDisablesAt(t *testing.T) {
 		"it is deleted":                 {failing, func(w *delivery.Webhook) { w.Version.Deleted = true }, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.store.Change(
-				func() { c.store.HealthRows[w.ID] = delivery.WebhookHealth{Webhook: w.ID, FailingSince: tt.since} },
-			)
+			c.store.Change(func() { c.store.HealthRows[w.ID] = delivery.WebhookHealth{Webhook: w.ID, FailingSince: tt.since} })
 			changed := *w
 			tt.change(&changed)
 			got, err := c.WebhookHealth(t.Context(), c.admin, []*delivery.Webhook{&changed})

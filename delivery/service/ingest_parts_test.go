@@ -13,7 +13,7 @@ import (
 )
 
 func TestIngestOfTwentyThousandDevices(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	got := take(t, s, deliverytest.OperationOn(20_000))
@@ -32,7 +32,7 @@ func TestIngestOfTwentyThousandDevices(t *testing.T) {
 func TestCompleteReportCountsPartsThatCameBefore(t *testing.T) {
 	for name, inOneCall := range map[string]bool{"earlier": false, "in the same call": true} {
 		t.Run(name, func(t *testing.T) {
-			store := memstore.New()
+			store := memstore.NewFaulty()
 			s := newFront(t, store)
 			taking(t, s)
 			part, whole := deliverytest.OperationOn(3), deliverytest.OperationOn(0)
@@ -66,7 +66,7 @@ func TestCompleteReportCountsPartsThatCameBefore(t *testing.T) {
 // come and however often each is sent: n devices are 1 + n events.
 func TestOperationIsOnePlusNHoweverItIsReported(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		store := memstore.New()
+		store := memstore.NewFaulty()
 		s := newFront(t, store)
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan struct{})

@@ -20,7 +20,7 @@ import (
 var testPortal = delivery.Caller{Name: "portal", Portal: true}
 
 // newFront returns a service that takes reports in but delivers nothing.
-func newFront(t testing.TB, store *memstore.Store, change ...func(*Options)) *Service {
+func newFront(t testing.TB, store *memstore.Faulty, change ...func(*Options)) *Service {
 	t.Helper()
 	key, err := seal.GenerateKey()
 	if err != nil {
@@ -84,7 +84,7 @@ func TestIngestAnswersAReSendWithTheFirstAnswer(t *testing.T) {
 		"operation": deliverytest.OperationOn(3),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newFront(t, memstore.New())
+			s := newFront(t, memstore.NewFaulty())
 			taking(t, s)
 			listen(t, s, delivery.ActiveAlert, delivery.Enabled)
 			listen(t, s, delivery.OperationInWorkspace, delivery.Enabled)
@@ -153,7 +153,7 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newFront(t, memstore.New())
+			s := newFront(t, memstore.NewFaulty())
 			taking(t, s)
 			if got := take(t, s, tt.first); got.Status != delivery.Accepted {
 				t.Fatalf("first = %+v", got)
@@ -170,7 +170,7 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 }
 
 func TestIngestRejectsOneReportAndAcceptsTheOthers(t *testing.T) {
-	s := newFront(t, memstore.New())
+	s := newFront(t, memstore.NewFaulty())
 	taking(t, s)
 	bad := deliverytest.AlertReport("bad")
 	bad.ActiveAlert.Alert.ID = ""
@@ -196,7 +196,7 @@ func TestIngestRejectsOneReportAndAcceptsTheOthers(t *testing.T) {
 }
 
 func TestIngestChecksWhoCalls(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	acme := listen(t, s, delivery.ActiveAlert, delivery.Enabled).Org
@@ -246,7 +246,7 @@ func TestIngestChecksWhoCalls(t *testing.T) {
 }
 
 func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	on, off := listen(
@@ -274,13 +274,13 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 	}
 	states := make(map[delivery.State]int)
 	owned := 0
-	for _, row := range store.QueueRows {
-		states[row.Delivery.State]++
-		if row.Owner == s.opts.Owner {
+	for _, job := range store.Queued() {
+		states[job.Delivery.State]++
+		if job.Owner == s.opts.Owner {
 			owned++
 		}
 	}
-	if states[delivery.Queued] != 2 || states[delivery.Held] != 2 || owned != 2 {
+	if states[delivery.Sending] != 2 || states[delivery.Held] != 2 || owned != 2 {
 		t.Errorf("states %v, %d owned", states, owned)
 	}
 	if held := s.pipeline.Dispatcher.Held(); held != 2 {
@@ -289,7 +289,7 @@ func TestIngestMakesDeliveriesForWhoListens(t *testing.T) {
 }
 
 func TestIngestOfKnownThingsMakesNoQueryButOne(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	take(t, s, deliverytest.AlertReport("s-0"))
@@ -306,7 +306,7 @@ func TestIngestOfKnownThingsMakesNoQueryButOne(t *testing.T) {
 }
 
 func TestIngestMatchesAgainWhenTheWebhooksHaveChanged(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s, other := newFront(t, store), newFront(t, store)
 	other.ids = delivery.NewIDs(2)
 	taking(t, s)

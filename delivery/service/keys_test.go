@@ -49,7 +49,7 @@ func TestWhoMayMakeWhichKeys(t *testing.T) {
 		"by one that expires, a second fewer": {fleeting, KeyInput{Org: org, Role: delivery.AdminKey, ExpiresAt: day.Add(-time.Second)}, ""},
 	} {
 		if tt.in.Name == "" {
-			tt.in.Name = "client"
+			tt.in.Name = "client of " + name // few keys of one client work at a time
 		}
 		made, err := c.Keys.Create(t.Context(), tt.by, tt.in)
 		if delivery.CodeOf(err) != tt.want || (err == nil) != (tt.want == "") {

@@ -239,6 +239,7 @@ func TestOneProcessMaintainsForAll(t *testing.T) {
 	chores := []string{"Prepare", "Discard", "FailingWebhooks", "Organizations"}
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{Owner: delivery.Owner{Slot: 3, Epoch: 1}}, nil)
+		r.store.OldestTx = time.Minute
 		lower := delivery.Owner{Slot: 1, Epoch: 7}
 		r.store.Change(func() {
 			r.store.MemberRows[1] = &memstore.Member{

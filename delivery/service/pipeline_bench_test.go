@@ -58,6 +58,6 @@ func benchmarkPipeline(b *testing.B, hooks int) {
 }
 
 func (r *rig) unsettled() (waiting bool) {
-	r.store.Change(func() { waiting = len(r.store.QueueRows) > 0 })
+	r.store.Change(func() { waiting = len(r.store.Queued()) > 0 })
 	return waiting
 }

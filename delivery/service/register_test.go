@@ -20,7 +20,7 @@ func partOf(text, whole string) bool {
 
 // Texts of a report may be parts of a request of megabytes.
 func TestNothingThatStaysKeepsTheRequestInMemory(t *testing.T) {
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	s := newFront(t, store)
 	taking(t, s)
 	request := strings.Clone("acme;Acme;source;alert;Alert;https://example.com/alert;ws-1;WS 1")

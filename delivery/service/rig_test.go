@@ -28,7 +28,7 @@ import (
 type rig struct {
 	*Service
 	t     testing.TB
-	store *memstore.Store
+	store *memstore.Faulty
 	org   delivery.Organization
 
 	registry *prometheus.Registry
@@ -67,13 +67,13 @@ var rigOwner = delivery.Owner{Slot: 0, Epoch: 1}
 // newRig returns a rig with one organization.
 func newRig(t testing.TB, o Options, a answers) *rig {
 	t.Helper()
-	store := memstore.New()
+	store := memstore.NewFaulty()
 	store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "acme", Name: "Acme", ConfigVersion: 1}}
 	return rigOver(t, store, o, a)
 }
 
 // rigOver returns a rig over a store that is there already.
-func rigOver(t testing.TB, store *memstore.Store, o Options, a answers) *rig {
+func rigOver(t testing.TB, store *memstore.Faulty, o Options, a answers) *rig {
 	t.Helper()
 	if o.Owner == (delivery.Owner{}) {
 		o.Owner = rigOwner
@@ -311,11 +311,11 @@ func (r *rig) wantStates(want map[delivery.State]int) {
 
 // entries returns the log of one delivery.
 func (r *rig) entries(id delivery.DeliveryID) []delivery.LogEntry {
-	var found []delivery.LogEntry
-	r.store.Change(func() {
-		found = memstore.Selected(r.store.LogRows, func(e delivery.LogEntry) bool { return e.Delivery.ID == id })
-	})
-	return found
+	log, err := r.store.Entries(r.t.Context(), 0, []delivery.DeliveryID{id})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return log[id]
 }
 
 // current returns a webhook as it is stored.

@@ -80,7 +80,7 @@ func TestRotationKeepsAtMostTwoOldSecrets(t *testing.T) {
 }
 
 func TestTargetURLIsWholeOnlyForWhoMayConfigure(t *testing.T) {
-	s := newFront(t, memstore.New())
+	s := newFront(t, memstore.NewFaulty())
 	v := &delivery.WebhookVersion{Target: "https://x.example/?key=s3cret"}
 	for name, tt := range map[string]struct {
 		caller delivery.Caller

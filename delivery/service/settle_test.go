@@ -80,7 +80,7 @@ func TestALateResultIsFenced(t *testing.T) {
 		id := r.ingest(1, w)[0]
 		time.Sleep(time.Second)
 		other := delivery.Owner{Slot: 3, Epoch: 9}
-		r.store.Change(func() { r.store.QueueRows[id].Owner = other })
+		r.takeOver(id, other)
 		time.Sleep(10 * time.Second)
 		if log := r.entries(id); len(log) != 0 {
 			t.Errorf("log %+v, want none", log)
@@ -89,6 +89,20 @@ func TestALateResultIsFenced(t *testing.T) {
 			t.Errorf("%v fenced settles counted, want 1", n)
 		}
 	})
+}
+
+// takeOver leases a delivery to another server.
+func (r *rig) takeOver(id delivery.DeliveryID, other delivery.Owner) {
+	r.t.Helper()
+	if n, err := r.store.Release(r.t.Context(), r.opts.Owner, []delivery.DeliveryID{id}, 0); n != 1 || err != nil {
+		r.t.Fatalf("Release gave %d, %v, want 1", n, err)
+	}
+	jobs, err := r.store.Claim(r.t.Context(), delivery.ClaimRequest{
+		Owner: other, N: 1, PerWebhook: 1, Lease: time.Minute,
+	})
+	if err != nil || len(jobs) != 1 || jobs[0].Delivery.ID != id {
+		r.t.Fatalf("Claim gave %+v, %v, want %s", jobs, err, id)
+	}
 }
 
 // Nobody waits for ever for a result that the settler can't store.

@@ -135,8 +135,8 @@ func (j clockJump) test(t *testing.T) {
 // attempted counts the deliveries that have an attempt in the log.
 func (r *rig) attempted(ids []delivery.DeliveryID) (n int) {
 	r.store.Change(func() {
-		for _, id := range ids {
-			if row := r.store.QueueRows[id]; row != nil && row.Delivery.Attempts > 0 {
+		for _, job := range r.store.Queued() {
+			if job.Delivery.Attempts > 0 && slices.Contains(ids, job.Delivery.ID) {
 				n++
 			}
 		}

@@ -23,7 +23,7 @@ func TestTortureStartsAndStops(t *testing.T) {
 	const most = 2 << 20
 	n := faults.Rounds(60, 3000)
 	bubble(t, func(t *testing.T) {
-		store := memstore.New()
+		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "acme", Name: "Acme", ConfigVersion: 1}}
 		keyring := rigKeyring(t)
 		cycle := func(i int) {
@@ -48,7 +48,7 @@ func TestTortureStartsAndStops(t *testing.T) {
 			}
 			synctest.Wait()
 			store.Change(func() {
-				if left := store.DiscardAll(); left > 0 {
+				if left := store.Reset(); left > 0 {
 					t.Errorf("%d deliveries are pending", left)
 				}
 			})
@@ -98,7 +98,7 @@ func TestTortureWebhooksThatComeAndGo(t *testing.T) {
 			}
 			time.Sleep(time.Hour) // the last ones have been canceled, retries too
 			r.store.Change(func() {
-				if left := r.store.DiscardAll(); left > 0 {
+				if left := r.store.Reset(); left > 0 {
 					t.Errorf("%d deliveries are pending", left)
 				}
 			})

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -105,7 +106,8 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 		r := newRig(t, Options{}, nil)
 		m := r.measured(func(context.Context, string) egress.Result {
 			return egress.Result{
-				Outcome: egress.Success, Status: 200, Body: make([]byte, egress.MaxBody), BodyBytes: egress.MaxBody,
+				Outcome: egress.Success, Status: 200, Body: bytes.Repeat([]byte("x"), egress.MaxBody),
+				BodyBytes: egress.MaxBody,
 			}
 		})
 		w := r.webhook(okURL)
@@ -157,8 +159,7 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 // forgetDelivered takes deliveries out of the store but for what the log needs
 // to be followed.
 func (r *rig) forgetDelivered([]delivery.DeliveryID) {
-	clear(r.store.EventRows)
-	clear(r.store.EventKeys)
+	r.store.ForgetEvents()
 	if keep := 10_000; len(r.store.LogRows) > keep {
 		r.store.LogRows = append([]delivery.LogEntry(nil), r.store.LogRows[len(r.store.LogRows)-keep:]...)
 	}
@@ -188,8 +189,7 @@ func TestTortureMemoryOfALargeOperation(t *testing.T) {
 			r.store.Fail = func(method string) error {
 				if method == "Ingest" {
 					used = max(used, inUse()-before)
-					clear(r.store.EventRows) // the store is not what is measured
-					clear(r.store.EventKeys)
+					r.store.ForgetEvents() // the store is not what is measured
 				}
 				return nil
 			}
@@ -205,11 +205,7 @@ func TestTortureMemoryOfALargeOperation(t *testing.T) {
 		}
 		results, report = nil, delivery.Report{}
 		r.store.Change(func() {
-			clear(r.store.EventRows)
-			clear(r.store.EventKeys)
-			clear(r.store.QueueRows)
-			clear(r.store.Queued)
-			r.store.Order = nil
+			r.store.Reset()
 		})
 		left := inUse() - before
 		if left > kept {

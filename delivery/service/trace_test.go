@@ -128,7 +128,7 @@ func TestAnAttemptWithoutAKnownCallIsATraceOfItsOwn(t *testing.T) {
 
 func TestIngestTellsHowManyEventsAndDeliveriesItBrought(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
-	s := newFront(t, memstore.New(), func(o *Options) {
+	s := newFront(t, memstore.NewFaulty(), func(o *Options) {
 		o.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
 	})
 	taking(t, s)

@@ -22,11 +22,11 @@ func TestSetWebhookStatus(t *testing.T) {
 	}
 	counts := func() (held, canceled, pending int) {
 		c.store.Change(func() {
-			for _, row := range c.store.QueueRows {
+			for _, job := range c.store.Queued() {
 				switch {
-				case row.Cancel:
+				case job.Cancel:
 					canceled++
-				case row.Held:
+				case job.Delivery.State == delivery.Held:
 					held++
 				default:
 					pending++
