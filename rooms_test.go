@@ -119,13 +119,24 @@ var rooms = map[string]room{
 	// The storage. Its generated code is nobody else's business. Of egress it
 	// knows the words for how a call ended.
 	"ent": {
-		imports: []string{"delivery", "delivery/egress", "delivery/failpoint", "ent/gen/...", "ent/migrate"},
-		tests:   []string{"delivery/storetest", "ent/enttest", "test/faults"},
+		imports: []string{
+			"delivery", "delivery/egress", "delivery/failpoint", "delivery/loop", "ent/gen/...", "ent/migrate",
+			"ent/queue", "ent/sqldb",
+		},
+		tests: []string{"delivery/storetest", "ent/enttest", "test/faults"},
 	},
+	"ent/queue": {
+		imports: []string{"delivery", "delivery/egress", "delivery/failpoint", "delivery/loop", "ent/sqldb"},
+		tests:   []string{"delivery/storetest", "ent/enttest", "ent/migrate", "test/faults"},
+	},
+	"ent/sqldb":   {imports: []string{"delivery", "delivery/loop"}, tests: []string{"ent/enttest"}},
 	"ent/enttest": {},
 	"ent/gen":     {imports: []string{"delivery", "ent/gen/...", "ent/schema"}},
-	"ent/migrate": {imports: []string{"ent/gen/..."}, tests: []string{"ent/enttest"}},
-	"ent/schema":  {imports: []string{"delivery"}},
+	"ent/migrate": {
+		imports: []string{"delivery", "delivery/loop", "ent/gen/...", "ent/sqldb"},
+		tests:   []string{"ent/enttest"},
+	},
+	"ent/schema": {imports: []string{"delivery"}},
 
 	"auth": {
 		imports: []string{"delivery", "delivery/credential"},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"time"
@@ -14,6 +13,8 @@ import (
 	"github.com/lib/pq"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"portalhooks/delivery/loop"
 )
 
 // isTwin reports whether a statement broke a unique index.
@@ -90,29 +91,24 @@ func isRetriable(err error) bool {
 	return !unsure && isLost(err)
 }
 
-// Retries wait a little longer each time, 10 ms to about a second, so that a
-// restart of the database is bridged and a clash does not repeat itself.
-const (
-	maxTries   = 8
-	firstPause = 10 * time.Millisecond
-)
+// maxTries bounds how often a transaction is run.
+const maxTries = 8
 
-// retry does a whole transaction again while the database asks for it.
+// pauses returns the pauses between two runs of a transaction: 10 ms to a
+// second, so that a restart of the database is bridged and transactions that
+// conflicted do not meet again.
+func pauses() *loop.Backoff {
+	return &loop.Backoff{Min: 10 * time.Millisecond, Max: time.Second, Jitter: 0.5}
+}
+
+// retry runs a transaction again while the database asks for it.
 func retry(ctx context.Context, transaction func() error) error {
-	pause := firstPause
+	pause := pauses()
 	for try := 1; ; try++ {
 		err := transaction()
-		if err == nil || try == maxTries || !isRetriable(err) {
+		if err == nil || try == maxTries || !isRetriable(err) || !pause.Sleep(ctx) {
 			return err
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // only spreads the tries
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return err
-		case <-t.C:
-		}
-		pause *= 2
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/loop"
 )
 
 // The channel that tells processes of new log entries.
@@ -45,9 +46,9 @@ type link struct {
 	mark   func(ctx context.Context, o delivery.Owner, held bool) error // writes the column
 
 	stop func()
-	loop sync.WaitGroup
+	done sync.WaitGroup
 
-	changed chan struct{} // holds a wake-up when wanted has changed
+	changed loop.Wake // holds a wake-up when wanted has changed
 	mu      sync.Mutex
 	wanted  map[int]int64 // epoch by slot
 	marked  map[int]int64 // epochs that say that they have a lock
@@ -63,15 +64,15 @@ func newLink(
 	ctx, stop := context.WithCancel(context.Background())
 	l := &link{
 		url: url, logger: logger, heard: heard, mark: mark, stop: stop,
-		changed: make(chan struct{}, 1), wanted: make(map[int]int64), marked: make(map[int]int64),
+		changed: loop.NewWake(), wanted: make(map[int]int64), marked: make(map[int]int64),
 	}
-	l.loop.Go(func() { l.run(ctx) })
+	l.done.Go(func() { l.run(ctx) })
 	return l
 }
 
 // run keeps the connection until ctx ends.
 func (l *link) run(ctx context.Context) {
-	pause, level := reconnectMin, slog.LevelWarn
+	pause, level := loop.Backoff{Min: reconnectMin, Max: reconnectMax}, slog.LevelWarn
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.connected(ctx)
@@ -81,7 +82,8 @@ func (l *link) run(ctx context.Context) {
 		if time.Since(began) > reconnectMax+linkTimeout {
 			// It worked for a while: the locks are taken again before anybody
 			// misses them.
-			pause, level = reconnectMin, slog.LevelWarn
+			pause.Reset()
+			level = slog.LevelWarn
 			l.logger.InfoContext(ctx, "the connection for notifications was lost and is made again", "error", err)
 			continue
 		}
@@ -89,11 +91,7 @@ func (l *link) run(ctx context.Context) {
 			"that it lives, until there is a connection for them", "error", err)
 		level = slog.LevelDebug // once is enough
 		l.unmark(ctx, l.marks())
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, reconnectMax)
+		pause.Sleep(ctx) // the condition above looks at ctx
 	}
 }
 
@@ -221,7 +219,7 @@ func (l *link) take(o delivery.Owner) {
 	l.mu.Lock()
 	l.wanted[o.Slot] = o.Epoch
 	l.mu.Unlock()
-	wake(l.changed)
+	l.changed.Notify()
 }
 
 // leave makes the link give up the lock of an owner, soon.
@@ -232,7 +230,7 @@ func (l *link) leave(o delivery.Owner) {
 		delete(l.marked, o.Slot)
 	}
 	l.mu.Unlock()
-	wake(l.changed)
+	l.changed.Notify()
 }
 
 func (l *link) wants() map[int]int64 {
@@ -265,7 +263,7 @@ func (l *link) steady() bool {
 // close ends the connection, and with it the locks.
 func (l *link) close() {
 	l.stop()
-	l.loop.Wait()
+	l.done.Wait()
 }
 
 // execute runs one statement and reports whether the server answered, if only

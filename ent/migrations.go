@@ -32,7 +32,8 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 	s.wire.patient.Store(true)
 	defer s.wire.patient.Store(false)
 	var results []*goose.MigrationResult
-	for try, pause := 1, firstPause; ; try, pause = try+1, min(2*pause, maxPause) {
+	pause := pauses()
+	for try := 1; ; try++ {
 		more, err := p.Up(ctx)
 		if partly, ok := errors.AsType[*goose.PartialError](err); ok {
 			more = partly.Applied
@@ -41,7 +42,7 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 		if err == nil {
 			break
 		}
-		if s.dialect == postgresDialect || try == sqliteTries || !rest(ctx, pause) {
+		if s.dialect == postgresDialect || try == sqliteTries || !pause.Sleep(ctx) {
 			return nil, fmt.Errorf("migrate the %s database: %w", s.dialect, err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"portalhooks/delivery/loop"
 )
 
 // Pauses of the bell: between two rings, and for one of them.
@@ -24,80 +26,61 @@ const (
 //
 // Its link listens. Rings may get lost: the feed polls too.
 type bell struct {
-	db       *sql.DB
-	logger   *slog.Logger
-	name     string // of this process, to tell its own rings
-	heard    chan struct{}
-	pulled   chan struct{}
-	stop     chan struct{}
-	stopOnce sync.Once
-	loops    sync.WaitGroup
+	db     *sql.DB
+	logger *slog.Logger
+	name   string // of this process, to tell its own rings
+	heard  loop.Wake
+	pulled loop.Wake
+	stop   context.CancelFunc
+	loops  sync.WaitGroup
 }
 
 // newBell starts to ring through db when it is pulled.
 func newBell(db *sql.DB, logger *slog.Logger) *bell {
+	// No caller waits for a ring, so there is no context to take: it lives as
+	// long as the bell.
+	ctx, stop := context.WithCancel(context.Background())
 	b := &bell{
-		db:     db,
-		logger: logger,
-		name:   rand.Text(),
-		heard:  make(chan struct{}, 1),
-		pulled: make(chan struct{}, 1),
-		stop:   make(chan struct{}),
+		db: db, logger: logger, name: rand.Text(), heard: loop.NewWake(), pulled: loop.NewWake(), stop: stop,
 	}
-	b.loops.Go(b.ring)
+	b.loops.Go(func() { b.ring(ctx) })
 	return b
 }
 
 func (b *bell) close() {
-	b.stopOnce.Do(func() { close(b.stop) })
+	b.stop()
 	b.loops.Wait()
 }
 
 // hear passes on what others ring.
 func (b *bell) hear(payload string) {
 	if payload != b.name {
-		wake(b.heard)
+		b.heard.Notify()
 	}
 }
 
 // pull makes the bell ring soon.
-func (b *bell) pull() { wake(b.pulled) }
-
-// wake leaves a value in a channel of one place unless there is one.
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (b *bell) pull() { b.pulled.Notify() }
 
 // ring waits for pulls and answers those of each pause with one ring.
-func (b *bell) ring() {
-	// No caller waits for a ring, so there is no context to take: it lives as
-	// long as the bell.
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	pause := time.NewTimer(0)
-	defer pause.Stop()
+func (b *bell) ring(ctx context.Context) {
 	for {
 		select {
-		case <-b.stop:
+		case <-ctx.Done():
 			return
 		case <-b.pulled:
 		}
-		select {
-		case <-b.stop:
-			return
-		case <-pause.C:
-		}
 		b.ringOnce(ctx)
-		pause.Reset(ringPause)
+		if !loop.Sleep(ctx, ringPause) {
+			return
+		}
 	}
 }
 
-// ringOnce takes one round trip. A ring that fails is lost, which is allowed.
+// ringOnce takes one round trip. A ring that fails is lost, which is allowed;
+// one that has begun is not interrupted by the end of the bell.
 func (b *bell) ringOnce(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, ringTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ringTimeout)
 	defer cancel()
 	_, err := b.db.ExecContext(ctx, "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY "+bellChannel+", "+
 		pq.QuoteLiteral(b.name)+"; COMMIT")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -13,32 +11,18 @@ import (
 	"portalhooks/delivery"
 )
 
-// maxPause bounds the pause between two tries of persist.
-const maxPause = time.Second
-
 // persist repeats what is safe to repeat even when its commit got lost, until
 // it works, fails for another reason, or ctx ends.
 func persist(ctx context.Context, idempotent func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+	pause := pauses()
+	for {
 		err := idempotent()
 		if err == nil || !isClash(err) && !isLost(err) {
 			return err
 		}
-		if !rest(ctx, pause) {
+		if !pause.Sleep(ctx) {
 			return unavailable(err)
 		}
-	}
-}
-
-// rest waits for about pause and reports whether ctx still lasts.
-func rest(ctx context.Context, pause time.Duration) bool {
-	t := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // a pause may be guessed
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

@@ -77,14 +77,15 @@ func (h *hot) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
 // How long drop waits for those who read the table, and how often it tries.
 const (
 	dropWait  = "100ms"
-	dropTries = 10
+	dropTries = 7
 )
 
 // drop removes a partition. It waits only a moment for those who read the table,
 // because everybody else waits behind it, and tries again a little later; what
 // it can't get is left for the next time that retention runs.
 func (h *hot) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
-	for try := range dropTries {
+	pause := pauses()
+	for range dropTries {
 		err = h.change(ctx, func(ctx context.Context, q querier) error {
 			if _, err := q.ExecContext(ctx, "SET LOCAL lock_timeout = '"+dropWait+"'"); err != nil {
 				return err
@@ -96,7 +97,7 @@ func (h *hot) drop(ctx context.Context, table string, day time.Time) (more bool,
 		if !ok || e.Code != "55P03" {
 			return err == nil, err
 		}
-		if !rest(ctx, time.Duration(try+1)*firstPause) {
+		if !pause.Sleep(ctx) {
 			return false, ctx.Err()
 		}
 	}

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
+
+	"portalhooks/delivery/loop"
 )
 
 // errClosed is returned for changes that come after the store was closed.
@@ -21,14 +22,12 @@ const maxTogether = 64
 // whatever waits when a transaction begins becomes part of it; a change that
 // fails is undone alone.
 type writer struct {
-	db       *sql.DB
-	wal      *walKeeper // of the loop
-	logger   *slog.Logger
-	waiting  chan *pendingChange
-	stop     chan struct{}
-	stopOnce sync.Once
-	stopped  chan struct{}
-	refusal  atomic.Pointer[error] // why the disk took nothing the last time; nil while it takes
+	db      *sql.DB
+	wal     *walKeeper // of the loop
+	logger  *slog.Logger
+	changes *loop.Batcher[*pendingChange]
+	stop    context.CancelFunc
+	refusal atomic.Pointer[error] // why the disk took nothing the last time; nil while it takes
 }
 
 // A pendingChange waits for its turn. The writer closes done after it has set err.
@@ -41,22 +40,23 @@ type pendingChange struct {
 
 // newWriter starts a writer to a database. It also has the pool that reads it.
 func newWriter(db, read *sql.DB, logger *slog.Logger) *writer {
+	// Changes have contexts of their own: the writer lives as long as its store.
+	ctx, stop := context.WithCancel(context.Background())
 	w := &writer{
 		db:      db,
 		wal:     newWalKeeper(read, logger),
 		logger:  logger,
-		waiting: make(chan *pendingChange, maxTogether),
-		stop:    make(chan struct{}),
-		stopped: make(chan struct{}),
+		changes: loop.NewBatcher(loop.BatcherOptions[*pendingChange]{Queue: maxTogether, Max: maxTogether}),
+		stop:    stop,
 	}
-	go w.loop()
+	go w.changes.Run(ctx, w.store)
 	return w
 }
 
 // close ends the writer after the transaction that it is at.
 func (w *writer) close() {
-	w.stopOnce.Do(func() { close(w.stop) })
-	<-w.stopped
+	w.stop()
+	<-w.changes.Ended()
 	w.wal.close()
 }
 
@@ -65,22 +65,15 @@ func (w *writer) close() {
 // does not end.
 func (w *writer) do(ctx context.Context, change func(ctx context.Context, t *writing) error) error {
 	p := &pendingChange{ctx: ctx, run: change, done: make(chan struct{})}
-	select {
-	case <-w.stopped: // also when there is room among those that wait
+	if err := w.changes.Put(ctx, p); errors.Is(err, loop.ErrStopped) {
 		return errClosed
-	default:
-	}
-	select {
-	case w.waiting <- p:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-w.stopped:
-		return errClosed
+	} else if err != nil {
+		return err
 	}
 	select {
 	case <-p.done:
 		return p.err
-	case <-w.stopped:
+	case <-w.changes.Ended():
 	}
 	select {
 	case <-p.done: // by the last transaction
@@ -88,32 +81,6 @@ func (w *writer) do(ctx context.Context, change func(ctx context.Context, t *wri
 	default:
 		return errClosed
 	}
-}
-
-func (w *writer) loop() {
-	defer close(w.stopped)
-	for {
-		select {
-		case <-w.stop:
-			return
-		case p := <-w.waiting:
-			w.store(w.together(p))
-		}
-	}
-}
-
-// together adds to first what waits besides it.
-func (w *writer) together(first *pendingChange) []*pendingChange {
-	batch := []*pendingChange{first}
-	for len(batch) < maxTogether {
-		select {
-		case p := <-w.waiting:
-			batch = append(batch, p)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // store runs a batch and tells every change its result.
