@@ -13,15 +13,15 @@ import (
 // bigint, boolean, text or bytea. Where the connection takes it, it is sent in
 // PostgreSQL's binary form, which neither side has to quote and parse: JSON is
 // full of what has to be quoted.
-type array struct{ slice any }
+type Array struct{ Slice any }
 
 // Value returns the array as text. It implements [driver.Valuer].
-func (a array) Value() (driver.Value, error) { return pq.Array(a.slice).Value() }
+func (a Array) Value() (driver.Value, error) { return pq.Array(a.Slice).Value() }
 
 // BinaryValue returns the array in binary form; lib/pq asks for it when
 // parameters are binary.
-func (a array) BinaryValue() ([]byte, error) {
-	switch s := a.slice.(type) {
+func (a Array) BinaryValue() ([]byte, error) {
+	switch s := a.Slice.(type) {
 	case *[]int64:
 		return packed(*s, oid.T_int8, func(int64) int { return 8 }, func(b []byte, v int64) []byte {
 			return binary.BigEndian.AppendUint64(b, uint64(v))
@@ -42,7 +42,7 @@ func (a array) BinaryValue() ([]byte, error) {
 			return append(b, v...)
 		}), nil
 	}
-	return nil, fmt.Errorf("an array of %T is not known", a.slice)
+	return nil, fmt.Errorf("an array of %T is not known", a.Slice)
 }
 
 // packed writes the dimensions of an array, then each value after its length.

@@ -1,16 +1,10 @@
 package ent
 
 import (
-	"database/sql"
 	"time"
 
 	"portalhooks/delivery"
 )
-
-func scanPair(rows *sql.Rows) (p [2]int64, err error) {
-	err = rows.Scan(&p[0], &p[1])
-	return p, err
-}
 
 // arrays gathers rows column by column, which is how one statement takes many.
 // A row adds to the columns in their order, then calls next.
@@ -30,7 +24,7 @@ func (a *arrays) ints(values ...int64) {
 
 func (a *arrays) texts(values ...string) {
 	for _, v := range values {
-		add(a, clean(v))
+		add(a, Clean(v))
 	}
 }
 
@@ -50,7 +44,7 @@ func (a *arrays) args(n int) []any {
 	for i := range args {
 		args[i] = "{}"
 		if i < len(a.columns) {
-			args[i] = array{a.columns[i]}
+			args[i] = Array{a.columns[i]}
 		}
 	}
 	return args
@@ -94,7 +88,7 @@ func addEvent(a *arrays, group int64, org delivery.OrgID, n *delivery.NewEvent) 
 
 // addFacts adds the columns of an event from item on.
 func addFacts(a *arrays, e *delivery.Event, bySource bool) {
-	a.ints(int64(e.Item), micros(e.OccurredAt), shortHash(e.Org, string(e.Group)),
+	a.ints(int64(e.Item), Micros(e.OccurredAt), shortHash(e.Org, string(e.Group)),
 		sourceHash(e, bySource), typeWords.code(e.Type))
 	add(a, e.Test)
 	a.texts(e.ItemName, string(e.Group), e.SourceEventID, e.WorkspaceID, e.WorkspaceName, string(e.Variables))

@@ -18,7 +18,7 @@ import (
 func (s *Store) Record(ctx context.Context, entries ...delivery.AuditEntry) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error { return record(ctx, tx.AuditEntry, entries...) })
 	if err != nil {
-		return fmt.Errorf("write to the audit log: %w", unavailable(err))
+		return fmt.Errorf("write to the audit log: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func record(ctx context.Context, c *gen.AuditEntryClient, entries ...delivery.Au
 		rows[i] = c.Create().
 			SetID(e.ID).
 			SetOrganizationID(e.Org).
-			SetAt(micros(e.At)).
+			SetAt(Micros(e.At)).
 			SetAction(e.Action).
 			SetActorKind(e.Actor.Kind).
 			SetActor(e.Actor.Name).
@@ -56,12 +56,6 @@ func record(ctx context.Context, c *gen.AuditEntryClient, entries ...delivery.Au
 	return nil
 }
 
-// auditIn returns the audit log within a transaction of the hot tables.
-func (d dialect) auditIn(q querier) *gen.AuditEntryClient {
-	driver := entsql.NewDriver(string(d), entsql.Conn{ExecQuerier: q})
-	return gen.NewClient(gen.Driver(driver)).AuditEntry
-}
-
 // AuditLog implements [delivery.AuditStore].
 func (s *Store) AuditLog(
 	ctx context.Context, org delivery.OrgID, f delivery.AuditFilter, p delivery.Page,
@@ -76,7 +70,7 @@ func (s *Store) AuditLog(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.AuditEntry]{}, fmt.Errorf("read the audit log: %w", unavailable(err))
+		return delivery.Slice[delivery.AuditEntry]{}, fmt.Errorf("read the audit log: %w", Unavailable(err))
 	}
 	return convertSlice(rows, toAuditEntry), nil
 }
@@ -96,10 +90,10 @@ func auditLike(org delivery.OrgID, f delivery.AuditFilter) []predicate.AuditEntr
 		where = append(where, auditentry.KeyID(f.Key))
 	}
 	if !f.After.IsZero() {
-		where = append(where, auditentry.AtGTE(micros(f.After)))
+		where = append(where, auditentry.AtGTE(Micros(f.After)))
 	}
 	if !f.Before.IsZero() {
-		where = append(where, auditentry.AtLT(micros(f.Before)))
+		where = append(where, auditentry.AtLT(Micros(f.Before)))
 	}
 	return where
 }
@@ -108,7 +102,7 @@ func toAuditEntry(r *gen.AuditEntry) delivery.AuditEntry {
 	e := delivery.AuditEntry{
 		ID:      r.ID,
 		Org:     r.OrganizationID,
-		At:      timeOf(r.At),
+		At:      TimeOf(r.At),
 		Action:  r.Action,
 		Actor:   delivery.Actor{Kind: r.ActorKind, Name: r.Actor, Key: r.KeyID},
 		Object:  delivery.AuditObject{Type: r.ObjectType, ID: r.ObjectID, Name: r.ObjectName},
@@ -129,7 +123,7 @@ func (s *Store) DiscardAudit(ctx context.Context, t time.Time) (more bool, err e
 	}
 	err = s.inTx(ctx, func(tx *gen.Tx) error {
 		ids, err := tx.AuditEntry.Query().
-			Where(auditentry.AtLT(micros(t))).
+			Where(auditentry.AtLT(Micros(t))).
 			Order(gen.Asc(auditentry.FieldAt, auditentry.FieldID)).
 			Limit(slice).
 			IDs(ctx)
@@ -142,7 +136,7 @@ func (s *Store) DiscardAudit(ctx context.Context, t time.Time) (more bool, err e
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("discard what is old of the audit log: %w", unavailable(err))
+		return false, fmt.Errorf("discard what is old of the audit log: %w", Unavailable(err))
 	}
 	return more, nil
 }

@@ -16,6 +16,10 @@ import (
 // that have rows at all.
 const lookAhead = 4
 
+// maxInOrder bounds what is leased of one ordered webhook: its deliveries are
+// sent one after the other, and all within one lease.
+const maxInOrder = 100
+
 // Type 1 is an alert. The numbers are written out because the indexes are made
 // for them.
 const (
@@ -61,16 +65,16 @@ func scanCandidate(rows *sql.Rows) (c candidate, err error) {
 }
 
 // candidates returns the webhooks to claim from, in turn.
-func (h *hot) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candidate, error) {
+func (q *Queue) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candidate, error) {
 	look := [2]int{lookAhead * c.N, lookAhead * c.N}
 	if c.Urgent {
 		look[others] = 0
 	}
-	oldest, backlog, err := h.oldest(ctx, look)
+	oldest, backlog, err := q.oldest(ctx, look)
 	if err != nil || !backlog {
 		return wanted(oldest, c), err
 	}
-	round, err := h.round(ctx, c.N)
+	round, err := q.round(ctx, c.N)
 	if err != nil {
 		return nil, err
 	}
@@ -80,15 +84,12 @@ func (h *hot) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candid
 // oldest returns the webhooks of the oldest due rows, and whether there may be
 // more of them. Rows whose lease has ended are given back first, which makes
 // them due.
-func (h *hot) oldest(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
-	low, mark := h.low.begin(time.Now())
-	if h.dialect == sqliteDialect {
-		low = [classes]int64{}
-	}
-	seen, err := h.lookForDue(ctx, look, low)
+func (q *Queue) oldest(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
+	low, mark := q.low.begin(time.Now())
+	seen, err := q.lookForDue(ctx, look, low)
 	if err == nil && seen.leaseEnd <= seen.clock {
-		if err = h.giveBackEnded(ctx); err == nil {
-			seen, err = h.lookForDue(ctx, look, low)
+		if err = q.giveBackEnded(ctx); err == nil {
+			seen, err = q.lookForDue(ctx, look, low)
 		}
 	}
 	if err != nil {
@@ -103,11 +104,11 @@ func (h *hot) oldest(ctx context.Context, look [2]int) (found []candidate, backl
 		first[class] = min(first[class], one.due)
 		rows[class] += one.rows
 	}
-	limit := seen.clock - lowMargin.Microseconds()
-	h.low.end(lent, mark, min(first[lent], limit))
+	limit := seen.clock - watermarkMargin.Microseconds()
+	q.low.end(leased, mark, min(first[leased], limit))
 	for class, n := range look {
 		if n > 0 {
-			h.low.end(class, mark, min(first[class], limit))
+			q.low.end(class, mark, min(first[class], limit))
 			backlog = backlog || rows[class] == n
 		}
 	}
@@ -121,8 +122,8 @@ type sight struct {
 	leaseEnd int64 // the first one; far away when nothing is lent
 }
 
-func (h *hot) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (sight, error) {
-	all, err := h.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[lent])
+func (q *Queue) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (sight, error) {
+	all, err := q.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[leased])
 	s := sight{leaseEnd: math.MaxInt64}
 	for _, one := range all {
 		switch {
@@ -139,30 +140,30 @@ func (h *hot) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (
 
 // round returns the webhooks whose turn it is of those that have rows at all.
 // When there are not too many they are all, and the same for a moment.
-func (h *hot) round(ctx context.Context, n int) ([]candidate, error) {
-	if kept := h.circle.get(time.Now(), n); kept != nil {
+func (q *Queue) round(ctx context.Context, n int) ([]candidate, error) {
+	if kept := q.webhooks.get(time.Now(), n); kept != nil {
 		return kept, nil
 	}
-	after := h.turn.Load()
-	round, err := h.readCandidates(ctx, roundTrip, after, n)
+	after := q.turn.Load()
+	round, err := q.readCandidates(ctx, roundTrip, after, n)
 	if err != nil {
 		return nil, err
 	}
 	if len(round) < n { // the end is reached: go on at the start
-		h.turn.Store(0)
+		q.turn.Store(0)
 		if after == 0 {
-			h.circle.set(time.Now(), round)
+			q.webhooks.set(time.Now(), round)
 		}
 	} else {
-		h.turn.Store(round[len(round)-1].webhook)
+		q.turn.Store(round[len(round)-1].webhook)
 	}
 	return round, nil
 }
 
-func (h *hot) readCandidates(ctx context.Context, query string, args ...any) (all []candidate, err error) {
-	err = persist(ctx, func() error {
-		rows, err := h.ask(ctx, query, args...)
-		all, err = rowsOf(rows, err, scanCandidate)
+func (q *Queue) readCandidates(ctx context.Context, query string, args ...any) (all []candidate, err error) {
+	err = Persist(ctx, func() error {
+		rows, err := q.db.query(ctx, query, args...)
+		all, err = Collect(rows, err, scanCandidate)
 		return err
 	})
 	return all, err
@@ -215,6 +216,9 @@ func shares(all []candidate, c delivery.ClaimRequest) (inOrder, plain []share) {
 		room = max(1, c.N/2)
 	}
 	inOrder = divide(ordered, room, c)
+	for i := range inOrder {
+		inOrder[i].rows = min(inOrder[i].rows, maxInOrder)
+	}
 	room = c.N
 	if len(others) > 0 {
 		room = max(1, c.N-max(1, c.N/8))

@@ -13,77 +13,47 @@ import (
 const (
 	claimedColumns = `id, org, webhook, version, event, item, COALESCE(redelivery_of, 0),
 		type, trigger, attempts, cancel, ordered`
-
-	// The list of ids is made first and the rows are found by key: as a join the
-	// planner would read the whole queue. The webhooks come in their order, so
-	// alerts do.
-	postgresClaim = `UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
-		WHERE id = ANY(ARRAY(
-			SELECT due.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share), LATERAL (
-				SELECT q.id FROM queue q
-				WHERE q.webhook = w.webhook AND NOT q.held AND NOT q.ordered AND q.owner_slot IS NULL AND q.due_at <= @now
-				ORDER BY q.due_at LIMIT w.share FOR UPDATE SKIP LOCKED
-			) due LIMIT $6
-		)) RETURNING ` + claimedColumns
-	postgresEvents = `SELECT ` + eventColumns + ` FROM event e
-		WHERE e.id = ANY($1::bigint[]) AND e.id >= $2 AND e.id <= $3`
 )
 
 // Claim implements [delivery.Queue]. A lent row's due time is the end of its
 // lease; rows whose lease has ended are given back before candidates are chosen.
-func (h *hot) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
+func (q *Queue) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
 	if c.N < 1 || c.PerWebhook < 1 {
 		return nil, nil
 	}
-	found, err := h.candidates(ctx, c)
+	found, err := q.candidates(ctx, c)
 	if err != nil {
 		return nil, claimError(err)
 	}
 	inOrder, plain := shares(found, c)
-	jobs, err := h.claimOrdered(ctx, c, inOrder)
-	if err != nil {
-		return nil, claimError(err)
+	var jobs []delivery.Job
+	if len(inOrder) > 0 {
+		if jobs, err = q.db.claimOrdered(ctx, c, inOrder); err != nil {
+			return nil, claimError(err)
+		}
 	}
 	if len(plain) > 0 && len(jobs) < c.N {
-		more, err := h.claimPlain(ctx, c, plain, c.N-len(jobs))
+		more, err := q.db.claim(ctx, c, plain, c.N-len(jobs))
 		if err != nil {
 			return nil, claimError(err)
 		}
 		jobs = append(jobs, more...)
 	}
 	if len(jobs) < c.N/2 {
-		h.circle.doubt() // some of its webhooks have nothing left
+		q.webhooks.drop() // some of its webhooks have nothing left
 	}
 	for i := range jobs {
 		jobs[i].Owner = c.Owner
 	}
-	jobs, err = h.withEvents(ctx, jobs)
+	jobs, err = q.withEvents(ctx, jobs)
 	return jobs, claimError(err)
-}
-
-func (h *hot) claimPlain(
-	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
-) ([]delivery.Job, error) {
-	if h.dialect == sqliteDialect {
-		return h.claimSQLite(ctx, sqliteClaim, c, list, n)
-	}
-	return h.claimPostgres(ctx, c, list, n)
 }
 
 func claimError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("claim deliveries: %w", unavailable(err))
-}
-
-func (h *hot) numbers(ctx context.Context, query string, args ...any) (all []int64, err error) {
-	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, h.dialect.sql(query), args...)
-		all, err = rowsOf(rows, err, scanInt64)
-		return err
-	})
-	return all, err
+	return fmt.Errorf("claim deliveries: %w", Unavailable(err))
 }
 
 // distinct keeps the first of equal numbers.
@@ -118,7 +88,7 @@ func jobOf(n []int64, cancel, ordered bool) delivery.Job {
 
 // withEvents completes jobs, oldest first. A delivery whose event is no longer
 // there can't be sent: it leaves the queue.
-func (h *hot) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.Job, error) {
+func (q *Queue) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.Job, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
@@ -126,7 +96,7 @@ func (h *hot) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.J
 	for i := range jobs {
 		ids[i] = jobs[i].Delivery.Event
 	}
-	events, err := h.eventsOfJobs(ctx, ids)
+	events, err := q.db.events(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -146,36 +116,17 @@ func (h *hot) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.J
 		jobs[i].Event = *byID[jobs[i].Delivery.Event]
 	}
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
-	return jobs, h.removeOrphans(ctx, orphans)
+	return jobs, q.removeOrphans(ctx, orphans)
 }
 
-// eventsOfJobs reads many events by one statement. Its bounds tell PostgreSQL
-// the days that they are of.
-func (h *hot) eventsOfJobs(ctx context.Context, ids []delivery.EventID) (all []delivery.Event, err error) {
-	if h.dialect == sqliteDialect {
-		return h.EventsByID(ctx, 0, ids)
-	}
-	numbers := make([]int64, len(ids))
-	for i, id := range ids {
-		numbers[i] = int64(id)
-	}
-	numbers = distinct(numbers)
-	err = persist(ctx, func() error {
-		rows, err := h.ask(ctx, postgresEvents, array{&numbers}, slices.Min(numbers), slices.Max(numbers))
-		all, err = rowsOf(rows, err, scanEvent)
-		return err
-	})
-	return all, err
-}
-
-func (h *hot) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) error {
+func (q *Queue) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	h.logger.WarnContext(ctx, "removed deliveries whose events were discarded",
+	q.logger.WarnContext(ctx, "removed deliveries whose events were discarded",
 		"count", len(ids), "first", ids[0])
-	return h.change(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, "DELETE FROM queue WHERE id"+inList(ids))
+	return q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM queue WHERE id"+InList(ids))
 		return err
 	})
 }

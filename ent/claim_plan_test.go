@@ -23,8 +23,8 @@ func TestSQLiteClaimsByIndex(t *testing.T) {
 		"round":   {roundTrip, []any{0, 200}, "USING COVERING INDEX queue_webhook"},
 		"order":   {roundTrip, []any{0, 200}, "USING INDEX queue_ordered"},
 	} {
-		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.hot.dialect.sql(c.query), c.args...)
-		steps, err := rowsOf(rows, err, func(rows *sql.Rows) (step string, err error) {
+		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.Queue.db.sql(c.query), c.args...)
+		steps, err := Collect(rows, err, func(rows *sql.Rows) (step string, err error) {
 			var id, parent, unused int
 			err = rows.Scan(&id, &parent, &unused, &step)
 			return step, err

@@ -33,36 +33,34 @@ const (
 
 // claimSQLite runs a claim for one webhook after the other, in one transaction,
 // until there are n jobs.
-func (h *hot) claimSQLite(
+func (s *sqliteQueue) claimWith(
 	ctx context.Context, claim string, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
-	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
-		return t.hot(func(s *session) error {
-			now, err := s.now(ctx)
-			if err != nil {
+	err = s.writer.Batch(ctx, func(ctx context.Context, s *Session) error {
+		now, err := s.now(ctx)
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, 0, n)
+		for _, one := range list {
+			room := min(one.rows, int64(n-len(ids)))
+			found := func(row []int64) { ids = append(ids, row[0]) }
+			if err := s.Numbers(ctx, claim, found, now, one.webhook, room); err != nil {
 				return err
 			}
-			ids := make([]int64, 0, n)
-			for _, one := range list {
-				room := min(one.rows, int64(n-len(ids)))
-				found := func(row []int64) { ids = append(ids, row[0]) }
-				if err := s.numbers(ctx, claim, found, now, one.webhook, room); err != nil {
-					return err
-				}
-			}
-			jobs, err = s.lend(ctx, ids, c.Owner, now+c.Lease.Microseconds())
-			return err
-		})
+		}
+		jobs, err = s.lend(ctx, ids, c.Owner, now+c.Lease.Microseconds())
+		return err
 	})
 	return jobs, err
 }
 
 // lend gives deliveries to the owner until the lease ends.
-func (s *session) lend(
+func (s *Session) lend(
 	ctx context.Context, ids []int64, owner delivery.Owner, end int64,
 ) (jobs []delivery.Job, err error) {
 	for _, id := range ids {
-		if _, err := s.exec(ctx, sqliteLend, int64(owner.Slot), owner.Epoch, end, id); err != nil {
+		if _, err := s.Exec(ctx, sqliteLend, int64(owner.Slot), owner.Epoch, end, id); err != nil {
 			return nil, err
 		}
 	}
@@ -72,6 +70,18 @@ func (s *session) lend(
 	}
 	jobs = make([]delivery.Job, 0, len(ids))
 	found := func(row []int64) { jobs = append(jobs, jobOf(row, row[10] != 0, row[11] != 0)) }
-	err = s.numbers(ctx, sqliteClaimed, found, string(list))
+	err = s.Numbers(ctx, sqliteClaimed, found, string(list))
 	return jobs, err
+}
+
+func (s *sqliteQueue) claim(
+	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
+) ([]delivery.Job, error) {
+	return s.claimWith(ctx, sqliteClaim, c, list, n)
+}
+
+func (s *sqliteQueue) claimOrdered(
+	ctx context.Context, c delivery.ClaimRequest, list []share,
+) ([]delivery.Job, error) {
+	return s.claimWith(ctx, sqliteClaimOrdered, c, list, c.N)
 }

@@ -75,19 +75,19 @@ func (c *clock) astray(now reading) bool {
 }
 
 // follow moves what waits for the database's clock when that was set back.
-func (h *hot) follow(ctx context.Context, owner delivery.Owner, now reading) error {
-	if by := h.clock.behind(now); by > 0 {
+func (q *Queue) follow(ctx context.Context, owner delivery.Owner, now reading) error {
+	if by := q.clock.behind(now); by > 0 {
 		moved := 0
-		err := h.change(ctx, func(ctx context.Context, q querier) (err error) {
-			moved, err = affected(q.ExecContext(ctx, h.dialect.sql(moveDue), by.Microseconds(), owner.Slot))
+		err := q.db.change(ctx, func(ctx context.Context, tx Querier) (err error) {
+			moved, err = Affected(tx.ExecContext(ctx, q.db.sql(moveDue), by.Microseconds(), owner.Slot))
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("follow the database's clock, which was set back: %w", err)
 		}
-		h.low.admit(0)
-		h.logger.WarnContext(ctx, "the database's clock was set back", "by", by, "deliveries", moved)
+		q.low.admit(0)
+		q.logger.WarnContext(ctx, "the database's clock was set back", "by", by, "deliveries", moved)
 	}
-	h.clock.read(now)
+	q.clock.read(now)
 	return nil
 }

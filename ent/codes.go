@@ -59,5 +59,5 @@ func (c codes[T]) among(words []T) string {
 	for i, w := range words {
 		numbers[i] = c.code(w)
 	}
-	return inList(numbers)
+	return InList(numbers)
 }

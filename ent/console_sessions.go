@@ -18,18 +18,18 @@ func (s *Store) CreateSession(ctx context.Context, one delivery.Session, keep in
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		err := tx.Session.Create().
 			SetID(one.ID).
-			SetPerson(clean(one.Person)).
-			SetName(clean(one.Name)).
-			SetClaims(clean(encode(one.Claims))).
-			SetCreatedAt(micros(one.CreatedAt)).
-			SetEndsAt(micros(one.EndsAt)).
-			SetSeenAt(micros(one.SeenAt)).
+			SetPerson(Clean(one.Person)).
+			SetName(Clean(one.Name)).
+			SetClaims(Clean(encode(one.Claims))).
+			SetCreatedAt(Micros(one.CreatedAt)).
+			SetEndsAt(Micros(one.EndsAt)).
+			SetSeenAt(Micros(one.SeenAt)).
 			Exec(ctx)
 		if err != nil {
 			return err
 		}
 		surplus, err := tx.Session.Query().
-			Where(sessionrow.Person(clean(one.Person))).
+			Where(sessionrow.Person(Clean(one.Person))).
 			Order(gen.Desc(sessionrow.FieldCreatedAt, sessionrow.FieldID)).
 			Offset(keep).Limit(sessionSlice).
 			IDs(ctx)
@@ -40,7 +40,7 @@ func (s *Store) CreateSession(ctx context.Context, one delivery.Session, keep in
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("create a session: %w", unavailable(err))
+		return fmt.Errorf("create a session: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (s *Store) SessionsByID(ctx context.Context, ids []string) ([]delivery.Sess
 		found = append(found, one)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", unavailable(err))
+		return nil, fmt.Errorf("read sessions: %w", Unavailable(err))
 	}
 	return found, nil
 }
@@ -66,12 +66,12 @@ func (s *Store) SessionsByID(ctx context.Context, ids []string) ([]delivery.Sess
 func (s *Store) TouchSessions(ctx context.Context, ids []string, at time.Time) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		return tx.Session.Update().
-			Where(sessionrow.IDIn(ids...), sessionrow.SeenAtLT(micros(at))).
-			SetSeenAt(micros(at)).
+			Where(sessionrow.IDIn(ids...), sessionrow.SeenAtLT(Micros(at))).
+			SetSeenAt(Micros(at)).
 			Exec(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("note the use of sessions: %w", unavailable(err))
+		return fmt.Errorf("note the use of sessions: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func (s *Store) EndSession(ctx context.Context, id string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("end a session: %w", unavailable(err))
+		return fmt.Errorf("end a session: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -91,17 +91,17 @@ func (s *Store) EndSession(ctx context.Context, id string) error {
 // DiscardSessions implements [delivery.SessionStore].
 func (s *Store) DiscardSessions(ctx context.Context, t time.Time) (more bool, err error) {
 	err = s.inTx(ctx, func(tx *gen.Tx) error {
-		over, err := tx.Session.Query().Where(sessionrow.SeenAtLT(micros(t))).Limit(sessionSlice).IDs(ctx)
+		over, err := tx.Session.Query().Where(sessionrow.SeenAtLT(Micros(t))).Limit(sessionSlice).IDs(ctx)
 		more = len(over) == sessionSlice
 		if err != nil || len(over) == 0 {
 			return err
 		}
 		// Whoever used one meanwhile keeps it.
-		_, err = tx.Session.Delete().Where(sessionrow.IDIn(over...), sessionrow.SeenAtLT(micros(t))).Exec(ctx)
+		_, err = tx.Session.Delete().Where(sessionrow.IDIn(over...), sessionrow.SeenAtLT(Micros(t))).Exec(ctx)
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("discard sessions: %w", unavailable(err))
+		return false, fmt.Errorf("discard sessions: %w", Unavailable(err))
 	}
 	return more, nil
 }

@@ -23,18 +23,14 @@ type deliveryQuery struct {
 // Pending deliveries are rows of the queue, waiting ones and lent ones, finished
 // ones are the final entries of the log. One statement reads all, so none is
 // missed on its way.
-func deliveryQueries(d dialect) []deliveryQuery {
-	lent := "queue q"
-	if d == sqliteDialect {
-		lent += " INDEXED BY queue_lent" // or it would look for them in the order of their ids
-	}
+func deliveryQueries(db syntax) []deliveryQuery {
 	return []deliveryQuery{
 		{
 			"queue q", "q", pendingColumns, "q.id", "q.owner_slot IS NULL",
 			[]delivery.State{delivery.Queued, delivery.Retrying, delivery.Held},
 		},
 		{
-			lent, "q", pendingColumns, "+q.id", "q.owner_slot IS NOT NULL",
+			db.leasedRows(), "q", pendingColumns, "+q.id", "q.owner_slot IS NOT NULL",
 			[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying},
 		},
 		{
@@ -45,16 +41,16 @@ func deliveryQueries(d dialect) []deliveryQuery {
 }
 
 // DeliveriesByID implements [delivery.DeliveryStore].
-func (h *hot) DeliveriesByID(
+func (q *Queue) DeliveriesByID(
 	ctx context.Context, org delivery.OrgID, ids []delivery.DeliveryID,
 ) ([]delivery.Delivery, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	all, err := h.deliveries(ctx, fmt.Sprintf(
+	all, err := q.deliveries(ctx, fmt.Sprintf(
 		"SELECT %s FROM queue q WHERE id%s%s UNION ALL SELECT %s FROM log l WHERE delivery%s%s AND state >= %d%s",
-		pendingColumns, inList(ids), ofOrg(org),
-		finalColumns, inList(ids), loggedSince(ids), firstFinal, ofOrg(org)))
+		pendingColumns, InList(ids), ofOrg(org),
+		finalColumns, InList(ids), loggedSince(ids), firstFinal, ofOrg(org)))
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
@@ -62,7 +58,7 @@ func (h *hot) DeliveriesByID(
 }
 
 // Deliveries implements [delivery.DeliveryStore].
-func (h *hot) Deliveries(
+func (q *Queue) Deliveries(
 	ctx context.Context, org delivery.OrgID, f delivery.DeliveryFilter, p delivery.Page,
 ) (delivery.Slice[delivery.Delivery], error) {
 	page, err := deliveryList.read(p)
@@ -71,8 +67,8 @@ func (h *hot) Deliveries(
 	}
 	var args []any
 	var found []delivery.Delivery
-	if query := h.listing(&args, org, f, page); query != "" {
-		found, err = h.deliveries(ctx, query, args...)
+	if query := q.listing(&args, org, f, page); query != "" {
+		found, err = q.deliveries(ctx, query, args...)
 	}
 	if err != nil {
 		return delivery.Slice[delivery.Delivery]{}, fmt.Errorf("list deliveries: %w", err)
@@ -81,16 +77,16 @@ func (h *hot) Deliveries(
 }
 
 // listing is the statement for a page; empty when nothing can pass the filter.
-func (h *hot) listing(args *[]any, org delivery.OrgID, f delivery.DeliveryFilter, page idPage) string {
+func (q *Queue) listing(args *[]any, org delivery.OrgID, f delivery.DeliveryFilter, page idPage) string {
 	var parts []string
-	for _, q := range deliveryQueries(h.dialect) {
-		states := q.states
+	for _, place := range deliveryQueries(q.db) {
+		states := place.states
 		if len(f.States) > 0 {
 			states = slices.DeleteFunc(states, func(s delivery.State) bool { return !slices.Contains(f.States, s) })
 		}
 		if len(states) > 0 {
 			w := &where{args: args}
-			parts = append(parts, "SELECT * FROM ("+q.statement(w, h.dialect, org, f, states, page)+") part")
+			parts = append(parts, "SELECT * FROM ("+place.statement(w, q.db, org, f, states, page)+") part")
 		}
 	}
 	if len(parts) == 0 {
@@ -101,17 +97,17 @@ func (h *hot) listing(args *[]any, org delivery.OrgID, f delivery.DeliveryFilter
 
 // statement selects the first rows of one place that pass the filter.
 func (q deliveryQuery) statement(
-	w *where, d dialect, org delivery.OrgID, f delivery.DeliveryFilter, states []delivery.State, page idPage,
+	w *where, db syntax, org delivery.OrgID, f delivery.DeliveryFilter, states []delivery.State, page idPage,
 ) string {
 	if org != 0 {
 		// Without figures of how many rows a value leaves, which nobody makes for
 		// it, SQLite would go through all of the organization's. The plus keeps
 		// it from that where something else leads to fewer.
-		plus := ""
-		if d == sqliteDialect && (f.Event != 0 || f.Group != "") {
-			plus = "+"
+		unindexed := ""
+		if f.Event != 0 || f.Group != "" {
+			unindexed = db.unindexed()
 		}
-		w.add(fmt.Sprintf("%s%s.org = %d", plus, q.short, org))
+		w.add(fmt.Sprintf("%s%s.org = %d", unindexed, q.short, org))
 	}
 	q.narrow(w, f, states)
 	w.made(q.id, f.After, f.Before)
@@ -120,7 +116,7 @@ func (q deliveryQuery) statement(
 		q.prune(w, f.After, page)
 	}
 	from := q.from
-	if q.ofEvent(w, d, org, f) {
+	if q.ofEvent(w, db, org, f) {
 		from += " JOIN event e ON e.id = " + q.short + ".event"
 	}
 	return "SELECT " + q.columns + " FROM " + from + w.String() + page.order(q.id)
@@ -137,7 +133,7 @@ func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []deli
 		w.add(q.among(states))
 	}
 	if len(f.Webhooks) > 0 {
-		add("webhook", inList(f.Webhooks))
+		add("webhook", InList(f.Webhooks))
 	}
 	if len(f.Types) > 0 {
 		add("type", typeWords.among(f.Types))
@@ -176,14 +172,14 @@ func (q deliveryQuery) among(states []delivery.State) string {
 }
 
 // ofEvent adds the conditions on the event and reports whether there are any.
-func (q deliveryQuery) ofEvent(w *where, d dialect, org delivery.OrgID, f delivery.DeliveryFilter) bool {
+func (q deliveryQuery) ofEvent(w *where, db syntax, org delivery.OrgID, f delivery.DeliveryFilter) bool {
 	before := len(w.conditions)
 	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
 	if f.WorkspaceID != "" {
-		w.text("e.workspace_id = ?", clean(f.WorkspaceID))
+		w.text("e.workspace_id = ?", Clean(f.WorkspaceID))
 	}
 	if f.Text != "" {
-		w.contains(d, f.Text, "e.item_name", "e.workspace", "e.workspace_id")
+		w.contains(db, f.Text, "e.item_name", "e.workspace", "e.workspace_id")
 	}
 	return len(w.conditions) > before
 }
@@ -200,12 +196,12 @@ func (q deliveryQuery) prune(w *where, after time.Time, page idPage) {
 }
 
 // deliveries runs a query that selects what scanDelivery reads.
-func (h *hot) deliveries(
+func (q *Queue) deliveries(
 	ctx context.Context, query string, args ...any,
 ) (all []delivery.Delivery, err error) {
-	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, h.dialect.sql(query), args...)
-		all, err = rowsOf(rows, err, scanDelivery)
+	err = Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, q.db.sql(query), args...)
+		all, err = Collect(rows, err, scanDelivery)
 		return err
 	})
 	return all, err

@@ -18,7 +18,7 @@ import (
 )
 
 // isTwin reports whether a statement broke a unique index.
-func isTwin(err error) bool {
+func IsDuplicate(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return e.Code == "23505"
 	}
@@ -29,7 +29,7 @@ func isTwin(err error) bool {
 }
 
 // isOrphan reports whether a statement referred to a row that does not exist.
-func isOrphan(err error) bool {
+func IsOrphan(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return e.Code == "23503"
 	}
@@ -41,7 +41,7 @@ func isOrphan(err error) bool {
 
 // isClash reports whether the database gave a transaction up in favour of
 // another: nothing of it was stored, and the same again may work.
-func isClash(err error) bool {
+func isConflict(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return e.Code == "40001" || e.Code == "40P01"
 	}
@@ -55,7 +55,7 @@ func isClash(err error) bool {
 
 // isLost reports whether the connection to the database broke or could not be
 // made. Before a commit nothing was stored; during one nobody knows.
-func isLost(err error) bool {
+func IsLost(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		switch e.Code {
 		case "57P01", "57P02", "57P03": // shut down, crashed, not up yet
@@ -74,21 +74,21 @@ func isLost(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// A commitError is a commit that failed. Unless the database said that it gave
+// A CommitError is a commit that failed. Unless the database said that it gave
 // the transaction up, it may have been stored all the same.
-type commitError struct{ err error }
+type CommitError struct{ Err error }
 
-func (e *commitError) Error() string { return "commit: " + e.err.Error() }
-func (e *commitError) Unwrap() error { return e.err }
+func (e *CommitError) Error() string { return "commit: " + e.Err.Error() }
+func (e *CommitError) Unwrap() error { return e.Err }
 
 // isRetriable reports whether doing a whole transaction again is safe and may
 // help.
 func isRetriable(err error) bool {
-	if isClash(err) {
+	if isConflict(err) {
 		return true
 	}
-	_, unsure := errors.AsType[*commitError](err)
-	return !unsure && isLost(err)
+	_, unsure := errors.AsType[*CommitError](err)
+	return !unsure && IsLost(err)
 }
 
 // maxTries bounds how often a transaction is run.
@@ -97,13 +97,13 @@ const maxTries = 8
 // pauses returns the pauses between two runs of a transaction: 10 ms to a
 // second, so that a restart of the database is bridged and transactions that
 // conflicted do not meet again.
-func pauses() *loop.Backoff {
+func Pauses() *loop.Backoff {
 	return &loop.Backoff{Min: 10 * time.Millisecond, Max: time.Second, Jitter: 0.5}
 }
 
 // retry runs a transaction again while the database asks for it.
-func retry(ctx context.Context, transaction func() error) error {
-	pause := pauses()
+func Retry(ctx context.Context, transaction func() error) error {
+	pause := Pauses()
 	for try := 1; ; try++ {
 		err := transaction()
 		if err == nil || try == maxTries || !isRetriable(err) || !pause.Sleep(ctx) {

@@ -35,8 +35,8 @@ func TestErrorsAreClassified(t *testing.T) {
 		"cut off":                  {err: io.ErrUnexpectedEOF, lost: true, repeat: true},
 		"refused":                  {err: refused, lost: true, repeat: true},
 		"no answer to a dial":      {err: silent, lost: true, repeat: true},
-		"lost while it committed":  {err: &commitError{state("08006")}, lost: true},
-		"clash while it committed": {err: &commitError{state("40001")}, clash: true, repeat: true},
+		"lost while it committed":  {err: &CommitError{state("08006")}, lost: true},
+		"clash while it committed": {err: &CommitError{state("40001")}, clash: true, repeat: true},
 		"canceled":                 {err: context.Canceled},
 		"too late":                 {err: context.DeadlineExceeded},
 		"another error":            {err: errors.New("no")},
@@ -44,10 +44,10 @@ func TestErrorsAreClassified(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for what, c := range map[string]struct{ got, want bool }{
-				"isTwin":      {isTwin(tt.err), tt.twin},
-				"isOrphan":    {isOrphan(tt.err), tt.orphan},
-				"isClash":     {isClash(tt.err), tt.clash},
-				"isLost":      {isLost(tt.err), tt.lost},
+				"isTwin":      {IsDuplicate(tt.err), tt.twin},
+				"isOrphan":    {IsOrphan(tt.err), tt.orphan},
+				"isClash":     {isConflict(tt.err), tt.clash},
+				"isLost":      {IsLost(tt.err), tt.lost},
 				"isRetriable": {isRetriable(tt.err), tt.repeat},
 			} {
 				if c.got != c.want {
@@ -62,20 +62,20 @@ func TestErrorsAreClassified(t *testing.T) {
 func TestConstraintsAreRecognised(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		organization := func() error {
-			_, err := s.write.ExecContext(t.Context(), `INSERT INTO organization
+			_, err := s.db.Writer().ExecContext(t.Context(), `INSERT INTO organization
 				(id, external_id, name, name_key, search, created_at) VALUES (1, 'a', 'a', 'a', 'a', 0)`)
 			return err
 		}
 		if err := organization(); err != nil {
 			t.Fatal(err)
 		}
-		if err := organization(); !isTwin(err) {
+		if err := organization(); !IsDuplicate(err) {
 			t.Errorf("a second row with the same id: %v, want a twin", err)
 		}
-		_, err := s.write.ExecContext(t.Context(), `INSERT INTO item (id, organization_id, kind, external_id, name,
+		_, err := s.db.Writer().ExecContext(t.Context(), `INSERT INTO item (id, organization_id, kind, external_id, name,
 			name_key, search, enabled, view_url, attributes, updated_at)
 			VALUES (1, 2, 'ALERT', 'a', 'a', 'a', 'a', TRUE, '', '{}', 0)`)
-		if !isOrphan(err) {
+		if !IsOrphan(err) {
 			t.Errorf("an item of no organization: %v, want an orphan", err)
 		}
 	})
@@ -84,15 +84,15 @@ func TestConstraintsAreRecognised(t *testing.T) {
 func TestASecondWriterOfTheFileIsAClash(t *testing.T) {
 	url := databases["SQLite"](t)
 	first, second := openStore(t, url), openStore(t, url)
-	if _, err := second.write.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
+	if _, err := second.db.Writer().ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
 		t.Fatal(err)
 	}
-	tx, err := first.write.BeginTx(t.Context(), nil)
+	tx, err := first.db.Writer().BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := second.write.BeginTx(t.Context(), nil); !isClash(err) {
+	if _, err := second.db.Writer().BeginTx(t.Context(), nil); !isConflict(err) {
 		t.Errorf("a second writer: %v, want a clash", err)
 	}
 }
@@ -113,7 +113,7 @@ func TestRetryStopsWhenItMust(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				runs := 0
-				err := retry(t.Context(), func() error { runs++; return tt.errs[runs-1] })
+				err := Retry(t.Context(), func() error { runs++; return tt.errs[runs-1] })
 				if !errors.Is(err, tt.want) || runs != tt.runs {
 					t.Errorf("got %v after %d runs, want %v after %d", err, runs, tt.want, tt.runs)
 				}
@@ -125,7 +125,7 @@ func TestRetryStopsWhenItMust(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
 			defer cancel()
 			runs := 0
-			if err := retry(ctx, func() error { runs++; return clash }); !errors.Is(err, clash) || runs != 1 {
+			if err := Retry(ctx, func() error { runs++; return clash }); !errors.Is(err, clash) || runs != 1 {
 				t.Errorf("got %v after %d runs, want the clash after one", err, runs)
 			}
 		})

@@ -9,13 +9,19 @@ import (
 )
 
 // EventsByID implements [delivery.EventStore].
-func (h *hot) EventsByID(
+func (q *Queue) EventsByID(
 	ctx context.Context, org delivery.OrgID, ids []delivery.EventID,
+) ([]delivery.Event, error) {
+	return eventsByID(ctx, q.read, org, ids)
+}
+
+func eventsByID(
+	ctx context.Context, db Querier, org delivery.OrgID, ids []delivery.EventID,
 ) ([]delivery.Event, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	all := make([]delivery.Event, 0, len(ids))
 	for some := range slices.Chunk(ids, idsPerStatement) {
-		found, err := h.events(ctx, "SELECT "+eventColumns+" FROM event e WHERE id"+inList(some)+ofOrg(org))
+		found, err := readEvents(ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+InList(some)+ofOrg(org))
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
@@ -25,7 +31,7 @@ func (h *hot) EventsByID(
 }
 
 // Events implements [delivery.EventStore].
-func (h *hot) Events(
+func (q *Queue) Events(
 	ctx context.Context, org delivery.OrgID, f delivery.EventFilter, p delivery.Page,
 ) (delivery.Slice[delivery.Event], error) {
 	page, err := eventList.read(p)
@@ -33,7 +39,7 @@ func (h *hot) Events(
 		return delivery.Slice[delivery.Event]{}, err
 	}
 	var args []any
-	found, err := h.events(ctx, eventListing(h.dialect, &args, org, f, page), args...)
+	found, err := readEvents(ctx, q.read, eventListing(q.db, &args, org, f, page), args...)
 	if err != nil {
 		return delivery.Slice[delivery.Event]{}, fmt.Errorf("list events: %w", err)
 	}
@@ -41,7 +47,7 @@ func (h *hot) Events(
 }
 
 // eventListing is the statement for a page.
-func eventListing(d dialect, args *[]any, org delivery.OrgID, f delivery.EventFilter, page idPage) string {
+func eventListing(db syntax, args *[]any, org delivery.OrgID, f delivery.EventFilter, page idPage) string {
 	w := &where{args: args}
 	w.add("NOT e.test")
 	if org != 0 {
@@ -54,9 +60,9 @@ func eventListing(d dialect, args *[]any, org delivery.OrgID, f delivery.EventFi
 		w.add(fmt.Sprintf("e.item = %d", f.Item))
 	}
 	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
-	w.bySource(d, org, f.SourceEventID)
+	w.bySource(db, org, f.SourceEventID)
 	if f.WorkspaceID != "" {
-		w.text("e.workspace_id = ?", clean(f.WorkspaceID))
+		w.text("e.workspace_id = ?", Clean(f.WorkspaceID))
 	}
 	w.made("e.id", f.After, f.Before)
 	page.conditions(w, "e.id")
@@ -72,43 +78,30 @@ func (w *where) keyed(org delivery.OrgID, key, column, text string) {
 	if org != 0 {
 		w.add(fmt.Sprintf("%s = %d", key, shortHash(org, text)))
 	}
-	w.text(column+" = ?", clean(text))
+	w.text(column+" = ?", Clean(text))
 }
 
-// The events of one source: those that are found by its hash, and the one whose
-// key it makes.
-const (
-	sqliteOfSource = `SELECT id FROM event WHERE source_key = %d AND source_key <> 0 UNION ALL
-		SELECT id FROM event WHERE key = x'%x'`
-	postgresOfSource = `SELECT id FROM event WHERE source_key = %d UNION ALL
-		SELECT event FROM event_key WHERE key = '\x%x' AND org = %d`
-)
-
-// bySource narrows to the events of one source. Empty text does not narrow.
-func (w *where) bySource(d dialect, org delivery.OrgID, source string) {
+// bySource narrows to the events of one source: those that are found by its
+// hash, and the one whose key it makes. Empty text does not narrow.
+func (w *where) bySource(db syntax, org delivery.OrgID, source string) {
 	if source == "" {
 		return
 	}
 	if org != 0 {
-		hash, key := shortHash(org, source), delivery.SourceKey(source)
-		ids := fmt.Sprintf(sqliteOfSource, hash, ownKey(org, key))
-		if d == postgresDialect {
-			ids = fmt.Sprintf(postgresOfSource, hash, key, org)
-		}
-		w.add("e.id IN (" + ids + ")")
+		w.add("e.id IN (" + db.ofSource(org, source) + ")")
 	}
-	w.text("e.source_id = ?", clean(source))
+	w.text("e.source_id = ?", Clean(source))
 }
 
 // EventsOfGroup implements [delivery.EventStore].
-func (h *hot) EventsOfGroup(
+func (q *Queue) EventsOfGroup(
 	ctx context.Context, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
 ) ([]delivery.Event, error) {
 	var args []any
 	w := &where{args: &args}
 	w.add(fmt.Sprintf("e.org = %d AND e.type = %d AND NOT e.test", org, typeWords.code(t)))
 	w.keyed(org, "e.group_key", "e.group_id", string(g))
-	found, err := h.events(ctx, fmt.Sprintf("SELECT %s FROM event e%s ORDER BY e.id LIMIT %d",
+	found, err := readEvents(ctx, q.read, fmt.Sprintf("SELECT %s FROM event e%s ORDER BY e.id LIMIT %d",
 		eventColumns, w, max(0, limit)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events of a group: %w", err)
@@ -116,11 +109,11 @@ func (h *hot) EventsOfGroup(
 	return found, nil
 }
 
-// events runs a query that selects eventColumns.
-func (h *hot) events(ctx context.Context, query string, args ...any) (all []delivery.Event, err error) {
-	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, query, args...)
-		all, err = rowsOf(rows, err, scanEvent)
+// readEvents runs a query that selects eventColumns.
+func readEvents(ctx context.Context, db Querier, query string, args ...any) (all []delivery.Event, err error) {
+	err = Persist(ctx, func() error {
+		rows, err := db.QueryContext(ctx, query, args...)
+		all, err = Collect(rows, err, scanEvent)
 		return err
 	})
 	return all, err

@@ -32,7 +32,7 @@ func TestAClaimPassesLockedRowsWhoseLeaseHasEnded(t *testing.T) {
 	if n := claim(0); n != 2 { // for a lease that has ended at once
 		t.Fatalf("claimed %d, want both", n)
 	}
-	frozen, err := s.write.BeginTx(t.Context(), nil)
+	frozen, err := s.db.Writer().BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

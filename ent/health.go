@@ -24,7 +24,7 @@ func (s *Store) Health(ctx context.Context, ids []delivery.WebhookID) ([]deliver
 		return s.reader.WebhookHealth.Query().Where(webhookhealth.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the webhooks' health: %w", unavailable(err))
+		return nil, fmt.Errorf("read the webhooks' health: %w", Unavailable(err))
 	}
 	return convertAll(rows, toHealth), nil
 }
@@ -60,11 +60,8 @@ func (a pulse) merge(b pulse) pulse {
 
 // merging is merge as the upsert does it, between the stored row and the new
 // one.
-func merging(d dialect) entsql.ConflictOption {
-	greatest, least := "GREATEST", "LEAST"
-	if d == sqliteDialect {
-		greatest, least = "MAX", "MIN"
-	}
+func merging(db Database) entsql.ConflictOption {
+	greatest, least := db.Extremes()
 	stored := func(column string) string { return webhookhealth.Table + "." + column }
 	added := func(column string) string { return "excluded." + column }
 	latest := func(column string) string { return greatest + "(" + stored(column) + ", " + added(column) + ")" }
@@ -90,7 +87,7 @@ func merging(d dialect) entsql.ConflictOption {
 func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) error {
 	byWebhook := make(map[delivery.WebhookID]pulse, len(h))
 	for _, one := range h {
-		p := pulse{webhook: one.Webhook, success: micros(one.LastSuccessAt), failure: micros(one.LastFailureAt)}
+		p := pulse{webhook: one.Webhook, success: Micros(one.LastSuccessAt), failure: Micros(one.LastFailureAt)}
 		byWebhook[one.Webhook] = p.merge(byWebhook[one.Webhook])
 	}
 	pulses := make([]pulse, 0, len(byWebhook))
@@ -101,7 +98,7 @@ func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) er
 
 	for chunk := range slices.Chunk(pulses, chunkSize) {
 		if err := s.inTx(ctx, func(tx *gen.Tx) error { return s.recordHealth(ctx, tx, chunk) }); err != nil {
-			return fmt.Errorf("record the webhooks' health: %w", unavailable(err))
+			return fmt.Errorf("record the webhooks' health: %w", Unavailable(err))
 		}
 	}
 	return nil
@@ -116,7 +113,7 @@ func (s *Store) recordHealth(ctx context.Context, tx *gen.Tx, pulses []pulse) er
 			SetFailingSince(p.failing)
 	})
 	return tx.WebhookHealth.CreateBulk(rows...).
-		OnConflict(entsql.ConflictColumns(webhookhealth.FieldID), merging(s.dialect)).
+		OnConflict(entsql.ConflictColumns(webhookhealth.FieldID), merging(s.db)).
 		Exec(ctx)
 }
 
@@ -127,7 +124,7 @@ func (s *Store) FailingWebhooks(ctx context.Context, t time.Time) ([]delivery.We
 		Order(gen.Asc(webhook.FieldID)).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find failing webhooks: %w", unavailable(err))
+		return nil, fmt.Errorf("find failing webhooks: %w", Unavailable(err))
 	}
 	return withVersions(ctx, s.reader.WebhookVersion, rows)
 }
@@ -150,10 +147,10 @@ func (s *Store) NoticeFailing(
 		}
 		n, err := tx.WebhookHealth.Update().
 			Where(
-				webhookhealth.ID(id), webhookhealth.NoticedAtLT(micros(since)),
-				webhookhealth.FailingSinceGT(0), webhookhealth.FailingSinceLTE(micros(since)),
+				webhookhealth.ID(id), webhookhealth.NoticedAtLT(Micros(since)),
+				webhookhealth.FailingSinceGT(0), webhookhealth.FailingSinceLTE(Micros(since)),
 			).
-			SetNoticedAt(micros(at)).
+			SetNoticedAt(Micros(at)).
 			Save(ctx)
 		if err != nil || n == 0 {
 			return err
@@ -162,7 +159,7 @@ func (s *Store) NoticeFailing(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
-		return false, fmt.Errorf("notice a failing webhook: %w", unavailable(err))
+		return false, fmt.Errorf("notice a failing webhook: %w", Unavailable(err))
 	}
 	return noticed, nil
 }
@@ -175,7 +172,7 @@ func failingSinceBefore(t time.Time) func(*entsql.Selector) {
 			From(health).
 			Where(entsql.And(
 				entsql.GT(health.C(webhookhealth.FieldFailingSince), 0),
-				entsql.LT(health.C(webhookhealth.FieldFailingSince), micros(t)),
+				entsql.LT(health.C(webhookhealth.FieldFailingSince), Micros(t)),
 			))))
 	}
 }

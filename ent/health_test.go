@@ -26,7 +26,7 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 				}
 				want = want.merge(p)
 				err := s.RecordHealth(t.Context(), []delivery.WebhookHealth{
-					{Webhook: webhook, LastSuccessAt: timeOf(p.success), LastFailureAt: timeOf(p.failure)},
+					{Webhook: webhook, LastSuccessAt: TimeOf(p.success), LastFailureAt: TimeOf(p.failure)},
 				})
 				if err != nil {
 					r.Fatal(err)
@@ -37,7 +37,7 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 				r.Fatal(got, err)
 			}
 			h := got[0]
-			stored := pulse{h.Webhook, micros(h.LastSuccessAt), micros(h.LastFailureAt), micros(h.FailingSince)}
+			stored := pulse{h.Webhook, Micros(h.LastSuccessAt), Micros(h.LastFailureAt), Micros(h.FailingSince)}
 			if stored != want {
 				r.Errorf("stored %+v, want %+v", stored, want)
 			}
@@ -50,7 +50,7 @@ func TestHealthOfThousandsIsRecorded(t *testing.T) {
 		var all []delivery.WebhookHealth
 		var ids []delivery.WebhookID
 		for id := delivery.WebhookID(1); id <= 2*chunkSize+1; id++ {
-			failed := timeOf(int64(id))
+			failed := TimeOf(int64(id))
 			all = append(all, delivery.WebhookHealth{Webhook: id, LastFailureAt: failed, FailingSince: failed})
 			ids = append(ids, id)
 		}

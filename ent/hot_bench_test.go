@@ -178,7 +178,7 @@ func BenchmarkStored(b *testing.B) {
 		const n = 20_000
 		size := func() (bytes int64) {
 			query := "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-			if l.store.dialect == postgresDialect {
+			if !isSQLite(l.store) {
 				query = `SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
 					WHERE relkind = 'r' AND relname ~ '^(event|log)_'`
 			}

@@ -83,7 +83,7 @@ func TestPrepareMakesTheDaysAhead(t *testing.T) {
 		}
 	}
 	for _, table := range partitioned {
-		days, err := s.partitions(t.Context(), table)
+		days, err := postgres(s).partitions(t.Context(), table)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	waiting := facts(t, s, 2, day, delivery.Held)
 	facts(t, s, 2, day.AddDate(0, 0, 1), delivery.Queued)
 	facts(t, s, 2, day.AddDate(0, 0, 2), delivery.Queued)
-	_, err := s.write.ExecContext(t.Context(), "DELETE FROM queue WHERE id <> $1", int64(waiting[0].Event.ID))
+	_, err := s.db.Writer().ExecContext(t.Context(), "DELETE FROM queue WHERE id <> $1", int64(waiting[0].Event.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	days, err := s.partitions(t.Context(), "event")
+	days, err := postgres(s).partitions(t.Context(), "event")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	if want := []int64{int64(waiting[0].Event.ID)}; err != nil || !slices.Equal(left, want) {
 		t.Errorf("the first day has %v, %v, want only the pending event %v", left, err, want)
 	}
-	days, err = s.partitions(t.Context(), "log")
+	days, err = postgres(s).partitions(t.Context(), "log")
 	if want := []time.Time{day.AddDate(0, 0, 2)}; err != nil || !slices.EqualFunc(days, want, time.Time.Equal) {
 		t.Errorf("the log has the days %v, %v, want %v", days, err, want)
 	}
@@ -139,7 +139,7 @@ func TestOneFailedChangeSparesItsNeighbours(t *testing.T) {
 	s := openStore(t, databases["SQLite"](t))
 	fault := errors.New("fault")
 	insert := func(n int, err error) *pendingChange {
-		run := func(ctx context.Context, t *writing) error {
+		run := func(ctx context.Context, t *Tx) error {
 			_, failed := t.ExecContext(ctx, "INSERT INTO horizon (id, at) VALUES ($1, 1)", n)
 			return errors.Join(failed, err)
 		}
@@ -150,7 +150,7 @@ func TestOneFailedChangeSparesItsNeighbours(t *testing.T) {
 	late := insert(4, nil)
 	late.ctx = ended
 	batch := []*pendingChange{insert(1, nil), insert(2, fault), insert(3, nil), late}
-	s.writer.store(batch) // the loop has nothing to do meanwhile
+	sqliteOf(s).writer.store(batch) // the loop has nothing to do meanwhile
 	for i, want := range []error{nil, fault, nil, context.Canceled} {
 		if got := batch[i].err; !errors.Is(got, want) {
 			t.Errorf("change %d ended with %v, want %v", i, got, want)
@@ -168,7 +168,7 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 	facts(t, s, 1, time.Now(), delivery.Queued)
 	limit := func(pages string) {
 		t.Helper()
-		if _, err := s.write.ExecContext(t.Context(), "PRAGMA max_page_count = "+pages); err != nil {
+		if _, err := s.db.Writer().ExecContext(t.Context(), "PRAGMA max_page_count = "+pages); err != nil {
 			t.Fatal(err)
 		}
 	}

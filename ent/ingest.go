@@ -17,24 +17,20 @@ var errKeyGone = errors.New("an event's key was discarded meanwhile")
 // Ingest implements [delivery.Queue]. Events are identified by their key, so a
 // batch whose commit got lost is stored again without harm: an event that has
 // our own id was stored by this call.
-func (h *hot) Ingest(
+func (q *Queue) Ingest(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) ([]delivery.Ingested, error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
-	store := h.ingestPostgres
-	if h.dialect == sqliteDialect {
-		store = h.ingestSQLite
-	}
 	failpoint.Hit(failpoint.IngestBeforeInsert)
 	for try := 1; ; try++ {
-		results, err := store(ctx, owner, lease, batch)
+		results, err := q.db.ingest(ctx, owner, lease, batch)
 		if errors.Is(err, errKeyGone) && try < maxTries {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("store events: %w", unavailable(err))
+			return nil, fmt.Errorf("store events: %w", Unavailable(err))
 		}
 		failpoint.Hit(failpoint.IngestAfterCommit)
 		return results, nil

@@ -17,7 +17,7 @@ import (
 // A plan that is made before the arrays are known takes each for ten rows, and
 // would join thousands in loops; with subscripts made beside them it is a
 // thousand.
-const postgresIngest = `
+var postgresIngest = postgresSyntax.Replace(`
 WITH grp AS MATERIALIZED (
 	SELECT g.n FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS g(org, version, n)
 	JOIN organization o ON o.id = g.org AND o.config_version = g.version
@@ -53,21 +53,21 @@ WITH grp AS MATERIALIZED (
 		AS d(id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held, lent, ordered, n)
 	JOIN fresh ON fresh.event = d.event
 )
-SELECT 0, n FROM grp UNION ALL SELECT 1, event FROM fresh`
+SELECT 0, n FROM grp UNION ALL SELECT 1, event FROM fresh`)
 
 const postgresKeys = `
 SELECT k.n - 1, e.event, e.fingerprint, e.deliveries
 FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS k(org, key, n)
 JOIN event_key e ON e.org = k.org AND e.key = k.key`
 
-func (h *hot) ingestPostgres(
+func (p *postgresQueue) ingest(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) ([]delivery.Ingested, error) {
 	args, ids := ingestArgs(owner, lease, batch)
 	var fresh map[delivery.EventID]bool
 	var current map[int]bool
-	err := h.persistRows(ctx, ids, func() (err error) {
-		current, fresh, err = h.ingestOnce(ctx, args)
+	err := p.persistRows(ctx, ids, func() (err error) {
+		current, fresh, err = p.ingestOnce(ctx, args)
 		return err
 	})
 	if err != nil {
@@ -92,13 +92,13 @@ func (h *hot) ingestPostgres(
 			known, places, orgs = append(known, e), append(places, place), append(orgs, batch[i].Org)
 		}
 	}
-	return results, h.fillKnown(ctx, known, places, orgs)
+	return results, p.fillKnown(ctx, known, places, orgs)
 }
 
 // ingestOnce runs the statement and sorts what it returns.
-func (h *hot) ingestOnce(ctx context.Context, args []any) (map[int]bool, map[delivery.EventID]bool, error) {
-	rows, err := h.ask(ctx, postgresIngest, args...)
-	pairs, err := rowsOf(rows, err, scanPair)
+func (p *postgresQueue) ingestOnce(ctx context.Context, args []any) (map[int]bool, map[delivery.EventID]bool, error) {
+	rows, err := p.Query(ctx, postgresIngest, args...)
+	pairs, err := Collect(rows, err, ScanPair)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,7 +115,7 @@ func (h *hot) ingestOnce(ctx context.Context, args []any) (map[int]bool, map[del
 
 // fillKnown looks up the events whose keys were there before. Those with our
 // own ids were stored by an earlier try.
-func (h *hot) fillKnown(
+func (p *postgresQueue) fillKnown(
 	ctx context.Context, events []*delivery.NewEvent, places []*delivery.Stored, orgs []delivery.OrgID,
 ) error {
 	if len(events) == 0 {
@@ -125,8 +125,8 @@ func (h *hot) fillKnown(
 	for i, e := range events {
 		numbers[i], keys[i] = int64(orgs[i]), []byte(e.Key)
 	}
-	return persist(ctx, func() error {
-		rows, err := h.write.QueryContext(ctx, postgresKeys, pq.Array(numbers), pq.Array(keys))
+	return Persist(ctx, func() error {
+		rows, err := p.pool.QueryContext(ctx, postgresKeys, pq.Array(numbers), pq.Array(keys))
 		if err != nil {
 			return err
 		}

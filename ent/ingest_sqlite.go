@@ -29,7 +29,7 @@ const (
 
 // An inserter stores events and their deliveries in one change.
 type inserter struct {
-	*session
+	*Session
 
 	owner   delivery.Owner
 	now     int64 // by the clock of the database
@@ -37,34 +37,32 @@ type inserter struct {
 	current map[delivery.OrgID]int64 // the organizations' configurations
 }
 
-func (h *hot) ingestSQLite(
+func (s *sqliteQueue) ingest(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) (results []delivery.Ingested, err error) {
-	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
-		return t.hot(func(s *session) error {
-			now, err := s.now(ctx)
-			if err != nil {
+	err = s.writer.Batch(ctx, func(ctx context.Context, s *Session) error {
+		now, err := s.now(ctx)
+		if err != nil {
+			return err
+		}
+		in := inserter{
+			Session: s, owner: owner, now: now, lease: lease, current: map[delivery.OrgID]int64{},
+		}
+		results = make([]delivery.Ingested, len(batch))
+		for i := range batch {
+			if results[i], err = in.ingest(ctx, &batch[i]); err != nil {
 				return err
 			}
-			in := inserter{
-				session: s, owner: owner, now: now, lease: lease, current: map[delivery.OrgID]int64{},
-			}
-			results = make([]delivery.Ingested, len(batch))
-			for i := range batch {
-				if results[i], err = in.ingest(ctx, &batch[i]); err != nil {
-					return err
-				}
-			}
-			failpoint.Hit(failpoint.IngestBeforeCommit)
-			return nil
-		})
+		}
+		failpoint.Hit(failpoint.IngestBeforeCommit)
+		return nil
 	})
 	return results, err
 }
 
 // now returns the time by the database's clock.
-func (s *session) now(ctx context.Context) (now int64, err error) {
-	err = s.numbers(ctx, sqliteNow, func(row []int64) { now = row[0] })
+func (s *Session) now(ctx context.Context) (now int64, err error) {
+	err = s.Numbers(ctx, sqliteNow, func(row []int64) { now = row[0] })
 	return now, err
 }
 
@@ -87,7 +85,7 @@ func (i *inserter) isStale(ctx context.Context, in *delivery.Ingest) (bool, erro
 	version, known := i.current[in.Org]
 	if !known {
 		read := func(row []int64) { version, known = row[0], true }
-		if err := i.numbers(ctx, sqliteConfigVersion, read, int64(in.Org)); err != nil || !known {
+		if err := i.Numbers(ctx, sqliteConfigVersion, read, int64(in.Org)); err != nil || !known {
 			return true, err
 		}
 		i.current[in.Org] = version
@@ -120,7 +118,7 @@ func (i *inserter) known(
 	ctx context.Context, e *delivery.NewEvent, key []byte,
 ) (s delivery.Stored, err error) {
 	found := false
-	err = i.numbers(ctx, sqliteSelectKey, func(row []int64) {
+	err = i.Numbers(ctx, sqliteSelectKey, func(row []int64) {
 		found = true
 		s = stored(e, keyed{delivery.EventID(row[0]), uint64(row[1]), int(row[2])})
 	}, key)
@@ -132,14 +130,14 @@ func (i *inserter) known(
 
 // insertEvent stores an event unless its key or id is there. Tests of a webhook
 // have no key.
-func (s *session) insertEvent(
+func (s *Session) insertEvent(
 	ctx context.Context, n *delivery.NewEvent, key []byte,
 ) (int64, error) {
 	e := &n.Event
-	return s.exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), micros(e.OccurredAt),
+	return s.Exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), Micros(e.OccurredAt),
 		shortHash(e.Org, string(e.Group)), sourceHash(e, n.BySource), typeWords.code(e.Type), e.Test,
-		clean(e.ItemName), clean(string(e.Group)), clean(e.SourceEventID), textOrNull(clean(e.WorkspaceID)),
-		textOrNull(clean(e.WorkspaceName)), clean(string(e.Variables)), blobOrNull(key),
+		Clean(e.ItemName), Clean(string(e.Group)), Clean(e.SourceEventID), textOrNull(Clean(e.WorkspaceID)),
+		textOrNull(Clean(e.WorkspaceName)), Clean(string(e.Variables)), blobOrNull(key),
 		int64(n.Fingerprint), int64(len(n.Deliveries)))
 }
 
@@ -149,7 +147,7 @@ func (i *inserter) queue(ctx context.Context, d *delivery.Delivery, event delive
 	if isLent(d) {
 		due, slot, epoch = due+i.lease.Microseconds(), int64(i.owner.Slot), i.owner.Epoch
 	}
-	_, err := i.exec(ctx, sqliteInsertQueue, int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version),
+	_, err := i.Exec(ctx, sqliteInsertQueue, int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version),
 		int64(event), int64(d.Item), numberOrNull(int64(d.RedeliveryOf), 0), typeWords.code(d.Type),
 		triggerWords.code(d.Trigger), int64(d.Attempts), d.State == delivery.Held, due, slot, epoch, d.Ordered)
 	return err

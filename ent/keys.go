@@ -26,11 +26,11 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery
 			SetName(k.Name).
 			SetRole(k.Role).
 			SetOrganizationID(k.Org).
-			SetCreatedAt(micros(k.CreatedAt)).
+			SetCreatedAt(Micros(k.CreatedAt)).
 			SetCreatedBy(k.CreatedBy).
-			SetExpiresAt(micros(k.ExpiresAt)).
-			SetRevokedAt(micros(k.RevokedAt)).
-			SetLastUsedAt(micros(k.LastUsedAt)).
+			SetExpiresAt(Micros(k.ExpiresAt)).
+			SetRevokedAt(Micros(k.RevokedAt)).
+			SetLastUsedAt(Micros(k.LastUsedAt)).
 			Exec(ctx)
 		if err != nil {
 			return err
@@ -38,10 +38,10 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	switch {
-	case isTwin(err):
+	case IsDuplicate(err):
 		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix. Make the key anew.")
 	case err != nil:
-		return fmt.Errorf("create an API key: %w", unavailable(err))
+		return fmt.Errorf("create an API key: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func mayHaveOneMore(ctx context.Context, tx *gen.Tx, k delivery.APIKey) error {
 
 // works keeps the keys that work at t.
 func works(t time.Time) predicate.APIKey {
-	return apikey.And(apikey.RevokedAt(0), apikey.Or(apikey.ExpiresAt(0), apikey.ExpiresAtGT(micros(t))))
+	return apikey.And(apikey.RevokedAt(0), apikey.Or(apikey.ExpiresAt(0), apikey.ExpiresAtGT(Micros(t))))
 }
 
 // KeyByPrefix implements [delivery.KeyStore].
@@ -85,7 +85,7 @@ func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey
 	case gen.IsNotFound(err):
 		return delivery.APIKey{}, errNoKey
 	case err != nil:
-		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", unavailable(err))
+		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", Unavailable(err))
 	}
 	return toKey(row), nil
 }
@@ -97,7 +97,7 @@ func (s *Store) KeyByID(ctx context.Context, id delivery.KeyID) (delivery.APIKey
 	case gen.IsNotFound(err):
 		return delivery.APIKey{}, errNoKey
 	case err != nil:
-		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", unavailable(err))
+		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", Unavailable(err))
 	}
 	return toKey(row), nil
 }
@@ -113,11 +113,11 @@ func (s *Store) Keys(ctx context.Context, org delivery.OrgID, at time.Time) ([]d
 	}
 	good, err := of(works(at)).All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", unavailable(err))
+		return nil, fmt.Errorf("list API keys: %w", Unavailable(err))
 	}
 	ended, err := of(apikey.Not(works(at))).Limit(delivery.MaxKeys).All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", unavailable(err))
+		return nil, fmt.Errorf("list API keys: %w", Unavailable(err))
 	}
 	all := append(good, ended...)
 	slices.SortFunc(all, func(a, b *gen.APIKey) int { return cmp.Compare(b.ID, a.ID) })
@@ -131,7 +131,7 @@ func (s *Store) RevokeKey(
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		n, err := tx.APIKey.Update().
 			Where(apikey.ID(id), apikey.RevokedAt(0)).
-			SetRevokedAt(micros(at)).
+			SetRevokedAt(Micros(at)).
 			Save(ctx)
 		switch {
 		case err != nil:
@@ -146,7 +146,7 @@ func (s *Store) RevokeKey(
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("revoke an API key: %w", unavailable(err))
+		return fmt.Errorf("revoke an API key: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (s *Store) RevokeKey(
 // TouchKey implements [delivery.KeyStore]. Keys are used all the time, so it
 // looks first, and writes once a minute at most.
 func (s *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) error {
-	minute := micros(at.Truncate(time.Minute))
+	minute := Micros(at.Truncate(time.Minute))
 	stale, err := s.reader.APIKey.Query().Where(apikey.ID(id), apikey.LastUsedAtLT(minute)).Exist(ctx)
 	if err == nil && stale {
 		err = s.inTx(ctx, func(tx *gen.Tx) error {
@@ -165,7 +165,7 @@ func (s *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) e
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("note the use of an API key: %w", unavailable(err))
+		return fmt.Errorf("note the use of an API key: %w", Unavailable(err))
 	}
 	return nil
 }

@@ -106,10 +106,10 @@ func (s *Store) SyncItems(
 
 // orphaned says what it means that an item refers to nothing.
 func orphaned(err error) error {
-	if isOrphan(err) {
+	if IsOrphan(err) {
 		return errNoOrganization
 	}
-	return unavailable(err)
+	return Unavailable(err)
 }
 
 // known reads what is stored of the lesson's items.
@@ -238,7 +238,7 @@ func itemRows(tx *gen.Tx, items []delivery.Item) []*gen.ItemCreate {
 			SetMissing(false).
 			SetViewURL(i.ViewURL).
 			SetAttributes(string(i.Attributes)).
-			SetUpdatedAt(micros(i.UpdatedAt))
+			SetUpdatedAt(Micros(i.UpdatedAt))
 	})
 }
 
@@ -269,7 +269,7 @@ func (l lesson) missOthers(ctx context.Context, tx *gen.Tx, kind delivery.ItemKi
 		n, err := tx.Item.Update().
 			Where(item.IDIn(chunk...), item.Missing(false)).
 			SetMissing(true).
-			SetUpdatedAt(micros(at)).
+			SetUpdatedAt(Micros(at)).
 			Save(ctx)
 		if err != nil {
 			return 0, err

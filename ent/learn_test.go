@@ -27,13 +27,13 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 		if _, err := s.LearnItems(t.Context(), 1, items); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.TouchKey(t.Context(), 1, timeOf(1)); err != nil {
+		if err := s.TouchKey(t.Context(), 1, TimeOf(1)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	learn()
 	// Without the only connection that writes, reading still works.
-	if err := s.write.Close(); err != nil {
+	if err := s.db.Writer().Close(); err != nil {
 		t.Fatal(err)
 	}
 	learn()

@@ -62,8 +62,8 @@ func isLocked(t *testing.T, s *Store, o delivery.Owner) bool {
 func lend(t *testing.T, s *Store, owner delivery.Owner, n int) {
 	t.Helper()
 	facts(t, s, n, time.Now(), delivery.Queued)
-	_, err := s.write.ExecContext(t.Context(), "UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = $3",
-		owner.Slot, owner.Epoch, micros(time.Now().Add(longLease)))
+	_, err := s.db.Writer().ExecContext(t.Context(), "UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = $3",
+		owner.Slot, owner.Epoch, Micros(time.Now().Add(longLease)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestADeadProcessIsBuriedBeforeItsLeaseEnds(t *testing.T) {
 	if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
 		t.Fatalf("Bury gave %d, %v while all live, want nothing", n, err)
 	}
-	dead.link.close() // as death would
+	postgres(dead).listener.Close() // as death would
 	released := 0
 	until(t, "the dead one's deliveries are released", func() bool {
 		n, err := s.Bury(t.Context(), observer)
@@ -125,13 +125,13 @@ func TestALostLinkIsNoDeath(t *testing.T) {
 	s, _ := joined(t, Options{URL: url})
 	other, owner := joined(t, Options{URL: url})
 	lend(t, s, owner, 3)
-	until(t, "the first may judge", s.link.steady)
+	until(t, "the first may judge", postgres(s).listener.Steady)
 	for range 3 {
 		before := links(t, s, owner)
 		if len(before) != 1 {
 			t.Fatalf("the lock is held by %v, want one connection", before)
 		}
-		if _, err := s.write.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", before[0]); err != nil {
+		if _, err := s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", before[0]); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "the lock is held again", func() bool {
@@ -154,7 +154,7 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 	s, _ := joined(t, Options{URL: url})
 	other, owner := joined(t, Options{URL: url})
 	lend(t, s, owner, 3)
-	until(t, "the first may judge", s.link.steady)
+	until(t, "the first may judge", postgres(s).listener.Steady)
 
 	// Somebody else has the lock when the connection is made again.
 	thief, err := sql.Open("postgres", url)
@@ -168,14 +168,14 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		_, err := held.ExecContext(t.Context(), "SELECT pg_advisory_lock("+lockOf(owner.Slot, owner.Epoch)+")")
+		_, err := held.ExecContext(t.Context(), "SELECT pg_advisory_lock("+LockOf(owner.Slot, owner.Epoch)+")")
 		taken <- err
 	}()
 	until(t, "the thief waits", func() bool {
 		n, err := s.numbers(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND "+ours)
 		return err == nil && n[0] == 1
 	})
-	_, err = s.write.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, owner)[0])
+	_, err = s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, owner)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestNobodyIsBuriedAfterARestartOfTheDatabase(t *testing.T) {
 	s, _ := joined(t, Options{URL: url})
 	other, owner := joined(t, Options{URL: url})
 	lend(t, s, owner, 3)
-	until(t, "the first may judge", s.link.steady)
+	until(t, "the first may judge", postgres(s).listener.Steady)
 	if err := cluster.Stop(enttest.Immediate); err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestNobodyIsBuriedAfterARestartOfTheDatabase(t *testing.T) {
 	}
 	until(t, "the first may judge again", func() bool {
 		_, err := s.Bury(t.Context(), observer)
-		return err == nil && s.link.steady()
+		return err == nil && postgres(s).listener.Steady()
 	})
 	for range 3 {
 		if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
@@ -253,7 +253,7 @@ func TestConnectionsOfOneProcess(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, _ := joined(t, Options{URL: url})
-	for _, pool := range []*sql.DB{s.write, s.prepared.db} {
+	for _, pool := range []*sql.DB{s.db.Writer(), postgres(s).prepared.db} {
 		for range pool.Stats().MaxOpenConnections {
 			c, err := pool.Conn(t.Context())
 			if err != nil {
@@ -285,7 +285,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 	o := Options{URL: enttest.NewPooler(t, database, nil).Through(t, database), Direct: database}
 	s, _ := joined(t, o)
 	dead, owner := joined(t, o)
-	if !s.pooled {
+	if !s.db.(*Postgres).Pooled {
 		t.Fatal("the pooler was not found")
 	}
 	until(t, "a ring is heard", func() bool {
@@ -298,7 +298,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 		}
 	})
 	lend(t, s, owner, 2)
-	dead.link.close()
+	postgres(dead).listener.Close()
 	until(t, "the dead one's deliveries are released", func() bool {
 		n, err := s.Bury(t.Context(), observer)
 		if err != nil {

@@ -14,19 +14,19 @@ import (
 const slotOf = "((id >> 12) & 1023)"
 
 // slots returns every slot that a process has ever joined under.
-func (h *hot) slots(ctx context.Context) ([]int64, error) {
-	return h.numbers(ctx, "SELECT slot FROM instance ORDER BY slot")
+func (q *Queue) slots(ctx context.Context) ([]int64, error) {
+	return q.numbers(ctx, "SELECT slot FROM instance ORDER BY slot")
 }
 
 // Tail implements [delivery.Log].
-func (h *hot) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
-	slots, err := h.slots(ctx)
+func (q *Queue) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
+	slots, err := q.slots(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the log's end: %w", err)
 	}
 	tail := make(map[int]delivery.LogID, len(slots))
 	for _, slot := range slots {
-		latest, err := h.numbers(ctx, fmt.Sprintf(
+		latest, err := q.numbers(ctx, fmt.Sprintf(
 			"SELECT id FROM log WHERE %s = %d ORDER BY id DESC LIMIT 1", slotOf, slot))
 		if err != nil {
 			return nil, fmt.Errorf("find the log's end: %w", err)
@@ -40,13 +40,13 @@ func (h *hot) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
 
 // Follow implements [delivery.Log]. Only slots that a process has joined under
 // are followed.
-func (h *hot) Follow(
+func (q *Queue) Follow(
 	ctx context.Context, after map[int]delivery.LogID, limit int,
 ) ([]delivery.LogEntry, error) {
 	if limit < 1 {
 		return nil, nil
 	}
-	slots, err := h.slots(ctx)
+	slots, err := q.slots(ctx)
 	if err != nil || len(slots) == 0 {
 		return nil, followError(err)
 	}
@@ -60,7 +60,7 @@ func (h *hot) Follow(
 		fmt.Fprintf(&query, "SELECT * FROM (SELECT * FROM log WHERE %s = %d AND id > %d ORDER BY id LIMIT %d) s%d",
 			slotOf, slot, after[int(slot)], limit, slot)
 	}
-	entries, err := h.entries(ctx, fmt.Sprintf("SELECT %s FROM (%s) l ORDER BY l.id LIMIT %d",
+	entries, err := q.entries(ctx, fmt.Sprintf("SELECT %s FROM (%s) l ORDER BY l.id LIMIT %d",
 		entryColumns, query.String(), limit))
 	return entries, followError(err)
 }
@@ -73,34 +73,34 @@ func followError(err error) error {
 }
 
 // Horizon implements [delivery.Log].
-func (h *hot) Horizon(ctx context.Context) (time.Time, error) {
-	at, err := h.numbers(ctx, "SELECT at FROM horizon")
+func (q *Queue) Horizon(ctx context.Context) (time.Time, error) {
+	at, err := q.numbers(ctx, "SELECT at FROM horizon")
 	if err != nil || len(at) == 0 {
 		return time.Time{}, err
 	}
-	return timeOf(at[0]), nil
+	return TimeOf(at[0]), nil
 }
 
 // entries reads the log; the query selects entryColumns.
-func (h *hot) entries(ctx context.Context, query string) (all []delivery.LogEntry, err error) {
-	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, query)
-		all, err = rowsOf(rows, err, scanEntry)
+func (q *Queue) entries(ctx context.Context, query string) (all []delivery.LogEntry, err error) {
+	err = Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, query)
+		all, err = Collect(rows, err, scanEntry)
 		return err
 	})
 	return all, err
 }
 
 // Entries implements [delivery.DeliveryStore].
-func (h *hot) Entries(
+func (q *Queue) Entries(
 	ctx context.Context, org delivery.OrgID, ids []delivery.DeliveryID,
 ) (map[delivery.DeliveryID][]delivery.LogEntry, error) {
 	byDelivery := make(map[delivery.DeliveryID][]delivery.LogEntry, len(ids))
 	if len(ids) == 0 {
 		return byDelivery, nil
 	}
-	all, err := h.entries(ctx, fmt.Sprintf("SELECT %s FROM log l WHERE delivery%s%s%s ORDER BY at, id",
-		entryColumns, inList(ids), loggedSince(ids), ofOrg(org)))
+	all, err := q.entries(ctx, fmt.Sprintf("SELECT %s FROM log l WHERE delivery%s%s%s ORDER BY at, id",
+		entryColumns, InList(ids), loggedSince(ids), ofOrg(org)))
 	if err != nil {
 		return nil, fmt.Errorf("read the log of deliveries: %w", err)
 	}
@@ -111,7 +111,7 @@ func (h *hot) Entries(
 }
 
 // EntriesByID implements [delivery.DeliveryStore].
-func (h *hot) EntriesByID(
+func (q *Queue) EntriesByID(
 	ctx context.Context, org delivery.OrgID, ids []delivery.LogID,
 ) ([]delivery.LogEntry, error) {
 	if len(ids) == 0 {
@@ -123,9 +123,9 @@ func (h *hot) EntriesByID(
 	}
 	parts := make([]string, 0, len(bySlot))
 	for slot, some := range bySlot {
-		parts = append(parts, fmt.Sprintf("%s = %d AND id%s", slotOf, slot, inList(some)))
+		parts = append(parts, fmt.Sprintf("%s = %d AND id%s", slotOf, slot, InList(some)))
 	}
-	all, err := h.entries(ctx, fmt.Sprintf("SELECT %s FROM log l WHERE (%s)%s",
+	all, err := q.entries(ctx, fmt.Sprintf("SELECT %s FROM log l WHERE (%s)%s",
 		entryColumns, strings.Join(parts, " OR "), ofOrg(org)))
 	if err != nil {
 		return nil, fmt.Errorf("read log entries: %w", err)

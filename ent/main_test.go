@@ -47,3 +47,12 @@ func closeStore(t testing.TB, s *Store) {
 		t.Errorf("close: %v", err)
 	}
 }
+
+func isSQLite(s *Store) bool {
+	_, ok := s.db.(*SQLite)
+	return ok
+}
+
+func postgres(s *Store) *postgresQueue { return s.Queue.db.(*postgresQueue) }
+
+func sqliteOf(s *Store) *sqliteQueue { return s.Queue.db.(*sqliteQueue) }

@@ -44,16 +44,14 @@ const (
 
 // Join implements [delivery.Membership]. It returns Unavailable when every slot
 // is taken.
-func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner delivery.Owner, err error) {
-	first := false // done again with the transaction, but by nobody after it
+func (q *Queue) Join(ctx context.Context, name string, ttl time.Duration) (owner delivery.Owner, err error) {
+	joining := q.db.joining()
 	for try := 1; try <= delivery.MaxSlot; try++ {
-		err = h.change(ctx, func(ctx context.Context, q querier) (err error) {
-			if first = first || h.presence.first(); first {
-				if err := h.enter(ctx, q); err != nil {
-					return err
-				}
+		err = q.db.change(ctx, func(ctx context.Context, tx Querier) (err error) {
+			if err := joining(ctx, tx); err != nil {
+				return err
 			}
-			owner, err = h.lease(ctx, q, name, ttl)
+			owner, err = q.lease(ctx, tx, name, ttl)
 			return err
 		})
 		if !errors.Is(err, errSlotTaken) {
@@ -63,18 +61,16 @@ func (h *hot) Join(ctx context.Context, name string, ttl time.Duration) (owner d
 	if err != nil {
 		return delivery.Owner{}, fmt.Errorf("join the processes that share the database: %w", err)
 	}
-	if h.link != nil {
-		h.link.take(owner)
-	}
+	q.db.joined(owner)
 	return owner, nil
 }
 
 // lease leases the lowest free slot.
-func (h *hot) lease(
-	ctx context.Context, q querier, name string, ttl time.Duration,
+func (q *Queue) lease(
+	ctx context.Context, tx Querier, name string, ttl time.Duration,
 ) (owner delivery.Owner, err error) {
-	rows, err := q.QueryContext(ctx, h.dialect.sql(freeSlot))
-	free, err := rowsOf(rows, err, scanInt64)
+	rows, err := tx.QueryContext(ctx, q.db.sql(freeSlot))
+	free, err := Collect(rows, err, ScanInt64)
 	if err != nil {
 		return owner, err
 	}
@@ -82,8 +78,8 @@ func (h *hot) lease(
 		return owner, delivery.Errorf(delivery.Unavailable, "",
 			"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
 	}
-	rows, err = q.QueryContext(ctx, h.dialect.sql(takeSlot), free[0], clean(name), ttl.Microseconds())
-	epoch, err := rowsOf(rows, err, scanInt64)
+	rows, err = tx.QueryContext(ctx, q.db.sql(takeSlot), free[0], Clean(name), ttl.Microseconds())
+	epoch, err := Collect(rows, err, ScanInt64)
 	if err == nil && len(epoch) == 0 {
 		err = errSlotTaken
 	}
@@ -94,12 +90,12 @@ func (h *hot) lease(
 }
 
 // Heartbeat implements [delivery.Membership].
-func (h *hot) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
+func (q *Queue) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
 	var database []int64
 	began := time.Now()
-	err := h.change(ctx, func(ctx context.Context, q querier) error {
-		rows, err := q.QueryContext(ctx, h.dialect.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds())
-		database, err = rowsOf(rows, err, scanInt64)
+	err := q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+		rows, err := tx.QueryContext(ctx, q.db.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds())
+		database, err = Collect(rows, err, ScanInt64)
 		return err
 	})
 	if err != nil {
@@ -109,56 +105,54 @@ func (h *hot) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Dura
 		return delivery.Errorf(delivery.NotFound, "",
 			"The lease of this process has ended. Another one may have taken its place.")
 	}
-	return h.follow(ctx, owner, reading{database[0], began, time.Now()})
+	return q.follow(ctx, owner, reading{database[0], began, time.Now()})
 }
 
 // Leave implements [delivery.Membership]. Leaving twice is fine.
-func (h *hot) Leave(ctx context.Context, owner delivery.Owner) error {
-	err := h.change(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, h.dialect.sql(endLease), owner.Slot, owner.Epoch)
+func (q *Queue) Leave(ctx context.Context, owner delivery.Owner) error {
+	err := q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+		_, err := tx.ExecContext(ctx, q.db.sql(endLease), owner.Slot, owner.Epoch)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("end the lease of this process: %w", err)
 	}
-	if h.link != nil {
-		h.link.leave(owner)
-	}
+	q.db.left(owner)
 	return nil
 }
 
 // Bury implements [delivery.Membership]. The queue is searched only when a
 // process has died since the last time.
-func (h *hot) Bury(ctx context.Context, self delivery.Owner) (released int, err error) {
-	vanished := h.endVanished(ctx)
-	released, err = h.buryEnded(ctx, self)
+func (q *Queue) Bury(ctx context.Context, self delivery.Owner) (released int, err error) {
+	vanished := q.db.endDeadLeases(ctx)
+	released, err = q.buryEnded(ctx, self)
 	return released, errors.Join(vanished, err)
 }
 
 // buryEnded releases what is held in epochs that have ended.
-func (h *hot) buryEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
-	dead, err := h.dead(ctx, h.read, self)
+func (q *Queue) buryEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
+	dead, err := q.dead(ctx, q.read, self)
 	if err != nil || len(dead) == 0 {
 		return 0, err
 	}
 	// All leases end at once when the clock jumps ahead: nobody is dead for that.
 	began := time.Now()
-	now, err := h.numbers(ctx, "SELECT @now")
-	if err != nil || h.clock.astray(reading{now[0], began, time.Now()}) {
+	now, err := q.numbers(ctx, "SELECT @now")
+	if err != nil || q.clock.astray(reading{now[0], began, time.Now()}) {
 		return 0, err
 	}
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
+	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
 		released = 0
-		dead, err := h.dead(ctx, q, self) // again: a lease may have been prolonged
+		dead, err := q.dead(ctx, tx, self) // again: a lease may have been prolonged
 		if err != nil {
 			return err
 		}
 		for _, d := range dead {
-			n, err := affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
+			n, err := Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
 			if err != nil {
 				return err
 			}
-			if _, err := q.ExecContext(ctx, markBuried, d[0], d[1]); err != nil {
+			if _, err := tx.ExecContext(ctx, markBuried, d[0], d[1]); err != nil {
 				return err
 			}
 			released += n
@@ -173,20 +167,20 @@ func (h *hot) buryEnded(ctx context.Context, self delivery.Owner) (released int,
 
 // dead returns slots other than self's, each with the latest epoch that has
 // ended.
-func (h *hot) dead(ctx context.Context, q querier, self delivery.Owner) (all [][2]int64, err error) {
-	rows, err := q.QueryContext(ctx, h.dialect.sql(deadSlots), self.Slot)
-	if all, err = rowsOf(rows, err, scanPair); err != nil {
+func (q *Queue) dead(ctx context.Context, tx Querier, self delivery.Owner) (all [][2]int64, err error) {
+	rows, err := tx.QueryContext(ctx, q.db.sql(deadSlots), self.Slot)
+	if all, err = Collect(rows, err, ScanPair); err != nil {
 		return nil, fmt.Errorf("find dead processes: %w", err)
 	}
 	return all, nil
 }
 
 // Members implements [delivery.Membership].
-func (h *hot) Members(ctx context.Context) (all []delivery.Member, err error) {
-	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, h.dialect.sql(
+func (q *Queue) Members(ctx context.Context) (all []delivery.Member, err error) {
+	err = Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, q.db.sql(
 			"SELECT slot, epoch, name, started_at, seen_at FROM instance WHERE until > @now ORDER BY slot"))
-		all, err = rowsOf(rows, err, scanMember)
+		all, err = Collect(rows, err, scanMember)
 		return err
 	})
 	if err != nil {
@@ -198,6 +192,6 @@ func (h *hot) Members(ctx context.Context) (all []delivery.Member, err error) {
 func scanMember(rows *sql.Rows) (m delivery.Member, err error) {
 	var started, seen int64
 	err = rows.Scan(&m.Owner.Slot, &m.Owner.Epoch, &m.Name, &started, &seen)
-	m.StartedAt, m.SeenAt = timeOf(started), timeOf(seen)
+	m.StartedAt, m.SeenAt = TimeOf(started), TimeOf(seen)
 	return m, err
 }

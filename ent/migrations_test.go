@@ -32,7 +32,7 @@ func migratesAsDeclared(t *testing.T, s *Store) {
 	statements = bytes.ReplaceAll(statements, []byte("PRAGMA foreign_keys = on;\n"), nil)
 	if len(bytes.TrimSpace(statements)) > 0 {
 		t.Errorf("ent/migrate lacks what ent/schema declares. Add a migration for %s with:\n%s",
-			s.dialect, statements)
+			s.db, statements)
 	}
 }
 
@@ -129,14 +129,14 @@ func TestTheKeysOfAFilledDatabaseSurviveTheirMoves(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { closeStore(t, s) })
-			p, err := s.migrations()
+			p, err := targetOf(s.db).provider(s.db, s.logger)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := p.UpTo(t.Context(), c.from); err != nil {
 				t.Fatal(err)
 			}
-			if s.dialect == postgresDialect {
+			if !isSQLite(s) {
 				if err := s.Prepare(t.Context(), time.Now()); err != nil {
 					t.Fatal(err)
 				}
@@ -193,7 +193,7 @@ func storeUnderHashes(t *testing.T, s *Store) (first delivery.EventID) {
 				[]any{hash[:16], id, -i},
 			},
 		} {
-			if _, err := s.write.ExecContext(t.Context(), c.statement, c.args...); err != nil {
+			if _, err := s.db.Writer().ExecContext(t.Context(), c.statement, c.args...); err != nil {
 				t.Fatal(err)
 			}
 		}

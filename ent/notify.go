@@ -15,8 +15,8 @@ import (
 
 // Pauses of the bell: between two rings, and for one of them.
 const (
-	ringPause   = 10 * time.Millisecond
-	ringTimeout = 5 * time.Second
+	notifyPause   = 10 * time.Millisecond
+	notifyTimeout = 5 * time.Second
 )
 
 // A bell rings for the other processes, and hears them ring, through
@@ -25,53 +25,53 @@ const (
 // close together are one, in a transaction that does not wait for the disk.
 //
 // Its link listens. Rings may get lost: the feed polls too.
-type bell struct {
-	db     *sql.DB
-	logger *slog.Logger
-	name   string // of this process, to tell its own rings
-	heard  loop.Wake
-	pulled loop.Wake
-	stop   context.CancelFunc
-	loops  sync.WaitGroup
+type Notifier struct {
+	db      *sql.DB
+	logger  *slog.Logger
+	name    string // of this process, to tell its own rings
+	Wake    loop.Wake
+	pending loop.Wake
+	stop    context.CancelFunc
+	loops   sync.WaitGroup
 }
 
 // newBell starts to ring through db when it is pulled.
-func newBell(db *sql.DB, logger *slog.Logger) *bell {
+func NewNotifier(db *sql.DB, logger *slog.Logger) *Notifier {
 	// No caller waits for a ring, so there is no context to take: it lives as
 	// long as the bell.
 	ctx, stop := context.WithCancel(context.Background())
-	b := &bell{
-		db: db, logger: logger, name: rand.Text(), heard: loop.NewWake(), pulled: loop.NewWake(), stop: stop,
+	b := &Notifier{
+		db: db, logger: logger, name: rand.Text(), Wake: loop.NewWake(), pending: loop.NewWake(), stop: stop,
 	}
-	b.loops.Go(func() { b.ring(ctx) })
+	b.loops.Go(func() { b.run(ctx) })
 	return b
 }
 
-func (b *bell) close() {
+func (b *Notifier) Close() {
 	b.stop()
 	b.loops.Wait()
 }
 
 // hear passes on what others ring.
-func (b *bell) hear(payload string) {
+func (b *Notifier) Receive(payload string) {
 	if payload != b.name {
-		b.heard.Notify()
+		b.Wake.Notify()
 	}
 }
 
 // pull makes the bell ring soon.
-func (b *bell) pull() { b.pulled.Notify() }
+func (b *Notifier) Notify() { b.pending.Notify() }
 
 // ring waits for pulls and answers those of each pause with one ring.
-func (b *bell) ring(ctx context.Context) {
+func (b *Notifier) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-b.pulled:
+		case <-b.pending:
 		}
-		b.ringOnce(ctx)
-		if !loop.Sleep(ctx, ringPause) {
+		b.send(ctx)
+		if !loop.Sleep(ctx, notifyPause) {
 			return
 		}
 	}
@@ -79,42 +79,12 @@ func (b *bell) ring(ctx context.Context) {
 
 // ringOnce takes one round trip. A ring that fails is lost, which is allowed;
 // one that has begun is not interrupted by the end of the bell.
-func (b *bell) ringOnce(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ringTimeout)
+func (b *Notifier) send(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTimeout)
 	defer cancel()
-	_, err := b.db.ExecContext(ctx, "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY "+bellChannel+", "+
+	_, err := b.db.ExecContext(ctx, "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY "+channel+", "+
 		pq.QuoteLiteral(b.name)+"; COMMIT")
 	if err != nil {
 		b.logger.DebugContext(ctx, "other processes were not told of new log entries", "error", err)
 	}
-}
-
-// Wake implements [delivery.Maintenance].
-func (h *hot) Wake() <-chan struct{} {
-	if h.bell == nil {
-		return nil
-	}
-	return h.bell.heard
-}
-
-// Notify implements [delivery.Maintenance].
-func (h *hot) Notify() {
-	if h.bell != nil {
-		h.bell.pull()
-	}
-}
-
-// Ping implements [delivery.Maintenance]. A disk that takes nothing is no better
-// than a database that does not answer.
-func (h *hot) Ping(ctx context.Context) error {
-	if h.writer != nil {
-		if err := h.writer.disk(); err != nil {
-			return unavailable(err)
-		}
-	}
-	if err := h.read.PingContext(ctx); err != nil {
-		return unavailable(err)
-	}
-	_, err := h.numbers(ctx, "SELECT 1")
-	return unavailable(err)
 }

@@ -13,10 +13,10 @@ func TestTheOldestTransactionIsSeen(t *testing.T) {
 		if err != nil || age < 0 {
 			t.Fatalf("OldestTransaction gave %s, %v", age, err)
 		}
-		if s.dialect == sqliteDialect {
+		if isSQLite(s) {
 			return
 		}
-		tx, err := s.write.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+		tx, err := s.db.Writer().BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func (s *Store) LearnOrganizations(
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("learn organizations: %w", unavailable(err))
+		return nil, fmt.Errorf("learn organizations: %w", Unavailable(err))
 	}
 	learnt := func(o delivery.Organization) delivery.Organization { return known[o.ExternalID] }
 	return convertAll(orgs, learnt), nil
@@ -129,7 +129,7 @@ func organizationRows(tx *gen.Tx, orgs []delivery.Organization) []*gen.Organizat
 			SetNameKey(sortKey(name)).
 			SetSearch(searchText(name, o.ExternalID)).
 			SetConfigVersion(o.ConfigVersion).
-			SetCreatedAt(micros(o.CreatedAt))
+			SetCreatedAt(Micros(o.CreatedAt))
 	})
 }
 
@@ -141,7 +141,7 @@ func (s *Store) OrganizationsByID(
 		return s.reader.Organization.Query().Where(organization.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read organizations: %w", unavailable(err))
+		return nil, fmt.Errorf("read organizations: %w", Unavailable(err))
 	}
 	return convertAll(all, toOrganization), nil
 }
@@ -155,7 +155,7 @@ func (s *Store) OrganizationByExternalID(
 	case gen.IsNotFound(err):
 		return delivery.Organization{}, errNoOrganization
 	case err != nil:
-		return delivery.Organization{}, fmt.Errorf("read an organization: %w", unavailable(err))
+		return delivery.Organization{}, fmt.Errorf("read an organization: %w", Unavailable(err))
 	}
 	return toOrganization(row), nil
 }
@@ -180,7 +180,7 @@ func (s *Store) Organizations(
 	}
 	slice, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.Organization]{}, fmt.Errorf("list organizations: %w", unavailable(err))
+		return delivery.Slice[delivery.Organization]{}, fmt.Errorf("list organizations: %w", Unavailable(err))
 	}
 	return convertSlice(slice, toOrganization), nil
 }

@@ -13,27 +13,27 @@ import (
 
 // persist repeats what is safe to repeat even when its commit got lost, until
 // it works, fails for another reason, or ctx ends.
-func persist(ctx context.Context, idempotent func() error) error {
-	pause := pauses()
+func Persist(ctx context.Context, idempotent func() error) error {
+	pause := Pauses()
 	for {
 		err := idempotent()
-		if err == nil || !isClash(err) && !isLost(err) {
+		if err == nil || !isConflict(err) && !IsLost(err) {
 			return err
 		}
 		if !pause.Sleep(ctx) {
-			return unavailable(err)
+			return Unavailable(err)
 		}
 	}
 }
 
 // unavailable tells callers of failures that pass, and what to do about those
 // that don't pass by themselves. Other errors stay as they are.
-func unavailable(err error) error {
+func Unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
-	message := diskTrouble(err)
-	if message == "" && (isClash(err) || isLost(err)) {
+	message := diskFailure(err)
+	if message == "" && (isConflict(err) || IsLost(err)) {
 		message = "The database does not answer. Try again in a moment."
 	}
 	if message == "" {
@@ -43,7 +43,7 @@ func unavailable(err error) error {
 }
 
 // diskTrouble says what is wrong with the disk when that is what err is about.
-func diskTrouble(err error) string {
+func diskFailure(err error) string {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:

@@ -62,8 +62,8 @@ func history(t *testing.T, s *Store) (org delivery.OrgID) {
 			t.Fatal(held[0], err)
 		}
 	}
-	if s.dialect == postgresDialect { // SQLite's files are not analyzed by anybody
-		if _, err := s.write.ExecContext(t.Context(), "VACUUM (ANALYZE)"); err != nil {
+	if !isSQLite(s) { // SQLite's files are not analyzed by anybody
+		if _, err := s.db.Writer().ExecContext(t.Context(), "VACUUM (ANALYZE)"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 		"round":                 {query: roundTrip, args: []any{0, 200}},
 		"older log":             {query: discardLog, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
 	}
-	if s.dialect == postgresDialect {
+	if !isSQLite(s) {
 		delete(all, "older log") // it drops days
 		all["old keys"] = flatQuery{query: discardKeys, args: all["old events"].args}
 		all["claim"] = flatQuery{query: postgresClaim, args: []any{0, 1, 1, "{1,2,3}", "{8,8,8}", 20}}
@@ -121,10 +121,10 @@ func flatQueries(t *testing.T, s *Store, org delivery.OrgID) map[string]flatQuer
 	cursor := delivery.Page{After: deliveryList.cursor(delivery.IDAt[int64](day.Add(70 * time.Minute)))}
 	source := flatQuery{sorts: 1} // a source's events are few
 	ofSource := delivery.EventFilter{SourceEventID: "17"}
-	source.query = eventListing(s.dialect, &source.args, org, ofSource, idPage{})
+	source.query = eventListing(s.Queue.db, &source.args, org, ofSource, idPage{})
 	all["events of a source"] = source
 	group := flatQuery{index: "event_group"}
-	group.query = eventListing(s.dialect, &group.args, org, delivery.EventFilter{Group: "17"}, idPage{})
+	group.query = eventListing(s.Queue.db, &group.args, org, delivery.EventFilter{Group: "17"}, idPage{})
 	all["events of a group"] = group
 	for name, f := range map[string]delivery.DeliveryFilter{
 		"all":         {},
@@ -173,10 +173,10 @@ func TestPlansReadWhatTheyNeed(t *testing.T) {
 		for name, c := range flatQueries(t, s, history(t, s)) {
 			plan := explainPlan(t, s, c)
 			whole, sorts := postgresFaults(plan)
-			if s.dialect == sqliteDialect {
+			if isSQLite(s) {
 				whole, sorts = sqliteFaults(plan)
 			}
-			if s.dialect == sqliteDialect && !strings.Contains(strings.Join(plan, "\n"), c.index) {
+			if isSQLite(s) && !strings.Contains(strings.Join(plan, "\n"), c.index) {
 				t.Errorf("%s does not use %s:\n%s", name, c.index, strings.Join(plan, "\n"))
 			}
 			if whole || sorts > c.sorts {
@@ -224,11 +224,11 @@ func sqliteFaults(plan []string) (whole bool, sorts int) {
 func explainPlan(t *testing.T, s *Store, c flatQuery) []string {
 	t.Helper()
 	explain, columns := "EXPLAIN ", 0
-	if s.dialect == sqliteDialect {
+	if isSQLite(s) {
 		explain, columns = "EXPLAIN QUERY PLAN ", 3
 	}
-	rows, err := s.write.QueryContext(t.Context(), explain+s.hot.dialect.sql(c.query), c.args...)
-	plan, err := rowsOf(rows, err, func(rows *sql.Rows) (line string, err error) {
+	rows, err := s.db.Writer().QueryContext(t.Context(), explain+s.Queue.db.sql(c.query), c.args...)
+	plan, err := Collect(rows, err, func(rows *sql.Rows) (line string, err error) {
 		into := make([]any, columns, columns+1)
 		for i := range into {
 			into[i] = new(int)

@@ -16,22 +16,22 @@ var errTwoTrips = errors.New("the database is behind a transaction pooler, which
 // PostgreSQL, and returns the URL of a direct way, "" when there is none.
 // Through such a pooler everything works but what a connection keeps between
 // two transactions: notifications and the locks of a session.
-func (s *Store) reach(ctx context.Context, src source, direct string) (string, error) {
-	pooled, err := isPooled(ctx, s.write)
+func (db *Postgres) reach(ctx context.Context, src source, direct string) (string, error) {
+	pooled, err := isPooled(ctx, db.pool)
 	if err != nil {
 		return "", fmt.Errorf("look for a pooler: %w", err)
 	}
-	s.pooled = pooled
+	db.Pooled = pooled
 	if pooled && src.twoTrips {
 		return "", errTwoTrips
 	}
 	if direct != "" {
-		return s.checkDirect(ctx, src.driver, direct)
+		return db.checkDirect(ctx, src.driver, direct)
 	}
 	if !pooled {
 		return src.write, nil
 	}
-	s.logger.WarnContext(ctx, "the database is behind a transaction pooler: live updates from other servers "+
+	db.logger.WarnContext(ctx, "the database is behind a transaction pooler: live updates from other servers "+
 		"come up to two seconds late, and a server that dies is noticed after six; set --database-direct to the "+
 		"URL of PostgreSQL itself to have both at once")
 	return "", nil
@@ -39,21 +39,20 @@ func (s *Store) reach(ctx context.Context, src source, direct string) (string, e
 
 // checkDirect returns the direct URL for use, once it is known to lead to the
 // same database without a pooler that would swallow what it is needed for.
-func (s *Store) checkDirect(ctx context.Context, driver, direct string) (string, error) {
+func (db *Postgres) checkDirect(ctx context.Context, driver, direct string) (string, error) {
 	src, err := parseURL(direct)
-	if err == nil && src.dialect != postgresDialect {
+	if err == nil && src.kind != postgresName {
 		err = errors.New("it must be one of PostgreSQL")
 	}
 	if err != nil {
 		return "", fmt.Errorf("the URL of the direct connection: %w", err)
 	}
-	db, err := s.open(driver, src.write)
+	other, err := openPool(db.dialer.open, driver, src.write, 2)
 	if err != nil {
 		return "", fmt.Errorf("the direct connection: %w", err)
 	}
-	defer db.Close()
-	db.SetMaxOpenConns(2)
-	pooled, err := isPooled(ctx, db)
+	defer other.Close()
+	pooled, err := isPooled(ctx, other)
 	if err != nil {
 		return "", fmt.Errorf("the direct connection: %w", explain(err))
 	}
@@ -61,11 +60,11 @@ func (s *Store) checkDirect(ctx context.Context, driver, direct string) (string,
 		return "", errors.New("the direct connection leads through a transaction pooler: " +
 			"give the address of PostgreSQL itself")
 	}
-	mine, err := identity(ctx, s.write)
+	mine, err := identity(ctx, db.pool)
 	if err != nil {
 		return "", err
 	}
-	theirs, err := identity(ctx, db)
+	theirs, err := identity(ctx, other)
 	if err != nil {
 		return "", err
 	}
@@ -122,9 +121,9 @@ func isPooled(ctx context.Context, db *sql.DB) (bool, error) {
 }
 
 // servedBy returns the process of the server that answers.
-func servedBy(ctx context.Context, q querier) (int64, error) {
+func servedBy(ctx context.Context, q Querier) (int64, error) {
 	rows, err := q.QueryContext(ctx, "SELECT pg_backend_pid()::bigint")
-	pids, err := rowsOf(rows, err, scanInt64)
+	pids, err := Collect(rows, err, ScanInt64)
 	if err != nil {
 		return 0, err
 	}

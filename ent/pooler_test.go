@@ -19,8 +19,8 @@ func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
 	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
 	storetest.Run(t, func(t *testing.T) delivery.Store {
 		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
-		if !s.pooled || s.link != nil {
-			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.pooled, s.link != nil)
+		if !s.db.(*Postgres).Pooled || postgres(s).listener != nil {
+			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.db.(*Postgres).Pooled, postgres(s).listener != nil)
 		}
 		return s
 	})
@@ -43,12 +43,12 @@ func TestPoolersAreFoundWhateverTheirMode(t *testing.T) {
 			t.Parallel()
 			database := enttest.Postgres(t)
 			s := openStore(t, enttest.NewPooler(t, database, tt.settings).Through(t, database))
-			if s.pooled != tt.pooled || (s.link == nil) != tt.pooled {
-				t.Errorf("pooled is %t with a link: %t, want pooled to be %t", s.pooled, s.link != nil, tt.pooled)
+			if s.db.(*Postgres).Pooled != tt.pooled || (postgres(s).listener == nil) != tt.pooled {
+				t.Errorf("pooled is %t with a link: %t, want pooled to be %t", s.db.(*Postgres).Pooled, postgres(s).listener != nil, tt.pooled)
 			}
 		})
 	}
-	if s := openStore(t, enttest.Postgres(t)); s.pooled {
+	if s := openStore(t, enttest.Postgres(t)); s.db.(*Postgres).Pooled {
 		t.Error("PostgreSQL itself is taken for a pooler")
 	}
 }

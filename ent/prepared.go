@@ -91,12 +91,3 @@ func isForgotten(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && (e.Code == "26000" || e.Code == "0A000")
 }
-
-// ask runs a statement of the hot path, prepared where it can be.
-func (h *hot) ask(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query = h.dialect.sql(query)
-	if h.prepared != nil {
-		return h.prepared.query(ctx, query, args...)
-	}
-	return h.read.QueryContext(ctx, query, args...)
-}

@@ -38,12 +38,12 @@ func TestPlansForAnyArgumentsUseTheIndexes(t *testing.T) {
 // genericPlan explains a statement as it is run once prepared.
 func genericPlan(t *testing.T, s *Store, query string) string {
 	t.Helper()
-	c, err := s.prepared.db.Conn(t.Context())
+	c, err := postgres(s).prepared.db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	query = s.hot.dialect.sql(query)
+	query = s.Queue.db.sql(query)
 	names := map[string]bool{}
 	for _, name := range regexp.MustCompile(`\$\d+`).FindAllString(query, -1) {
 		names[name] = true
@@ -53,7 +53,7 @@ func genericPlan(t *testing.T, s *Store, query string) string {
 		t.Fatal(err)
 	}
 	rows, err := c.QueryContext(t.Context(), "EXPLAIN EXECUTE explained("+nulls+")")
-	plan, err := rowsOf(rows, err, func(rows *sql.Rows) (line string, err error) {
+	plan, err := Collect(rows, err, func(rows *sql.Rows) (line string, err error) {
 		err = rows.Scan(&line)
 		return line, err
 	})
@@ -73,18 +73,18 @@ func TestStatementsArePreparedAnew(t *testing.T) {
 	s := openStore(t, enttest.Postgres(t))
 	run := func() *sql.Stmt {
 		t.Helper()
-		rows, err := s.ask(t.Context(), "SELECT $1::bigint", 7)
-		got, err := rowsOf(rows, err, scanInt64)
+		rows, err := s.Queue.db.query(t.Context(), "SELECT $1::bigint", 7)
+		got, err := Collect(rows, err, ScanInt64)
 		if err != nil || len(got) != 1 || got[0] != 7 {
 			t.Fatalf("the statement gave %v, %v, want 7", got, err)
 		}
-		return s.prepared.made["SELECT $1::bigint"].stmt
+		return postgres(s).prepared.made["SELECT $1::bigint"].stmt
 	}
 	first := run()
 	if run() != first {
 		t.Error("a statement was prepared twice within a moment")
 	}
-	s.prepared.made["SELECT $1::bigint"].at = time.Now().Add(-planLife)
+	postgres(s).prepared.made["SELECT $1::bigint"].at = time.Now().Add(-planLife)
 	if run() == first {
 		t.Error("a statement is used after its time")
 	}
@@ -94,13 +94,13 @@ func TestStatementsArePreparedAnew(t *testing.T) {
 func TestAForgottenStatementIsRun(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, enttest.Postgres(t))
-	s.prepared.db.SetMaxOpenConns(1)
+	postgres(s).prepared.db.SetMaxOpenConns(1)
 	for range 2 {
-		rows, err := s.ask(t.Context(), "SELECT $1::bigint", 7)
-		if got, err := rowsOf(rows, err, scanInt64); err != nil || got[0] != 7 {
+		rows, err := s.Queue.db.query(t.Context(), "SELECT $1::bigint", 7)
+		if got, err := Collect(rows, err, ScanInt64); err != nil || got[0] != 7 {
 			t.Fatalf("the statement gave %v, %v, want 7", got, err)
 		}
-		if _, err := s.prepared.db.ExecContext(t.Context(), "DEALLOCATE ALL"); err != nil {
+		if _, err := postgres(s).prepared.db.ExecContext(t.Context(), "DEALLOCATE ALL"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,12 +119,12 @@ func TestArraysAreTheSameInBothForms(t *testing.T) {
 	} {
 		var same bool
 		query := fmt.Sprintf("SELECT $1::%s IS NOT DISTINCT FROM $2::%[1]s", kind)
-		err := s.write.QueryRowContext(t.Context(), query, array{slice}, pq.Array(slice)).Scan(&same)
+		err := s.db.Writer().QueryRowContext(t.Context(), query, Array{slice}, pq.Array(slice)).Scan(&same)
 		if err != nil || !same {
 			t.Errorf("%s: the same is %t, %v", kind, same, err)
 		}
 	}
-	if _, err := (array{7}).BinaryValue(); err == nil {
+	if _, err := (Array{7}).BinaryValue(); err == nil {
 		t.Error("a number is taken for an array")
 	}
 }

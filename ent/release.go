@@ -17,7 +17,7 @@ const (
 
 	// Rows that somebody settles or gives back right now are skipped, not waited for.
 	giveBackEnded = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
-		WHERE id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip)`
+		WHERE id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip_locked)`
 
 	recallWaiting = `UPDATE queue SET held = FALSE, cancel = cancel OR $2, due_at = @now
 		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NULL`
@@ -38,19 +38,19 @@ const (
 const idsPerStatement = 1000
 
 // Release implements [delivery.Queue].
-func (h *hot) Release(
+func (q *Queue) Release(
 	ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID, pause time.Duration,
 ) (n int, err error) {
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
+	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
 		n = 0
 		if ids == nil {
-			n, err = affected(q.ExecContext(ctx, h.dialect.sql(giveBack+"AND owner_epoch <= $3"),
+			n, err = Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"),
 				owner.Slot, pause.Microseconds(), owner.Epoch))
 			return err
 		}
 		for some := range slices.Chunk(ids, idsPerStatement) {
-			released, err := affected(q.ExecContext(ctx,
-				h.dialect.sql(giveBack+"AND owner_epoch = $3 AND id"+inList(some)),
+			released, err := Affected(tx.ExecContext(ctx,
+				q.db.sql(giveBack+"AND owner_epoch = $3 AND id"+InList(some)),
 				owner.Slot, pause.Microseconds(), owner.Epoch))
 			if err != nil {
 				return err
@@ -66,24 +66,20 @@ func (h *hot) Release(
 }
 
 // giveBackEnded gives back what is lent although its lease has ended.
-func (h *hot) giveBackEnded(ctx context.Context) error {
-	return h.change(ctx, func(ctx context.Context, q querier) error {
-		skip := "" // SQLite has one writer
-		if h.dialect == postgresDialect {
-			skip = "FOR UPDATE SKIP LOCKED"
-		}
-		_, err := q.ExecContext(ctx, strings.ReplaceAll(h.dialect.sql(giveBackEnded), "@skip", skip))
+func (q *Queue) giveBackEnded(ctx context.Context) error {
+	return q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+		_, err := tx.ExecContext(ctx, q.db.sql(giveBackEnded))
 		return err
 	})
 }
 
 // Recall implements [delivery.Queue]. Deliveries that are being sent keep their
 // lease; they hear of a cancellation when it ends or when they are settled.
-func (h *hot) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
+func (q *Queue) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
+	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
 		n = 0
 		for _, statement := range []string{recallLent, recallWaiting} {
-			recalled, err := affected(q.ExecContext(ctx, h.dialect.sql(statement), int64(id), cancel, held))
+			recalled, err := Affected(tx.ExecContext(ctx, q.db.sql(statement), int64(id), cancel, held))
 			if err != nil {
 				return err
 			}
@@ -99,26 +95,26 @@ func (h *hot) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bo
 
 // Requeue implements [delivery.Queue]. It returns NotFound when an event is not
 // there, and then adds nothing. Adding a delivery twice is adding it once.
-func (h *hot) Requeue(
+func (q *Queue) Requeue(
 	ctx context.Context, deliveries []delivery.Delivery, records []delivery.AuditEntry,
 ) error {
 	if len(deliveries) == 0 {
 		return nil
 	}
-	err := h.change(ctx, func(ctx context.Context, q querier) error {
-		if err := h.mustHaveEvents(ctx, q, deliveries); err != nil {
+	err := q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+		if err := mustHaveEvents(ctx, tx, deliveries); err != nil {
 			return err
 		}
 		for i := range deliveries {
 			d := &deliveries[i]
-			if _, err := q.ExecContext(ctx, h.dialect.sql(insertRequeued), int64(d.ID), int64(d.Org),
+			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), int64(d.ID), int64(d.Org),
 				int64(d.Webhook), int64(d.Version), int64(d.Event), int64(d.Item), int64(d.RedeliveryOf),
 				typeWords.code(d.Type), triggerWords.code(d.Trigger), d.Attempts, d.State == delivery.Held,
 				d.Ordered); err != nil {
 				return err
 			}
 		}
-		return record(ctx, h.dialect.auditIn(q), records...)
+		return q.record(ctx, tx, records...)
 	})
 	if err != nil {
 		return fmt.Errorf("queue deliveries: %w", err)
@@ -126,15 +122,15 @@ func (h *hot) Requeue(
 	return nil
 }
 
-func (h *hot) mustHaveEvents(ctx context.Context, q querier, deliveries []delivery.Delivery) error {
+func mustHaveEvents(ctx context.Context, tx Querier, deliveries []delivery.Delivery) error {
 	wanted := make([]int64, len(deliveries))
 	for i := range deliveries {
 		wanted[i] = int64(deliveries[i].Event)
 	}
 	wanted = distinct(wanted)
 	for some := range slices.Chunk(wanted, idsPerStatement) {
-		rows, err := q.QueryContext(ctx, "SELECT id FROM event WHERE id"+inList(some))
-		found, err := rowsOf(rows, err, scanInt64)
+		rows, err := tx.QueryContext(ctx, "SELECT id FROM event WHERE id"+InList(some))
+		found, err := Collect(rows, err, ScanInt64)
 		if err != nil {
 			return err
 		}
@@ -148,11 +144,11 @@ func (h *hot) mustHaveEvents(ctx context.Context, q querier, deliveries []delive
 
 // Depth implements [delivery.Queue]. It counts up to a million rows; Pending are
 // those that are neither lent nor held.
-func (h *hot) Depth(ctx context.Context) (delivery.QueueDepth, error) {
+func (q *Queue) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 	var depth delivery.QueueDepth
 	var oldest int64
-	err := persist(ctx, func() error {
-		return h.read.QueryRowContext(ctx, h.dialect.sql(`SELECT
+	err := Persist(ctx, func() error {
+		return q.read.QueryRowContext(ctx, q.db.sql(`SELECT
 			COALESCE(sum(CASE WHEN NOT held AND NOT lent THEN 1 ELSE 0 END), 0),
 			COALESCE(sum(CASE WHEN NOT held AND lent THEN 1 ELSE 0 END), 0),
 			COALESCE(sum(CASE WHEN held THEN 1 ELSE 0 END), 0),
@@ -169,20 +165,20 @@ func (h *hot) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 	if err != nil {
 		return delivery.QueueDepth{}, fmt.Errorf("measure the queue: %w", err)
 	}
-	depth.OldestDue = timeOf(oldest)
+	depth.OldestDue = TimeOf(oldest)
 	return depth, nil
 }
 
 // Pending implements [delivery.DeliveryStore].
-func (h *hot) Pending(
+func (q *Queue) Pending(
 	ctx context.Context, ids []delivery.WebhookID, limit int,
 ) (map[delivery.WebhookID]delivery.Backlog, error) {
 	backlogs := make(map[delivery.WebhookID]delivery.Backlog, len(ids))
 	if len(ids) == 0 {
 		return backlogs, nil
 	}
-	err := persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, `WITH w(id) AS (VALUES `+valueList(ids)+`), lent(id, rows) AS (
+	err := Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, `WITH w(id) AS (VALUES `+valueList(ids)+`), lent(id, rows) AS (
 				SELECT webhook, count(*) FROM queue WHERE owner_slot IS NOT NULL GROUP BY webhook
 			) SELECT w.id, COALESCE((SELECT rows FROM lent WHERE lent.id = w.id), 0) +
 			(SELECT count(*) FROM (SELECT 1 FROM queue
@@ -190,7 +186,7 @@ func (h *hot) Pending(
 			(SELECT count(*) FROM (SELECT 1 FROM queue
 				WHERE webhook = w.id AND held = TRUE AND owner_slot IS NULL LIMIT $1) h)
 			FROM w`, limit)
-		counts, err := rowsOf(rows, err, scanCounts)
+		counts, err := Collect(rows, err, scanCounts)
 		for _, c := range counts {
 			backlogs[delivery.WebhookID(c[0])] = delivery.Backlog{Pending: int(c[1]), Held: int(c[2])}
 		}

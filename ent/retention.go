@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"portalhooks/delivery"
 )
 
 // slice is how many rows one Discard deletes at most.
@@ -32,41 +30,36 @@ const (
 // Discard implements [delivery.Maintenance]. SQLite deletes rows. PostgreSQL
 // drops whole days that are over at t; of a day with pending deliveries it
 // deletes the other events, and keeps the rest until they are finished.
-func (h *hot) Discard(ctx context.Context, t time.Time) (more bool, err error) {
-	if h.dialect == postgresDialect {
-		t = dayOf(t)
-	}
-	if delivery.IDAt[int64](t) == 0 {
-		return false, nil
-	}
-	if h.dialect == postgresDialect {
-		more, err = h.discardDays(ctx, t)
-	} else {
-		more, err = h.discardRows(ctx, t)
-	}
-	if err != nil {
+func (q *Queue) Discard(ctx context.Context, t time.Time) (more bool, err error) {
+	if more, err = q.db.discard(ctx, t); err != nil {
 		return false, fmt.Errorf("discard what is old: %w", err)
 	}
 	return more, nil
 }
 
-// discardRows deletes a slice of each table. A key is part of its event.
-func (h *hot) discardRows(ctx context.Context, t time.Time) (more bool, err error) {
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		more = false
-		for _, statement := range []string{discardEvents, discardLog} {
-			n, err := affected(q.ExecContext(ctx, statement, 0, delivery.IDAt[int64](t), slice))
-			if err != nil {
-				return err
-			}
-			more = more || n == slice
-			if statement == discardLog && n > 0 {
-				if _, err := q.ExecContext(ctx, moveHorizon, micros(t)); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return more, err
+// Prepare implements [delivery.Maintenance].
+func (q *Queue) Prepare(ctx context.Context, now time.Time) error { return q.db.prepare(ctx, now) }
+
+// OldestTransaction implements [delivery.Maintenance].
+func (q *Queue) OldestTransaction(ctx context.Context) (time.Duration, error) {
+	return q.db.oldestTransaction(ctx)
+}
+
+// Wake implements [delivery.Maintenance].
+func (q *Queue) Wake() <-chan struct{} { return q.db.wake() }
+
+// Notify implements [delivery.Maintenance].
+func (q *Queue) Notify() { q.db.notify() }
+
+// Ping implements [delivery.Maintenance]. A disk that takes nothing is no better
+// than a database that does not answer.
+func (q *Queue) Ping(ctx context.Context) error {
+	if err := q.db.diskError(); err != nil {
+		return Unavailable(err)
+	}
+	if err := q.read.PingContext(ctx); err != nil {
+		return Unavailable(err)
+	}
+	_, err := q.numbers(ctx, "SELECT 1")
+	return Unavailable(err)
 }

@@ -10,21 +10,26 @@ import (
 	"portalhooks/delivery"
 )
 
-// discardDays deletes a slice of keys or drops one day, before t.
-func (h *hot) discardDays(ctx context.Context, t time.Time) (bool, error) {
-	n, err := h.deleteSlice(ctx, discardKeys, 0, delivery.IDAt[int64](t))
+// discard deletes a slice of keys or drops one day, of the days that are over
+// at t.
+func (p *postgresQueue) discard(ctx context.Context, t time.Time) (bool, error) {
+	t = dayOf(t)
+	if delivery.IDAt[int64](t) == 0 {
+		return false, nil
+	}
+	n, err := p.deleteSlice(ctx, discardKeys, 0, delivery.IDAt[int64](t))
 	if err != nil || n == slice {
 		return n == slice, err
 	}
-	if more, err := h.discardLogDay(ctx, t); more || err != nil {
+	if more, err := p.discardLogDay(ctx, t); more || err != nil {
 		return more, err
 	}
-	return h.discardEventDay(ctx, t)
+	return p.discardEventDay(ctx, t)
 }
 
-func (h *hot) deleteSlice(ctx context.Context, statement string, from, to int64) (n int, err error) {
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		n, err = affected(q.ExecContext(ctx, statement, from, to, slice))
+func (p *postgresQueue) deleteSlice(ctx context.Context, statement string, from, to int64) (n int, err error) {
+	err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
+		n, err = Affected(tx.ExecContext(ctx, statement, from, to, slice))
 		return err
 	})
 	return n, err
@@ -32,26 +37,26 @@ func (h *hot) deleteSlice(ctx context.Context, statement string, from, to int64)
 
 // discardLogDay drops the oldest day of the log that is over at t. Readers learn
 // of the loss first.
-func (h *hot) discardLogDay(ctx context.Context, t time.Time) (more bool, err error) {
-	days, err := h.partitions(ctx, "log")
+func (p *postgresQueue) discardLogDay(ctx context.Context, t time.Time) (more bool, err error) {
+	days, err := p.partitions(ctx, "log")
 	if err != nil || len(days) == 0 || !days[0].Before(t) {
 		return false, err
 	}
 	end := days[0].AddDate(0, 0, 1)
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, moveHorizon, micros(end))
+	err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
+		_, err := tx.ExecContext(ctx, moveHorizon, Micros(end))
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
-	return h.drop(ctx, "log", days[0])
+	return p.drop(ctx, "log", days[0])
 }
 
 // discardEventDay drops a day that is over at t, or deletes a slice of the
 // events of one where deliveries are pending.
-func (h *hot) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
-	days, err := h.partitions(ctx, "event")
+func (p *postgresQueue) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
+	days, err := p.partitions(ctx, "event")
 	if err != nil {
 		return false, err
 	}
@@ -60,14 +65,14 @@ func (h *hot) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
 			break
 		}
 		from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
-		pending, err := h.numbers(ctx, pendingEvents+" LIMIT 1", from, to)
+		pending, err := numbers(ctx, p.pool, pendingEvents+" LIMIT 1", from, to)
 		if err != nil {
 			return false, err
 		}
 		if len(pending) == 0 {
-			return h.drop(ctx, "event", day)
+			return p.drop(ctx, "event", day)
 		}
-		if n, err := h.deleteSlice(ctx, discardEvents, from, to); n == slice || err != nil {
+		if n, err := p.deleteSlice(ctx, discardEvents, from, to); n == slice || err != nil {
 			return n == slice, err
 		}
 	}
@@ -83,14 +88,14 @@ const (
 // drop removes a partition. It waits only a moment for those who read the table,
 // because everybody else waits behind it, and tries again a little later; what
 // it can't get is left for the next time that retention runs.
-func (h *hot) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
-	pause := pauses()
+func (p *postgresQueue) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
+	pause := Pauses()
 	for range dropTries {
-		err = h.change(ctx, func(ctx context.Context, q querier) error {
-			if _, err := q.ExecContext(ctx, "SET LOCAL lock_timeout = '"+dropWait+"'"); err != nil {
+		err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
+			if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '"+dropWait+"'"); err != nil {
 				return err
 			}
-			_, err := q.ExecContext(ctx, "DROP TABLE IF EXISTS "+partitionName(table, day))
+			_, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+partitionName(table, day))
 			return err
 		})
 		e, ok := errors.AsType[*pq.Error](err)
@@ -101,7 +106,7 @@ func (h *hot) drop(ctx context.Context, table string, day time.Time) (more bool,
 			return false, ctx.Err()
 		}
 	}
-	h.logger.InfoContext(ctx, "a day could not be dropped now: its table is being read", "table", table,
+	p.logger.InfoContext(ctx, "a day could not be dropped now: its table is being read", "table", table,
 		"day", day.Format(time.DateOnly))
 	return false, nil
 }

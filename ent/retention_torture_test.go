@@ -61,7 +61,7 @@ func TestTortureRetention(t *testing.T) {
 		}
 		lost, left := u.missing(u.stays), len(u.gone)-u.missing(u.gone)
 		faults.Result{
-			Fault: "retention while deliveries are made", Database: s.dialect.String(), Rounds: rounds, Lost: lost,
+			Fault: "retention while deliveries are made", Database: s.db.String(), Rounds: rounds, Lost: lost,
 			Note: fmt.Sprintf("p99 of a commit %.1f times that without",
 				ratioOf(percentile99(besides), percentile99(alone))),
 		}.Report(t)

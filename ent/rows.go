@@ -16,7 +16,7 @@ func toOrganization(r *gen.Organization) delivery.Organization {
 		ID:            r.ID,
 		ExternalID:    r.ExternalID,
 		Name:          r.Name,
-		CreatedAt:     timeOf(r.CreatedAt),
+		CreatedAt:     TimeOf(r.CreatedAt),
 		ConfigVersion: r.ConfigVersion,
 	}
 }
@@ -32,7 +32,7 @@ func toItem(r *gen.Item) delivery.Item {
 		Missing:    r.Missing,
 		ViewURL:    r.ViewURL,
 		Attributes: json.RawMessage(r.Attributes),
-		UpdatedAt:  timeOf(r.UpdatedAt),
+		UpdatedAt:  TimeOf(r.UpdatedAt),
 	}
 }
 
@@ -48,20 +48,20 @@ func toWebhook(r *gen.Webhook, current *gen.WebhookVersion) (delivery.Webhook, e
 	if err != nil {
 		return delivery.Webhook{}, err
 	}
-	v.EndedAt, v.Deleted = timeOf(r.DeletedAt), r.DeletedAt != 0
+	v.EndedAt, v.Deleted = TimeOf(r.DeletedAt), r.DeletedAt != 0
 	return delivery.Webhook{
 		ID:             r.ID,
 		Org:            r.OrganizationID,
 		Name:           r.Name,
 		Status:         r.Status,
 		DisabledReason: r.DisabledReason,
-		DisabledAt:     timeOf(r.DisabledAt),
+		DisabledAt:     TimeOf(r.DisabledAt),
 		Holding:        r.Holding,
 		Secrets:        secrets,
 		Version:        v,
-		CreatedAt:      timeOf(r.CreatedAt),
+		CreatedAt:      TimeOf(r.CreatedAt),
 		CreatedBy:      r.CreatedBy,
-		UpdatedAt:      timeOf(r.UpdatedAt),
+		UpdatedAt:      TimeOf(r.UpdatedAt),
 		UpdatedBy:      r.UpdatedBy,
 	}, nil
 }
@@ -79,9 +79,9 @@ func toVersion(r *gen.WebhookVersion) (delivery.WebhookVersion, error) {
 		Template:    r.Template,
 		Listening:   r.Listening,
 		Fingerprint: r.Fingerprint,
-		CreatedAt:   timeOf(r.CreatedAt),
+		CreatedAt:   TimeOf(r.CreatedAt),
 		CreatedBy:   r.CreatedBy,
-		EndedAt:     timeOf(r.EndedAt),
+		EndedAt:     TimeOf(r.EndedAt),
 		Deleted:     r.Deleted,
 	}
 	var err error
@@ -100,10 +100,10 @@ func toVersion(r *gen.WebhookVersion) (delivery.WebhookVersion, error) {
 func toHealth(r *gen.WebhookHealth) delivery.WebhookHealth {
 	return delivery.WebhookHealth{
 		Webhook:       r.ID,
-		LastSuccessAt: timeOf(r.LastSuccessAt),
-		LastFailureAt: timeOf(r.LastFailureAt),
-		FailingSince:  timeOf(r.FailingSince),
-		NoticedAt:     timeOf(r.NoticedAt),
+		LastSuccessAt: TimeOf(r.LastSuccessAt),
+		LastFailureAt: TimeOf(r.LastFailureAt),
+		FailingSince:  TimeOf(r.FailingSince),
+		NoticedAt:     TimeOf(r.NoticedAt),
 	}
 }
 
@@ -115,11 +115,11 @@ func toKey(r *gen.APIKey) delivery.APIKey {
 		Name:       r.Name,
 		Role:       r.Role,
 		Org:        r.OrganizationID,
-		CreatedAt:  timeOf(r.CreatedAt),
+		CreatedAt:  TimeOf(r.CreatedAt),
 		CreatedBy:  r.CreatedBy,
-		ExpiresAt:  timeOf(r.ExpiresAt),
-		RevokedAt:  timeOf(r.RevokedAt),
-		LastUsedAt: timeOf(r.LastUsedAt),
+		ExpiresAt:  TimeOf(r.ExpiresAt),
+		RevokedAt:  TimeOf(r.RevokedAt),
+		LastUsedAt: TimeOf(r.LastUsedAt),
 	}
 }
 
@@ -130,7 +130,7 @@ func toSession(r *gen.Session) (delivery.Session, error) {
 	}
 	return delivery.Session{
 		ID: r.ID, Person: r.Person, Name: r.Name, Claims: claims,
-		CreatedAt: timeOf(r.CreatedAt), EndsAt: timeOf(r.EndsAt), SeenAt: timeOf(r.SeenAt),
+		CreatedAt: TimeOf(r.CreatedAt), EndsAt: TimeOf(r.EndsAt), SeenAt: TimeOf(r.SeenAt),
 	}, nil
 }
 
@@ -209,7 +209,7 @@ func encode(v any) string {
 
 func secretsText(secrets []delivery.SealedSecret) string {
 	return encode(convertAll(secrets, func(s delivery.SealedSecret) secretRow {
-		return secretRow{s.Sealed, s.Hint, micros(s.CreatedAt), micros(s.ExpiresAt)}
+		return secretRow{s.Sealed, s.Hint, Micros(s.CreatedAt), Micros(s.ExpiresAt)}
 	}))
 }
 
@@ -220,7 +220,7 @@ func fromSecrets(text string) ([]delivery.SealedSecret, error) {
 	}
 	return convertAll(rows, func(r secretRow) delivery.SealedSecret {
 		return delivery.SealedSecret{
-			Sealed: r.Sealed, Hint: r.Hint, CreatedAt: timeOf(r.CreatedAt), ExpiresAt: timeOf(r.ExpiresAt),
+			Sealed: r.Sealed, Hint: r.Hint, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt),
 		}
 	}), nil
 }

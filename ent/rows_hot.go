@@ -6,37 +6,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"portalhooks/delivery"
 )
-
-// micros is how a time is stored: microseconds since 1970, 0 for the zero time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-// timeOf is the inverse of micros.
-func timeOf(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
-}
-
-// clean makes text that any database stores: PostgreSQL refuses zero bytes and
-// bad UTF-8, and would refuse all that is stored together with them.
-func clean(s string) string {
-	if strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) {
-		return s
-	}
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}
 
 // hashOf identifies text within an organization where the text itself would
 // make an index large.
@@ -74,7 +47,7 @@ func scanEvent(rows *sql.Rows) (e delivery.Event, err error) {
 	var variables string
 	err = rows.Scan(&e.ID, &e.Org, &e.Item, &occurred, &kind, &e.Test, &e.ItemName, &e.Group,
 		&e.SourceEventID, &e.WorkspaceID, &e.WorkspaceName, &variables)
-	e.OccurredAt, e.ReceivedAt = timeOf(occurred), delivery.IDTime(e.ID)
+	e.OccurredAt, e.ReceivedAt = TimeOf(occurred), delivery.IDTime(e.ID)
 	e.Type, e.Variables = typeWords.word(kind), json.RawMessage(variables)
 	return e, err
 }
@@ -107,7 +80,7 @@ func scanDelivery(rows *sql.Rows) (d delivery.Delivery, err error) {
 	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,
 		&kind, &trigger, &d.Attempts, &state, &due, &finished, &d.Ordered)
 	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
-	d.NextAttemptAt, d.FinishedAt = timeOf(due), timeOf(finished)
+	d.NextAttemptAt, d.FinishedAt = TimeOf(due), TimeOf(finished)
 	return d, err
 }
 
@@ -138,7 +111,7 @@ func headersText(headers []delivery.Header) string {
 	if err != nil {
 		return "" // strings and a boolean always marshal
 	}
-	return clean(string(text))
+	return Clean(string(text))
 }
 
 // headersOf is the inverse of headersText. What can't be read is none: one
@@ -172,16 +145,16 @@ func scanEntry(rows *sql.Rows) (e delivery.LogEntry, err error) {
 		&a.Timing.Reused, &a.ResponseTruncated, &a.RemoteAddress, &a.Error, &headers, &a.ResponseBody); err != nil {
 		return e, err
 	}
-	e.At = timeOf(at)
+	e.At = TimeOf(at)
 	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
-	d.NextAttemptAt = timeOf(due)
+	d.NextAttemptAt = TimeOf(due)
 	if d.State.Final() {
 		d.FinishedAt = e.At
 	}
 	if a.Number == 0 {
 		return e, nil
 	}
-	a.StartedAt, a.Duration, a.Outcome = timeOf(started), phaseOf(duration), outcomeWords.word(outcome)
+	a.StartedAt, a.Duration, a.Outcome = TimeOf(started), phaseOf(duration), outcomeWords.word(outcome)
 	a.Timing.DNS, a.Timing.Connect, a.Timing.TLS = phaseOf(phases[0]), phaseOf(phases[1]), phaseOf(phases[2])
 	a.Timing.FirstByte, a.Timing.Body = phaseOf(phases[3]), phaseOf(phases[4])
 	a.ResponseHeaders = headersOf(headers)

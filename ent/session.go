@@ -12,7 +12,7 @@ import (
 // A session is the connection of SQLite's writer. What is hot runs on it below
 // database/sql, whose care for each argument and row costs as much as SQLite's
 // own work. It keeps the statements that it has prepared for that.
-type session struct {
+type Session struct {
 	sqliteConn
 
 	prepared map[string]*statement
@@ -63,7 +63,7 @@ func (o sessionOpener) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the driver's %T can't do all that is needed", conn), conn.Close())
 	}
-	return &session{sqliteConn: able, prepared: map[string]*statement{}}, nil
+	return &Session{sqliteConn: able, prepared: map[string]*statement{}}, nil
 }
 
 // Driver implements [driver.Connector].
@@ -71,7 +71,7 @@ func (o sessionOpener) Driver() driver.Driver { return o.driver }
 
 // Close implements [driver.Conn]. The pool also closes connections on which a
 // caller has given up waiting, and statements must never outlive theirs.
-func (s *session) Close() error {
+func (s *Session) Close() error {
 	var errs []error
 	for _, p := range s.prepared {
 		errs = append(errs, p.Close())
@@ -82,7 +82,7 @@ func (s *session) Close() error {
 
 // bind returns the prepared statement with its arguments, which are values of
 // the kinds that a driver takes.
-func (s *session) bind(ctx context.Context, query string, values []any) (*statement, error) {
+func (s *Session) bind(ctx context.Context, query string, values []any) (*statement, error) {
 	p := s.prepared[query]
 	if p == nil {
 		stmt, err := s.PrepareContext(ctx, query)
@@ -102,7 +102,7 @@ func (s *session) bind(ctx context.Context, query string, values []any) (*statem
 }
 
 // exec runs a statement and returns how many rows it changed.
-func (s *session) exec(ctx context.Context, query string, values ...any) (int64, error) {
+func (s *Session) Exec(ctx context.Context, query string, values ...any) (int64, error) {
 	p, err := s.bind(ctx, query, values)
 	if err != nil {
 		return 0, err
@@ -120,7 +120,7 @@ func (s *session) exec(ctx context.Context, query string, values ...any) (int64,
 
 // numbers runs a query whose columns are whole numbers and hands each row to
 // found, which must not keep it.
-func (s *session) numbers(
+func (s *Session) Numbers(
 	ctx context.Context, query string, found func(row []int64), values ...any,
 ) (err error) {
 	p, err := s.bind(ctx, query, values)

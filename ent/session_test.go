@@ -18,7 +18,7 @@ func TestTheWriterGoesOnAfterACallerGaveUp(t *testing.T) {
 	for range 3 {
 		facts(t, s, 2, day, delivery.Queued)
 		ctx, giveUp := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		_, err := s.write.ExecContext(ctx,
+		_, err := s.db.Writer().ExecContext(ctx,
 			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
 		giveUp()
 		if err == nil {

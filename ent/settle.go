@@ -10,17 +10,15 @@ import (
 
 // Settle implements [delivery.Queue]. The fence and the entry's id make it safe
 // to store a batch again whose commit got lost.
-func (h *hot) Settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
+func (q *Queue) Settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
-	if h.dialect == sqliteDialect {
-		held, err = h.settleSQLite(ctx, batch)
-	} else {
-		held, err = h.settlePostgres(ctx, batch)
+	if held, err = q.db.settle(ctx, batch); err != nil {
+		return nil, fmt.Errorf("store results: %w", Unavailable(err))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("store results: %w", unavailable(err))
+	if at := soonest(batch); at > 0 {
+		q.low.admit(at)
 	}
 	failpoint.Hit(failpoint.SettleAfterCommit)
 	return held, nil
@@ -59,7 +57,7 @@ func attemptRowOf(a *delivery.Attempt) attemptRow {
 	t := a.Timing
 	return attemptRow{
 		number:        int64(max(1, a.Number)),
-		started:       micros(a.StartedAt),
+		started:       Micros(a.StartedAt),
 		responseBytes: a.ResponseBytes,
 		outcome:       outcomeWords.code(a.Outcome),
 		status:        int64(a.HTTPStatus),
@@ -67,10 +65,10 @@ func attemptRowOf(a *delivery.Attempt) attemptRow {
 		phases:        [5]int64{phase(t.DNS), phase(t.Connect), phase(t.TLS), phase(t.FirstByte), phase(t.Body)},
 		reused:        t.Reused,
 		truncated:     a.ResponseTruncated,
-		remote:        clean(a.RemoteAddress),
-		fault:         clean(a.Error),
+		remote:        Clean(a.RemoteAddress),
+		fault:         Clean(a.Error),
 		headers:       headersText(a.ResponseHeaders),
-		response:      clean(a.ResponseBody),
+		response:      Clean(a.ResponseBody),
 	}
 }
 
@@ -80,5 +78,15 @@ func plannedAt(s *delivery.Settlement) int64 {
 	if state := s.Entry.Delivery.State; state.Final() || state == delivery.Held {
 		return 0
 	}
-	return micros(s.DueAt)
+	return Micros(s.DueAt)
+}
+
+// soonest returns when the first of the batch's retries is due; 0 for none.
+func soonest(batch []delivery.Settlement) (at int64) {
+	for i := range batch {
+		if due := plannedAt(&batch[i]); due > 0 && (at == 0 || due < at) {
+			at = due
+		}
+	}
+	return at
 }

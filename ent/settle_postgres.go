@@ -13,7 +13,7 @@ import (
 // returns the entries. Rows carry what is to be logged of them along, so that
 // nothing is joined but the queue. The slot is compared so that no index of
 // slots is of use: rows are found by their ids.
-var postgresSettle = `
+var postgresSettle = postgresSyntax.Replace(`
 WITH s AS MATERIALIZED (
 	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
 		$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
@@ -63,7 +63,7 @@ ON CONFLICT DO NOTHING RETURNING id, org, webhook, at, duration, type, trigger, 
 ), counted AS (
 	` + countPostgres + `
 )
-SELECT id FROM logged`
+SELECT id FROM logged`)
 
 const postgresInsertEvents = `
 INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
@@ -76,7 +76,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]
 		item_name, group_id, source_id, workspace_id, workspace, variables)
 ON CONFLICT DO NOTHING`
 
-func (h *hot) settlePostgres(ctx context.Context, batch []delivery.Settlement) ([]bool, error) {
+func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement) ([]bool, error) {
 	var rows, events arrays
 	var ids []int64
 	for i := range batch {
@@ -92,43 +92,30 @@ func (h *hot) settlePostgres(ctx context.Context, batch []delivery.Settlement) (
 	}
 	var written []int64
 	settling(batch)
-	err := h.persistRows(ctx, ids, func() (err error) {
-		written, err = h.settleOnce(ctx, &rows, &events)
+	err := p.persistRows(ctx, ids, func() (err error) {
+		written, err = p.settleOnce(ctx, &rows, &events)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if at := soonest(batch); at > 0 {
-		h.low.admit(at)
-	}
-	return h.confirm(ctx, batch, written)
-}
-
-// soonest returns when the first of the batch's retries is due; 0 for none.
-func soonest(batch []delivery.Settlement) (at int64) {
-	for i := range batch {
-		if due := plannedAt(&batch[i]); due > 0 && (at == 0 || due < at) {
-			at = due
-		}
-	}
-	return at
+	return p.confirm(ctx, batch, written)
 }
 
 // settleOnce writes one batch. Only tests of webhooks, which are rare, bring
 // events and so need a transaction of two statements.
-func (h *hot) settleOnce(ctx context.Context, rows, events *arrays) (written []int64, err error) {
+func (p *postgresQueue) settleOnce(ctx context.Context, rows, events *arrays) (written []int64, err error) {
 	if len(events.columns) == 0 {
-		found, err := h.ask(ctx, postgresSettle, rows.args(36)...)
-		return rowsOf(found, err, scanInt64)
+		found, err := p.Query(ctx, postgresSettle, rows.args(36)...)
+		return Collect(found, err, ScanInt64)
 	}
-	tx, err := h.write.BeginTx(ctx, nil)
+	tx, err := p.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	if _, err = tx.ExecContext(ctx, postgresInsertEvents, events.args(14)...); err == nil {
-		found, failed := tx.QueryContext(ctx, h.dialect.sql(postgresSettle), rows.args(36)...)
-		written, err = rowsOf(found, failed, scanInt64)
+		found, failed := tx.QueryContext(ctx, postgresSettle, rows.args(36)...)
+		written, err = Collect(found, failed, ScanInt64)
 	}
 	if err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
@@ -139,18 +126,18 @@ func (h *hot) settleOnce(ctx context.Context, rows, events *arrays) (written []i
 
 // confirm reports which settlements are in the log. Those that this try did not
 // write may have been written by an earlier one.
-func (h *hot) confirm(ctx context.Context, batch []delivery.Settlement, written []int64) ([]bool, error) {
+func (p *postgresQueue) confirm(ctx context.Context, batch []delivery.Settlement, written []int64) ([]bool, error) {
 	there := make(map[delivery.LogID]delivery.DeliveryID, len(batch))
 	if len(written) < len(batch) {
 		missing := make([]int64, 0, len(batch))
 		for i := range batch {
 			missing = append(missing, int64(batch[i].Entry.ID))
 		}
-		err := persist(ctx, func() error {
-			rows, err := h.write.QueryContext(ctx, `SELECT id, delivery FROM log
+		err := Persist(ctx, func() error {
+			rows, err := p.pool.QueryContext(ctx, `SELECT id, delivery FROM log
 				WHERE ((id >> 12) & 1023) IN (SELECT DISTINCT (i >> 12) & 1023 FROM unnest($1::bigint[]) i)
 					AND id = ANY($1::bigint[])`, pq.Array(missing))
-			pairs, err := rowsOf(rows, err, scanPair)
+			pairs, err := Collect(rows, err, ScanPair)
 			for _, p := range pairs {
 				there[delivery.LogID(p[0])] = delivery.DeliveryID(p[1])
 			}
@@ -176,7 +163,7 @@ func addSettlement(a *arrays, s *delivery.Settlement) {
 	row := attemptRowOf(e.Attempt)
 	a.next()
 	a.ints(int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version), int64(d.Event),
-		int64(d.Item), micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes,
+		int64(d.Item), Micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes,
 		row.duration)
 	a.ints(row.phases[:]...)
 	a.ints(typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
@@ -184,6 +171,6 @@ func addSettlement(a *arrays, s *delivery.Settlement) {
 	add(a, row.reused)
 	add(a, row.truncated)
 	a.texts(row.remote, row.fault, row.headers, row.response)
-	a.ints(int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch, micros(s.DueAt))
+	a.ints(int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch, Micros(s.DueAt))
 	add(a, s.Unqueued)
 }

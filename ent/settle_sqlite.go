@@ -31,26 +31,24 @@ const (
 	sqliteHasEntry = `SELECT id FROM log WHERE id = $1 AND delivery = $2`
 )
 
-func (h *hot) settleSQLite(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
-	err = h.writer.do(ctx, func(ctx context.Context, t *writing) error {
-		return t.hot(func(s *session) error {
-			held = make([]bool, len(batch))
-			counts := tallied{}
-			for i := range batch {
-				if held[i], err = s.settle(ctx, &batch[i], counts); err != nil {
-					return err
-				}
+func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
+	err = s.writer.Batch(ctx, func(ctx context.Context, s *Session) error {
+		held = make([]bool, len(batch))
+		counts := tallied{}
+		for i := range batch {
+			if held[i], err = s.settle(ctx, &batch[i], counts); err != nil {
+				return err
 			}
-			settling(batch)
-			return counts.store(ctx, s)
-		})
+		}
+		settling(batch)
+		return counts.store(ctx, s)
 	})
 	return held, err
 }
 
 // settle reports whether the fence held. If it did not, the entry may be there
 // from an earlier try. What it writes it adds to the counts.
-func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
+func (s *Session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
 	row := attemptRowOf(one.Entry.Attempt)
 	if one.Unqueued {
 		if one.Event != nil {
@@ -73,38 +71,38 @@ func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts t
 		return true, err
 	}
 	there := false
-	err = s.numbers(ctx, sqliteHasEntry, func([]int64) { there = true },
+	err = s.Numbers(ctx, sqliteHasEntry, func([]int64) { there = true },
 		int64(one.Entry.ID), int64(one.Entry.Delivery.ID))
 	return there, err
 }
 
 // move takes the delivery out of the queue or gives it back, if the fence
 // holds. An entry without an attempt gets the outcome of the latest one.
-func (s *session) move(ctx context.Context, one *delivery.Settlement, row *attemptRow) (int64, error) {
+func (s *Session) move(ctx context.Context, one *delivery.Settlement, row *attemptRow) (int64, error) {
 	d := &one.Entry.Delivery
 	id, before := int64(d.ID), int64(one.Before)
 	slot, epoch := int64(one.Owner.Slot), one.Owner.Epoch
 	outcome, status := row.outcome, row.status
 	if one.Entry.Attempt == nil {
 		latest := func(found []int64) { row.outcome, row.status = found[0], found[1] }
-		if err := s.numbers(ctx, sqliteLatest, latest, id, before, slot, epoch); err != nil {
+		if err := s.Numbers(ctx, sqliteLatest, latest, id, before, slot, epoch); err != nil {
 			return 0, err
 		}
 	}
 	if d.State.Final() {
-		return s.exec(ctx, sqliteFinish, id, before, slot, epoch)
+		return s.Exec(ctx, sqliteFinish, id, before, slot, epoch)
 	}
-	return s.exec(ctx, sqliteKeep, id, before, slot, epoch, int64(d.Attempts),
-		d.State == delivery.Held, micros(one.DueAt), outcome, status)
+	return s.Exec(ctx, sqliteKeep, id, before, slot, epoch, int64(d.Attempts),
+		d.State == delivery.Held, Micros(one.DueAt), outcome, status)
 }
 
-func (s *session) insertEntry(
+func (s *Session) insertEntry(
 	ctx context.Context, one *delivery.Settlement, a *attemptRow,
 ) (written int64, err error) {
 	e, d := &one.Entry, &one.Entry.Delivery
 	phase := func(n int) any { return numberOrNull(a.phases[n], absent) }
-	return s.exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
-		int64(d.Version), int64(d.Event), int64(d.Item), micros(e.At), numberOrNull(a.started, 0),
+	return s.Exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
+		int64(d.Version), int64(d.Event), int64(d.Item), Micros(e.At), numberOrNull(a.started, 0),
 		numberOrNull(plannedAt(one), 0), numberOrNull(int64(d.RedeliveryOf), 0),
 		numberOrNull(a.responseBytes, 0), numberOrNull(a.duration, absent),
 		phase(0), phase(1), phase(2), phase(3), phase(4),

@@ -44,7 +44,7 @@ func whenOther(table string, columns ...string) entsql.ConflictOption {
 // are numbers, so they are written into the statement, which has room for more
 // of them than for parameters.
 func among[T ~int64](column string, ids []T) *entsql.Predicate {
-	return entsql.P(func(b *entsql.Builder) { b.Ident(column).WriteString(inList(ids)) })
+	return entsql.P(func(b *entsql.Builder) { b.Ident(column).WriteString(InList(ids)) })
 }
 
 // inChunks reads in statements of bounded size.

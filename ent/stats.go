@@ -61,7 +61,7 @@ func placeBounds() string {
 }
 
 // hourOf numbers the hours since 1970.
-func hourOf(t time.Time) int64 { return micros(t) / time.Hour.Microseconds() }
+func hourOf(t time.Time) int64 { return Micros(t) / time.Hour.Microseconds() }
 
 // A talliedKey is the key of a row of counts.
 type talliedKey struct {
@@ -100,7 +100,7 @@ func (t tallied) add(e *delivery.LogEntry, row *attemptRow) {
 }
 
 // store adds what was gathered to the rows.
-func (t tallied) store(ctx context.Context, s *session) error {
+func (t tallied) store(ctx context.Context, s *Session) error {
 	keys := make([]talliedKey, 0, len(t))
 	for key := range t {
 		keys = append(keys, key)
@@ -114,7 +114,7 @@ func (t tallied) store(ctx context.Context, s *session) error {
 		for _, n := range one.Durations {
 			args = append(args, n)
 		}
-		if _, err := s.exec(ctx, countSQLite, args...); err != nil {
+		if _, err := s.Exec(ctx, countSQLite, args...); err != nil {
 			return err
 		}
 	}
@@ -122,13 +122,13 @@ func (t tallied) store(ctx context.Context, s *session) error {
 }
 
 // Tallies implements [delivery.TallyStore].
-func (h *hot) Tallies(
+func (q *Queue) Tallies(
 	ctx context.Context, org delivery.OrgID, t delivery.TallyQuery,
 ) (all []delivery.Tally, err error) {
 	query := tallyQuery(org, t)
-	err = persist(ctx, func() error {
-		rows, err := h.read.QueryContext(ctx, query)
-		all, err = rowsOf(rows, err, scanTally)
+	err = Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, query)
+		all, err = Collect(rows, err, scanTally)
 		return err
 	})
 	if err != nil {
@@ -142,7 +142,7 @@ func tallyQuery(org delivery.OrgID, t delivery.TallyQuery) string {
 	w.add(fmt.Sprintf("org = %d", org))
 	w.add(fmt.Sprintf("hour >= %d AND hour < %d", hourOf(t.From), hourOf(t.To)))
 	if len(t.Webhooks) > 0 {
-		w.add("webhook" + inList(t.Webhooks))
+		w.add("webhook" + InList(t.Webhooks))
 	}
 	if len(t.Types) > 0 {
 		w.add("type" + typeWords.among(t.Types))
@@ -171,15 +171,15 @@ func scanTally(rows *sql.Rows) (t delivery.Tally, err error) {
 		into = append(into, &t.Durations[i])
 	}
 	err = rows.Scan(into...)
-	t.At = timeOf(hour * time.Hour.Microseconds())
+	t.At = TimeOf(hour * time.Hour.Microseconds())
 	t.State, t.Outcome = stateWords.word(state), outcomeWords.word(outcome)
 	return t, err
 }
 
 // DiscardTallies implements [delivery.TallyStore].
-func (h *hot) DiscardTallies(ctx context.Context, t time.Time) (more bool, err error) {
-	err = h.change(ctx, func(ctx context.Context, q querier) error {
-		n, err := affected(q.ExecContext(ctx, discardTallies, hourOf(t), slice))
+func (q *Queue) DiscardTallies(ctx context.Context, t time.Time) (more bool, err error) {
+	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+		n, err := Affected(tx.ExecContext(ctx, discardTallies, hourOf(t), slice))
 		more = n == slice
 		return err
 	})

@@ -19,7 +19,7 @@ func jump(t *testing.T, s *Store, by time.Duration) {
 		"UPDATE queue SET due_at = due_at - $1 WHERE due_at > 0",
 		"UPDATE instance SET until = until - $1, seen_at = seen_at - $1, started_at = started_at - $1",
 	} {
-		err := s.change(t.Context(), func(ctx context.Context, q querier) error {
+		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q Querier) error {
 			_, err := q.ExecContext(ctx, statement, by.Microseconds())
 			return err
 		})
@@ -27,8 +27,10 @@ func jump(t *testing.T, s *Store, by time.Duration) {
 			t.Fatal(err)
 		}
 	}
-	for class := range s.low.at { // it is a time of the clock too
-		s.low.at[class] -= by.Microseconds()
+	if low := s.Queue.low; low != nil { // its times are the clock's too
+		for class := range low.at {
+			low.at[class] -= by.Microseconds()
+		}
 	}
 	remember(s, by)
 }
@@ -123,7 +125,7 @@ func TestTortureClockSetAhead(t *testing.T) {
 }
 
 func databaseOf(s *Store) string {
-	if s.dialect == sqliteDialect {
+	if isSQLite(s) {
 		return "SQLite"
 	}
 	return "PostgreSQL"
@@ -207,11 +209,11 @@ func empty(t *testing.T, s *Store, owners ...delivery.Owner) {
 		}
 	}
 	tables := []string{"queue", "event", "log"}
-	if s.dialect == postgresDialect {
+	if !isSQLite(s) {
 		tables = append(tables, "event_key")
 	}
 	for _, table := range tables {
-		err := s.change(t.Context(), func(ctx context.Context, q querier) error {
+		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q Querier) error {
 			_, err := q.ExecContext(ctx, "DELETE FROM "+table)
 			return err
 		})

@@ -14,7 +14,7 @@ import (
 
 // poisonedRows are what somebody, or a fault of the disk, writes into the
 // tables past the program: one row of each kind is changed.
-func poisonedRows(d dialect) map[string]string {
+func poisonedRows(sqlite bool) map[string]string {
 	const (
 		queue = "UPDATE queue SET "
 		event = "UPDATE event SET "
@@ -40,7 +40,7 @@ func poisonedRows(d dialect) map[string]string {
 		"log: a time that is absurd":       log + "at = 4611686018427387904, started_at = -4611686018427387904",
 		"log: 16 MiB of an answer":         log + "response = '" + strings.Repeat("x", 16<<20) + "'",
 	}
-	if d == sqliteDialect { // PostgreSQL refuses them
+	if sqlite { // PostgreSQL refuses them
 		rows["event: text that is not UTF-8"] = event +
 			"item_name = CAST(x'ff00fe' AS TEXT), variables = CAST(x'7bff' AS TEXT)"
 		rows["log: text that is not UTF-8"] = log + "error = CAST(x'ff00fe' AS TEXT), headers = CAST(x'ff' AS TEXT)"
@@ -57,7 +57,7 @@ func TestTorturePoisonRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		log := delivery.NewIDs(owner.Slot)
-		rows := poisonedRows(s.dialect)
+		rows := poisonedRows(isSQLite(s))
 		for _, name := range slices.Sorted(maps.Keys(rows)) {
 			poisoned(t, s, owner, log, name, rows[name])
 			faults.Result{
@@ -121,8 +121,8 @@ func poisoned(
 // spoil changes the row with the id, or whose only delivery has it.
 func spoil(t *testing.T, s *Store, statement string, id int64) {
 	t.Helper()
-	err := s.change(t.Context(), func(ctx context.Context, q querier) error {
-		n, err := affected(q.ExecContext(ctx, statement+" WHERE id = $1", id))
+	err := s.Queue.db.change(t.Context(), func(ctx context.Context, q Querier) error {
+		n, err := Affected(q.ExecContext(ctx, statement+" WHERE id = $1", id))
 		if err == nil && n != 1 {
 			t.Errorf("%d rows were spoilt, want 1", n)
 		}

@@ -47,13 +47,13 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 	s, mine := joined(t, Options{URL: url})
 	dead, owner := joined(t, Options{URL: url})
 	lend(t, s, owner, 1)
-	until(t, "the first may judge", s.link.steady)
-	_, err := s.write.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, mine)[0])
+	until(t, "the first may judge", postgres(s).listener.Steady)
+	_, err := s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, mine)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the loss is noticed", func() bool { return !s.link.steady() })
-	dead.link.close()
+	until(t, "the loss is noticed", func() bool { return !postgres(s).listener.Steady() })
+	postgres(dead).listener.Close()
 	until(t, "the dead one's deliveries are released", func() bool {
 		n, err := s.Bury(t.Context(), observer)
 		if err != nil {
@@ -61,11 +61,11 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 		}
 		return n == 1
 	})
-	s.link.mu.Lock()
-	defer s.link.mu.Unlock()
+	postgres(s).listener.mu.Lock()
+	defer postgres(s).listener.mu.Unlock()
 	// The others are back within the longest pause between two tries and a grace.
 	const least = reconnectMax + vanishGrace
-	if lasted := time.Since(s.link.since); s.link.since.IsZero() || lasted <= least {
+	if lasted := time.Since(postgres(s).listener.since); postgres(s).listener.since.IsZero() || lasted <= least {
 		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, least)
 	}
 }

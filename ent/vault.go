@@ -20,7 +20,7 @@ func (s *Store) SealedWebhooks(
 		Limit(limit).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read sealed webhooks: %w", unavailable(err))
+		return nil, fmt.Errorf("read sealed webhooks: %w", Unavailable(err))
 	}
 	webhooks := make([]delivery.Webhook, len(rows))
 	for i, r := range rows {
@@ -43,7 +43,7 @@ func (s *Store) SealedVersions(
 		Limit(limit).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read sealed versions: %w", unavailable(err))
+		return nil, fmt.Errorf("read sealed versions: %w", Unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -61,7 +61,7 @@ func (s *Store) ReplaceSecrets(
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("replace sealed secrets: %w", unavailable(err))
+		return false, fmt.Errorf("replace sealed secrets: %w", Unavailable(err))
 	}
 	return same, nil
 }
@@ -76,7 +76,7 @@ func (s *Store) ReplaceSealed(ctx context.Context, v delivery.WebhookVersion) er
 			Exec(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("replace what is sealed in a version: %w", unavailable(err))
+		return fmt.Errorf("replace what is sealed in a version: %w", Unavailable(err))
 	}
 	return nil
 }

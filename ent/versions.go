@@ -20,7 +20,7 @@ func (s *Store) VersionsByID(
 		return s.reader.WebhookVersion.Query().Where(webhookversion.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read versions: %w", unavailable(err))
+		return nil, fmt.Errorf("read versions: %w", Unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -54,7 +54,7 @@ func (s *Store) Versions(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.WebhookVersion]{}, fmt.Errorf("list versions: %w", unavailable(err))
+		return delivery.Slice[delivery.WebhookVersion]{}, fmt.Errorf("list versions: %w", Unavailable(err))
 	}
 	versions, err := toVersions(rows.Items)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) VersionsAt(
 		Order(gen.Asc(webhookversion.FieldWebhookID)).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the versions of a time: %w", unavailable(err))
+		return nil, fmt.Errorf("read the versions of a time: %w", Unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -89,7 +89,7 @@ func currentAt(t time.Time) func(*entsql.Selector) {
 			From(began).
 			Where(entsql.And(
 				entsql.ColumnsEQ(began.C(webhookversion.FieldWebhookID), s.C(webhookversion.FieldWebhookID)),
-				entsql.LTE(began.C(webhookversion.FieldCreatedAt), micros(t)),
+				entsql.LTE(began.C(webhookversion.FieldCreatedAt), Micros(t)),
 			))
 		s.Where(entsql.P(func(b *entsql.Builder) {
 			b.Ident(s.C(webhookversion.FieldNumber)).WriteString(" = COALESCE(")

@@ -71,7 +71,7 @@ const (
 func (k *walKeeper) keep(ctx context.Context, conn *sql.Conn) error {
 	length, copied := int64(0), int64(0)
 	err := conn.Raw(func(c any) error {
-		return c.(*session).numbers(ctx, lookAtLog, func(row []int64) { length, copied = row[1], row[2] })
+		return c.(*Session).Numbers(ctx, lookAtLog, func(row []int64) { length, copied = row[1], row[2] })
 	})
 	if err != nil {
 		return fmt.Errorf("measure the log of writes: %w", err)

@@ -19,7 +19,7 @@ const testPages, testLimit = 64, 256
 
 func newWALWatch(t *testing.T) *walWatch {
 	s := openStore(t, databases["SQLite"](t))
-	s.writer.wal.pages, s.writer.wal.limit, s.writer.wal.next = testPages, testLimit, testPages
+	sqliteOf(s).writer.wal.pages, sqliteOf(s).writer.wal.limit, sqliteOf(s).writer.wal.next = testPages, testLimit, testPages
 	return &walWatch{t: t, store: s, day: time.Now()}
 }
 
@@ -28,7 +28,7 @@ func (w *walWatch) write() (pages int64) {
 	w.t.Helper()
 	w.day = w.day.Add(time.Second)
 	facts(w.t, w.store, 100, w.day, delivery.Queued)
-	w.store.writer.wal.copies.Wait() // the writer has begun it if it will
+	sqliteOf(w.store).writer.wal.copies.Wait() // the writer has begun it if it will
 	var busy, copied int64
 	err := w.store.read.QueryRowContext(w.t.Context(), lookAtLog).Scan(&busy, &pages, &copied)
 	if err != nil {
@@ -75,7 +75,7 @@ func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.writer.wal.pages, s.writer.wal.limit, s.writer.wal.next = testPages, testLimit, testPages
+	sqliteOf(s).writer.wal.pages, sqliteOf(s).writer.wal.limit, sqliteOf(s).writer.wal.next = testPages, testLimit, testPages
 	events := facts(t, s, 100, time.Now(), delivery.Queued)
 	var readers []*sql.Conn
 	for range s.read.Stats().MaxOpenConnections {
@@ -97,7 +97,7 @@ func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.writer.close() // although the copy still waits
+	sqliteOf(s).writer.Close() // although the copy still waits
 	for _, conn := range readers {
 		if err := conn.Close(); err != nil {
 			t.Error(err)

@@ -38,7 +38,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
 			SetStatus(w.Status).
 			SetDisabledReason(w.DisabledReason).
-			SetDisabledAt(micros(w.DisabledAt)).
+			SetDisabledAt(Micros(w.DisabledAt)).
 			SetHolding(w.Holding).
 			SetSecrets(secretsText(w.Secrets)).
 			SetVersionID(w.Version.ID).
@@ -46,9 +46,9 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 			SetEventType(w.Version.Type).
 			SetSelection(selectionText(w.Version.Selection)).
 			SetFingerprint(w.Version.Fingerprint).
-			SetCreatedAt(micros(w.CreatedAt)).
+			SetCreatedAt(Micros(w.CreatedAt)).
 			SetCreatedBy(w.CreatedBy).
-			SetUpdatedAt(micros(w.UpdatedAt)).
+			SetUpdatedAt(Micros(w.UpdatedAt)).
 			SetUpdatedBy(w.UpdatedBy).
 			Exec(ctx)
 		if err != nil {
@@ -59,11 +59,11 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 		}
 		return record(ctx, tx.AuditEntry, entry)
 	})
-	if isTwin(err) {
+	if IsDuplicate(err) {
 		err = s.twin(ctx, w, err)
 	}
 	if err != nil {
-		return fmt.Errorf("create a webhook: %w", unavailable(err))
+		return fmt.Errorf("create a webhook: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func addVersion(ctx context.Context, tx *gen.Tx, w delivery.Webhook) error {
 		SetPolicy(policyText(v.Policy)).
 		SetListening(v.Listening).
 		SetFingerprint(v.Fingerprint).
-		SetCreatedAt(micros(v.CreatedAt)).
+		SetCreatedAt(Micros(v.CreatedAt)).
 		SetCreatedBy(v.CreatedBy).
 		Exec(ctx)
 }
@@ -95,7 +95,7 @@ func addVersion(ctx context.Context, tx *gen.Tx, w delivery.Webhook) error {
 func endVersions(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, at time.Time, deleted bool) error {
 	return tx.WebhookVersion.Update().
 		Where(webhookversion.WebhookID(id), webhookversion.EndedAt(0)).
-		SetEndedAt(micros(at)).
+		SetEndedAt(Micros(at)).
 		SetDeleted(deleted).
 		Exec(ctx)
 }
@@ -140,14 +140,14 @@ func (s *Store) UpdateWebhook(
 			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
 			SetStatus(w.Status).
 			SetDisabledReason(w.DisabledReason).
-			SetDisabledAt(micros(w.DisabledAt)).
+			SetDisabledAt(Micros(w.DisabledAt)).
 			SetHolding(w.Holding).
 			SetVersionID(w.Version.ID).
 			SetVersionNumber(w.Version.Number).
 			SetEventType(w.Version.Type).
 			SetSelection(selectionText(w.Version.Selection)).
 			SetFingerprint(w.Version.Fingerprint).
-			SetUpdatedAt(micros(w.UpdatedAt)).
+			SetUpdatedAt(Micros(w.UpdatedAt)).
 			SetUpdatedBy(w.UpdatedBy).
 			Save(ctx)
 		if err != nil {
@@ -167,11 +167,11 @@ func (s *Store) UpdateWebhook(
 		}
 		return record(ctx, tx.AuditEntry, entry)
 	})
-	if isTwin(err) {
+	if IsDuplicate(err) {
 		err = s.twin(ctx, w, err)
 	}
 	if err != nil {
-		return fmt.Errorf("update a webhook: %w", unavailable(err))
+		return fmt.Errorf("update a webhook: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -217,8 +217,8 @@ func (s *Store) DeleteWebhook(
 		}
 		n, err := tx.Webhook.Update().
 			Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
-			SetDeletedAt(micros(at)).
-			SetUpdatedAt(micros(at)).
+			SetDeletedAt(Micros(at)).
+			SetUpdatedAt(Micros(at)).
 			SetUpdatedBy(by).
 			Save(ctx)
 		switch {
@@ -233,7 +233,7 @@ func (s *Store) DeleteWebhook(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
-		return fmt.Errorf("delete a webhook: %w", unavailable(err))
+		return fmt.Errorf("delete a webhook: %w", Unavailable(err))
 	}
 	if _, err := s.Recall(ctx, id, true, true); err != nil {
 		s.logger.WarnContext(ctx, "recall the deliveries of a deleted webhook", "webhook", id, "err", err)
@@ -255,7 +255,7 @@ func (s *Store) SetSecrets(
 		}
 		err := tx.Webhook.UpdateOneID(id).
 			SetSecrets(secretsText(secrets)).
-			SetUpdatedAt(micros(at)).
+			SetUpdatedAt(Micros(at)).
 			SetUpdatedBy(by).
 			Exec(ctx)
 		if err != nil {
@@ -264,7 +264,7 @@ func (s *Store) SetSecrets(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
-		return fmt.Errorf("replace a webhook's secrets: %w", unavailable(err))
+		return fmt.Errorf("replace a webhook's secrets: %w", Unavailable(err))
 	}
 	return nil
 }
@@ -287,7 +287,7 @@ func refuseOlder(
 	if err != nil {
 		return err
 	}
-	if len(stored) > 0 && len(secrets) > 0 && micros(stored[0].CreatedAt) > micros(secrets[0].CreatedAt) {
+	if len(stored) > 0 && len(secrets) > 0 && Micros(stored[0].CreatedAt) > Micros(secrets[0].CreatedAt) {
 		return delivery.Errorf(delivery.Conflict, "",
 			"The webhook's secret was replaced meanwhile. Load the webhook again before you replace it once more.")
 	}

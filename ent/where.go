@@ -43,16 +43,13 @@ func (w *where) made(column string, after, before time.Time) {
 }
 
 // contains adds that one of the columns has part in it, in any case. Each letter
-// becomes a set of its cases, so the outcome does not depend on the database's
+// becomes a set of its cases, so the result does not depend on the database's
 // locale: SQLite's own comparison knows ASCII only.
-func (w *where) contains(d dialect, part string, columns ...string) {
-	pattern, condition := globOf(part), "%s GLOB ?"
-	if d == postgresDialect {
-		pattern, condition = regexpOf(part), "%s ~ ?"
-	}
+func (w *where) contains(db syntax, part string, columns ...string) {
+	operator, pattern := db.contains(part)
 	any := make([]string, len(columns))
 	for i, c := range columns {
-		any[i] = fmt.Sprintf(condition, c)
+		any[i] = c + " " + operator + " ?"
 	}
 	w.text("("+strings.Join(any, " OR ")+")", pattern)
 }
@@ -69,7 +66,7 @@ func casesOf(r rune) []rune {
 func globOf(part string) string {
 	var b strings.Builder
 	b.WriteByte('*')
-	for _, r := range clean(part) {
+	for _, r := range Clean(part) {
 		cases := casesOf(r)
 		if len(cases) > 1 || strings.ContainsRune("*?[", r) {
 			b.WriteString("[" + string(cases) + "]")
@@ -84,7 +81,7 @@ func globOf(part string) string {
 func regexpOf(part string) string {
 	var b strings.Builder
 	b.WriteString("***:") // an advanced expression, whatever the server's default
-	for _, r := range clean(part) {
+	for _, r := range Clean(part) {
 		cases := casesOf(r)
 		switch {
 		case len(cases) > 1:

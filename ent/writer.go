@@ -21,7 +21,7 @@ const maxTogether = 64
 // A writer changes a SQLite database. Commits are what costs time there, so
 // whatever waits when a transaction begins becomes part of it; a change that
 // fails is undone alone.
-type writer struct {
+type Writer struct {
 	db      *sql.DB
 	wal     *walKeeper // of the loop
 	logger  *slog.Logger
@@ -33,18 +33,18 @@ type writer struct {
 // A pendingChange waits for its turn. The writer closes done after it has set err.
 type pendingChange struct {
 	ctx  context.Context
-	run  func(ctx context.Context, t *writing) error
+	run  func(ctx context.Context, t *Tx) error
 	err  error
 	done chan struct{}
 }
 
 // newWriter starts a writer to a database. It also has the pool that reads it.
-func newWriter(db, read *sql.DB, logger *slog.Logger) *writer {
+func NewWriter(db *SQLite, logger *slog.Logger) *Writer {
 	// Changes have contexts of their own: the writer lives as long as its store.
 	ctx, stop := context.WithCancel(context.Background())
-	w := &writer{
-		db:      db,
-		wal:     newWalKeeper(read, logger),
+	w := &Writer{
+		db:      db.write,
+		wal:     newWalKeeper(db.read, logger),
 		logger:  logger,
 		changes: loop.NewBatcher(loop.BatcherOptions[*pendingChange]{Queue: maxTogether, Max: maxTogether}),
 		stop:    stop,
@@ -54,16 +54,28 @@ func newWriter(db, read *sql.DB, logger *slog.Logger) *writer {
 }
 
 // close ends the writer after the transaction that it is at.
-func (w *writer) close() {
+func (w *Writer) Close() {
 	w.stop()
 	<-w.changes.Ended()
 	w.wal.close()
 }
 
-// do runs change in a transaction and returns when that has been committed.
+// Change runs change in a transaction and returns when that has been committed.
 // Change is not interrupted by ctx once it has begun: it gets a context that
-// does not end.
-func (w *writer) do(ctx context.Context, change func(ctx context.Context, t *writing) error) error {
+// does not end. Failures that pass are UNAVAILABLE.
+func (w *Writer) Change(ctx context.Context, change func(ctx context.Context, q Querier) error) error {
+	return Unavailable(w.do(ctx, func(ctx context.Context, t *Tx) error { return change(ctx, t) }))
+}
+
+// Batch does the same for statements that many rows go through: they run on the
+// connection itself. Its errors are those of the database.
+func (w *Writer) Batch(ctx context.Context, change func(ctx context.Context, s *Session) error) error {
+	return w.do(ctx, func(ctx context.Context, t *Tx) error {
+		return t.raw(func(s *Session) error { return change(ctx, s) })
+	})
+}
+
+func (w *Writer) do(ctx context.Context, change func(ctx context.Context, t *Tx) error) error {
 	p := &pendingChange{ctx: ctx, run: change, done: make(chan struct{})}
 	if err := w.changes.Put(ctx, p); errors.Is(err, loop.ErrStopped) {
 		return errClosed
@@ -84,10 +96,10 @@ func (w *writer) do(ctx context.Context, change func(ctx context.Context, t *wri
 }
 
 // store runs a batch and tells every change its result.
-func (w *writer) store(batch []*pendingChange) {
+func (w *Writer) store(batch []*pendingChange) {
 	// One that takes its time must not be torn by the end of another's context.
 	ctx := context.WithoutCancel(batch[0].ctx)
-	err := retry(ctx, func() error { return w.commit(ctx, batch) })
+	err := Retry(ctx, func() error { return w.commit(ctx, batch) })
 	w.noteDisk(err, batch)
 	for _, p := range batch {
 		if err != nil {
@@ -99,9 +111,9 @@ func (w *writer) store(batch []*pendingChange) {
 
 // noteDisk remembers whether the disk took the last batch. Each process writes
 // every few seconds, if only that it lives, so this is never old.
-func (w *writer) noteDisk(err error, batch []*pendingChange) {
+func (w *Writer) noteDisk(err error, batch []*pendingChange) {
 	for _, p := range batch {
-		if failed := cmp.Or(err, p.err); diskTrouble(failed) != "" {
+		if failed := cmp.Or(err, p.err); diskFailure(failed) != "" {
 			w.refusal.Store(&failed)
 			return
 		}
@@ -109,8 +121,8 @@ func (w *writer) noteDisk(err error, batch []*pendingChange) {
 	w.refusal.Store(nil)
 }
 
-// disk returns why the disk took nothing the last time, or nil.
-func (w *writer) disk() error {
+// DiskError returns why the disk took nothing the last time, or nil.
+func (w *Writer) DiskError() error {
 	if err := w.refusal.Load(); err != nil {
 		return *err
 	}
@@ -119,7 +131,7 @@ func (w *writer) disk() error {
 
 // commit runs the changes in one transaction. Its error concerns all; that of
 // one alone is left in the change.
-func (w *writer) commit(ctx context.Context, batch []*pendingChange) (err error) {
+func (w *Writer) commit(ctx context.Context, batch []*pendingChange) (err error) {
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -129,7 +141,7 @@ func (w *writer) commit(ctx context.Context, batch []*pendingChange) (err error)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	t := &writing{Tx: tx, conn: conn}
+	t := &Tx{Tx: tx, conn: conn}
 	for _, p := range batch {
 		if err := p.in(ctx, t, len(batch) > 1); err != nil {
 			_ = tx.Rollback() // the reason is told already
@@ -150,7 +162,7 @@ func (w *writer) commit(ctx context.Context, batch []*pendingChange) (err error)
 
 // in runs one change; with others around it, under a savepoint. An error of the
 // change itself is kept in p.err; one that is returned ends the transaction.
-func (p *pendingChange) in(ctx context.Context, t *writing, shared bool) error {
+func (p *pendingChange) in(ctx context.Context, t *Tx, shared bool) error {
 	if p.err = p.ctx.Err(); p.err != nil {
 		return nil
 	}
@@ -171,19 +183,19 @@ func (p *pendingChange) in(ctx context.Context, t *writing, shared bool) error {
 }
 
 // A writing is a transaction of the writer.
-type writing struct {
+type Tx struct {
 	*sql.Tx
 	conn *sql.Conn
 }
 
-// hot runs statements that many rows go through, below database/sql.
-func (t *writing) hot(run func(s *session) error) error {
-	return t.conn.Raw(func(conn any) error { return run(conn.(*session)) })
+// raw runs statements that many rows go through, below database/sql.
+func (t *Tx) raw(run func(s *Session) error) error {
+	return t.conn.Raw(func(conn any) error { return run(conn.(*Session)) })
 }
 
-func (t *writing) exec(ctx context.Context, query string) error {
-	return t.hot(func(s *session) error {
-		_, err := s.exec(ctx, query)
+func (t *Tx) exec(ctx context.Context, query string) error {
+	return t.raw(func(s *Session) error {
+		_, err := s.Exec(ctx, query)
 		return err
 	})
 }

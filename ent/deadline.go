@@ -15,7 +15,7 @@ const (
 	// silence is how long PostgreSQL may take for any sign of an answer. Every
 	// statement of this program takes far less; the one that waits longer waits
 	// on a connection that leads nowhere, and would for ever.
-	silence = 10 * time.Second
+	answerTimeout = 10 * time.Second
 	// How a connection that nobody uses finds out the same.
 	idleProbe, idleProbes = 5 * time.Second, 3
 )
@@ -24,20 +24,24 @@ const (
 // even when the caller's context has ended: were the other side to vanish
 // without a word, behind a firewall or frozen with its machine, whatever uses
 // its connection would hang until the operating system gives up, if it does.
-type wire struct {
+type deadlineDialer struct {
 	net.Dialer
 
 	patient atomic.Bool // while statements run that may take long
 }
 
-func newWire() *wire {
-	return &wire{Dialer: net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+func newDeadlineDialer() *deadlineDialer {
+	return &deadlineDialer{Dialer: net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: idleProbe, Interval: idleProbe, Count: idleProbes,
 	}}}
 }
 
-// open returns a pool whose connections w dials.
-func (w *wire) open(name string) (*sql.DB, error) {
+// open returns a pool whose connections d dials. Another driver than the one of
+// PostgreSQL dials by itself.
+func (w *deadlineDialer) open(driver, name string) (*sql.DB, error) {
+	if driver != postgresName {
+		return sql.Open(driver, name)
+	}
 	c, err := pq.NewConnector(name)
 	if err != nil {
 		return nil, err
@@ -47,16 +51,16 @@ func (w *wire) open(name string) (*sql.DB, error) {
 }
 
 // DialContext implements [pq.DialerContext].
-func (w *wire) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+func (w *deadlineDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := w.Dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &wireConn{Conn: c, wire: w}, nil
+	return &deadlineConn{Conn: c, dialer: w}, nil
 }
 
 // DialTimeout implements [pq.Dialer].
-func (w *wire) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+func (w *deadlineDialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return w.DialContext(ctx, network, address)
@@ -64,16 +68,16 @@ func (w *wire) DialTimeout(network, address string, timeout time.Duration) (net.
 
 // A wireConn gives every read and every write a deadline. Its user reads only
 // when an answer is due.
-type wireConn struct {
+type deadlineConn struct {
 	net.Conn
 
-	wire  *wire
-	mu    sync.Mutex
-	until time.Time // what the driver has set, for the handshake
+	dialer *deadlineDialer
+	mu     sync.Mutex
+	until  time.Time // what the driver has set, for the handshake
 }
 
 // Read implements [net.Conn].
-func (c *wireConn) Read(b []byte) (int, error) {
+func (c *deadlineConn) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(c.deadline()); err != nil {
 		return 0, err
 	}
@@ -81,7 +85,7 @@ func (c *wireConn) Read(b []byte) (int, error) {
 }
 
 // Write implements [net.Conn].
-func (c *wireConn) Write(b []byte) (int, error) {
+func (c *deadlineConn) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(c.deadline()); err != nil {
 		return 0, err
 	}
@@ -89,30 +93,22 @@ func (c *wireConn) Write(b []byte) (int, error) {
 }
 
 // SetDeadline implements [net.Conn].
-func (c *wireConn) SetDeadline(t time.Time) error {
+func (c *deadlineConn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	c.until = t
 	c.mu.Unlock()
 	return c.Conn.SetDeadline(t)
 }
 
-func (c *wireConn) deadline() time.Time {
+func (c *deadlineConn) deadline() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.wire.patient.Load() {
+	if c.dialer.patient.Load() {
 		return c.until
 	}
-	limit := time.Now().Add(silence)
+	limit := time.Now().Add(answerTimeout)
 	if !c.until.IsZero() && c.until.Before(limit) {
 		return c.until
 	}
 	return limit
-}
-
-// open opens one pool of the database that name stands for.
-func (s *Store) open(driver, name string) (*sql.DB, error) {
-	if driver == string(postgresDialect) {
-		return s.wire.open(name)
-	}
-	return sql.Open(driver, name)
 }

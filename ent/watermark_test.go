@@ -32,15 +32,15 @@ func TestTheLowMarkHidesNothingForLong(t *testing.T) {
 		t.Fatalf("claimed %d from an empty queue", n)
 	}
 	facts(t, other, 2, time.Now(), delivery.Queued)
-	_, err = other.write.ExecContext(t.Context(), "UPDATE queue SET due_at = due_at - 3600000000")
+	_, err = other.db.Writer().ExecContext(t.Context(), "UPDATE queue SET due_at = due_at - 3600000000")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := claim(); n != 0 {
 		t.Errorf("claimed %d that are below the mark, want none: the look starts at it", n)
 	}
-	for class := range s.low.from {
-		s.low.from[class] = s.low.from[class].Add(-lowLife)
+	for class := range s.Queue.low.from {
+		s.Queue.low.from[class] = s.Queue.low.from[class].Add(-watermarkLife)
 	}
 	if n := claim(); n != 2 {
 		t.Errorf("claimed %d after the mark's time, want both", n)
@@ -50,7 +50,7 @@ func TestTheLowMarkHidesNothingForLong(t *testing.T) {
 func TestTheLowMark(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	var l lowMark
+	var l watermarks
 	at, look := l.begin(now)
 	l.end(alerts, look, 100)
 	if at != [classes]int64{} || l.at[alerts] != 100 {
@@ -65,10 +65,10 @@ func TestTheLowMark(t *testing.T) {
 	l.admit(70)
 	_, look = l.begin(now)
 	l.end(alerts, look, 200)
-	if at, _ := l.begin(now.Add(lowLife - 1)); at[alerts] != 200 {
+	if at, _ := l.begin(now.Add(watermarkLife - 1)); at[alerts] != 200 {
 		t.Errorf("a look starts at %d, want 200", at[alerts])
 	}
-	if at, _ := l.begin(now.Add(lowLife)); at[alerts] != 0 {
+	if at, _ := l.begin(now.Add(watermarkLife)); at[alerts] != 0 {
 		t.Errorf("after the mark's time a look starts at %d, want the first row", at[alerts])
 	}
 }

@@ -14,25 +14,25 @@ const (
 	// its link takes its lock again, or says that it has none, sooner.
 	vanishGrace = 900 * time.Millisecond
 	// How long a link must have lasted before its process judges others.
-	linkSteady = 2 * time.Second
+	steadyAfter = 2 * time.Second
 )
 
 // The lock of an owner. Locks are per database; the first number, chosen once,
 // keeps ours apart from those of other programs.
 const (
-	lockSpace = 1_886_351_988
+	LockSpace = 1_886_351_988
 	lockName  = "(slot::int << 20) | (epoch % 1048576)::int"
 )
 
 // lockOf returns the two numbers of an owner's lock, as lockName does in SQL.
-func lockOf(slot int, epoch int64) string {
-	return fmt.Sprintf("%d, %d", lockSpace, slot<<20|int(epoch%(1<<20)))
+func LockOf(slot int, epoch int64) string {
+	return fmt.Sprintf("%d, %d", LockSpace, slot<<20|int(epoch%(1<<20)))
 }
 
 var (
 	// The try ends with its statement or transaction, so that it may be made on
 	// a connection of a pool; tries don't hinder each other.
-	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", lockSpace, lockName)
+	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", LockSpace, lockName)
 
 	// The CASE keeps the try from those who have no lock.
 	vanished = `SELECT slot, epoch FROM instance
@@ -76,24 +76,24 @@ func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
 // endVanished ends the leases of processes that are dead for certain: their
 // lock is free although they have said that they hold it while they live. Such
 // a process, should it live after all, learns that at its next heartbeat.
-func (h *hot) endVanished(ctx context.Context) error {
-	if h.link == nil || !h.link.steady() {
-		h.missing.note(nil, time.Time{})
+func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
+	if p.listener == nil || !p.listener.Steady() {
+		p.missing.note(nil, time.Time{})
 		return nil
 	}
-	rows, err := h.read.QueryContext(ctx, h.dialect.sql(vanished))
-	free, err := rowsOf(rows, err, scanPair)
+	rows, err := p.pool.QueryContext(ctx, p.sql(vanished))
+	free, err := Collect(rows, err, ScanPair)
 	if err != nil {
-		return fmt.Errorf("look for processes that have vanished: %w", unavailable(err))
+		return fmt.Errorf("look for processes that have vanished: %w", Unavailable(err))
 	}
-	for _, one := range h.missing.note(free, time.Now()) {
-		if !h.link.steady() {
+	for _, one := range p.missing.note(free, time.Now()) {
+		if !p.listener.Steady() {
 			return nil
 		}
-		err := h.change(ctx, func(ctx context.Context, q querier) error {
-			n, err := affected(q.ExecContext(ctx, h.dialect.sql(endVanishedLease), one[0], one[1]))
+		err := p.Change(ctx, func(ctx context.Context, tx Querier) error {
+			n, err := Affected(tx.ExecContext(ctx, p.sql(endVanishedLease), one[0], one[1]))
 			if n > 0 {
-				h.logger.InfoContext(ctx, "a server has died: its lock is free", "slot", one[0], "epoch", one[1])
+				p.logger.InfoContext(ctx, "a server has died: its lock is free", "slot", one[0], "epoch", one[1])
 			}
 			return err
 		})
@@ -105,11 +105,28 @@ func (h *hot) endVanished(ctx context.Context) error {
 }
 
 // markLocked says that an owner holds its lock, or that it does not.
-func (h *hot) markLocked(ctx context.Context, o delivery.Owner, held bool) error {
+func (p *postgresQueue) markLocked(ctx context.Context, o delivery.Owner, held bool) error {
 	statement := markLocked
 	if !held {
 		statement = markUnlocked
 	}
-	_, err := h.write.ExecContext(ctx, h.dialect.sql(statement), o.Slot, o.Epoch)
+	_, err := p.pool.ExecContext(ctx, p.sql(statement), o.Slot, o.Epoch)
 	return err
+}
+
+// joining does nothing: the lock of a server is taken when it has its slot.
+func (p *postgresQueue) joining() func(context.Context, Querier) error {
+	return func(context.Context, Querier) error { return nil }
+}
+
+func (p *postgresQueue) joined(owner delivery.Owner) {
+	if p.listener != nil {
+		p.listener.Hold(owner)
+	}
+}
+
+func (p *postgresQueue) left(owner delivery.Owner) {
+	if p.listener != nil {
+		p.listener.Release(owner)
+	}
 }

@@ -11,34 +11,23 @@ import (
 	"github.com/lib/pq"
 )
 
-// A dialect is one of the two databases; its text is ent's name for it.
-type dialect string
-
-const (
-	sqliteDialect   dialect = entdialect.SQLite
-	postgresDialect dialect = entdialect.Postgres
-)
-
-// String names the database for people.
-func (d dialect) String() string {
-	if d == sqliteDialect {
-		return "SQLite"
-	}
-	return "PostgreSQL"
-}
-
 // A source is a database that a URL names, ready for sql.Open.
 type source struct {
-	dialect dialect
+	kind    string // the name of its driver and of its dialect in ent
 	driver  string
 	write   string // data source name of the pool that writes
-	read    string // the same as write on PostgreSQL
+	read    string // SQLite: of the pool that only reads
 	prepare string // PostgreSQL: of the pool that prepares its statements
 	path    string // of SQLite's file
 	// twoTrips is set when statements are prepared first, which a transaction
-	// pooler does not bear.
+	// pooler does not support.
 	twoTrips bool
 }
+
+const (
+	sqliteName   = entdialect.SQLite
+	postgresName = entdialect.Postgres
+)
 
 // How a database is named; the errors below show these.
 const (
@@ -86,11 +75,11 @@ func parseSQLite(rest string) (source, error) {
 	}
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + sqlitePragmas
 	return source{
-		dialect: sqliteDialect,
-		driver:  "sqlite",
-		write:   name + "&_txlock=immediate" + writerPragmas(),
-		read:    name + "&_query_only=1",
-		path:    path,
+		kind:   sqliteName,
+		driver: "sqlite",
+		write:  name + "&_txlock=immediate" + writerPragmas(),
+		read:   name + "&_query_only=1",
+		path:   path,
 	}, nil
 }
 
@@ -123,7 +112,7 @@ func parsePostgres(text string) (source, error) {
 	settings.Set("plan_cache_mode", "force_generic_plan")
 	u.RawQuery = settings.Encode()
 	return source{
-		dialect: postgresDialect, driver: "postgres", write: name, read: name, prepare: u.String(),
+		kind: postgresName, driver: "postgres", write: name, prepare: u.String(),
 		twoTrips: settings.Get("binary_parameters") != "yes",
 	}, nil
 }

@@ -15,13 +15,13 @@ import (
 )
 
 // The channel that tells processes of new log entries.
-const bellChannel = "portalhooks_log"
+const channel = "portalhooks_log"
 
 const (
 	// Between two signs of life that a link asks for, and how long it waits for
 	// any answer.
-	linkCheck   = 2 * time.Second
-	linkTimeout = 5 * time.Second
+	listenCheck   = 2 * time.Second
+	listenTimeout = 5 * time.Second
 	// How long a lock may be waited for. Only an earlier connection of this
 	// process, which the server has not given up yet, can be in the way.
 	lockTimeout = time.Second
@@ -39,47 +39,47 @@ const (
 // The column locked of a slot tells them that there is such a lock. A process
 // that has lost its link but not its life takes that back, and goes by its
 // lease until it has a link again.
-type link struct {
-	url    string
-	logger *slog.Logger
-	heard  func(payload string)
-	mark   func(ctx context.Context, o delivery.Owner, held bool) error // writes the column
+type Listener struct {
+	url     string
+	logger  *slog.Logger
+	receive func(payload string)
+	tell    func(ctx context.Context, o delivery.Owner, held bool) error // writes the column
 
 	stop func()
 	done sync.WaitGroup
 
-	changed loop.Wake // holds a wake-up when wanted has changed
-	mu      sync.Mutex
-	wanted  map[int]int64 // epoch by slot
-	marked  map[int]int64 // epochs that say that they have a lock
-	since   time.Time     // when the connection was made; zero while there is none
+	changed   loop.Wake // holds a wake-up when wanted has changed
+	mu        sync.Mutex
+	wanted    map[int]int64 // epoch by slot
+	announced map[int]int64 // epochs that say that they have a lock
+	since     time.Time     // when the connection was made; zero while there is none
 }
 
 // newLink starts to connect to the database that url names.
-func newLink(
+func NewListener(
 	url string, heard func(string), mark func(context.Context, delivery.Owner, bool) error, logger *slog.Logger,
-) *link {
+) *Listener {
 	// No caller waits for the link, so there is no context to take: it lives as
 	// long as the store.
 	ctx, stop := context.WithCancel(context.Background())
-	l := &link{
-		url: url, logger: logger, heard: heard, mark: mark, stop: stop,
-		changed: loop.NewWake(), wanted: make(map[int]int64), marked: make(map[int]int64),
+	l := &Listener{
+		url: url, logger: logger, receive: heard, tell: mark, stop: stop,
+		changed: loop.NewWake(), wanted: make(map[int]int64), announced: make(map[int]int64),
 	}
 	l.done.Go(func() { l.run(ctx) })
 	return l
 }
 
 // run keeps the connection until ctx ends.
-func (l *link) run(ctx context.Context) {
+func (l *Listener) run(ctx context.Context) {
 	pause, level := loop.Backoff{Min: reconnectMin, Max: reconnectMax}, slog.LevelWarn
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := l.connected(ctx)
+		err := l.connect(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > reconnectMax+linkTimeout {
+		if time.Since(began) > reconnectMax+listenTimeout {
 			// It worked for a while: the locks are taken again before anybody
 			// misses them.
 			pause.Reset()
@@ -90,13 +90,13 @@ func (l *link) run(ctx context.Context) {
 		l.logger.Log(ctx, level, "live updates from other servers come late, and the lease of this server tells "+
 			"that it lives, until there is a connection for them", "error", err)
 		level = slog.LevelDebug // once is enough
-		l.unmark(ctx, l.marks())
+		l.retract(ctx, l.announcements())
 		pause.Sleep(ctx) // the condition above looks at ctx
 	}
 }
 
 // connected makes a connection and uses it until it or ctx ends.
-func (l *link) connected(ctx context.Context) error {
+func (l *Listener) connect(ctx context.Context) error {
 	notes := make(chan *pq.Notification, 16)
 	c, err := pq.NewListenerConn(l.url, notes)
 	if err != nil {
@@ -106,7 +106,7 @@ func (l *link) connected(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		for n := range notes {
-			l.heard(n.Extra)
+			l.receive(n.Extra)
 		}
 	}()
 	defer func() {
@@ -116,7 +116,7 @@ func (l *link) connected(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 
 	for _, statement := range []string{
-		"LISTEN " + bellChannel,
+		"LISTEN " + channel,
 		fmt.Sprintf("SET lock_timeout = %d", lockTimeout.Milliseconds()),
 	} {
 		if _, err := execute(c, statement); err != nil {
@@ -125,17 +125,17 @@ func (l *link) connected(ctx context.Context) error {
 	}
 	l.setSince(time.Now())
 	defer l.setSince(time.Time{})
-	l.heard("") // anything may have been missed until now
+	l.receive("") // anything may have been missed until now
 	return l.keep(ctx, c, ended)
 }
 
 // keep holds the locks until the connection ends.
-func (l *link) keep(ctx context.Context, c *pq.ListenerConn, ended <-chan struct{}) error {
+func (l *Listener) keep(ctx context.Context, c *pq.ListenerConn, ended <-chan struct{}) error {
 	held := make(map[int]int64)
-	check := time.NewTicker(linkCheck)
+	check := time.NewTicker(listenCheck)
 	defer check.Stop()
 	for {
-		if err := l.hold(ctx, c, held); err != nil {
+		if err := l.lock(ctx, c, held); err != nil {
 			return err
 		}
 		select {
@@ -154,68 +154,68 @@ func (l *link) keep(ctx context.Context, c *pq.ListenerConn, ended <-chan struct
 
 // hold makes the locks that are held those that are wanted. A lock that can't
 // be had now is tried again later; only the loss of the connection is an error.
-func (l *link) hold(ctx context.Context, c *pq.ListenerConn, held map[int]int64) error {
+func (l *Listener) lock(ctx context.Context, c *pq.ListenerConn, held map[int]int64) error {
 	wanted := l.wants()
 	for slot, epoch := range maps.Clone(held) {
 		if wanted[slot] == epoch {
 			continue
 		}
-		if _, err := execute(c, "SELECT pg_advisory_unlock("+lockOf(slot, epoch)+")"); err != nil {
+		if _, err := execute(c, "SELECT pg_advisory_unlock("+LockOf(slot, epoch)+")"); err != nil {
 			return err
 		}
 		delete(held, slot)
 	}
 	for slot, epoch := range wanted {
 		if held[slot] != epoch {
-			answered, err := execute(c, "SELECT pg_advisory_lock("+lockOf(slot, epoch)+")")
+			answered, err := execute(c, "SELECT pg_advisory_lock("+LockOf(slot, epoch)+")")
 			if !answered {
 				return err
 			}
 			if err != nil {
 				l.logger.DebugContext(ctx, "the lock of this server can't be had now", "error", err)
-				l.unmark(ctx, map[int]int64{slot: epoch})
+				l.retract(ctx, map[int]int64{slot: epoch})
 				continue
 			}
 			held[slot] = epoch
 		}
-		l.markHeld(ctx, slot, epoch)
+		l.announce(ctx, slot, epoch)
 	}
 	return nil
 }
 
 // markHeld tells the others of a lock, unless they know.
-func (l *link) markHeld(ctx context.Context, slot int, epoch int64) {
-	if l.marks()[slot] == epoch {
+func (l *Listener) announce(ctx context.Context, slot int, epoch int64) {
+	if l.announcements()[slot] == epoch {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, linkTimeout)
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
-	if err := l.mark(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, true); err != nil {
+	if err := l.tell(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, true); err != nil {
 		l.logger.DebugContext(ctx, "tell of the lock of this server", "error", err)
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.marked[slot] = epoch
+	l.announced[slot] = epoch
 }
 
 // unmark tells the others to go by the lease.
-func (l *link) unmark(ctx context.Context, some map[int]int64) {
+func (l *Listener) retract(ctx context.Context, some map[int]int64) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	for slot, epoch := range some {
-		if err := l.mark(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, false); err != nil {
+		if err := l.tell(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, false); err != nil {
 			return // tried again before the next connection
 		}
 		l.mu.Lock()
-		delete(l.marked, slot)
+		delete(l.announced, slot)
 		l.mu.Unlock()
 	}
 }
 
 // take makes the link hold the lock of an owner, soon; it gives up that of an
 // earlier epoch.
-func (l *link) take(o delivery.Owner) {
+func (l *Listener) Hold(o delivery.Owner) {
 	l.mu.Lock()
 	l.wanted[o.Slot] = o.Epoch
 	l.mu.Unlock()
@@ -223,29 +223,29 @@ func (l *link) take(o delivery.Owner) {
 }
 
 // leave makes the link give up the lock of an owner, soon.
-func (l *link) leave(o delivery.Owner) {
+func (l *Listener) Release(o delivery.Owner) {
 	l.mu.Lock()
 	if l.wanted[o.Slot] == o.Epoch {
 		delete(l.wanted, o.Slot)
-		delete(l.marked, o.Slot)
+		delete(l.announced, o.Slot)
 	}
 	l.mu.Unlock()
 	l.changed.Notify()
 }
 
-func (l *link) wants() map[int]int64 {
+func (l *Listener) wants() map[int]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.wanted)
 }
 
-func (l *link) marks() map[int]int64 {
+func (l *Listener) announcements() map[int]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.marked)
+	return maps.Clone(l.announced)
 }
 
-func (l *link) setSince(t time.Time) {
+func (l *Listener) setSince(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.since = t
@@ -254,14 +254,14 @@ func (l *link) setSince(t time.Time) {
 // steady reports whether the connection has lasted for so long that the others
 // would have theirs again, had the server dropped all of them. Until then
 // nobody is to be taken for dead because his lock is free.
-func (l *link) steady() bool {
+func (l *Listener) Steady() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.since.IsZero() && time.Since(l.since) >= linkSteady
+	return !l.since.IsZero() && time.Since(l.since) >= steadyAfter
 }
 
 // close ends the connection, and with it the locks.
-func (l *link) close() {
+func (l *Listener) Close() {
 	l.stop()
 	l.done.Wait()
 }
@@ -269,7 +269,7 @@ func (l *link) close() {
 // execute runs one statement and reports whether the server answered, if only
 // by refusing it. A connection without an answer is closed.
 func execute(c *pq.ListenerConn, statement string) (answered bool, err error) {
-	late := time.AfterFunc(linkTimeout, func() { _ = c.Close() })
+	late := time.AfterFunc(listenTimeout, func() { _ = c.Close() })
 	defer late.Stop()
 	return c.ExecSimpleQuery(statement)
 }

@@ -41,19 +41,19 @@ func TestBadURLsSayWhatToWrite(t *testing.T) {
 func TestGoodURLsAreUnderstood(t *testing.T) {
 	for name, tt := range map[string]struct {
 		url, path string
-		dialect   dialect
+		kind      string
 		settings  map[string]string
 	}{
-		"relative file": {url: "sqlite:data/a.db", path: "data/a.db", dialect: sqliteDialect},
-		"absolute file": {url: "sqlite:/var/lib/a b%.db", path: "/var/lib/a b%.db", dialect: sqliteDialect},
-		"file URL":      {url: "SQLite:///var/lib/a.db", path: "/var/lib/a.db", dialect: sqliteDialect},
-		"long scheme":   {url: "postgresql://u@h/d", dialect: postgresDialect},
+		"relative file": {url: "sqlite:data/a.db", path: "data/a.db", kind: sqliteName},
+		"absolute file": {url: "sqlite:/var/lib/a b%.db", path: "/var/lib/a b%.db", kind: sqliteName},
+		"file URL":      {url: "SQLite:///var/lib/a.db", path: "/var/lib/a.db", kind: sqliteName},
+		"long scheme":   {url: "postgresql://u@h/d", kind: postgresName},
 		"own settings": {
-			url: "postgres://h/d?application_name=me", dialect: postgresDialect,
+			url: "postgres://h/d?application_name=me", kind: postgresName,
 			settings: map[string]string{"application_name": "me"},
 		},
 		"given settings": {
-			url: "postgres://h/d?sslmode=disable", dialect: postgresDialect,
+			url: "postgres://h/d?sslmode=disable", kind: postgresName,
 			settings: map[string]string{
 				"sslmode": "disable", "binary_parameters": "yes", "application_name": "portalhooks", "connect_timeout": "10",
 			},
@@ -64,10 +64,10 @@ func TestGoodURLsAreUnderstood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.dialect != tt.dialect || got.path != tt.path {
-				t.Errorf("got %s with the file %q, want %s with %q", got.dialect, got.path, tt.dialect, tt.path)
+			if got.kind != tt.kind || got.path != tt.path {
+				t.Errorf("got %s with the file %q, want %s with %q", got.kind, got.path, tt.kind, tt.path)
 			}
-			if tt.dialect == sqliteDialect {
+			if tt.kind == sqliteName {
 				if !strings.Contains(got.write, "_txlock=immediate") || !strings.Contains(got.read, "_query_only=1") {
 					t.Errorf("the pools are %q and %q, want one that writes and one that can't", got.write, got.read)
 				}
@@ -139,7 +139,7 @@ func TestReadersCannotWriteOnSQLite(t *testing.T) {
 	}
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
 		var got string
-		if err := s.write.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {
+		if err := s.db.Writer().QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {
 			t.Fatal(err)
 		}
 		if got != want {

@@ -13,14 +13,10 @@ const oldestTransaction = `SELECT
 	FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 		AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND backend_type = 'client backend'`
 
-// OldestTransaction implements [delivery.Maintenance]. While a transaction of
-// PostgreSQL is open, nothing that was deleted after its start is removed, and
-// claims have to step over it. SQLite has readers that end with their method.
-func (h *hot) OldestTransaction(ctx context.Context) (time.Duration, error) {
-	if h.dialect == sqliteDialect {
-		return 0, nil
-	}
-	ages, err := h.numbers(ctx, oldestTransaction)
+// oldestTransaction matters because what was deleted after the start of an open
+// transaction is not removed, and claims have to step over it.
+func (p *postgresQueue) oldestTransaction(ctx context.Context) (time.Duration, error) {
+	ages, err := numbers(ctx, p.pool, oldestTransaction)
 	if err != nil {
 		return 0, fmt.Errorf("find the oldest transaction: %w", err)
 	}

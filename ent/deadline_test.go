@@ -15,16 +15,16 @@ func TestAConnectionWithoutAnAnswerIsGivenUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		driver, want time.Duration
 	}{
-		"a statement":   {want: silence},
+		"a statement":   {want: answerTimeout},
 		"the handshake": {driver: 3 * time.Second, want: 3 * time.Second},
-		"later":         {driver: time.Hour, want: silence},
+		"later":         {driver: time.Hour, want: answerTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				near, far := net.Pipe()
 				defer near.Close()
 				defer far.Close()
-				c := &wireConn{Conn: near, wire: newWire()}
+				c := &deadlineConn{Conn: near, dialer: newDeadlineDialer()}
 				began := time.Now()
 				if tt.driver > 0 {
 					if err := c.SetDeadline(began.Add(tt.driver)); err != nil {
@@ -35,7 +35,7 @@ func TestAConnectionWithoutAnAnswerIsGivenUp(t *testing.T) {
 				if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took != tt.want {
 					t.Errorf("Read gave %v after %s, want a deadline after %s", err, took, tt.want)
 				}
-				if !isLost(err) {
+				if !IsLost(err) {
 					t.Errorf("%v does not count as a lost connection", err)
 				}
 			})
@@ -49,9 +49,9 @@ func TestMigrationsMayTakeLong(t *testing.T) {
 		near, far := net.Pipe()
 		defer near.Close()
 		defer far.Close()
-		c := &wireConn{Conn: near, wire: newWire()}
-		c.wire.patient.Store(true)
-		time.AfterFunc(10*silence, func() { _, _ = far.Write([]byte("x")) })
+		c := &deadlineConn{Conn: near, dialer: newDeadlineDialer()}
+		c.dialer.patient.Store(true)
+		time.AfterFunc(10*answerTimeout, func() { _, _ = far.Write([]byte("x")) })
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			t.Error(err)
 		}

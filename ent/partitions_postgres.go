@@ -26,17 +26,13 @@ const dayForm = "20060102"
 // partitioned are the tables that have a partition for each day of their ids.
 var partitioned = [...]string{"event", "log"}
 
-// Prepare implements [delivery.Maintenance].
-func (h *hot) Prepare(ctx context.Context, now time.Time) error {
-	if h.dialect != postgresDialect {
-		return nil
-	}
+func (p *postgresQueue) prepare(ctx context.Context, now time.Time) error {
 	first := dayOf(now).AddDate(0, 0, -daysBehind)
 	days := make([]time.Time, 0, daysBehind+daysAhead+1)
 	for i := range cap(days) {
 		days = append(days, first.AddDate(0, 0, i))
 	}
-	if err := persist(ctx, func() error { return h.makePartitions(ctx, days) }); err != nil {
+	if err := Persist(ctx, func() error { return p.makePartitions(ctx, days) }); err != nil {
 		return fmt.Errorf("make partitions: %w", err)
 	}
 	return nil
@@ -47,9 +43,9 @@ func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 
 // persistRows is persist for inserts into partitioned tables: where a row's day
 // has no partition, it makes one, so that no insert fails for that.
-func (h *hot) persistRows(ctx context.Context, ids []int64, insert func() error) error {
+func (p *postgresQueue) persistRows(ctx context.Context, ids []int64, insert func() error) error {
 	made := false
-	return persist(ctx, func() error {
+	return Persist(ctx, func() error {
 		err := insert()
 		if made || !lacksPartition(err) {
 			return err
@@ -59,7 +55,7 @@ func (h *hot) persistRows(ctx context.Context, ids []int64, insert func() error)
 		for i, id := range ids {
 			days[i] = dayOf(delivery.IDTime(id))
 		}
-		if err := h.makePartitions(ctx, days); err != nil {
+		if err := p.makePartitions(ctx, days); err != nil {
 			return fmt.Errorf("make partitions: %w", err)
 		}
 		return insert()
@@ -73,11 +69,11 @@ func lacksPartition(err error) bool {
 
 // makePartitions makes those that are missing. It never blocks inserts: a table
 // is attached, which other statements don't notice, when it is complete.
-func (h *hot) makePartitions(ctx context.Context, days []time.Time) error {
+func (p *postgresQueue) makePartitions(ctx context.Context, days []time.Time) error {
 	slices.SortFunc(days, time.Time.Compare)
 	days = slices.Compact(days)
 	for _, table := range partitioned {
-		have, err := h.partitions(ctx, table)
+		have, err := p.partitions(ctx, table)
 		if err != nil {
 			return err
 		}
@@ -85,7 +81,7 @@ func (h *hot) makePartitions(ctx context.Context, days []time.Time) error {
 			if slices.ContainsFunc(have, day.Equal) {
 				continue
 			}
-			if err := h.makePartition(ctx, table, day); err != nil {
+			if err := p.makePartition(ctx, table, day); err != nil {
 				return fmt.Errorf("%s: %w", partitionName(table, day), err)
 			}
 		}
@@ -96,8 +92,8 @@ func (h *hot) makePartitions(ctx context.Context, days []time.Time) error {
 func partitionName(table string, day time.Time) string { return table + "_" + day.Format(dayForm) }
 
 // partitions returns the days that have one, oldest first.
-func (h *hot) partitions(ctx context.Context, table string) ([]time.Time, error) {
-	rows, err := h.write.QueryContext(ctx, `SELECT c.relname
+func (p *postgresQueue) partitions(ctx context.Context, table string) ([]time.Time, error) {
+	rows, err := p.pool.QueryContext(ctx, `SELECT c.relname
 		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = $1::regclass ORDER BY c.relname`, table)
 	if err != nil {
@@ -126,19 +122,19 @@ func isMadeMeanwhile(err error) bool {
 
 // makePartition may meet another process that makes the same: both are content
 // when the partition is there.
-func (h *hot) makePartition(ctx context.Context, table string, day time.Time) error {
+func (p *postgresQueue) makePartition(ctx context.Context, table string, day time.Time) error {
 	name := partitionName(table, day)
 	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
-	_, err := h.write.ExecContext(ctx, fmt.Sprintf(
+	_, err := p.pool.ExecContext(ctx, fmt.Sprintf(
 		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)", name, table))
 	if err == nil || isMadeMeanwhile(err) {
-		_, err = h.write.ExecContext(ctx, fmt.Sprintf(
+		_, err = p.pool.ExecContext(ctx, fmt.Sprintf(
 			"ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to))
 	}
 	if err == nil {
 		return nil
 	}
-	have, again := h.partitions(ctx, table)
+	have, again := p.partitions(ctx, table)
 	if again == nil && slices.ContainsFunc(have, day.Equal) {
 		return nil
 	}
