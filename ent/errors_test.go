@@ -58,45 +58,6 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
-// The databases themselves break the rules, rather than errors made by hand.
-func TestConstraintsAreRecognised(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *Store) {
-		organization := func() error {
-			_, err := s.db.Writer().ExecContext(t.Context(), `INSERT INTO organization
-				(id, external_id, name, name_key, search, created_at) VALUES (1, 'a', 'a', 'a', 'a', 0)`)
-			return err
-		}
-		if err := organization(); err != nil {
-			t.Fatal(err)
-		}
-		if err := organization(); !IsDuplicate(err) {
-			t.Errorf("a second row with the same id: %v, want a twin", err)
-		}
-		_, err := s.db.Writer().ExecContext(t.Context(), `INSERT INTO item (id, organization_id, kind, external_id, name,
-			name_key, search, enabled, view_url, attributes, updated_at)
-			VALUES (1, 2, 'ALERT', 'a', 'a', 'a', 'a', TRUE, '', '{}', 0)`)
-		if !IsOrphan(err) {
-			t.Errorf("an item of no organization: %v, want an orphan", err)
-		}
-	})
-}
-
-func TestASecondWriterOfTheFileIsAClash(t *testing.T) {
-	url := databases["SQLite"](t)
-	first, second := openStore(t, url), openStore(t, url)
-	if _, err := second.db.Writer().ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
-		t.Fatal(err)
-	}
-	tx, err := first.db.Writer().BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback()
-	if _, err := second.db.Writer().BeginTx(t.Context(), nil); !isConflict(err) {
-		t.Errorf("a second writer: %v, want a clash", err)
-	}
-}
-
 func TestRetryStopsWhenItMust(t *testing.T) {
 	clash := &pq.Error{Code: "40001"}
 	broken := errors.New("broken")
@@ -130,4 +91,48 @@ func TestRetryStopsWhenItMust(t *testing.T) {
 			}
 		})
 	})
+}
+
+// The databases themselves break the rules, rather than errors made by hand.
+func TestConstraintsAreRecognised(t *testing.T) {
+	for name, url := range testDatabases {
+		t.Run(name, func(t *testing.T) {
+			db := openDatabase(t, url(t))
+			run := func(statement string) error {
+				_, err := db.Writer().ExecContext(t.Context(), statement)
+				return err
+			}
+			for _, statement := range []string{
+				"CREATE TABLE parent (id bigint PRIMARY KEY)",
+				"CREATE TABLE child (parent bigint REFERENCES parent)",
+				"INSERT INTO parent VALUES (1)",
+			} {
+				if err := run(statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := run("INSERT INTO parent VALUES (1)"); !IsDuplicate(err) {
+				t.Errorf("a second row with the same id: %v, want a duplicate", err)
+			}
+			if err := run("INSERT INTO child VALUES (2)"); !IsOrphan(err) {
+				t.Errorf("a child of no parent: %v, want an orphan", err)
+			}
+		})
+	}
+}
+
+func TestASecondWriterOfTheFileIsAConflict(t *testing.T) {
+	url := testDatabases["SQLite"](t)
+	first, second := openDatabase(t, url).Writer(), openDatabase(t, url).Writer()
+	if _, err := second.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := first.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := second.BeginTx(t.Context(), nil); !isConflict(err) {
+		t.Errorf("a second writer: %v, want a conflict", err)
+	}
 }

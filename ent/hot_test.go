@@ -1,9 +1,7 @@
 package ent
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -131,34 +129,6 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	days, err = postgres(s).partitions(t.Context(), "log")
 	if want := []time.Time{day.AddDate(0, 0, 2)}; err != nil || !slices.EqualFunc(days, want, time.Time.Equal) {
 		t.Errorf("the log has the days %v, %v, want %v", days, err, want)
-	}
-}
-
-func TestOneFailedChangeSparesItsNeighbours(t *testing.T) {
-	t.Parallel()
-	s := openStore(t, databases["SQLite"](t))
-	fault := errors.New("fault")
-	insert := func(n int, err error) *pendingChange {
-		run := func(ctx context.Context, t *Tx) error {
-			_, failed := t.ExecContext(ctx, "INSERT INTO horizon (id, at) VALUES ($1, 1)", n)
-			return errors.Join(failed, err)
-		}
-		return &pendingChange{ctx: t.Context(), done: make(chan struct{}), run: run}
-	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	late := insert(4, nil)
-	late.ctx = ended
-	batch := []*pendingChange{insert(1, nil), insert(2, fault), insert(3, nil), late}
-	sqliteOf(s).writer.store(batch) // the loop has nothing to do meanwhile
-	for i, want := range []error{nil, fault, nil, context.Canceled} {
-		if got := batch[i].err; !errors.Is(got, want) {
-			t.Errorf("change %d ended with %v, want %v", i, got, want)
-		}
-	}
-	got, err := s.numbers(t.Context(), "SELECT id FROM horizon ORDER BY id")
-	if want := []int64{1, 3}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("stored %v, %v, want %v", got, err, want)
 	}
 }
 

@@ -25,6 +25,8 @@ const (
 	// How long a lock may be waited for. Only an earlier connection of this
 	// process, which the server has not given up yet, can be in the way.
 	lockTimeout = time.Second
+	// How long a connection must have lasted before its server judges others.
+	steadyAfter = 2 * time.Second
 	// Between two tries to connect again.
 	reconnectMin = 100 * time.Millisecond
 	reconnectMax = time.Second
@@ -272,4 +274,14 @@ func execute(c *pq.ListenerConn, statement string) (answered bool, err error) {
 	late := time.AfterFunc(listenTimeout, func() { _ = c.Close() })
 	defer late.Stop()
 	return c.ExecSimpleQuery(statement)
+}
+
+// LockSpace is the first number of the servers' advisory locks. Locks are per
+// database; the number, chosen once, keeps ours apart from those of other
+// programs.
+const LockSpace = 1_886_351_988
+
+// LockOf returns the two numbers of a server's lock.
+func LockOf(slot int, epoch int64) string {
+	return fmt.Sprintf("%d, %d", LockSpace, slot<<20|int(epoch%(1<<20)))
 }

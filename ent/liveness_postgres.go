@@ -9,25 +9,13 @@ import (
 	"portalhooks/delivery"
 )
 
-const (
-	// A process is dead when its lock was free for so long: one that has lost
-	// its link takes its lock again, or says that it has none, sooner.
-	vanishGrace = 900 * time.Millisecond
-	// How long a link must have lasted before its process judges others.
-	steadyAfter = 2 * time.Second
-)
+// vanishGrace is how long the lock of a server must be free for the server to
+// be dead: one that has lost its listen connection takes its lock again, or says
+// that it has none, sooner.
+const vanishGrace = 900 * time.Millisecond
 
-// The lock of an owner. Locks are per database; the first number, chosen once,
-// keeps ours apart from those of other programs.
-const (
-	LockSpace = 1_886_351_988
-	lockName  = "(slot::int << 20) | (epoch % 1048576)::int"
-)
-
-// lockOf returns the two numbers of an owner's lock, as lockName does in SQL.
-func LockOf(slot int, epoch int64) string {
-	return fmt.Sprintf("%d, %d", LockSpace, slot<<20|int(epoch%(1<<20)))
-}
+// lockName is the second number of a server's lock, as LockOf has it.
+const lockName = "(slot::int << 20) | (epoch % 1048576)::int"
 
 var (
 	// The try ends with its statement or transaction, so that it may be made on

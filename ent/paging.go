@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"slices"
-	"strings"
 
 	entsql "entgo.io/ent/dialect/sql"
 
@@ -29,9 +28,6 @@ type position struct {
 	id     int64
 }
 
-// maxPage bounds what one call reads, whoever asks.
-const maxPage = 1000
-
 // cursor writes p as opaque text: the kind, the id, the key, a checksum.
 func (l listing) cursor(p position) string {
 	b := binary.BigEndian.AppendUint64([]byte{l.kind}, uint64(p.id))
@@ -44,20 +40,13 @@ func (l listing) cursor(p position) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// readCursor returns the bytes of a cursor. Package base64 passes over ends of
-// lines, and no cursor has one.
-func readCursor(text string) ([]byte, bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	return b, err == nil && !strings.ContainsAny(text, "\r\n")
-}
-
 // parse reads what cursor wrote. Anything else, also another list's cursor, is
 // Invalid.
 func (l listing) parse(field, cursor string) (position, error) {
 	invalid := delivery.Errorf(delivery.Invalid, field,
 		"This cursor is not one of this list. Use a cursor that the same list has given out, or none.")
 	const head, sum = 1 + 8, 4
-	b, ok := readCursor(cursor)
+	b, ok := ReadCursor(cursor)
 	if !ok || len(b) < head+sum || b[0] != l.kind {
 		return position{}, invalid
 	}
@@ -129,7 +118,7 @@ func (l listing) window(p delivery.Page) (window, error) {
 	if w.size <= 0 {
 		w.size = delivery.DefaultPageSize
 	}
-	w.size = min(w.size, maxPage)
+	w.size = min(w.size, MaxPage)
 	for _, end := range []struct {
 		field, cursor string
 		to            **position

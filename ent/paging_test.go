@@ -35,8 +35,8 @@ func TestPagesAreBounded(t *testing.T) {
 		want int
 	}{
 		"nothing asked for": {delivery.Page{}, delivery.DefaultPageSize},
-		"too many first":    {delivery.Page{First: 1 << 40}, maxPage},
-		"too many last":     {delivery.Page{Last: 1 << 40}, maxPage},
+		"too many first":    {delivery.Page{First: 1 << 40}, MaxPage},
+		"too many last":     {delivery.Page{Last: 1 << 40}, MaxPage},
 		"negative":          {delivery.Page{First: -1, Last: -1}, delivery.DefaultPageSize},
 	} {
 		t.Run(name, func(t *testing.T) {

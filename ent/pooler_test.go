@@ -7,24 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"portalhooks/delivery"
-	"portalhooks/delivery/storetest"
 	"portalhooks/ent/enttest"
 )
-
-// The whole contract holds through a pooler that gives each transaction another
-// connection, and fewer of them than there are clients.
-func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
-	t.Parallel()
-	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
-	storetest.Run(t, func(t *testing.T) delivery.Store {
-		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
-		if !s.db.(*Postgres).Pooled || postgres(s).listener != nil {
-			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.db.(*Postgres).Pooled, postgres(s).listener != nil)
-		}
-		return s
-	})
-}
 
 func TestPoolersAreFoundWhateverTheirMode(t *testing.T) {
 	t.Parallel()
@@ -42,13 +26,13 @@ func TestPoolersAreFoundWhateverTheirMode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := enttest.Postgres(t)
-			s := openStore(t, enttest.NewPooler(t, database, tt.settings).Through(t, database))
-			if s.db.(*Postgres).Pooled != tt.pooled || (postgres(s).listener == nil) != tt.pooled {
-				t.Errorf("pooled is %t with a link: %t, want pooled to be %t", s.db.(*Postgres).Pooled, postgres(s).listener != nil, tt.pooled)
+			db := openDatabase(t, enttest.NewPooler(t, database, tt.settings).Through(t, database)).(*Postgres)
+			if db.Pooled != tt.pooled || (db.Direct == "") != tt.pooled {
+				t.Errorf("pooled is %t with a direct way: %t, want pooled to be %t", db.Pooled, db.Direct != "", tt.pooled)
 			}
 		})
 	}
-	if s := openStore(t, enttest.Postgres(t)); s.db.(*Postgres).Pooled {
+	if openPostgresTest(t).Pooled {
 		t.Error("PostgreSQL itself is taken for a pooler")
 	}
 }
@@ -58,11 +42,13 @@ func TestAPoolerIsToldOfWithWhatToSet(t *testing.T) {
 	database := enttest.Postgres(t)
 	through := enttest.NewPooler(t, database, nil).Through(t, database)
 	var log bytes.Buffer
-	s, err := Open(t.Context(), Options{URL: through, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	db, err := OpenDatabase(t.Context(), DatabaseOptions{URL: through, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeStore(t, s)
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
 	if !strings.Contains(log.String(), "--database-direct") {
 		t.Errorf("the log does not say what to set:\n%s", log.String())
 	}
@@ -77,9 +63,9 @@ func TestAPoolerIsToldOfWithWhatToSet(t *testing.T) {
 		"direct is another database":     {through, other, "another database"},
 		"direct does not answer":         {through, "postgres://u@127.0.0.1:1/x?sslmode=disable", "direct connection"},
 	} {
-		s, err := Open(t.Context(), Options{URL: tt.url, Direct: tt.direct})
+		db, err := OpenDatabase(t.Context(), DatabaseOptions{URL: tt.url, Direct: tt.direct})
 		if err == nil {
-			closeStore(t, s)
+			_ = db.Close() // the next line fails the test
 		}
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one about %q", name, err, tt.want)

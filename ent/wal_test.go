@@ -1,36 +1,53 @@
 package ent
 
 import (
+	"context"
 	"database/sql"
+	"log/slog"
 	"testing"
-	"time"
-
-	"portalhooks/delivery"
 )
 
-// A walWatch writes to a store that keeps its log of writes very short.
+// A walWatch writes to a database that keeps its log of writes very short.
 type walWatch struct {
-	t     *testing.T
-	store *Store
-	day   time.Time
+	t      *testing.T
+	db     *SQLite
+	writer *Writer
 }
 
 const testPages, testLimit = 64, 256
 
-func newWALWatch(t *testing.T) *walWatch {
-	s := openStore(t, databases["SQLite"](t))
-	sqliteOf(s).writer.wal.pages, sqliteOf(s).writer.wal.limit, sqliteOf(s).writer.wal.next = testPages, testLimit, testPages
-	return &walWatch{t: t, store: s, day: time.Now()}
+func newWALWatch(t *testing.T, db *SQLite) *walWatch {
+	t.Helper()
+	w := NewWriter(db, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	t.Cleanup(w.Close)
+	create(t, db, "CREATE TABLE written (page blob)")
+	w.wal.pages, w.wal.limit, w.wal.next = testPages, testLimit, testPages
+	return &walWatch{t: t, db: db, writer: w}
+}
+
+// store fills a few pages.
+func (w *walWatch) store() {
+	w.t.Helper()
+	err := w.writer.Batch(w.t.Context(), func(ctx context.Context, s *Session) error {
+		for range 20 {
+			if _, err := s.Exec(ctx, "INSERT INTO written VALUES (zeroblob(4000))"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // write stores something and returns how many pages the log has then.
 func (w *walWatch) write() (pages int64) {
 	w.t.Helper()
-	w.day = w.day.Add(time.Second)
-	facts(w.t, w.store, 100, w.day, delivery.Queued)
-	sqliteOf(w.store).writer.wal.copies.Wait() // the writer has begun it if it will
+	w.store()
+	w.writer.wal.copies.Wait() // the writer has begun it if it will
 	var busy, copied int64
-	err := w.store.read.QueryRowContext(w.t.Context(), lookAtLog).Scan(&busy, &pages, &copied)
+	err := w.db.read.QueryRowContext(w.t.Context(), lookAtLog).Scan(&busy, &pages, &copied)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -41,13 +58,13 @@ func (w *walWatch) write() (pages int64) {
 // short again, although the writer never rests.
 func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 	t.Parallel()
-	w := newWALWatch(t)
-	reader, err := w.store.read.BeginTx(t.Context(), nil)
+	w := newWALWatch(t, openDatabase(t, testDatabases["SQLite"](t)).(*SQLite))
+	reader, err := w.db.read.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var events int
-	if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM event").Scan(&events); err != nil {
+	var rows int
+	if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM written").Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
 	for w.write() < 3*testLimit { // in vain, it tries at one limit and at two
@@ -68,49 +85,36 @@ func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 // wait for one. The writer waits for neither, and closing does not either.
 func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.Context(), Options{URL: databases["SQLite"](t), Connections: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	sqliteOf(s).writer.wal.pages, sqliteOf(s).writer.wal.limit, sqliteOf(s).writer.wal.next = testPages, testLimit, testPages
-	events := facts(t, s, 100, time.Now(), delivery.Queued)
+	db := openWith(t, DatabaseOptions{URL: testDatabases["SQLite"](t), Connections: 2}).(*SQLite)
+	w := newWALWatch(t, db)
 	var readers []*sql.Conn
-	for range s.read.Stats().MaxOpenConnections {
-		conn, err := s.read.Conn(t.Context())
+	for range db.read.Stats().MaxOpenConnections {
+		conn, err := db.read.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		readers = append(readers, conn)
 	}
-	next := events[0].Event.ID + 1000
 	for length := int64(0); length < 2*testLimit; {
-		for i := range events {
-			next++
-			events[i].Event.ID, events[i].Key, events[i].Deliveries = next, next.String(), nil
-		}
-		ingestAll(t, s, events)
+		w.store()
 		var busy, copied int64
 		if err := readers[0].QueryRowContext(t.Context(), lookAtLog).Scan(&busy, &length, &copied); err != nil {
 			t.Fatal(err)
 		}
 	}
-	sqliteOf(s).writer.Close() // although the copy still waits
+	w.writer.Close() // although the copy still waits
 	for _, conn := range readers {
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
 	}
-	closeStore(t, s)
 }
 
 // When nobody reads, the log is copied beside the writer and begins anew long
 // before it would have to be cut.
 func TestTheLogOfWritesBeginsAnewByItself(t *testing.T) {
 	t.Parallel()
-	w := newWALWatch(t)
+	w := newWALWatch(t, openDatabase(t, testDatabases["SQLite"](t)).(*SQLite))
 	longest, shortest, before := int64(0), int64(testLimit), int64(0)
 	for range 60 {
 		pages := w.write()

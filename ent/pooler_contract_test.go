@@ -1,0 +1,23 @@
+package ent
+
+import (
+	"testing"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/storetest"
+	"portalhooks/ent/enttest"
+)
+
+// The whole contract holds through a pooler that gives each transaction another
+// connection, and fewer of them than there are clients.
+func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
+	t.Parallel()
+	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
+	storetest.Run(t, func(t *testing.T) delivery.Store {
+		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
+		if !s.db.(*Postgres).Pooled || postgres(s).listener != nil {
+			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.db.(*Postgres).Pooled, postgres(s).listener != nil)
+		}
+		return s
+	})
+}
