@@ -75,7 +75,7 @@ func TestOpenSaysWhatIsWrongWithTheDatabase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			s, err := Open(ctx, Options{URL: tt.url})
+			s, err := OpenDatabase(ctx, DatabaseOptions{URL: tt.url})
 			if err == nil {
 				t.Fatal("Open worked", s.Close())
 			}

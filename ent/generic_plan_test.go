@@ -35,11 +35,14 @@ func TestPlansForAnyArgumentsUseTheIndexes(t *testing.T) {
 // genericPlan explains a statement as it is run once prepared.
 func genericPlan(t *testing.T, s *Store, query string) string {
 	t.Helper()
-	c, err := postgres(s).prepared.db.Conn(t.Context())
+	c, err := s.db.Writer().Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
+	if _, err := c.ExecContext(t.Context(), "SET plan_cache_mode = force_generic_plan"); err != nil {
+		t.Fatal(err)
+	}
 	query = s.Queue.db.sql(query)
 	names := map[string]bool{}
 	for _, name := range regexp.MustCompile(`\$\d+`).FindAllString(query, -1) {

@@ -26,7 +26,7 @@ func (q *Queue) Ingest(
 	failpoint.Hit(failpoint.IngestBeforeInsert)
 	for try := 1; ; try++ {
 		results, err := q.db.ingest(ctx, owner, lease, batch)
-		if errors.Is(err, errKeyGone) && try < maxTries {
+		if errors.Is(err, errKeyGone) && try < maxIngestTries {
 			continue
 		}
 		if err != nil {
@@ -36,6 +36,9 @@ func (q *Queue) Ingest(
 		return results, nil
 	}
 }
+
+// maxIngestTries bounds how often a batch is stored.
+const maxIngestTries = 8
 
 // A keyed event is one that has the key now.
 type keyed struct {

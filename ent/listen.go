@@ -27,10 +27,12 @@ const (
 	lockTimeout = time.Second
 	// How long a connection must have lasted before its server judges others.
 	steadyAfter = 2 * time.Second
-	// Between two tries to connect again.
+	// reconnectMin is the first pause between two tries to connect again.
 	reconnectMin = 100 * time.Millisecond
-	reconnectMax = time.Second
 )
+
+// ReconnectMax is the longest pause between two tries to connect again.
+const ReconnectMax = time.Second
 
 // A link is the one connection to PostgreSQL that a process keeps for itself.
 // It hears the notifications, and it holds a lock for each slot that the
@@ -74,14 +76,14 @@ func NewListener(
 
 // run keeps the connection until ctx ends.
 func (l *Listener) run(ctx context.Context) {
-	pause, level := loop.Backoff{Min: reconnectMin, Max: reconnectMax}, slog.LevelWarn
+	pause, level := loop.Backoff{Min: reconnectMin, Max: ReconnectMax}, slog.LevelWarn
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.connect(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > reconnectMax+listenTimeout {
+		if time.Since(began) > ReconnectMax+listenTimeout {
 			// It worked for a while: the locks are taken again before anybody
 			// misses them.
 			pause.Reset()
@@ -253,14 +255,20 @@ func (l *Listener) setSince(t time.Time) {
 	l.since = t
 }
 
-// steady reports whether the connection has lasted for so long that the others
-// would have theirs again, had the server dropped all of them. Until then
-// nobody is to be taken for dead because his lock is free.
-func (l *Listener) Steady() bool {
+// Lasted returns how long the connection has lasted; 0 while there is none.
+func (l *Listener) Lasted() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.since.IsZero() && time.Since(l.since) >= steadyAfter
+	if l.since.IsZero() {
+		return 0
+	}
+	return time.Since(l.since)
 }
+
+// Steady reports whether the connection has lasted for so long that the other
+// servers would have theirs again, had PostgreSQL dropped all of them. Until
+// then a free lock does not mean that its server is dead.
+func (l *Listener) Steady() bool { return l.Lasted() >= steadyAfter }
 
 // close ends the connection, and with it the locks.
 func (l *Listener) Close() {

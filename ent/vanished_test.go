@@ -25,7 +25,7 @@ func TestALockIsMissingOnlyAfterAWhile(t *testing.T) {
 		want  [][2]int64
 	}{
 		"at once":         {{0, [][2]int64{a}, nil}},
-		"soon":            {{0, [][2]int64{a}, nil}, {reconnectMin, [][2]int64{a}, nil}},
+		"soon":            {{0, [][2]int64{a}, nil}, {vanishGrace - 1, [][2]int64{a}, nil}},
 		"after the grace": {{0, [][2]int64{a}, nil}, {vanishGrace, [][2]int64{a, b}, [][2]int64{a}}},
 		"held in between": {{0, [][2]int64{a}, nil}, {vanishGrace / 2, nil, nil}, {vanishGrace, [][2]int64{a}, nil}},
 		"another epoch":   {{0, [][2]int64{a}, nil}, {vanishGrace, [][2]int64{{1, 2}}, nil}},
@@ -61,11 +61,9 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 		}
 		return n == 1
 	})
-	postgres(s).listener.mu.Lock()
-	defer postgres(s).listener.mu.Unlock()
 	// The others are back within the longest pause between two tries and a grace.
-	const least = reconnectMax + vanishGrace
-	if lasted := time.Since(postgres(s).listener.since); postgres(s).listener.since.IsZero() || lasted <= least {
+	const least = ReconnectMax + vanishGrace
+	if lasted := postgres(s).listener.Lasted(); lasted <= least {
 		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, least)
 	}
 }

@@ -248,36 +248,6 @@ func TestLeavingGivesTheLockUp(t *testing.T) {
 	}
 }
 
-// A store with all it may open needs no more connections than are documented.
-func TestConnectionsOfOneProcess(t *testing.T) {
-	t.Parallel()
-	url := enttest.Postgres(t)
-	s, _ := joined(t, Options{URL: url})
-	for _, pool := range []*sql.DB{s.db.Writer(), postgres(s).prepared.db} {
-		for range pool.Stats().MaxOpenConnections {
-			c, err := pool.Conn(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = c.Close() }()
-			if err := c.PingContext(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	outside, err := sql.Open("postgres", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer outside.Close()
-	var n int
-	err = outside.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_activity "+
-		"WHERE datname = current_database() AND application_name = 'portalhooks'").Scan(&n)
-	if err != nil || n != 6 {
-		t.Errorf("%d connections, %v, want 6", n, err)
-	}
-}
-
 // Through a pooler, with a direct way beside it, everything works as without.
 func TestADirectWayBesideThePooler(t *testing.T) {
 	t.Parallel()
