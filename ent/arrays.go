@@ -3,6 +3,8 @@ package ent
 import (
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -24,7 +26,7 @@ func (a *arrays) ints(values ...int64) {
 
 func (a *arrays) texts(values ...string) {
 	for _, v := range values {
-		add(a, Clean(v))
+		add(a, sqldb.Clean(v))
 	}
 }
 
@@ -44,7 +46,7 @@ func (a *arrays) args(n int) []any {
 	for i := range args {
 		args[i] = "{}"
 		if i < len(a.columns) {
-			args[i] = Array{a.columns[i]}
+			args[i] = sqldb.Array{a.columns[i]}
 		}
 	}
 	return args
@@ -88,7 +90,7 @@ func addEvent(a *arrays, group int64, org delivery.OrgID, n *delivery.NewEvent) 
 
 // addFacts adds the columns of an event from item on.
 func addFacts(a *arrays, e *delivery.Event, bySource bool) {
-	a.ints(int64(e.Item), Micros(e.OccurredAt), shortHash(e.Org, string(e.Group)),
+	a.ints(int64(e.Item), sqldb.Micros(e.OccurredAt), shortHash(e.Org, string(e.Group)),
 		sourceHash(e, bySource), typeWords.code(e.Type))
 	add(a, e.Test)
 	a.texts(e.ItemName, string(e.Group), e.SourceEventID, e.WorkspaceID, e.WorkspaceName, string(e.Variables))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -18,7 +20,7 @@ import (
 func (s *Store) Record(ctx context.Context, entries ...delivery.AuditEntry) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error { return record(ctx, tx.AuditEntry, entries...) })
 	if err != nil {
-		return fmt.Errorf("write to the audit log: %w", Unavailable(err))
+		return fmt.Errorf("write to the audit log: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -37,7 +39,7 @@ func record(ctx context.Context, c *gen.AuditEntryClient, entries ...delivery.Au
 		rows[i] = c.Create().
 			SetID(e.ID).
 			SetOrganizationID(e.Org).
-			SetAt(Micros(e.At)).
+			SetAt(sqldb.Micros(e.At)).
 			SetAction(e.Action).
 			SetActorKind(e.Actor.Kind).
 			SetActor(e.Actor.Name).
@@ -70,7 +72,7 @@ func (s *Store) AuditLog(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.AuditEntry]{}, fmt.Errorf("read the audit log: %w", Unavailable(err))
+		return delivery.Slice[delivery.AuditEntry]{}, fmt.Errorf("read the audit log: %w", sqldb.Unavailable(err))
 	}
 	return convertSlice(rows, toAuditEntry), nil
 }
@@ -90,10 +92,10 @@ func auditLike(org delivery.OrgID, f delivery.AuditFilter) []predicate.AuditEntr
 		where = append(where, auditentry.KeyID(f.Key))
 	}
 	if !f.After.IsZero() {
-		where = append(where, auditentry.AtGTE(Micros(f.After)))
+		where = append(where, auditentry.AtGTE(sqldb.Micros(f.After)))
 	}
 	if !f.Before.IsZero() {
-		where = append(where, auditentry.AtLT(Micros(f.Before)))
+		where = append(where, auditentry.AtLT(sqldb.Micros(f.Before)))
 	}
 	return where
 }
@@ -102,7 +104,7 @@ func toAuditEntry(r *gen.AuditEntry) delivery.AuditEntry {
 	e := delivery.AuditEntry{
 		ID:      r.ID,
 		Org:     r.OrganizationID,
-		At:      TimeOf(r.At),
+		At:      sqldb.TimeOf(r.At),
 		Action:  r.Action,
 		Actor:   delivery.Actor{Kind: r.ActorKind, Name: r.Actor, Key: r.KeyID},
 		Object:  delivery.AuditObject{Type: r.ObjectType, ID: r.ObjectID, Name: r.ObjectName},
@@ -123,7 +125,7 @@ func (s *Store) DiscardAudit(ctx context.Context, t time.Time) (more bool, err e
 	}
 	err = s.inTx(ctx, func(tx *gen.Tx) error {
 		ids, err := tx.AuditEntry.Query().
-			Where(auditentry.AtLT(Micros(t))).
+			Where(auditentry.AtLT(sqldb.Micros(t))).
 			Order(gen.Asc(auditentry.FieldAt, auditentry.FieldID)).
 			Limit(slice).
 			IDs(ctx)
@@ -136,7 +138,7 @@ func (s *Store) DiscardAudit(ctx context.Context, t time.Time) (more bool, err e
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("discard what is old of the audit log: %w", Unavailable(err))
+		return false, fmt.Errorf("discard what is old of the audit log: %w", sqldb.Unavailable(err))
 	}
 	return more, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -161,9 +163,9 @@ func (q *Queue) round(ctx context.Context, n int) ([]candidate, error) {
 }
 
 func (q *Queue) readCandidates(ctx context.Context, query string, args ...any) (all []candidate, err error) {
-	err = Persist(ctx, func() error {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.db.query(ctx, query, args...)
-		all, err = Collect(rows, err, scanCandidate)
+		all, err = sqldb.Collect(rows, err, scanCandidate)
 		return err
 	})
 	return all, err

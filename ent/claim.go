@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -53,7 +55,7 @@ func claimError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("claim deliveries: %w", Unavailable(err))
+	return fmt.Errorf("claim deliveries: %w", sqldb.Unavailable(err))
 }
 
 // distinct keeps the first of equal numbers.
@@ -125,8 +127,8 @@ func (q *Queue) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) er
 	}
 	q.logger.WarnContext(ctx, "removed deliveries whose events were discarded",
 		"count", len(ids), "first", ids[0])
-	return q.db.change(ctx, func(ctx context.Context, tx Querier) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM queue WHERE id"+InList(ids))
+	return q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM queue WHERE id"+sqldb.InList(ids))
 		return err
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+
+	"portalhooks/ent/sqldb"
 )
 
 // A claim reads what it takes: SQLite finds candidates in indexes alone and
@@ -24,7 +26,7 @@ func TestSQLiteClaimsByIndex(t *testing.T) {
 		"order":   {roundTrip, []any{0, 200}, "USING INDEX queue_ordered"},
 	} {
 		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.Queue.db.sql(c.query), c.args...)
-		steps, err := Collect(rows, err, func(rows *sql.Rows) (step string, err error) {
+		steps, err := sqldb.Collect(rows, err, func(rows *sql.Rows) (step string, err error) {
 			var id, parent, unused int
 			err = rows.Scan(&id, &parent, &unused, &step)
 			return step, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
@@ -57,10 +59,10 @@ func (p *postgresQueue) claim(
 	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
 	webhooks, rows := columnsOf(list)
-	err = Persist(ctx, func() error {
+	err = sqldb.Persist(ctx, func() error {
 		found, err := p.Query(ctx, postgresClaim,
-			c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), Array{&webhooks}, Array{&rows}, n)
-		jobs, err = Collect(found, err, scanJob)
+			c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), sqldb.Array{&webhooks}, sqldb.Array{&rows}, n)
+		jobs, err = sqldb.Collect(found, err, scanJob)
 		return err
 	})
 	return jobs, err
@@ -76,7 +78,7 @@ func columnsOf(list []share) (webhooks, rows []int64) {
 func (p *postgresQueue) claimOrdered(
 	ctx context.Context, c delivery.ClaimRequest, list []share,
 ) (jobs []delivery.Job, err error) {
-	err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
+	err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		jobs, err = claimLocked(ctx, tx, c, list)
 		return err
 	})
@@ -86,11 +88,11 @@ func (p *postgresQueue) claimOrdered(
 // claimLocked claims after the rows of the webhooks are locked, in a statement
 // of its own: it has to see what the claim before it has done.
 func claimLocked(
-	ctx context.Context, tx Querier, c delivery.ClaimRequest, list []share,
+	ctx context.Context, tx sqldb.Querier, c delivery.ClaimRequest, list []share,
 ) ([]delivery.Job, error) {
 	webhooks, _ := columnsOf(list)
 	found, err := tx.QueryContext(ctx, lockOrdered, pq.Array(webhooks))
-	locked, err := Collect(found, err, ScanInt64)
+	locked, err := sqldb.Collect(found, err, sqldb.ScanInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func claimLocked(
 	}
 	found, err = tx.QueryContext(ctx, postgresClaimOrdered,
 		c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), pq.Array(webhooks), pq.Array(rows))
-	return Collect(found, err, scanJob)
+	return sqldb.Collect(found, err, scanJob)
 }
 
 // events reads the events of claimed rows by one statement.
@@ -113,9 +115,9 @@ func (p *postgresQueue) events(ctx context.Context, ids []delivery.EventID) (all
 		numbers[i] = int64(id)
 	}
 	numbers = distinct(numbers)
-	err = Persist(ctx, func() error {
-		rows, err := p.Query(ctx, postgresEvents, Array{&numbers}, slices.Min(numbers), slices.Max(numbers))
-		all, err = Collect(rows, err, scanEvent)
+	err = sqldb.Persist(ctx, func() error {
+		rows, err := p.Query(ctx, postgresEvents, sqldb.Array{&numbers}, slices.Min(numbers), slices.Max(numbers))
+		all, err = sqldb.Collect(rows, err, scanEvent)
 		return err
 	})
 	return all, err

@@ -36,7 +36,7 @@ const (
 func (s *sqliteQueue) claimWith(
 	ctx context.Context, claim string, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
-	err = s.writer.Batch(ctx, func(ctx context.Context, s *Session) error {
+	err = s.batch(ctx, func(ctx context.Context, s session) error {
 		now, err := s.now(ctx)
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (s *sqliteQueue) claimWith(
 }
 
 // lend gives deliveries to the owner until the lease ends.
-func (s *Session) lend(
+func (s session) lend(
 	ctx context.Context, ids []int64, owner delivery.Owner, end int64,
 ) (jobs []delivery.Job, err error) {
 	for _, id := range ids {

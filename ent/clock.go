@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -78,8 +80,8 @@ func (c *clock) astray(now reading) bool {
 func (q *Queue) follow(ctx context.Context, owner delivery.Owner, now reading) error {
 	if by := q.clock.behind(now); by > 0 {
 		moved := 0
-		err := q.db.change(ctx, func(ctx context.Context, tx Querier) (err error) {
-			moved, err = Affected(tx.ExecContext(ctx, q.db.sql(moveDue), by.Microseconds(), owner.Slot))
+		err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) (err error) {
+			moved, err = sqldb.Affected(tx.ExecContext(ctx, q.db.sql(moveDue), by.Microseconds(), owner.Slot))
 			return err
 		})
 		if err != nil {

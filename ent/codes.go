@@ -3,6 +3,8 @@ package ent
 import (
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
 )
@@ -59,5 +61,5 @@ func (c codes[T]) among(words []T) string {
 	for i, w := range words {
 		numbers[i] = c.code(w)
 	}
-	return InList(numbers)
+	return sqldb.InList(numbers)
 }

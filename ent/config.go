@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -26,11 +28,11 @@ func (s *Store) WebhooksByID(
 		return q.All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read webhooks: %w", Unavailable(err))
+		return nil, fmt.Errorf("read webhooks: %w", sqldb.Unavailable(err))
 	}
 	all, err := withVersions(ctx, s.reader.WebhookVersion, rows)
 	if err != nil {
-		return nil, fmt.Errorf("read webhooks: %w", Unavailable(err))
+		return nil, fmt.Errorf("read webhooks: %w", sqldb.Unavailable(err))
 	}
 	return all, nil
 }
@@ -76,15 +78,15 @@ func (s *Store) Webhooks(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("list webhooks: %w", Unavailable(err))
+		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("list webhooks: %w", sqldb.Unavailable(err))
 	}
 	webhooks, err := withVersions(ctx, s.reader.WebhookVersion, rows.Items)
 	if err != nil {
-		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("list webhooks: %w", Unavailable(err))
+		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("list webhooks: %w", sqldb.Unavailable(err))
 	}
 	total, err := s.reader.Webhook.Query().Where(where...).Count(ctx)
 	if err != nil {
-		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("count webhooks: %w", Unavailable(err))
+		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("count webhooks: %w", sqldb.Unavailable(err))
 	}
 	return delivery.Slice[delivery.Webhook]{
 		Items: webhooks, Cursors: rows.Cursors, HasNext: rows.HasNext, HasPrev: rows.HasPrev, Total: total,
@@ -155,7 +157,7 @@ func (s *Store) Config(
 		err = errNoOrganization
 	}
 	if err != nil {
-		return delivery.Organization{}, nil, fmt.Errorf("read the configuration: %w", Unavailable(err))
+		return delivery.Organization{}, nil, fmt.Errorf("read the configuration: %w", sqldb.Unavailable(err))
 	}
 	return o, webhooks, nil
 }

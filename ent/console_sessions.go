@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	sessionrow "portalhooks/ent/gen/session"
@@ -18,18 +20,18 @@ func (s *Store) CreateSession(ctx context.Context, one delivery.Session, keep in
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		err := tx.Session.Create().
 			SetID(one.ID).
-			SetPerson(Clean(one.Person)).
-			SetName(Clean(one.Name)).
-			SetClaims(Clean(encode(one.Claims))).
-			SetCreatedAt(Micros(one.CreatedAt)).
-			SetEndsAt(Micros(one.EndsAt)).
-			SetSeenAt(Micros(one.SeenAt)).
+			SetPerson(sqldb.Clean(one.Person)).
+			SetName(sqldb.Clean(one.Name)).
+			SetClaims(sqldb.Clean(encode(one.Claims))).
+			SetCreatedAt(sqldb.Micros(one.CreatedAt)).
+			SetEndsAt(sqldb.Micros(one.EndsAt)).
+			SetSeenAt(sqldb.Micros(one.SeenAt)).
 			Exec(ctx)
 		if err != nil {
 			return err
 		}
 		surplus, err := tx.Session.Query().
-			Where(sessionrow.Person(Clean(one.Person))).
+			Where(sessionrow.Person(sqldb.Clean(one.Person))).
 			Order(gen.Desc(sessionrow.FieldCreatedAt, sessionrow.FieldID)).
 			Offset(keep).Limit(sessionSlice).
 			IDs(ctx)
@@ -40,7 +42,7 @@ func (s *Store) CreateSession(ctx context.Context, one delivery.Session, keep in
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("create a session: %w", Unavailable(err))
+		return fmt.Errorf("create a session: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -57,7 +59,7 @@ func (s *Store) SessionsByID(ctx context.Context, ids []string) ([]delivery.Sess
 		found = append(found, one)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", Unavailable(err))
+		return nil, fmt.Errorf("read sessions: %w", sqldb.Unavailable(err))
 	}
 	return found, nil
 }
@@ -66,12 +68,12 @@ func (s *Store) SessionsByID(ctx context.Context, ids []string) ([]delivery.Sess
 func (s *Store) TouchSessions(ctx context.Context, ids []string, at time.Time) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		return tx.Session.Update().
-			Where(sessionrow.IDIn(ids...), sessionrow.SeenAtLT(Micros(at))).
-			SetSeenAt(Micros(at)).
+			Where(sessionrow.IDIn(ids...), sessionrow.SeenAtLT(sqldb.Micros(at))).
+			SetSeenAt(sqldb.Micros(at)).
 			Exec(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("note the use of sessions: %w", Unavailable(err))
+		return fmt.Errorf("note the use of sessions: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -83,7 +85,7 @@ func (s *Store) EndSession(ctx context.Context, id string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("end a session: %w", Unavailable(err))
+		return fmt.Errorf("end a session: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -91,17 +93,17 @@ func (s *Store) EndSession(ctx context.Context, id string) error {
 // DiscardSessions implements [delivery.SessionStore].
 func (s *Store) DiscardSessions(ctx context.Context, t time.Time) (more bool, err error) {
 	err = s.inTx(ctx, func(tx *gen.Tx) error {
-		over, err := tx.Session.Query().Where(sessionrow.SeenAtLT(Micros(t))).Limit(sessionSlice).IDs(ctx)
+		over, err := tx.Session.Query().Where(sessionrow.SeenAtLT(sqldb.Micros(t))).Limit(sessionSlice).IDs(ctx)
 		more = len(over) == sessionSlice
 		if err != nil || len(over) == 0 {
 			return err
 		}
 		// Whoever used one meanwhile keeps it.
-		_, err = tx.Session.Delete().Where(sessionrow.IDIn(over...), sessionrow.SeenAtLT(Micros(t))).Exec(ctx)
+		_, err = tx.Session.Delete().Where(sessionrow.IDIn(over...), sessionrow.SeenAtLT(sqldb.Micros(t))).Exec(ctx)
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("discard sessions: %w", Unavailable(err))
+		return false, fmt.Errorf("discard sessions: %w", sqldb.Unavailable(err))
 	}
 	return more, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -49,8 +51,8 @@ func (q *Queue) DeliveriesByID(
 	}
 	all, err := q.deliveries(ctx, fmt.Sprintf(
 		"SELECT %s FROM queue q WHERE id%s%s UNION ALL SELECT %s FROM log l WHERE delivery%s%s AND state >= %d%s",
-		pendingColumns, InList(ids), ofOrg(org),
-		finalColumns, InList(ids), loggedSince(ids), firstFinal, ofOrg(org)))
+		pendingColumns, sqldb.InList(ids), ofOrg(org),
+		finalColumns, sqldb.InList(ids), loggedSince(ids), firstFinal, ofOrg(org)))
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
@@ -133,7 +135,7 @@ func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []deli
 		w.add(q.among(states))
 	}
 	if len(f.Webhooks) > 0 {
-		add("webhook", InList(f.Webhooks))
+		add("webhook", sqldb.InList(f.Webhooks))
 	}
 	if len(f.Types) > 0 {
 		add("type", typeWords.among(f.Types))
@@ -176,7 +178,7 @@ func (q deliveryQuery) ofEvent(w *where, db syntax, org delivery.OrgID, f delive
 	before := len(w.conditions)
 	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
 	if f.WorkspaceID != "" {
-		w.text("e.workspace_id = ?", Clean(f.WorkspaceID))
+		w.text("e.workspace_id = ?", sqldb.Clean(f.WorkspaceID))
 	}
 	if f.Text != "" {
 		w.contains(db, f.Text, "e.item_name", "e.workspace", "e.workspace_id")
@@ -199,9 +201,9 @@ func (q deliveryQuery) prune(w *where, after time.Time, page idPage) {
 func (q *Queue) deliveries(
 	ctx context.Context, query string, args ...any,
 ) (all []delivery.Delivery, err error) {
-	err = Persist(ctx, func() error {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, q.db.sql(query), args...)
-		all, err = Collect(rows, err, scanDelivery)
+		all, err = sqldb.Collect(rows, err, scanDelivery)
 		return err
 	})
 	return all, err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -16,12 +18,12 @@ func (q *Queue) EventsByID(
 }
 
 func eventsByID(
-	ctx context.Context, db Querier, org delivery.OrgID, ids []delivery.EventID,
+	ctx context.Context, db sqldb.Querier, org delivery.OrgID, ids []delivery.EventID,
 ) ([]delivery.Event, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	all := make([]delivery.Event, 0, len(ids))
 	for some := range slices.Chunk(ids, idsPerStatement) {
-		found, err := readEvents(ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+InList(some)+ofOrg(org))
+		found, err := readEvents(ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+sqldb.InList(some)+ofOrg(org))
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
@@ -62,7 +64,7 @@ func eventListing(db syntax, args *[]any, org delivery.OrgID, f delivery.EventFi
 	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
 	w.bySource(db, org, f.SourceEventID)
 	if f.WorkspaceID != "" {
-		w.text("e.workspace_id = ?", Clean(f.WorkspaceID))
+		w.text("e.workspace_id = ?", sqldb.Clean(f.WorkspaceID))
 	}
 	w.made("e.id", f.After, f.Before)
 	page.conditions(w, "e.id")
@@ -78,7 +80,7 @@ func (w *where) keyed(org delivery.OrgID, key, column, text string) {
 	if org != 0 {
 		w.add(fmt.Sprintf("%s = %d", key, shortHash(org, text)))
 	}
-	w.text(column+" = ?", Clean(text))
+	w.text(column+" = ?", sqldb.Clean(text))
 }
 
 // bySource narrows to the events of one source: those that are found by its
@@ -90,7 +92,7 @@ func (w *where) bySource(db syntax, org delivery.OrgID, source string) {
 	if org != 0 {
 		w.add("e.id IN (" + db.ofSource(org, source) + ")")
 	}
-	w.text("e.source_id = ?", Clean(source))
+	w.text("e.source_id = ?", sqldb.Clean(source))
 }
 
 // EventsOfGroup implements [delivery.EventStore].
@@ -110,10 +112,10 @@ func (q *Queue) EventsOfGroup(
 }
 
 // readEvents runs a query that selects eventColumns.
-func readEvents(ctx context.Context, db Querier, query string, args ...any) (all []delivery.Event, err error) {
-	err = Persist(ctx, func() error {
+func readEvents(ctx context.Context, db sqldb.Querier, query string, args ...any) (all []delivery.Event, err error) {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := db.QueryContext(ctx, query, args...)
-		all, err = Collect(rows, err, scanEvent)
+		all, err = sqldb.Collect(rows, err, scanEvent)
 		return err
 	})
 	return all, err

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/enttest"
 )
@@ -53,7 +55,7 @@ func genericPlan(t *testing.T, s *Store, query string) string {
 		t.Fatal(err)
 	}
 	rows, err := c.QueryContext(t.Context(), "EXPLAIN EXECUTE explained("+nulls+")")
-	plan, err := Collect(rows, err, func(rows *sql.Rows) (line string, err error) {
+	plan, err := sqldb.Collect(rows, err, func(rows *sql.Rows) (line string, err error) {
 		err = rows.Scan(&line)
 		return line, err
 	})

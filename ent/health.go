@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -24,7 +26,7 @@ func (s *Store) Health(ctx context.Context, ids []delivery.WebhookID) ([]deliver
 		return s.reader.WebhookHealth.Query().Where(webhookhealth.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the webhooks' health: %w", Unavailable(err))
+		return nil, fmt.Errorf("read the webhooks' health: %w", sqldb.Unavailable(err))
 	}
 	return convertAll(rows, toHealth), nil
 }
@@ -60,7 +62,7 @@ func (a pulse) merge(b pulse) pulse {
 
 // merging is merge as the upsert does it, between the stored row and the new
 // one.
-func merging(db Database) entsql.ConflictOption {
+func merging(db sqldb.Database) entsql.ConflictOption {
 	greatest, least := db.Extremes()
 	stored := func(column string) string { return webhookhealth.Table + "." + column }
 	added := func(column string) string { return "excluded." + column }
@@ -87,7 +89,7 @@ func merging(db Database) entsql.ConflictOption {
 func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) error {
 	byWebhook := make(map[delivery.WebhookID]pulse, len(h))
 	for _, one := range h {
-		p := pulse{webhook: one.Webhook, success: Micros(one.LastSuccessAt), failure: Micros(one.LastFailureAt)}
+		p := pulse{webhook: one.Webhook, success: sqldb.Micros(one.LastSuccessAt), failure: sqldb.Micros(one.LastFailureAt)}
 		byWebhook[one.Webhook] = p.merge(byWebhook[one.Webhook])
 	}
 	pulses := make([]pulse, 0, len(byWebhook))
@@ -98,7 +100,7 @@ func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) er
 
 	for chunk := range slices.Chunk(pulses, chunkSize) {
 		if err := s.inTx(ctx, func(tx *gen.Tx) error { return s.recordHealth(ctx, tx, chunk) }); err != nil {
-			return fmt.Errorf("record the webhooks' health: %w", Unavailable(err))
+			return fmt.Errorf("record the webhooks' health: %w", sqldb.Unavailable(err))
 		}
 	}
 	return nil
@@ -124,7 +126,7 @@ func (s *Store) FailingWebhooks(ctx context.Context, t time.Time) ([]delivery.We
 		Order(gen.Asc(webhook.FieldID)).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find failing webhooks: %w", Unavailable(err))
+		return nil, fmt.Errorf("find failing webhooks: %w", sqldb.Unavailable(err))
 	}
 	return withVersions(ctx, s.reader.WebhookVersion, rows)
 }
@@ -147,10 +149,10 @@ func (s *Store) NoticeFailing(
 		}
 		n, err := tx.WebhookHealth.Update().
 			Where(
-				webhookhealth.ID(id), webhookhealth.NoticedAtLT(Micros(since)),
-				webhookhealth.FailingSinceGT(0), webhookhealth.FailingSinceLTE(Micros(since)),
+				webhookhealth.ID(id), webhookhealth.NoticedAtLT(sqldb.Micros(since)),
+				webhookhealth.FailingSinceGT(0), webhookhealth.FailingSinceLTE(sqldb.Micros(since)),
 			).
-			SetNoticedAt(Micros(at)).
+			SetNoticedAt(sqldb.Micros(at)).
 			Save(ctx)
 		if err != nil || n == 0 {
 			return err
@@ -159,7 +161,7 @@ func (s *Store) NoticeFailing(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
-		return false, fmt.Errorf("notice a failing webhook: %w", Unavailable(err))
+		return false, fmt.Errorf("notice a failing webhook: %w", sqldb.Unavailable(err))
 	}
 	return noticed, nil
 }
@@ -172,7 +174,7 @@ func failingSinceBefore(t time.Time) func(*entsql.Selector) {
 			From(health).
 			Where(entsql.And(
 				entsql.GT(health.C(webhookhealth.FieldFailingSince), 0),
-				entsql.LT(health.C(webhookhealth.FieldFailingSince), Micros(t)),
+				entsql.LT(health.C(webhookhealth.FieldFailingSince), sqldb.Micros(t)),
 			))))
 	}
 }

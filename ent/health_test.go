@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"portalhooks/ent/sqldb"
+
 	"pgregory.net/rapid"
 
 	"portalhooks/delivery"
@@ -26,7 +28,7 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 				}
 				want = want.merge(p)
 				err := s.RecordHealth(t.Context(), []delivery.WebhookHealth{
-					{Webhook: webhook, LastSuccessAt: TimeOf(p.success), LastFailureAt: TimeOf(p.failure)},
+					{Webhook: webhook, LastSuccessAt: sqldb.TimeOf(p.success), LastFailureAt: sqldb.TimeOf(p.failure)},
 				})
 				if err != nil {
 					r.Fatal(err)
@@ -37,7 +39,7 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 				r.Fatal(got, err)
 			}
 			h := got[0]
-			stored := pulse{h.Webhook, Micros(h.LastSuccessAt), Micros(h.LastFailureAt), Micros(h.FailingSince)}
+			stored := pulse{h.Webhook, sqldb.Micros(h.LastSuccessAt), sqldb.Micros(h.LastFailureAt), sqldb.Micros(h.FailingSince)}
 			if stored != want {
 				r.Errorf("stored %+v, want %+v", stored, want)
 			}
@@ -50,7 +52,7 @@ func TestHealthOfThousandsIsRecorded(t *testing.T) {
 		var all []delivery.WebhookHealth
 		var ids []delivery.WebhookID
 		for id := delivery.WebhookID(1); id <= 2*chunkSize+1; id++ {
-			failed := TimeOf(int64(id))
+			failed := sqldb.TimeOf(int64(id))
 			all = append(all, delivery.WebhookHealth{Webhook: id, LastFailureAt: failed, FailingSince: failed})
 			ids = append(ids, id)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -25,7 +27,7 @@ func (l idList) cursor(id int64) string {
 
 // position reads a cursor; field is the argument to blame.
 func (l idList) position(field, cursor string) (int64, error) {
-	raw, ok := ReadCursor(cursor)
+	raw, ok := sqldb.ReadCursor(cursor)
 	if !ok || len(raw) != 9 || raw[0] != byte(l) {
 		return 0, delivery.Errorf(delivery.Invalid, field,
 			"The cursor is not one of this list. Use a cursor that an earlier page of it gave out.")
@@ -52,7 +54,7 @@ func (l idList) read(p delivery.Page) (q idPage, err error) {
 	if size <= 0 {
 		size = delivery.DefaultPageSize
 	}
-	q.limit = min(size, MaxPage) + 1
+	q.limit = min(size, sqldb.MaxPage) + 1
 	if p.After != "" {
 		if q.older, err = l.position("after", p.After); err != nil {
 			return q, err

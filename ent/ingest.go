@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
 )
@@ -30,7 +32,7 @@ func (q *Queue) Ingest(
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("store events: %w", Unavailable(err))
+			return nil, fmt.Errorf("store events: %w", sqldb.Unavailable(err))
 		}
 		failpoint.Hit(failpoint.IngestAfterCommit)
 		return results, nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
@@ -98,7 +100,7 @@ func (p *postgresQueue) ingest(
 // ingestOnce runs the statement and sorts what it returns.
 func (p *postgresQueue) ingestOnce(ctx context.Context, args []any) (map[int]bool, map[delivery.EventID]bool, error) {
 	rows, err := p.Query(ctx, postgresIngest, args...)
-	pairs, err := Collect(rows, err, ScanPair)
+	pairs, err := sqldb.Collect(rows, err, sqldb.ScanPair)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,7 +127,7 @@ func (p *postgresQueue) fillKnown(
 	for i, e := range events {
 		numbers[i], keys[i] = int64(orgs[i]), []byte(e.Key)
 	}
-	return Persist(ctx, func() error {
+	return sqldb.Persist(ctx, func() error {
 		rows, err := p.pool.QueryContext(ctx, postgresKeys, pq.Array(numbers), pq.Array(keys))
 		if err != nil {
 			return err

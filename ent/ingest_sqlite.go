@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
 )
@@ -29,7 +31,7 @@ const (
 
 // An inserter stores events and their deliveries in one change.
 type inserter struct {
-	*Session
+	session
 
 	owner   delivery.Owner
 	now     int64 // by the clock of the database
@@ -40,13 +42,13 @@ type inserter struct {
 func (s *sqliteQueue) ingest(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) (results []delivery.Ingested, err error) {
-	err = s.writer.Batch(ctx, func(ctx context.Context, s *Session) error {
+	err = s.batch(ctx, func(ctx context.Context, s session) error {
 		now, err := s.now(ctx)
 		if err != nil {
 			return err
 		}
 		in := inserter{
-			Session: s, owner: owner, now: now, lease: lease, current: map[delivery.OrgID]int64{},
+			session: s, owner: owner, now: now, lease: lease, current: map[delivery.OrgID]int64{},
 		}
 		results = make([]delivery.Ingested, len(batch))
 		for i := range batch {
@@ -61,7 +63,7 @@ func (s *sqliteQueue) ingest(
 }
 
 // now returns the time by the database's clock.
-func (s *Session) now(ctx context.Context) (now int64, err error) {
+func (s session) now(ctx context.Context) (now int64, err error) {
 	err = s.Numbers(ctx, sqliteNow, func(row []int64) { now = row[0] })
 	return now, err
 }
@@ -130,14 +132,14 @@ func (i *inserter) known(
 
 // insertEvent stores an event unless its key or id is there. Tests of a webhook
 // have no key.
-func (s *Session) insertEvent(
+func (s session) insertEvent(
 	ctx context.Context, n *delivery.NewEvent, key []byte,
 ) (int64, error) {
 	e := &n.Event
-	return s.Exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), Micros(e.OccurredAt),
+	return s.Exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), sqldb.Micros(e.OccurredAt),
 		shortHash(e.Org, string(e.Group)), sourceHash(e, n.BySource), typeWords.code(e.Type), e.Test,
-		Clean(e.ItemName), Clean(string(e.Group)), Clean(e.SourceEventID), textOrNull(Clean(e.WorkspaceID)),
-		textOrNull(Clean(e.WorkspaceName)), Clean(string(e.Variables)), blobOrNull(key),
+		sqldb.Clean(e.ItemName), sqldb.Clean(string(e.Group)), sqldb.Clean(e.SourceEventID), textOrNull(sqldb.Clean(e.WorkspaceID)),
+		textOrNull(sqldb.Clean(e.WorkspaceName)), sqldb.Clean(string(e.Variables)), blobOrNull(key),
 		int64(n.Fingerprint), int64(len(n.Deliveries)))
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -24,7 +26,7 @@ func (s *Store) ItemsByID(
 		return q.All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read items: %w", Unavailable(err))
+		return nil, fmt.Errorf("read items: %w", sqldb.Unavailable(err))
 	}
 	return convertAll(rows, toItem), nil
 }
@@ -39,7 +41,7 @@ func (s *Store) ItemsByExternalID(
 			All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read items: %w", Unavailable(err))
+		return nil, fmt.Errorf("read items: %w", sqldb.Unavailable(err))
 	}
 	return convertAll(rows, toItem), nil
 }
@@ -65,11 +67,11 @@ func (s *Store) Items(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.Item]{}, fmt.Errorf("list items: %w", Unavailable(err))
+		return delivery.Slice[delivery.Item]{}, fmt.Errorf("list items: %w", sqldb.Unavailable(err))
 	}
 	slice := convertSlice(rows, toItem)
 	if slice.Total, err = s.reader.Item.Query().Where(where...).Count(ctx); err != nil {
-		return delivery.Slice[delivery.Item]{}, fmt.Errorf("count items: %w", Unavailable(err))
+		return delivery.Slice[delivery.Item]{}, fmt.Errorf("count items: %w", sqldb.Unavailable(err))
 	}
 	return slice, nil
 }

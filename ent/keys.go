@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/apikey"
@@ -26,11 +28,11 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery
 			SetName(k.Name).
 			SetRole(k.Role).
 			SetOrganizationID(k.Org).
-			SetCreatedAt(Micros(k.CreatedAt)).
+			SetCreatedAt(sqldb.Micros(k.CreatedAt)).
 			SetCreatedBy(k.CreatedBy).
-			SetExpiresAt(Micros(k.ExpiresAt)).
-			SetRevokedAt(Micros(k.RevokedAt)).
-			SetLastUsedAt(Micros(k.LastUsedAt)).
+			SetExpiresAt(sqldb.Micros(k.ExpiresAt)).
+			SetRevokedAt(sqldb.Micros(k.RevokedAt)).
+			SetLastUsedAt(sqldb.Micros(k.LastUsedAt)).
 			Exec(ctx)
 		if err != nil {
 			return err
@@ -38,10 +40,10 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	switch {
-	case IsDuplicate(err):
+	case sqldb.IsDuplicate(err):
 		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix. Make the key anew.")
 	case err != nil:
-		return fmt.Errorf("create an API key: %w", Unavailable(err))
+		return fmt.Errorf("create an API key: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -75,7 +77,7 @@ func mayHaveOneMore(ctx context.Context, tx *gen.Tx, k delivery.APIKey) error {
 
 // works keeps the keys that work at t.
 func works(t time.Time) predicate.APIKey {
-	return apikey.And(apikey.RevokedAt(0), apikey.Or(apikey.ExpiresAt(0), apikey.ExpiresAtGT(Micros(t))))
+	return apikey.And(apikey.RevokedAt(0), apikey.Or(apikey.ExpiresAt(0), apikey.ExpiresAtGT(sqldb.Micros(t))))
 }
 
 // KeyByPrefix implements [delivery.KeyStore].
@@ -85,7 +87,7 @@ func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey
 	case gen.IsNotFound(err):
 		return delivery.APIKey{}, errNoKey
 	case err != nil:
-		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", Unavailable(err))
+		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", sqldb.Unavailable(err))
 	}
 	return toKey(row), nil
 }
@@ -97,7 +99,7 @@ func (s *Store) KeyByID(ctx context.Context, id delivery.KeyID) (delivery.APIKey
 	case gen.IsNotFound(err):
 		return delivery.APIKey{}, errNoKey
 	case err != nil:
-		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", Unavailable(err))
+		return delivery.APIKey{}, fmt.Errorf("read an API key: %w", sqldb.Unavailable(err))
 	}
 	return toKey(row), nil
 }
@@ -113,11 +115,11 @@ func (s *Store) Keys(ctx context.Context, org delivery.OrgID, at time.Time) ([]d
 	}
 	good, err := of(works(at)).All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", Unavailable(err))
+		return nil, fmt.Errorf("list API keys: %w", sqldb.Unavailable(err))
 	}
 	ended, err := of(apikey.Not(works(at))).Limit(delivery.MaxKeys).All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list API keys: %w", Unavailable(err))
+		return nil, fmt.Errorf("list API keys: %w", sqldb.Unavailable(err))
 	}
 	all := append(good, ended...)
 	slices.SortFunc(all, func(a, b *gen.APIKey) int { return cmp.Compare(b.ID, a.ID) })
@@ -131,7 +133,7 @@ func (s *Store) RevokeKey(
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		n, err := tx.APIKey.Update().
 			Where(apikey.ID(id), apikey.RevokedAt(0)).
-			SetRevokedAt(Micros(at)).
+			SetRevokedAt(sqldb.Micros(at)).
 			Save(ctx)
 		switch {
 		case err != nil:
@@ -146,7 +148,7 @@ func (s *Store) RevokeKey(
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("revoke an API key: %w", Unavailable(err))
+		return fmt.Errorf("revoke an API key: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -154,7 +156,7 @@ func (s *Store) RevokeKey(
 // TouchKey implements [delivery.KeyStore]. Keys are used all the time, so it
 // looks first, and writes once a minute at most.
 func (s *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) error {
-	minute := Micros(at.Truncate(time.Minute))
+	minute := sqldb.Micros(at.Truncate(time.Minute))
 	stale, err := s.reader.APIKey.Query().Where(apikey.ID(id), apikey.LastUsedAtLT(minute)).Exist(ctx)
 	if err == nil && stale {
 		err = s.inTx(ctx, func(tx *gen.Tx) error {
@@ -165,7 +167,7 @@ func (s *Store) TouchKey(ctx context.Context, id delivery.KeyID, at time.Time) e
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("note the use of an API key: %w", Unavailable(err))
+		return fmt.Errorf("note the use of an API key: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }

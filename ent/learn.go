@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -106,10 +108,10 @@ func (s *Store) SyncItems(
 
 // orphaned says what it means that an item refers to nothing.
 func orphaned(err error) error {
-	if IsOrphan(err) {
+	if sqldb.IsOrphan(err) {
 		return errNoOrganization
 	}
-	return Unavailable(err)
+	return sqldb.Unavailable(err)
 }
 
 // known reads what is stored of the lesson's items.
@@ -238,7 +240,7 @@ func itemRows(tx *gen.Tx, items []delivery.Item) []*gen.ItemCreate {
 			SetMissing(false).
 			SetViewURL(i.ViewURL).
 			SetAttributes(string(i.Attributes)).
-			SetUpdatedAt(Micros(i.UpdatedAt))
+			SetUpdatedAt(sqldb.Micros(i.UpdatedAt))
 	})
 }
 
@@ -269,7 +271,7 @@ func (l lesson) missOthers(ctx context.Context, tx *gen.Tx, kind delivery.ItemKi
 		n, err := tx.Item.Update().
 			Where(item.IDIn(chunk...), item.Missing(false)).
 			SetMissing(true).
-			SetUpdatedAt(Micros(at)).
+			SetUpdatedAt(sqldb.Micros(at)).
 			Save(ctx)
 		if err != nil {
 			return 0, err

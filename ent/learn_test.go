@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -27,7 +29,7 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 		if _, err := s.LearnItems(t.Context(), 1, items); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.TouchKey(t.Context(), 1, TimeOf(1)); err != nil {
+		if err := s.TouchKey(t.Context(), 1, sqldb.TimeOf(1)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -20,7 +22,7 @@ const lockName = "(slot::int << 20) | (epoch % 1048576)::int"
 var (
 	// The try ends with its statement or transaction, so that it may be made on
 	// a connection of a pool; tries don't hinder each other.
-	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", LockSpace, lockName)
+	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", sqldb.LockSpace, lockName)
 
 	// The CASE keeps the try from those who have no lock.
 	vanished = `SELECT slot, epoch FROM instance
@@ -70,16 +72,16 @@ func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
 		return nil
 	}
 	rows, err := p.pool.QueryContext(ctx, p.sql(vanished))
-	free, err := Collect(rows, err, ScanPair)
+	free, err := sqldb.Collect(rows, err, sqldb.ScanPair)
 	if err != nil {
-		return fmt.Errorf("look for processes that have vanished: %w", Unavailable(err))
+		return fmt.Errorf("look for processes that have vanished: %w", sqldb.Unavailable(err))
 	}
 	for _, one := range p.missing.note(free, time.Now()) {
 		if !p.listener.Steady() {
 			return nil
 		}
-		err := p.Change(ctx, func(ctx context.Context, tx Querier) error {
-			n, err := Affected(tx.ExecContext(ctx, p.sql(endVanishedLease), one[0], one[1]))
+		err := p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+			n, err := sqldb.Affected(tx.ExecContext(ctx, p.sql(endVanishedLease), one[0], one[1]))
 			if n > 0 {
 				p.logger.InfoContext(ctx, "a server has died: its lock is free", "slot", one[0], "epoch", one[1])
 			}
@@ -103,8 +105,8 @@ func (p *postgresQueue) markLocked(ctx context.Context, o delivery.Owner, held b
 }
 
 // joining does nothing: the lock of a server is taken when it has its slot.
-func (p *postgresQueue) joining() func(context.Context, Querier) error {
-	return func(context.Context, Querier) error { return nil }
+func (p *postgresQueue) joining() func(context.Context, sqldb.Querier) error {
+	return func(context.Context, sqldb.Querier) error { return nil }
 }
 
 func (p *postgresQueue) joined(owner delivery.Owner) {

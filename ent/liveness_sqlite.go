@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -12,11 +14,11 @@ const endLeases = `UPDATE instance SET until = @now WHERE until > @now`
 
 // joining shows this server to the others before its first Join. If it is the
 // only one, the leases of all servers before it end.
-func (s *sqliteQueue) joining() func(context.Context, Querier) error {
+func (s *sqliteQueue) joining() func(context.Context, sqldb.Querier) error {
 	if !s.lock.first() {
-		return func(context.Context, Querier) error { return nil }
+		return func(context.Context, sqldb.Querier) error { return nil }
 	}
-	return func(ctx context.Context, tx Querier) error {
+	return func(ctx context.Context, tx sqldb.Querier) error {
 		alone, err := s.lock.share()
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil // without locks, as on some file systems, leases have to end

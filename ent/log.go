@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -78,14 +80,14 @@ func (q *Queue) Horizon(ctx context.Context) (time.Time, error) {
 	if err != nil || len(at) == 0 {
 		return time.Time{}, err
 	}
-	return TimeOf(at[0]), nil
+	return sqldb.TimeOf(at[0]), nil
 }
 
 // entries reads the log; the query selects entryColumns.
 func (q *Queue) entries(ctx context.Context, query string) (all []delivery.LogEntry, err error) {
-	err = Persist(ctx, func() error {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, query)
-		all, err = Collect(rows, err, scanEntry)
+		all, err = sqldb.Collect(rows, err, scanEntry)
 		return err
 	})
 	return all, err
@@ -100,7 +102,7 @@ func (q *Queue) Entries(
 		return byDelivery, nil
 	}
 	all, err := q.entries(ctx, fmt.Sprintf("SELECT %s FROM log l WHERE delivery%s%s%s ORDER BY at, id",
-		entryColumns, InList(ids), loggedSince(ids), ofOrg(org)))
+		entryColumns, sqldb.InList(ids), loggedSince(ids), ofOrg(org)))
 	if err != nil {
 		return nil, fmt.Errorf("read the log of deliveries: %w", err)
 	}
@@ -123,7 +125,7 @@ func (q *Queue) EntriesByID(
 	}
 	parts := make([]string, 0, len(bySlot))
 	for slot, some := range bySlot {
-		parts = append(parts, fmt.Sprintf("%s = %d AND id%s", slotOf, slot, InList(some)))
+		parts = append(parts, fmt.Sprintf("%s = %d AND id%s", slotOf, slot, sqldb.InList(some)))
 	}
 	all, err := q.entries(ctx, fmt.Sprintf("SELECT %s FROM log l WHERE (%s)%s",
 		entryColumns, strings.Join(parts, " OR "), ofOrg(org)))

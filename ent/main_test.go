@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/ent/enttest"
 )
 
@@ -49,7 +51,7 @@ func closeStore(t testing.TB, s *Store) {
 }
 
 func isSQLite(s *Store) bool {
-	_, ok := s.db.(*SQLite)
+	_, ok := s.db.(*sqldb.SQLite)
 	return ok
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/enttest"
 )
@@ -63,7 +65,7 @@ func lend(t *testing.T, s *Store, owner delivery.Owner, n int) {
 	t.Helper()
 	facts(t, s, n, time.Now(), delivery.Queued)
 	_, err := s.db.Writer().ExecContext(t.Context(), "UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = $3",
-		owner.Slot, owner.Epoch, Micros(time.Now().Add(longLease)))
+		owner.Slot, owner.Epoch, sqldb.Micros(time.Now().Add(longLease)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +170,7 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		_, err := held.ExecContext(t.Context(), "SELECT pg_advisory_lock("+LockOf(owner.Slot, owner.Epoch)+")")
+		_, err := held.ExecContext(t.Context(), "SELECT pg_advisory_lock("+sqldb.LockOf(owner.Slot, owner.Epoch)+")")
 		taken <- err
 	}()
 	until(t, "the thief waits", func() bool {
@@ -255,7 +257,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 	o := Options{URL: enttest.NewPooler(t, database, nil).Through(t, database), Direct: database}
 	s, _ := joined(t, o)
 	dead, owner := joined(t, o)
-	if !s.db.(*Postgres).Pooled {
+	if !s.db.(*sqldb.Postgres).Pooled {
 		t.Fatal("the pooler was not found")
 	}
 	until(t, "a ring is heard", func() bool {

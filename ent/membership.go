@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -47,7 +49,7 @@ const (
 func (q *Queue) Join(ctx context.Context, name string, ttl time.Duration) (owner delivery.Owner, err error) {
 	joining := q.db.joining()
 	for try := 1; try <= delivery.MaxSlot; try++ {
-		err = q.db.change(ctx, func(ctx context.Context, tx Querier) (err error) {
+		err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) (err error) {
 			if err := joining(ctx, tx); err != nil {
 				return err
 			}
@@ -67,10 +69,10 @@ func (q *Queue) Join(ctx context.Context, name string, ttl time.Duration) (owner
 
 // lease leases the lowest free slot.
 func (q *Queue) lease(
-	ctx context.Context, tx Querier, name string, ttl time.Duration,
+	ctx context.Context, tx sqldb.Querier, name string, ttl time.Duration,
 ) (owner delivery.Owner, err error) {
 	rows, err := tx.QueryContext(ctx, q.db.sql(freeSlot))
-	free, err := Collect(rows, err, ScanInt64)
+	free, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
 	if err != nil {
 		return owner, err
 	}
@@ -78,8 +80,8 @@ func (q *Queue) lease(
 		return owner, delivery.Errorf(delivery.Unavailable, "",
 			"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
 	}
-	rows, err = tx.QueryContext(ctx, q.db.sql(takeSlot), free[0], Clean(name), ttl.Microseconds())
-	epoch, err := Collect(rows, err, ScanInt64)
+	rows, err = tx.QueryContext(ctx, q.db.sql(takeSlot), free[0], sqldb.Clean(name), ttl.Microseconds())
+	epoch, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
 	if err == nil && len(epoch) == 0 {
 		err = errSlotTaken
 	}
@@ -93,9 +95,9 @@ func (q *Queue) lease(
 func (q *Queue) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
 	var database []int64
 	began := time.Now()
-	err := q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		rows, err := tx.QueryContext(ctx, q.db.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds())
-		database, err = Collect(rows, err, ScanInt64)
+		database, err = sqldb.Collect(rows, err, sqldb.ScanInt64)
 		return err
 	})
 	if err != nil {
@@ -110,7 +112,7 @@ func (q *Queue) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Du
 
 // Leave implements [delivery.Membership]. Leaving twice is fine.
 func (q *Queue) Leave(ctx context.Context, owner delivery.Owner) error {
-	err := q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		_, err := tx.ExecContext(ctx, q.db.sql(endLease), owner.Slot, owner.Epoch)
 		return err
 	})
@@ -141,14 +143,14 @@ func (q *Queue) buryEnded(ctx context.Context, self delivery.Owner) (released in
 	if err != nil || q.clock.astray(reading{now[0], began, time.Now()}) {
 		return 0, err
 	}
-	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		released = 0
 		dead, err := q.dead(ctx, tx, self) // again: a lease may have been prolonged
 		if err != nil {
 			return err
 		}
 		for _, d := range dead {
-			n, err := Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
+			n, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
 			if err != nil {
 				return err
 			}
@@ -167,9 +169,9 @@ func (q *Queue) buryEnded(ctx context.Context, self delivery.Owner) (released in
 
 // dead returns slots other than self's, each with the latest epoch that has
 // ended.
-func (q *Queue) dead(ctx context.Context, tx Querier, self delivery.Owner) (all [][2]int64, err error) {
+func (q *Queue) dead(ctx context.Context, tx sqldb.Querier, self delivery.Owner) (all [][2]int64, err error) {
 	rows, err := tx.QueryContext(ctx, q.db.sql(deadSlots), self.Slot)
-	if all, err = Collect(rows, err, ScanPair); err != nil {
+	if all, err = sqldb.Collect(rows, err, sqldb.ScanPair); err != nil {
 		return nil, fmt.Errorf("find dead processes: %w", err)
 	}
 	return all, nil
@@ -177,10 +179,10 @@ func (q *Queue) dead(ctx context.Context, tx Querier, self delivery.Owner) (all 
 
 // Members implements [delivery.Membership].
 func (q *Queue) Members(ctx context.Context) (all []delivery.Member, err error) {
-	err = Persist(ctx, func() error {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, q.db.sql(
 			"SELECT slot, epoch, name, started_at, seen_at FROM instance WHERE until > @now ORDER BY slot"))
-		all, err = Collect(rows, err, scanMember)
+		all, err = sqldb.Collect(rows, err, scanMember)
 		return err
 	})
 	if err != nil {
@@ -192,6 +194,6 @@ func (q *Queue) Members(ctx context.Context) (all []delivery.Member, err error) 
 func scanMember(rows *sql.Rows) (m delivery.Member, err error) {
 	var started, seen int64
 	err = rows.Scan(&m.Owner.Slot, &m.Owner.Epoch, &m.Name, &started, &seen)
-	m.StartedAt, m.SeenAt = TimeOf(started), TimeOf(seen)
+	m.StartedAt, m.SeenAt = sqldb.TimeOf(started), sqldb.TimeOf(seen)
 	return m, err
 }

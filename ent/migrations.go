@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/pressly/goose/v3"
 
 	"portalhooks/ent/migrate"
@@ -22,7 +24,7 @@ type Migration struct {
 
 // Up brings the tables up to date and returns what it applied. Any number of
 // servers may do so at once: each migration is applied by one of them.
-func Up(ctx context.Context, db Database, logger *slog.Logger) ([]Migration, error) {
+func Up(ctx context.Context, db sqldb.Database, logger *slog.Logger) ([]Migration, error) {
 	t := targetOf(db)
 	p, err := t.provider(db, logger)
 	if err != nil {
@@ -44,7 +46,7 @@ func Up(ctx context.Context, db Database, logger *slog.Logger) ([]Migration, err
 }
 
 // Status lists every migration, oldest first.
-func Status(ctx context.Context, db Database, logger *slog.Logger) ([]Migration, error) {
+func Status(ctx context.Context, db sqldb.Database, logger *slog.Logger) ([]Migration, error) {
 	p, err := targetOf(db).provider(db, logger)
 	if err != nil {
 		return nil, err
@@ -73,8 +75,8 @@ type target struct {
 	patiently func(run func() error) error // runs statements that may take long
 }
 
-func targetOf(db Database) target {
-	if db, ok := db.(*Postgres); ok {
+func targetOf(db sqldb.Database) target {
+	if db, ok := db.(*sqldb.Postgres); ok {
 		return postgresTarget(db)
 	}
 	return sqliteTarget()
@@ -82,7 +84,7 @@ func targetOf(db Database) target {
 
 // up applies what is pending and returns also what earlier runs applied.
 func (t target) up(ctx context.Context, p *goose.Provider) (results []*goose.MigrationResult, err error) {
-	pause := Pauses()
+	pause := sqldb.Pauses()
 	for run := 1; ; run++ {
 		more, err := p.Up(ctx)
 		if partly, ok := errors.AsType[*goose.PartialError](err); ok {
@@ -96,7 +98,7 @@ func (t target) up(ctx context.Context, p *goose.Provider) (results []*goose.Mig
 }
 
 // provider prepares goose for the database.
-func (t target) provider(db Database, logger *slog.Logger) (*goose.Provider, error) {
+func (t target) provider(db sqldb.Database, logger *slog.Logger) (*goose.Provider, error) {
 	option, err := t.exclusion()
 	if err != nil {
 		return nil, fmt.Errorf("prepare for other servers that migrate: %w", err)

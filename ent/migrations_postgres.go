@@ -3,11 +3,13 @@ package ent
 import (
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
 
-func postgresTarget(db *Postgres) target {
+func postgresTarget(db *sqldb.Postgres) target {
 	exclusion := sessionLock
 	if db.Pooled {
 		exclusion = tableLock

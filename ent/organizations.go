@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -36,7 +38,7 @@ func (s *Store) LearnOrganizations(
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("learn organizations: %w", Unavailable(err))
+		return nil, fmt.Errorf("learn organizations: %w", sqldb.Unavailable(err))
 	}
 	learnt := func(o delivery.Organization) delivery.Organization { return known[o.ExternalID] }
 	return convertAll(orgs, learnt), nil
@@ -129,7 +131,7 @@ func organizationRows(tx *gen.Tx, orgs []delivery.Organization) []*gen.Organizat
 			SetNameKey(sortKey(name)).
 			SetSearch(searchText(name, o.ExternalID)).
 			SetConfigVersion(o.ConfigVersion).
-			SetCreatedAt(Micros(o.CreatedAt))
+			SetCreatedAt(sqldb.Micros(o.CreatedAt))
 	})
 }
 
@@ -141,7 +143,7 @@ func (s *Store) OrganizationsByID(
 		return s.reader.Organization.Query().Where(organization.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read organizations: %w", Unavailable(err))
+		return nil, fmt.Errorf("read organizations: %w", sqldb.Unavailable(err))
 	}
 	return convertAll(all, toOrganization), nil
 }
@@ -155,7 +157,7 @@ func (s *Store) OrganizationByExternalID(
 	case gen.IsNotFound(err):
 		return delivery.Organization{}, errNoOrganization
 	case err != nil:
-		return delivery.Organization{}, fmt.Errorf("read an organization: %w", Unavailable(err))
+		return delivery.Organization{}, fmt.Errorf("read an organization: %w", sqldb.Unavailable(err))
 	}
 	return toOrganization(row), nil
 }
@@ -180,7 +182,7 @@ func (s *Store) Organizations(
 	}
 	slice, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.Organization]{}, fmt.Errorf("list organizations: %w", Unavailable(err))
+		return delivery.Slice[delivery.Organization]{}, fmt.Errorf("list organizations: %w", sqldb.Unavailable(err))
 	}
 	return convertSlice(slice, toOrganization), nil
 }

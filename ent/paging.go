@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -46,7 +48,7 @@ func (l listing) parse(field, cursor string) (position, error) {
 	invalid := delivery.Errorf(delivery.Invalid, field,
 		"This cursor is not one of this list. Use a cursor that the same list has given out, or none.")
 	const head, sum = 1 + 8, 4
-	b, ok := ReadCursor(cursor)
+	b, ok := sqldb.ReadCursor(cursor)
 	if !ok || len(b) < head+sum || b[0] != l.kind {
 		return position{}, invalid
 	}
@@ -118,7 +120,7 @@ func (l listing) window(p delivery.Page) (window, error) {
 	if w.size <= 0 {
 		w.size = delivery.DefaultPageSize
 	}
-	w.size = min(w.size, MaxPage)
+	w.size = min(w.size, sqldb.MaxPage)
 	for _, end := range []struct {
 		field, cursor string
 		to            **position

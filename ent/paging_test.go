@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -35,8 +37,8 @@ func TestPagesAreBounded(t *testing.T) {
 		want int
 	}{
 		"nothing asked for": {delivery.Page{}, delivery.DefaultPageSize},
-		"too many first":    {delivery.Page{First: 1 << 40}, MaxPage},
-		"too many last":     {delivery.Page{Last: 1 << 40}, MaxPage},
+		"too many first":    {delivery.Page{First: 1 << 40}, sqldb.MaxPage},
+		"too many last":     {delivery.Page{Last: 1 << 40}, sqldb.MaxPage},
 		"negative":          {delivery.Page{First: -1, Last: -1}, delivery.DefaultPageSize},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
@@ -32,7 +34,7 @@ func (p *postgresQueue) prepare(ctx context.Context, now time.Time) error {
 	for i := range cap(days) {
 		days = append(days, first.AddDate(0, 0, i))
 	}
-	if err := Persist(ctx, func() error { return p.makePartitions(ctx, days) }); err != nil {
+	if err := sqldb.Persist(ctx, func() error { return p.makePartitions(ctx, days) }); err != nil {
 		return fmt.Errorf("make partitions: %w", err)
 	}
 	return nil
@@ -45,7 +47,7 @@ func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 // has no partition, it makes one, so that no insert fails for that.
 func (p *postgresQueue) persistRows(ctx context.Context, ids []int64, insert func() error) error {
 	made := false
-	return Persist(ctx, func() error {
+	return sqldb.Persist(ctx, func() error {
 		err := insert()
 		if made || !lacksPartition(err) {
 			return err

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
 )
@@ -228,7 +230,7 @@ func explainPlan(t *testing.T, s *Store, c flatQuery) []string {
 		explain, columns = "EXPLAIN QUERY PLAN ", 3
 	}
 	rows, err := s.db.Writer().QueryContext(t.Context(), explain+s.Queue.db.sql(c.query), c.args...)
-	plan, err := Collect(rows, err, func(rows *sql.Rows) (line string, err error) {
+	plan, err := sqldb.Collect(rows, err, func(rows *sql.Rows) (line string, err error) {
 		into := make([]any, columns, columns+1)
 		for i := range into {
 			into[i] = new(int)

@@ -3,6 +3,8 @@ package ent
 import (
 	"testing"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/delivery/storetest"
 	"portalhooks/ent/enttest"
@@ -15,8 +17,8 @@ func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
 	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
 	storetest.Run(t, func(t *testing.T) delivery.Store {
 		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
-		if !s.db.(*Postgres).Pooled || postgres(s).listener != nil {
-			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.db.(*Postgres).Pooled, postgres(s).listener != nil)
+		if !s.db.(*sqldb.Postgres).Pooled || postgres(s).listener != nil {
+			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.db.(*sqldb.Postgres).Pooled, postgres(s).listener != nil)
 		}
 		return s
 	})

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -26,16 +28,16 @@ type Queue struct {
 }
 
 // A Recorder adds entries to the audit log in the transaction that q belongs to.
-type Recorder func(ctx context.Context, q Querier, entries ...delivery.AuditEntry) error
+type Recorder func(ctx context.Context, q sqldb.Querier, entries ...delivery.AuditEntry) error
 
 // NewQueue starts the background work of a queue; Close ends it. The tables
 // need not exist yet.
-func NewQueue(db Database, record Recorder, logger *slog.Logger) *Queue {
+func NewQueue(db sqldb.Database, record Recorder, logger *slog.Logger) *Queue {
 	q := &Queue{read: db.Reader(), record: record, logger: logger}
 	switch db := db.(type) {
-	case *SQLite:
+	case *sqldb.SQLite:
 		q.db = newSQLiteQueue(db, logger)
-	case *Postgres:
+	case *sqldb.Postgres:
 		q.db, q.low = newPostgresQueue(db, logger), &watermarks{}
 	}
 	return q
@@ -54,7 +56,7 @@ type backend interface {
 	// change runs fn in one transaction, again from its start while the backend
 	// asks for that: fn must not keep anything from an earlier run, and must find
 	// out what a run did whose commit got lost.
-	change(ctx context.Context, fn func(ctx context.Context, q Querier) error) error
+	change(ctx context.Context, fn func(ctx context.Context, q sqldb.Querier) error) error
 	// query completes a statement that comes often and runs it.
 	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	// close waits for the changes that were begun.
@@ -98,7 +100,7 @@ type batches interface {
 // of them do not.
 type liveness interface {
 	// joining is what the transaction of a Join does first.
-	joining() func(ctx context.Context, q Querier) error
+	joining() func(ctx context.Context, q sqldb.Querier) error
 	// joined comes after the transaction in which owner got its slot, left after
 	// the one in which it gave that up.
 	joined(owner delivery.Owner)
@@ -125,10 +127,10 @@ func (q *Queue) numbers(ctx context.Context, query string, args ...any) ([]int64
 	return numbers(ctx, q.read, q.db.sql(query), args...)
 }
 
-func numbers(ctx context.Context, db Querier, query string, args ...any) (all []int64, err error) {
-	err = Persist(ctx, func() error {
+func numbers(ctx context.Context, db sqldb.Querier, query string, args ...any) (all []int64, err error) {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := db.QueryContext(ctx, query, args...)
-		all, err = Collect(rows, err, ScanInt64)
+		all, err = sqldb.Collect(rows, err, sqldb.ScanInt64)
 		return err
 	})
 	return all, err

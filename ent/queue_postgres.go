@@ -7,27 +7,29 @@ import (
 	"log/slog"
 	"strings"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
 // A postgresQueue is the queue in a PostgreSQL database. A batch is one
 // statement on one connection.
 type postgresQueue struct {
-	*Postgres
+	*sqldb.Postgres
 
 	pool     *sql.DB
 	logger   *slog.Logger
-	notifier *Notifier // nil through a transaction pooler, as listener is
-	listener *Listener
+	notifier *sqldb.Notifier // nil through a transaction pooler, as listener is
+	listener *sqldb.Listener
 	missing  missing // locks that were found free
 }
 
 // newPostgresQueue starts to listen if there is a direct way to PostgreSQL.
-func newPostgresQueue(db *Postgres, logger *slog.Logger) *postgresQueue {
+func newPostgresQueue(db *sqldb.Postgres, logger *slog.Logger) *postgresQueue {
 	p := &postgresQueue{Postgres: db, pool: db.Writer(), logger: logger}
 	if db.Direct != "" {
-		p.notifier = NewNotifier(p.pool, logger)
-		p.listener = NewListener(db.Direct, p.notifier.Receive, p.markLocked, logger)
+		p.notifier = sqldb.NewNotifier(p.pool, logger)
+		p.listener = sqldb.NewListener(db.Direct, p.notifier.Receive, p.markLocked, logger)
 	}
 	return p
 }
@@ -53,7 +55,7 @@ func (p *postgresQueue) ofSource(org delivery.OrgID, source string) string {
 		shortHash(org, source), delivery.SourceKey(source), org)
 }
 
-func (p *postgresQueue) change(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
+func (p *postgresQueue) change(ctx context.Context, fn func(ctx context.Context, q sqldb.Querier) error) error {
 	return p.Change(ctx, fn)
 }
 

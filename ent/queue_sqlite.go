@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -15,14 +17,14 @@ import (
 // writer, which stores what waits in one transaction.
 type sqliteQueue struct {
 	read   *sql.DB
-	writer *Writer
+	writer *sqldb.Writer
 	lock   *processLock
 }
 
-func newSQLiteQueue(db *SQLite, logger *slog.Logger) *sqliteQueue {
+func newSQLiteQueue(db *sqldb.SQLite, logger *slog.Logger) *sqliteQueue {
 	return &sqliteQueue{
 		read:   db.Reader(),
-		writer: NewWriter(db, logger),
+		writer: sqldb.NewWriter(db, logger),
 		lock:   &processLock{path: db.Path + lockSuffix},
 	}
 }
@@ -47,12 +49,20 @@ func (s *sqliteQueue) ofSource(org delivery.OrgID, source string) string {
 		SELECT id FROM event WHERE key = x'%x'`, shortHash(org, source), ownKey(org, delivery.SourceKey(source)))
 }
 
-func (s *sqliteQueue) change(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
+func (s *sqliteQueue) change(ctx context.Context, fn func(ctx context.Context, q sqldb.Querier) error) error {
 	return s.writer.Change(ctx, fn)
 }
 
 func (s *sqliteQueue) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return s.read.QueryContext(ctx, s.sql(query), args...)
+}
+
+// A session is the connection that writes, with the statements of the queue.
+type session struct{ *sqldb.Session }
+
+// batch runs fn in one transaction, below database/sql.
+func (s *sqliteQueue) batch(ctx context.Context, fn func(ctx context.Context, s session) error) error {
+	return s.writer.Batch(ctx, func(ctx context.Context, one *sqldb.Session) error { return fn(ctx, session{one}) })
 }
 
 // events reads the events by literal ids.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -41,16 +43,16 @@ const idsPerStatement = 1000
 func (q *Queue) Release(
 	ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID, pause time.Duration,
 ) (n int, err error) {
-	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		n = 0
 		if ids == nil {
-			n, err = Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"),
+			n, err = sqldb.Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"),
 				owner.Slot, pause.Microseconds(), owner.Epoch))
 			return err
 		}
 		for some := range slices.Chunk(ids, idsPerStatement) {
-			released, err := Affected(tx.ExecContext(ctx,
-				q.db.sql(giveBack+"AND owner_epoch = $3 AND id"+InList(some)),
+			released, err := sqldb.Affected(tx.ExecContext(ctx,
+				q.db.sql(giveBack+"AND owner_epoch = $3 AND id"+sqldb.InList(some)),
 				owner.Slot, pause.Microseconds(), owner.Epoch))
 			if err != nil {
 				return err
@@ -67,7 +69,7 @@ func (q *Queue) Release(
 
 // giveBackEnded gives back what is lent although its lease has ended.
 func (q *Queue) giveBackEnded(ctx context.Context) error {
-	return q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	return q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		_, err := tx.ExecContext(ctx, q.db.sql(giveBackEnded))
 		return err
 	})
@@ -76,10 +78,10 @@ func (q *Queue) giveBackEnded(ctx context.Context) error {
 // Recall implements [delivery.Queue]. Deliveries that are being sent keep their
 // lease; they hear of a cancellation when it ends or when they are settled.
 func (q *Queue) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
-	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		n = 0
 		for _, statement := range []string{recallLent, recallWaiting} {
-			recalled, err := Affected(tx.ExecContext(ctx, q.db.sql(statement), int64(id), cancel, held))
+			recalled, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(statement), int64(id), cancel, held))
 			if err != nil {
 				return err
 			}
@@ -101,7 +103,7 @@ func (q *Queue) Requeue(
 	if len(deliveries) == 0 {
 		return nil
 	}
-	err := q.db.change(ctx, func(ctx context.Context, tx Querier) error {
+	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		if err := mustHaveEvents(ctx, tx, deliveries); err != nil {
 			return err
 		}
@@ -122,15 +124,15 @@ func (q *Queue) Requeue(
 	return nil
 }
 
-func mustHaveEvents(ctx context.Context, tx Querier, deliveries []delivery.Delivery) error {
+func mustHaveEvents(ctx context.Context, tx sqldb.Querier, deliveries []delivery.Delivery) error {
 	wanted := make([]int64, len(deliveries))
 	for i := range deliveries {
 		wanted[i] = int64(deliveries[i].Event)
 	}
 	wanted = distinct(wanted)
 	for some := range slices.Chunk(wanted, idsPerStatement) {
-		rows, err := tx.QueryContext(ctx, "SELECT id FROM event WHERE id"+InList(some))
-		found, err := Collect(rows, err, ScanInt64)
+		rows, err := tx.QueryContext(ctx, "SELECT id FROM event WHERE id"+sqldb.InList(some))
+		found, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
 		if err != nil {
 			return err
 		}
@@ -147,7 +149,7 @@ func mustHaveEvents(ctx context.Context, tx Querier, deliveries []delivery.Deliv
 func (q *Queue) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 	var depth delivery.QueueDepth
 	var oldest int64
-	err := Persist(ctx, func() error {
+	err := sqldb.Persist(ctx, func() error {
 		return q.read.QueryRowContext(ctx, q.db.sql(`SELECT
 			COALESCE(sum(CASE WHEN NOT held AND NOT lent THEN 1 ELSE 0 END), 0),
 			COALESCE(sum(CASE WHEN NOT held AND lent THEN 1 ELSE 0 END), 0),
@@ -165,7 +167,7 @@ func (q *Queue) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 	if err != nil {
 		return delivery.QueueDepth{}, fmt.Errorf("measure the queue: %w", err)
 	}
-	depth.OldestDue = TimeOf(oldest)
+	depth.OldestDue = sqldb.TimeOf(oldest)
 	return depth, nil
 }
 
@@ -177,7 +179,7 @@ func (q *Queue) Pending(
 	if len(ids) == 0 {
 		return backlogs, nil
 	}
-	err := Persist(ctx, func() error {
+	err := sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, `WITH w(id) AS (VALUES `+valueList(ids)+`), lent(id, rows) AS (
 				SELECT webhook, count(*) FROM queue WHERE owner_slot IS NOT NULL GROUP BY webhook
 			) SELECT w.id, COALESCE((SELECT rows FROM lent WHERE lent.id = w.id), 0) +
@@ -186,7 +188,7 @@ func (q *Queue) Pending(
 			(SELECT count(*) FROM (SELECT 1 FROM queue
 				WHERE webhook = w.id AND held = TRUE AND owner_slot IS NULL LIMIT $1) h)
 			FROM w`, limit)
-		counts, err := Collect(rows, err, scanCounts)
+		counts, err := sqldb.Collect(rows, err, scanCounts)
 		for _, c := range counts {
 			backlogs[delivery.WebhookID(c[0])] = delivery.Backlog{Pending: int(c[1]), Held: int(c[2])}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"portalhooks/ent/sqldb"
 )
 
 // slice is how many rows one Discard deletes at most.
@@ -55,11 +57,11 @@ func (q *Queue) Notify() { q.db.notify() }
 // than a database that does not answer.
 func (q *Queue) Ping(ctx context.Context) error {
 	if err := q.db.diskError(); err != nil {
-		return Unavailable(err)
+		return sqldb.Unavailable(err)
 	}
 	if err := q.read.PingContext(ctx); err != nil {
-		return Unavailable(err)
+		return sqldb.Unavailable(err)
 	}
 	_, err := q.numbers(ctx, "SELECT 1")
-	return Unavailable(err)
+	return sqldb.Unavailable(err)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
@@ -28,8 +30,8 @@ func (p *postgresQueue) discard(ctx context.Context, t time.Time) (bool, error) 
 }
 
 func (p *postgresQueue) deleteSlice(ctx context.Context, statement string, from, to int64) (n int, err error) {
-	err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
-		n, err = Affected(tx.ExecContext(ctx, statement, from, to, slice))
+	err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		n, err = sqldb.Affected(tx.ExecContext(ctx, statement, from, to, slice))
 		return err
 	})
 	return n, err
@@ -43,8 +45,8 @@ func (p *postgresQueue) discardLogDay(ctx context.Context, t time.Time) (more bo
 		return false, err
 	}
 	end := days[0].AddDate(0, 0, 1)
-	err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
-		_, err := tx.ExecContext(ctx, moveHorizon, Micros(end))
+	err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		_, err := tx.ExecContext(ctx, moveHorizon, sqldb.Micros(end))
 		return err
 	})
 	if err != nil {
@@ -89,9 +91,9 @@ const (
 // because everybody else waits behind it, and tries again a little later; what
 // it can't get is left for the next time that retention runs.
 func (p *postgresQueue) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
-	pause := Pauses()
+	pause := sqldb.Pauses()
 	for range dropTries {
-		err = p.Change(ctx, func(ctx context.Context, tx Querier) error {
+		err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 			if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '"+dropWait+"'"); err != nil {
 				return err
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -13,14 +15,14 @@ func (s *sqliteQueue) discard(ctx context.Context, t time.Time) (more bool, err 
 	if before == 0 {
 		return false, nil
 	}
-	err = s.writer.Change(ctx, func(ctx context.Context, tx Querier) error {
-		events, err := Affected(tx.ExecContext(ctx, discardEvents, 0, before, slice))
+	err = s.writer.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		events, err := sqldb.Affected(tx.ExecContext(ctx, discardEvents, 0, before, slice))
 		if err != nil {
 			return err
 		}
-		entries, err := Affected(tx.ExecContext(ctx, discardLog, 0, before, slice))
+		entries, err := sqldb.Affected(tx.ExecContext(ctx, discardLog, 0, before, slice))
 		if err == nil && entries > 0 {
-			_, err = tx.ExecContext(ctx, moveHorizon, Micros(t))
+			_, err = tx.ExecContext(ctx, moveHorizon, sqldb.Micros(t))
 		}
 		more = events == slice || entries == slice
 		return err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 )
@@ -16,7 +18,7 @@ func toOrganization(r *gen.Organization) delivery.Organization {
 		ID:            r.ID,
 		ExternalID:    r.ExternalID,
 		Name:          r.Name,
-		CreatedAt:     TimeOf(r.CreatedAt),
+		CreatedAt:     sqldb.TimeOf(r.CreatedAt),
 		ConfigVersion: r.ConfigVersion,
 	}
 }
@@ -32,7 +34,7 @@ func toItem(r *gen.Item) delivery.Item {
 		Missing:    r.Missing,
 		ViewURL:    r.ViewURL,
 		Attributes: json.RawMessage(r.Attributes),
-		UpdatedAt:  TimeOf(r.UpdatedAt),
+		UpdatedAt:  sqldb.TimeOf(r.UpdatedAt),
 	}
 }
 
@@ -48,20 +50,20 @@ func toWebhook(r *gen.Webhook, current *gen.WebhookVersion) (delivery.Webhook, e
 	if err != nil {
 		return delivery.Webhook{}, err
 	}
-	v.EndedAt, v.Deleted = TimeOf(r.DeletedAt), r.DeletedAt != 0
+	v.EndedAt, v.Deleted = sqldb.TimeOf(r.DeletedAt), r.DeletedAt != 0
 	return delivery.Webhook{
 		ID:             r.ID,
 		Org:            r.OrganizationID,
 		Name:           r.Name,
 		Status:         r.Status,
 		DisabledReason: r.DisabledReason,
-		DisabledAt:     TimeOf(r.DisabledAt),
+		DisabledAt:     sqldb.TimeOf(r.DisabledAt),
 		Holding:        r.Holding,
 		Secrets:        secrets,
 		Version:        v,
-		CreatedAt:      TimeOf(r.CreatedAt),
+		CreatedAt:      sqldb.TimeOf(r.CreatedAt),
 		CreatedBy:      r.CreatedBy,
-		UpdatedAt:      TimeOf(r.UpdatedAt),
+		UpdatedAt:      sqldb.TimeOf(r.UpdatedAt),
 		UpdatedBy:      r.UpdatedBy,
 	}, nil
 }
@@ -79,9 +81,9 @@ func toVersion(r *gen.WebhookVersion) (delivery.WebhookVersion, error) {
 		Template:    r.Template,
 		Listening:   r.Listening,
 		Fingerprint: r.Fingerprint,
-		CreatedAt:   TimeOf(r.CreatedAt),
+		CreatedAt:   sqldb.TimeOf(r.CreatedAt),
 		CreatedBy:   r.CreatedBy,
-		EndedAt:     TimeOf(r.EndedAt),
+		EndedAt:     sqldb.TimeOf(r.EndedAt),
 		Deleted:     r.Deleted,
 	}
 	var err error
@@ -100,10 +102,10 @@ func toVersion(r *gen.WebhookVersion) (delivery.WebhookVersion, error) {
 func toHealth(r *gen.WebhookHealth) delivery.WebhookHealth {
 	return delivery.WebhookHealth{
 		Webhook:       r.ID,
-		LastSuccessAt: TimeOf(r.LastSuccessAt),
-		LastFailureAt: TimeOf(r.LastFailureAt),
-		FailingSince:  TimeOf(r.FailingSince),
-		NoticedAt:     TimeOf(r.NoticedAt),
+		LastSuccessAt: sqldb.TimeOf(r.LastSuccessAt),
+		LastFailureAt: sqldb.TimeOf(r.LastFailureAt),
+		FailingSince:  sqldb.TimeOf(r.FailingSince),
+		NoticedAt:     sqldb.TimeOf(r.NoticedAt),
 	}
 }
 
@@ -115,11 +117,11 @@ func toKey(r *gen.APIKey) delivery.APIKey {
 		Name:       r.Name,
 		Role:       r.Role,
 		Org:        r.OrganizationID,
-		CreatedAt:  TimeOf(r.CreatedAt),
+		CreatedAt:  sqldb.TimeOf(r.CreatedAt),
 		CreatedBy:  r.CreatedBy,
-		ExpiresAt:  TimeOf(r.ExpiresAt),
-		RevokedAt:  TimeOf(r.RevokedAt),
-		LastUsedAt: TimeOf(r.LastUsedAt),
+		ExpiresAt:  sqldb.TimeOf(r.ExpiresAt),
+		RevokedAt:  sqldb.TimeOf(r.RevokedAt),
+		LastUsedAt: sqldb.TimeOf(r.LastUsedAt),
 	}
 }
 
@@ -130,7 +132,7 @@ func toSession(r *gen.Session) (delivery.Session, error) {
 	}
 	return delivery.Session{
 		ID: r.ID, Person: r.Person, Name: r.Name, Claims: claims,
-		CreatedAt: TimeOf(r.CreatedAt), EndsAt: TimeOf(r.EndsAt), SeenAt: TimeOf(r.SeenAt),
+		CreatedAt: sqldb.TimeOf(r.CreatedAt), EndsAt: sqldb.TimeOf(r.EndsAt), SeenAt: sqldb.TimeOf(r.SeenAt),
 	}, nil
 }
 
@@ -209,7 +211,7 @@ func encode(v any) string {
 
 func secretsText(secrets []delivery.SealedSecret) string {
 	return encode(convertAll(secrets, func(s delivery.SealedSecret) secretRow {
-		return secretRow{s.Sealed, s.Hint, Micros(s.CreatedAt), Micros(s.ExpiresAt)}
+		return secretRow{s.Sealed, s.Hint, sqldb.Micros(s.CreatedAt), sqldb.Micros(s.ExpiresAt)}
 	}))
 }
 
@@ -220,7 +222,7 @@ func fromSecrets(text string) ([]delivery.SealedSecret, error) {
 	}
 	return convertAll(rows, func(r secretRow) delivery.SealedSecret {
 		return delivery.SealedSecret{
-			Sealed: r.Sealed, Hint: r.Hint, CreatedAt: TimeOf(r.CreatedAt), ExpiresAt: TimeOf(r.ExpiresAt),
+			Sealed: r.Sealed, Hint: r.Hint, CreatedAt: sqldb.TimeOf(r.CreatedAt), ExpiresAt: sqldb.TimeOf(r.ExpiresAt),
 		}
 	}), nil
 }

@@ -8,6 +8,8 @@ import (
 	"math"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -47,7 +49,7 @@ func scanEvent(rows *sql.Rows) (e delivery.Event, err error) {
 	var variables string
 	err = rows.Scan(&e.ID, &e.Org, &e.Item, &occurred, &kind, &e.Test, &e.ItemName, &e.Group,
 		&e.SourceEventID, &e.WorkspaceID, &e.WorkspaceName, &variables)
-	e.OccurredAt, e.ReceivedAt = TimeOf(occurred), delivery.IDTime(e.ID)
+	e.OccurredAt, e.ReceivedAt = sqldb.TimeOf(occurred), delivery.IDTime(e.ID)
 	e.Type, e.Variables = typeWords.word(kind), json.RawMessage(variables)
 	return e, err
 }
@@ -80,7 +82,7 @@ func scanDelivery(rows *sql.Rows) (d delivery.Delivery, err error) {
 	err = rows.Scan(&d.ID, &d.Org, &d.Webhook, &d.Version, &d.Event, &d.Item, &d.RedeliveryOf,
 		&kind, &trigger, &d.Attempts, &state, &due, &finished, &d.Ordered)
 	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
-	d.NextAttemptAt, d.FinishedAt = TimeOf(due), TimeOf(finished)
+	d.NextAttemptAt, d.FinishedAt = sqldb.TimeOf(due), sqldb.TimeOf(finished)
 	return d, err
 }
 
@@ -111,7 +113,7 @@ func headersText(headers []delivery.Header) string {
 	if err != nil {
 		return "" // strings and a boolean always marshal
 	}
-	return Clean(string(text))
+	return sqldb.Clean(string(text))
 }
 
 // headersOf is the inverse of headersText. What can't be read is none: one
@@ -145,16 +147,16 @@ func scanEntry(rows *sql.Rows) (e delivery.LogEntry, err error) {
 		&a.Timing.Reused, &a.ResponseTruncated, &a.RemoteAddress, &a.Error, &headers, &a.ResponseBody); err != nil {
 		return e, err
 	}
-	e.At = TimeOf(at)
+	e.At = sqldb.TimeOf(at)
 	d.Type, d.Trigger, d.State = typeWords.word(kind), triggerWords.word(trigger), stateWords.word(state)
-	d.NextAttemptAt = TimeOf(due)
+	d.NextAttemptAt = sqldb.TimeOf(due)
 	if d.State.Final() {
 		d.FinishedAt = e.At
 	}
 	if a.Number == 0 {
 		return e, nil
 	}
-	a.StartedAt, a.Duration, a.Outcome = TimeOf(started), phaseOf(duration), outcomeWords.word(outcome)
+	a.StartedAt, a.Duration, a.Outcome = sqldb.TimeOf(started), phaseOf(duration), outcomeWords.word(outcome)
 	a.Timing.DNS, a.Timing.Connect, a.Timing.TLS = phaseOf(phases[0]), phaseOf(phases[1]), phaseOf(phases[2])
 	a.Timing.FirstByte, a.Timing.Body = phaseOf(phases[3]), phaseOf(phases[4])
 	a.ResponseHeaders = headersOf(headers)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
 )
@@ -15,7 +17,7 @@ func (q *Queue) Settle(ctx context.Context, batch []delivery.Settlement) (held [
 		return nil, nil
 	}
 	if held, err = q.db.settle(ctx, batch); err != nil {
-		return nil, fmt.Errorf("store results: %w", Unavailable(err))
+		return nil, fmt.Errorf("store results: %w", sqldb.Unavailable(err))
 	}
 	if at := soonest(batch); at > 0 {
 		q.low.admit(at)
@@ -57,7 +59,7 @@ func attemptRowOf(a *delivery.Attempt) attemptRow {
 	t := a.Timing
 	return attemptRow{
 		number:        int64(max(1, a.Number)),
-		started:       Micros(a.StartedAt),
+		started:       sqldb.Micros(a.StartedAt),
 		responseBytes: a.ResponseBytes,
 		outcome:       outcomeWords.code(a.Outcome),
 		status:        int64(a.HTTPStatus),
@@ -65,10 +67,10 @@ func attemptRowOf(a *delivery.Attempt) attemptRow {
 		phases:        [5]int64{phase(t.DNS), phase(t.Connect), phase(t.TLS), phase(t.FirstByte), phase(t.Body)},
 		reused:        t.Reused,
 		truncated:     a.ResponseTruncated,
-		remote:        Clean(a.RemoteAddress),
-		fault:         Clean(a.Error),
+		remote:        sqldb.Clean(a.RemoteAddress),
+		fault:         sqldb.Clean(a.Error),
 		headers:       headersText(a.ResponseHeaders),
-		response:      Clean(a.ResponseBody),
+		response:      sqldb.Clean(a.ResponseBody),
 	}
 }
 
@@ -78,7 +80,7 @@ func plannedAt(s *delivery.Settlement) int64 {
 	if state := s.Entry.Delivery.State; state.Final() || state == delivery.Held {
 		return 0
 	}
-	return Micros(s.DueAt)
+	return sqldb.Micros(s.DueAt)
 }
 
 // soonest returns when the first of the batch's retries is due; 0 for none.

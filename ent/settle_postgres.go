@@ -3,6 +3,8 @@ package ent
 import (
 	"context"
 
+	"portalhooks/ent/sqldb"
+
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
@@ -107,7 +109,7 @@ func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement)
 func (p *postgresQueue) settleOnce(ctx context.Context, rows, events *arrays) (written []int64, err error) {
 	if len(events.columns) == 0 {
 		found, err := p.Query(ctx, postgresSettle, rows.args(36)...)
-		return Collect(found, err, ScanInt64)
+		return sqldb.Collect(found, err, sqldb.ScanInt64)
 	}
 	tx, err := p.pool.BeginTx(ctx, nil)
 	if err != nil {
@@ -115,7 +117,7 @@ func (p *postgresQueue) settleOnce(ctx context.Context, rows, events *arrays) (w
 	}
 	if _, err = tx.ExecContext(ctx, postgresInsertEvents, events.args(14)...); err == nil {
 		found, failed := tx.QueryContext(ctx, postgresSettle, rows.args(36)...)
-		written, err = Collect(found, failed, ScanInt64)
+		written, err = sqldb.Collect(found, failed, sqldb.ScanInt64)
 	}
 	if err != nil {
 		_ = tx.Rollback() // the first error is the one to tell
@@ -133,11 +135,11 @@ func (p *postgresQueue) confirm(ctx context.Context, batch []delivery.Settlement
 		for i := range batch {
 			missing = append(missing, int64(batch[i].Entry.ID))
 		}
-		err := Persist(ctx, func() error {
+		err := sqldb.Persist(ctx, func() error {
 			rows, err := p.pool.QueryContext(ctx, `SELECT id, delivery FROM log
 				WHERE ((id >> 12) & 1023) IN (SELECT DISTINCT (i >> 12) & 1023 FROM unnest($1::bigint[]) i)
 					AND id = ANY($1::bigint[])`, pq.Array(missing))
-			pairs, err := Collect(rows, err, ScanPair)
+			pairs, err := sqldb.Collect(rows, err, sqldb.ScanPair)
 			for _, p := range pairs {
 				there[delivery.LogID(p[0])] = delivery.DeliveryID(p[1])
 			}
@@ -163,7 +165,7 @@ func addSettlement(a *arrays, s *delivery.Settlement) {
 	row := attemptRowOf(e.Attempt)
 	a.next()
 	a.ints(int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version), int64(d.Event),
-		int64(d.Item), Micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes,
+		int64(d.Item), sqldb.Micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes,
 		row.duration)
 	a.ints(row.phases[:]...)
 	a.ints(typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
@@ -171,6 +173,6 @@ func addSettlement(a *arrays, s *delivery.Settlement) {
 	add(a, row.reused)
 	add(a, row.truncated)
 	a.texts(row.remote, row.fault, row.headers, row.response)
-	a.ints(int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch, Micros(s.DueAt))
+	a.ints(int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch, sqldb.Micros(s.DueAt))
 	add(a, s.Unqueued)
 }

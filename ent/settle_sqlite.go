@@ -3,6 +3,8 @@ package ent
 import (
 	"context"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -32,7 +34,7 @@ const (
 )
 
 func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
-	err = s.writer.Batch(ctx, func(ctx context.Context, s *Session) error {
+	err = s.batch(ctx, func(ctx context.Context, s session) error {
 		held = make([]bool, len(batch))
 		counts := tallied{}
 		for i := range batch {
@@ -48,7 +50,7 @@ func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (
 
 // settle reports whether the fence held. If it did not, the entry may be there
 // from an earlier try. What it writes it adds to the counts.
-func (s *Session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
+func (s session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
 	row := attemptRowOf(one.Entry.Attempt)
 	if one.Unqueued {
 		if one.Event != nil {
@@ -78,7 +80,7 @@ func (s *Session) settle(ctx context.Context, one *delivery.Settlement, counts t
 
 // move takes the delivery out of the queue or gives it back, if the fence
 // holds. An entry without an attempt gets the outcome of the latest one.
-func (s *Session) move(ctx context.Context, one *delivery.Settlement, row *attemptRow) (int64, error) {
+func (s session) move(ctx context.Context, one *delivery.Settlement, row *attemptRow) (int64, error) {
 	d := &one.Entry.Delivery
 	id, before := int64(d.ID), int64(one.Before)
 	slot, epoch := int64(one.Owner.Slot), one.Owner.Epoch
@@ -93,16 +95,16 @@ func (s *Session) move(ctx context.Context, one *delivery.Settlement, row *attem
 		return s.Exec(ctx, sqliteFinish, id, before, slot, epoch)
 	}
 	return s.Exec(ctx, sqliteKeep, id, before, slot, epoch, int64(d.Attempts),
-		d.State == delivery.Held, Micros(one.DueAt), outcome, status)
+		d.State == delivery.Held, sqldb.Micros(one.DueAt), outcome, status)
 }
 
-func (s *Session) insertEntry(
+func (s session) insertEntry(
 	ctx context.Context, one *delivery.Settlement, a *attemptRow,
 ) (written int64, err error) {
 	e, d := &one.Entry, &one.Entry.Delivery
 	phase := func(n int) any { return numberOrNull(a.phases[n], absent) }
 	return s.Exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
-		int64(d.Version), int64(d.Event), int64(d.Item), Micros(e.At), numberOrNull(a.started, 0),
+		int64(d.Version), int64(d.Event), int64(d.Item), sqldb.Micros(e.At), numberOrNull(a.started, 0),
 		numberOrNull(plannedAt(one), 0), numberOrNull(int64(d.RedeliveryOf), 0),
 		numberOrNull(a.responseBytes, 0), numberOrNull(a.duration, absent),
 		phase(0), phase(1), phase(2), phase(3), phase(4),

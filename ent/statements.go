@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -44,7 +46,7 @@ func whenOther(table string, columns ...string) entsql.ConflictOption {
 // are numbers, so they are written into the statement, which has room for more
 // of them than for parameters.
 func among[T ~int64](column string, ids []T) *entsql.Predicate {
-	return entsql.P(func(b *entsql.Builder) { b.Ident(column).WriteString(InList(ids)) })
+	return entsql.P(func(b *entsql.Builder) { b.Ident(column).WriteString(sqldb.InList(ids)) })
 }
 
 // inChunks reads in statements of bounded size.

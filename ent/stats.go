@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -61,7 +63,7 @@ func placeBounds() string {
 }
 
 // hourOf numbers the hours since 1970.
-func hourOf(t time.Time) int64 { return Micros(t) / time.Hour.Microseconds() }
+func hourOf(t time.Time) int64 { return sqldb.Micros(t) / time.Hour.Microseconds() }
 
 // A talliedKey is the key of a row of counts.
 type talliedKey struct {
@@ -100,7 +102,7 @@ func (t tallied) add(e *delivery.LogEntry, row *attemptRow) {
 }
 
 // store adds what was gathered to the rows.
-func (t tallied) store(ctx context.Context, s *Session) error {
+func (t tallied) store(ctx context.Context, s session) error {
 	keys := make([]talliedKey, 0, len(t))
 	for key := range t {
 		keys = append(keys, key)
@@ -126,9 +128,9 @@ func (q *Queue) Tallies(
 	ctx context.Context, org delivery.OrgID, t delivery.TallyQuery,
 ) (all []delivery.Tally, err error) {
 	query := tallyQuery(org, t)
-	err = Persist(ctx, func() error {
+	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, query)
-		all, err = Collect(rows, err, scanTally)
+		all, err = sqldb.Collect(rows, err, scanTally)
 		return err
 	})
 	if err != nil {
@@ -142,7 +144,7 @@ func tallyQuery(org delivery.OrgID, t delivery.TallyQuery) string {
 	w.add(fmt.Sprintf("org = %d", org))
 	w.add(fmt.Sprintf("hour >= %d AND hour < %d", hourOf(t.From), hourOf(t.To)))
 	if len(t.Webhooks) > 0 {
-		w.add("webhook" + InList(t.Webhooks))
+		w.add("webhook" + sqldb.InList(t.Webhooks))
 	}
 	if len(t.Types) > 0 {
 		w.add("type" + typeWords.among(t.Types))
@@ -171,15 +173,15 @@ func scanTally(rows *sql.Rows) (t delivery.Tally, err error) {
 		into = append(into, &t.Durations[i])
 	}
 	err = rows.Scan(into...)
-	t.At = TimeOf(hour * time.Hour.Microseconds())
+	t.At = sqldb.TimeOf(hour * time.Hour.Microseconds())
 	t.State, t.Outcome = stateWords.word(state), outcomeWords.word(outcome)
 	return t, err
 }
 
 // DiscardTallies implements [delivery.TallyStore].
 func (q *Queue) DiscardTallies(ctx context.Context, t time.Time) (more bool, err error) {
-	err = q.db.change(ctx, func(ctx context.Context, tx Querier) error {
-		n, err := Affected(tx.ExecContext(ctx, discardTallies, hourOf(t), slice))
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		n, err := sqldb.Affected(tx.ExecContext(ctx, discardTallies, hourOf(t), slice))
 		more = n == slice
 		return err
 	})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -12,14 +14,14 @@ import (
 )
 
 // Options say which database a Store opens.
-type Options = DatabaseOptions
+type Options = sqldb.Options
 
 // A Store keeps everything in one database. It implements delivery.Store and
 // may be used by many goroutines at once.
 type Store struct {
 	*Queue // the deliveries, events, log, counts and members
 
-	db     Database
+	db     sqldb.Database
 	logger *slog.Logger
 	client *gen.Client // over the pool that writes
 	reader *gen.Client // over the pool that reads
@@ -32,7 +34,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	db, err := OpenDatabase(ctx, o)
+	db, err := sqldb.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +48,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // auditIn adds entries to the audit log within a transaction of the queue.
-func auditIn(db Database) Recorder {
-	return func(ctx context.Context, q Querier, entries ...delivery.AuditEntry) error {
+func auditIn(db sqldb.Database) Recorder {
+	return func(ctx context.Context, q sqldb.Querier, entries ...delivery.AuditEntry) error {
 		driver := entsql.NewDriver(db.Dialect(), entsql.Conn{ExecQuerier: q})
 		return record(ctx, gen.NewClient(gen.Driver(driver)).AuditEntry, entries...)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/test/faults"
 )
@@ -19,7 +21,7 @@ func jump(t *testing.T, s *Store, by time.Duration) {
 		"UPDATE queue SET due_at = due_at - $1 WHERE due_at > 0",
 		"UPDATE instance SET until = until - $1, seen_at = seen_at - $1, started_at = started_at - $1",
 	} {
-		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q Querier) error {
+		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q sqldb.Querier) error {
 			_, err := q.ExecContext(ctx, statement, by.Microseconds())
 			return err
 		})
@@ -213,7 +215,7 @@ func empty(t *testing.T, s *Store, owners ...delivery.Owner) {
 		tables = append(tables, "event_key")
 	}
 	for _, table := range tables {
-		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q Querier) error {
+		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q sqldb.Querier) error {
 			_, err := q.ExecContext(ctx, "DELETE FROM "+table)
 			return err
 		})

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/test/faults"
 )
@@ -121,8 +123,8 @@ func poisoned(
 // spoil changes the row with the id, or whose only delivery has it.
 func spoil(t *testing.T, s *Store, statement string, id int64) {
 	t.Helper()
-	err := s.Queue.db.change(t.Context(), func(ctx context.Context, q Querier) error {
-		n, err := Affected(q.ExecContext(ctx, statement+" WHERE id = $1", id))
+	err := s.Queue.db.change(t.Context(), func(ctx context.Context, q sqldb.Querier) error {
+		n, err := sqldb.Affected(q.ExecContext(ctx, statement+" WHERE id = $1", id))
 		if err == nil && n != 1 {
 			t.Errorf("%d rows were spoilt, want 1", n)
 		}

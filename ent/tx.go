@@ -6,24 +6,26 @@ import (
 	"errors"
 	"fmt"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/ent/gen"
 )
 
 // inTx runs change in one transaction, again from its start while the database
 // asks for that: change must not keep anything from an earlier run.
 func (s *Store) inTx(ctx context.Context, change func(tx *gen.Tx) error) error {
-	return Retry(ctx, func() error { return s.once(ctx, s.client, nil, change) })
+	return sqldb.Retry(ctx, func() error { return s.once(ctx, s.client, nil, change) })
 }
 
 // inTurn is inTx for a change that depends on which rows there are: of several
 // at once each sees what the others have done, as if they followed each other.
 func (s *Store) inTurn(ctx context.Context, change func(tx *gen.Tx) error) error {
-	return Retry(ctx, func() error { return s.once(ctx, s.client, s.db.Serializable(), change) })
+	return sqldb.Retry(ctx, func() error { return s.once(ctx, s.client, s.db.Serializable(), change) })
 }
 
 // inSnapshot runs reads that see one state of the database.
 func (s *Store) inSnapshot(ctx context.Context, reads func(tx *gen.Tx) error) error {
-	return Retry(ctx, func() error { return s.once(ctx, s.reader, s.db.Snapshot(), reads) })
+	return sqldb.Retry(ctx, func() error { return s.once(ctx, s.reader, s.db.Snapshot(), reads) })
 }
 
 func (s *Store) once(
@@ -36,13 +38,13 @@ func (s *Store) once(
 	if err := change(tx); err != nil {
 		// The connection is given back either way; a second error would only
 		// repeat the first.
-		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && !IsLost(undo) {
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && !sqldb.IsLost(undo) {
 			return errors.Join(err, fmt.Errorf("roll back: %w", undo))
 		}
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return &CommitError{err}
+		return &sqldb.CommitError{err}
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/ent/enttest"
 
 	"portalhooks/delivery"
@@ -62,7 +64,7 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 		return n == 1
 	})
 	// The others are back within the longest pause between two tries and a grace.
-	const least = ReconnectMax + vanishGrace
+	const least = sqldb.ReconnectMax + vanishGrace
 	if lasted := postgres(s).listener.Lasted(); lasted <= least {
 		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, least)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/webhook"
@@ -20,7 +22,7 @@ func (s *Store) SealedWebhooks(
 		Limit(limit).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read sealed webhooks: %w", Unavailable(err))
+		return nil, fmt.Errorf("read sealed webhooks: %w", sqldb.Unavailable(err))
 	}
 	webhooks := make([]delivery.Webhook, len(rows))
 	for i, r := range rows {
@@ -43,7 +45,7 @@ func (s *Store) SealedVersions(
 		Limit(limit).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read sealed versions: %w", Unavailable(err))
+		return nil, fmt.Errorf("read sealed versions: %w", sqldb.Unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -61,7 +63,7 @@ func (s *Store) ReplaceSecrets(
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("replace sealed secrets: %w", Unavailable(err))
+		return false, fmt.Errorf("replace sealed secrets: %w", sqldb.Unavailable(err))
 	}
 	return same, nil
 }
@@ -76,7 +78,7 @@ func (s *Store) ReplaceSealed(ctx context.Context, v delivery.WebhookVersion) er
 			Exec(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("replace what is sealed in a version: %w", Unavailable(err))
+		return fmt.Errorf("replace what is sealed in a version: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }

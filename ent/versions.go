@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -20,7 +22,7 @@ func (s *Store) VersionsByID(
 		return s.reader.WebhookVersion.Query().Where(webhookversion.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read versions: %w", Unavailable(err))
+		return nil, fmt.Errorf("read versions: %w", sqldb.Unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -54,7 +56,7 @@ func (s *Store) Versions(
 	}
 	rows, err := l.page(ctx, p)
 	if err != nil {
-		return delivery.Slice[delivery.WebhookVersion]{}, fmt.Errorf("list versions: %w", Unavailable(err))
+		return delivery.Slice[delivery.WebhookVersion]{}, fmt.Errorf("list versions: %w", sqldb.Unavailable(err))
 	}
 	versions, err := toVersions(rows.Items)
 	if err != nil {
@@ -75,7 +77,7 @@ func (s *Store) VersionsAt(
 		Order(gen.Asc(webhookversion.FieldWebhookID)).
 		All(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the versions of a time: %w", Unavailable(err))
+		return nil, fmt.Errorf("read the versions of a time: %w", sqldb.Unavailable(err))
 	}
 	return toVersions(rows)
 }
@@ -89,7 +91,7 @@ func currentAt(t time.Time) func(*entsql.Selector) {
 			From(began).
 			Where(entsql.And(
 				entsql.ColumnsEQ(began.C(webhookversion.FieldWebhookID), s.C(webhookversion.FieldWebhookID)),
-				entsql.LTE(began.C(webhookversion.FieldCreatedAt), Micros(t)),
+				entsql.LTE(began.C(webhookversion.FieldCreatedAt), sqldb.Micros(t)),
 			))
 		s.Where(entsql.P(func(b *entsql.Builder) {
 			b.Ident(s.C(webhookversion.FieldNumber)).WriteString(" = COALESCE(")

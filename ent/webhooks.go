@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/organization"
@@ -38,7 +40,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
 			SetStatus(w.Status).
 			SetDisabledReason(w.DisabledReason).
-			SetDisabledAt(Micros(w.DisabledAt)).
+			SetDisabledAt(sqldb.Micros(w.DisabledAt)).
 			SetHolding(w.Holding).
 			SetSecrets(secretsText(w.Secrets)).
 			SetVersionID(w.Version.ID).
@@ -46,9 +48,9 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 			SetEventType(w.Version.Type).
 			SetSelection(selectionText(w.Version.Selection)).
 			SetFingerprint(w.Version.Fingerprint).
-			SetCreatedAt(Micros(w.CreatedAt)).
+			SetCreatedAt(sqldb.Micros(w.CreatedAt)).
 			SetCreatedBy(w.CreatedBy).
-			SetUpdatedAt(Micros(w.UpdatedAt)).
+			SetUpdatedAt(sqldb.Micros(w.UpdatedAt)).
 			SetUpdatedBy(w.UpdatedBy).
 			Exec(ctx)
 		if err != nil {
@@ -59,11 +61,11 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 		}
 		return record(ctx, tx.AuditEntry, entry)
 	})
-	if IsDuplicate(err) {
+	if sqldb.IsDuplicate(err) {
 		err = s.twin(ctx, w, err)
 	}
 	if err != nil {
-		return fmt.Errorf("create a webhook: %w", Unavailable(err))
+		return fmt.Errorf("create a webhook: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -86,7 +88,7 @@ func addVersion(ctx context.Context, tx *gen.Tx, w delivery.Webhook) error {
 		SetPolicy(policyText(v.Policy)).
 		SetListening(v.Listening).
 		SetFingerprint(v.Fingerprint).
-		SetCreatedAt(Micros(v.CreatedAt)).
+		SetCreatedAt(sqldb.Micros(v.CreatedAt)).
 		SetCreatedBy(v.CreatedBy).
 		Exec(ctx)
 }
@@ -95,7 +97,7 @@ func addVersion(ctx context.Context, tx *gen.Tx, w delivery.Webhook) error {
 func endVersions(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, at time.Time, deleted bool) error {
 	return tx.WebhookVersion.Update().
 		Where(webhookversion.WebhookID(id), webhookversion.EndedAt(0)).
-		SetEndedAt(Micros(at)).
+		SetEndedAt(sqldb.Micros(at)).
 		SetDeleted(deleted).
 		Exec(ctx)
 }
@@ -140,14 +142,14 @@ func (s *Store) UpdateWebhook(
 			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
 			SetStatus(w.Status).
 			SetDisabledReason(w.DisabledReason).
-			SetDisabledAt(Micros(w.DisabledAt)).
+			SetDisabledAt(sqldb.Micros(w.DisabledAt)).
 			SetHolding(w.Holding).
 			SetVersionID(w.Version.ID).
 			SetVersionNumber(w.Version.Number).
 			SetEventType(w.Version.Type).
 			SetSelection(selectionText(w.Version.Selection)).
 			SetFingerprint(w.Version.Fingerprint).
-			SetUpdatedAt(Micros(w.UpdatedAt)).
+			SetUpdatedAt(sqldb.Micros(w.UpdatedAt)).
 			SetUpdatedBy(w.UpdatedBy).
 			Save(ctx)
 		if err != nil {
@@ -167,11 +169,11 @@ func (s *Store) UpdateWebhook(
 		}
 		return record(ctx, tx.AuditEntry, entry)
 	})
-	if IsDuplicate(err) {
+	if sqldb.IsDuplicate(err) {
 		err = s.twin(ctx, w, err)
 	}
 	if err != nil {
-		return fmt.Errorf("update a webhook: %w", Unavailable(err))
+		return fmt.Errorf("update a webhook: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -217,8 +219,8 @@ func (s *Store) DeleteWebhook(
 		}
 		n, err := tx.Webhook.Update().
 			Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
-			SetDeletedAt(Micros(at)).
-			SetUpdatedAt(Micros(at)).
+			SetDeletedAt(sqldb.Micros(at)).
+			SetUpdatedAt(sqldb.Micros(at)).
 			SetUpdatedBy(by).
 			Save(ctx)
 		switch {
@@ -233,7 +235,7 @@ func (s *Store) DeleteWebhook(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
-		return fmt.Errorf("delete a webhook: %w", Unavailable(err))
+		return fmt.Errorf("delete a webhook: %w", sqldb.Unavailable(err))
 	}
 	if _, err := s.Recall(ctx, id, true, true); err != nil {
 		s.logger.WarnContext(ctx, "recall the deliveries of a deleted webhook", "webhook", id, "err", err)
@@ -255,7 +257,7 @@ func (s *Store) SetSecrets(
 		}
 		err := tx.Webhook.UpdateOneID(id).
 			SetSecrets(secretsText(secrets)).
-			SetUpdatedAt(Micros(at)).
+			SetUpdatedAt(sqldb.Micros(at)).
 			SetUpdatedBy(by).
 			Exec(ctx)
 		if err != nil {
@@ -264,7 +266,7 @@ func (s *Store) SetSecrets(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if err != nil {
-		return fmt.Errorf("replace a webhook's secrets: %w", Unavailable(err))
+		return fmt.Errorf("replace a webhook's secrets: %w", sqldb.Unavailable(err))
 	}
 	return nil
 }
@@ -287,7 +289,7 @@ func refuseOlder(
 	if err != nil {
 		return err
 	}
-	if len(stored) > 0 && len(secrets) > 0 && Micros(stored[0].CreatedAt) > Micros(secrets[0].CreatedAt) {
+	if len(stored) > 0 && len(secrets) > 0 && sqldb.Micros(stored[0].CreatedAt) > sqldb.Micros(secrets[0].CreatedAt) {
 		return delivery.Errorf(delivery.Conflict, "",
 			"The webhook's secret was replaced meanwhile. Load the webhook again before you replace it once more.")
 	}

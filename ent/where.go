@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 
+	"portalhooks/ent/sqldb"
+
 	"portalhooks/delivery"
 )
 
@@ -66,7 +68,7 @@ func casesOf(r rune) []rune {
 func globOf(part string) string {
 	var b strings.Builder
 	b.WriteByte('*')
-	for _, r := range Clean(part) {
+	for _, r := range sqldb.Clean(part) {
 		cases := casesOf(r)
 		if len(cases) > 1 || strings.ContainsRune("*?[", r) {
 			b.WriteString("[" + string(cases) + "]")
@@ -81,7 +83,7 @@ func globOf(part string) string {
 func regexpOf(part string) string {
 	var b strings.Builder
 	b.WriteString("***:") // an advanced expression, whatever the server's default
-	for _, r := range Clean(part) {
+	for _, r := range sqldb.Clean(part) {
 		cases := casesOf(r)
 		switch {
 		case len(cases) > 1:

@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"net/url"
@@ -21,7 +21,7 @@ func TestBadURLsSayWhatToWrite(t *testing.T) {
 		"unknown value of setting": {"postgres://u:secret@h/d?sslmode=perhaps", "setting that can't be used"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := OpenDatabase(t.Context(), DatabaseOptions{URL: tt.url})
+			_, err := Open(t.Context(), Options{URL: tt.url})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("Open(%q) = %v, want an error with %q", tt.url, err, tt.want)
 			}

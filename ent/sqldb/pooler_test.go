@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func TestAPoolerIsToldOfWithWhatToSet(t *testing.T) {
 	database := enttest.Postgres(t)
 	through := enttest.NewPooler(t, database, nil).Through(t, database)
 	var log bytes.Buffer
-	db, err := OpenDatabase(t.Context(), DatabaseOptions{URL: through, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	db, err := Open(t.Context(), Options{URL: through, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestAPoolerIsToldOfWithWhatToSet(t *testing.T) {
 		"direct is another database":     {through, other, "another database"},
 		"direct does not answer":         {through, "postgres://u@127.0.0.1:1/x?sslmode=disable", "direct connection"},
 	} {
-		db, err := OpenDatabase(t.Context(), DatabaseOptions{URL: tt.url, Direct: tt.direct})
+		db, err := Open(t.Context(), Options{URL: tt.url, Direct: tt.direct})
 		if err == nil {
 			_ = db.Close() // the next line fails the test
 		}

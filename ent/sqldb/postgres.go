@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"context"
@@ -22,7 +22,7 @@ type Postgres struct {
 }
 
 // openPostgres returns a database that can be closed also when it fails.
-func openPostgres(ctx context.Context, src source, o DatabaseOptions) (*Postgres, error) {
+func openPostgres(ctx context.Context, src source, o Options) (*Postgres, error) {
 	db := &Postgres{dialer: newDeadlineDialer(), logger: o.Logger}
 	var err error
 	if db.pool, err = openPool(db.dialer.open, src.driver, src.write, o.Connections); err != nil {

@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 // wait for one. The writer waits for neither, and closing does not either.
 func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 	t.Parallel()
-	db := openWith(t, DatabaseOptions{URL: testDatabases["SQLite"](t), Connections: 2}).(*SQLite)
+	db := openWith(t, Options{URL: testDatabases["SQLite"](t), Connections: 2}).(*SQLite)
 	w := newWALWatch(t, db)
 	var readers []*sql.Conn
 	for range db.read.Stats().MaxOpenConnections {

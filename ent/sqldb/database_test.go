@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"context"
@@ -22,13 +22,13 @@ var testDatabases = map[string]func(t testing.TB) string{
 // openDatabase opens the database, and closes it when t ends.
 func openDatabase(t testing.TB, url string) Database {
 	t.Helper()
-	return openWith(t, DatabaseOptions{URL: url})
+	return openWith(t, Options{URL: url})
 }
 
-func openWith(t testing.TB, o DatabaseOptions) Database {
+func openWith(t testing.TB, o Options) Database {
 	t.Helper()
 	o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-	db, err := OpenDatabase(t.Context(), o)
+	db, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestOpenSaysWhatIsWrongWithTheDatabase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			s, err := OpenDatabase(ctx, DatabaseOptions{URL: tt.url})
+			s, err := Open(ctx, Options{URL: tt.url})
 			if err == nil {
 				t.Fatal("Open worked", s.Close())
 			}

@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"database/sql"

@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"context"
@@ -17,7 +17,7 @@ type SQLite struct {
 }
 
 // openSQLite returns a database that can be closed also when it fails.
-func openSQLite(ctx context.Context, src source, o DatabaseOptions) (*SQLite, error) {
+func openSQLite(ctx context.Context, src source, o Options) (*SQLite, error) {
 	db := &SQLite{Path: src.path}
 	open := func(open func(driver, name string) (*sql.DB, error), name string, n int) (*sql.DB, error) {
 		pool, err := openPool(open, src.driver, name, n)

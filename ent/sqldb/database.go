@@ -1,4 +1,4 @@
-package ent
+package sqldb
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 )
 
 // DatabaseOptions say which database to open.
-type DatabaseOptions struct {
+type Options struct {
 	URL    string       // sqlite:path/to/file.db, or postgres://…
 	Logger *slog.Logger // slog.Default() if nil
 	// Direct is the URL of the same PostgreSQL without a transaction pooler in
@@ -27,7 +27,7 @@ type DatabaseOptions struct {
 	Driver string
 }
 
-func (o DatabaseOptions) withDefaults() DatabaseOptions {
+func (o Options) withDefaults() Options {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	o.Connections = max(2, cmp.Or(o.Connections, 5))
 	return o
@@ -58,7 +58,7 @@ type Database interface {
 
 // OpenDatabase opens the database and checks that it answers. It does not
 // change its tables. A SQLite file that does not exist is made, with its folder.
-func OpenDatabase(ctx context.Context, o DatabaseOptions) (Database, error) {
+func Open(ctx context.Context, o Options) (Database, error) {
 	o = o.withDefaults()
 	src, err := parseURL(o.URL)
 	if err != nil {
