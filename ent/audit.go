@@ -118,6 +118,9 @@ func toAuditEntry(r *gen.AuditEntry) delivery.AuditEntry {
 	return e
 }
 
+// auditSlice is how many entries one DiscardAudit removes at most.
+const auditSlice = 2000
+
 // DiscardAudit implements [delivery.AuditStore].
 func (s *Store) DiscardAudit(ctx context.Context, t time.Time) (more bool, err error) {
 	if youngest := time.Now().Add(-delivery.MinAuditRetention - time.Hour); t.After(youngest) {
@@ -127,13 +130,13 @@ func (s *Store) DiscardAudit(ctx context.Context, t time.Time) (more bool, err e
 		ids, err := tx.AuditEntry.Query().
 			Where(auditentry.AtLT(sqldb.Micros(t))).
 			Order(gen.Asc(auditentry.FieldAt, auditentry.FieldID)).
-			Limit(slice).
+			Limit(auditSlice).
 			IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			more = false
 			return err
 		}
-		more = len(ids) == slice
+		more = len(ids) == auditSlice
 		_, err = tx.AuditEntry.Delete().Where(auditentry.IDIn(ids...)).Exec(ctx)
 		return err
 	})

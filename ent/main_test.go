@@ -54,7 +54,3 @@ func isSQLite(s *Store) bool {
 	_, ok := s.db.(*sqldb.SQLite)
 	return ok
 }
-
-func postgres(s *Store) *postgresQueue { return s.Queue.db.(*postgresQueue) }
-
-func sqliteOf(s *Store) *sqliteQueue { return s.Queue.db.(*sqliteQueue) }

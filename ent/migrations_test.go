@@ -2,14 +2,12 @@ package ent
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"sync"
 	"testing"
-	"time"
+
+	"portalhooks/ent/migrate"
 
 	"entgo.io/ent/dialect/sql/schema"
-
-	"portalhooks/delivery"
 )
 
 // What the migrations make must be what ent/schema declares: a column that
@@ -44,7 +42,7 @@ func TestMigrateAppliesEachMigrationOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { closeStore(t, s) })
-			status := func() (all []Migration, applied int) {
+			status := func() (all []migrate.Migration, applied int) {
 				t.Helper()
 				all, err := s.MigrationStatus(t.Context())
 				if err != nil {
@@ -112,121 +110,5 @@ func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
 				t.Errorf("three processes applied %d migrations, want %d: each once", applied, len(all))
 			}
 		})
-	}
-}
-
-// What was stored by an older program, under hashes, is still known by its key.
-func TestTheKeysOfAFilledDatabaseSurviveTheirMoves(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		from  int64 // the version that the rows are made for
-		again bool  // whether it also goes back there
-	}{"SQLite": {3, true}, "PostgreSQL": {12, false}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, err := Open(t.Context(), Options{URL: databases[name](t)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { closeStore(t, s) })
-			p, err := targetOf(s.db).provider(s.db, s.logger)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := p.UpTo(t.Context(), c.from); err != nil {
-				t.Fatal(err)
-			}
-			if !isSQLite(s) {
-				if err := s.Prepare(t.Context(), time.Now()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			first := storeUnderHashes(t, s)
-			known(t, s, first)
-			if !c.again {
-				return
-			}
-			if _, err := p.DownTo(t.Context(), c.from); err != nil {
-				t.Fatal(err)
-			}
-			known(t, s, first)
-		})
-	}
-}
-
-// storedFacts are facts with the keys that package delivery makes for them.
-var storedFacts = []struct {
-	kind                         delivery.EventType
-	source, workspace, variables string
-	key                          string
-}{
-	{delivery.ActiveAlert, "64b0c3a9e1f2d3c4b5a69788", "", `{}`, delivery.SourceKey("64b0c3a9e1f2d3c4b5a69788")},
-	{delivery.ObjectCreated, "64B0", "", `{}`, delivery.SourceKey("64B0")},
-	{delivery.ObjectDeleted, "64b", "", `{}`, delivery.SourceKey("64b")},
-	{delivery.ObjectModified, "né 'te\\", "", `{}`, delivery.SourceKey("né 'te\\")},
-	{delivery.OperationExecuted, "s", "", `{"operation_id":"64b0c3a9"}`, "ox\x04\x64\xb0\xc3\xa9"},
-	{delivery.OperationInWorkspace, "s", "00ff", `{"operation_id":"op-1"}`, "wtop-1\x00x\x02\x00\xff"},
-	{
-		delivery.ExecutedMicroservice, "s", "ws-1", `{"microservice_id":"0a","operation_id":"op-1"}`,
-		"mtop-1\x00x\x01\x0atws-1\x00",
-	},
-}
-
-// storeUnderHashes stores storedFacts as an older program did, and returns the
-// id of the first; the others follow.
-func storeUnderHashes(t *testing.T, s *Store) (first delivery.EventID) {
-	t.Helper()
-	first = delivery.EventID(delivery.NewIDs(1).Next())
-	for i, f := range storedFacts {
-		id, hash := int64(first)+int64(i), sha256.Sum256([]byte(f.key))
-		for _, c := range []struct {
-			statement string
-			args      []any
-		}{
-			{
-				`INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test, item_name, group_id,
-				source_id, workspace_id, variables) VALUES ($1, 7, 5, 0, 0, 0, $2, FALSE, '', '', $3, $4, $5)`,
-				[]any{id, typeWords.code(f.kind), f.source, textOrNull(f.workspace), f.variables},
-			},
-			{
-				`INSERT INTO event_key (org, key, event, fingerprint, deliveries) VALUES (7, $1, $2, $3, 2)`,
-				[]any{hash[:16], id, -i},
-			},
-		} {
-			if _, err := s.db.Writer().ExecContext(t.Context(), c.statement, c.args...); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return first
-}
-
-// known migrates, and fails if storedFacts are not known, or not found.
-func known(t *testing.T, s *Store, first delivery.EventID) {
-	t.Helper()
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	facts(t, s, 1, time.Now(), delivery.Queued) // makes the organization
-	again := make([]delivery.NewEvent, len(storedFacts))
-	for i, f := range storedFacts {
-		e := delivery.Event{ID: delivery.EventID(1e6 + i), Org: 7, Type: f.kind}
-		again[i] = delivery.NewEvent{Event: e, Key: f.key}
-	}
-	for i, got := range ingestAll(t, s, again) {
-		want := delivery.Stored{ID: first + delivery.EventID(i), Fingerprint: uint64(-int64(i)), Deliveries: 2}
-		if got != want {
-			t.Errorf("the fact %+v is %+v, want %+v", storedFacts[i], got, want)
-		}
-	}
-	for i, f := range storedFacts {
-		filter := delivery.EventFilter{SourceEventID: f.source}
-		page, err := s.Events(t.Context(), 7, filter, delivery.Page{First: 9})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.source != "s" && (len(page.Items) != 1 || page.Items[0].ID != first+delivery.EventID(i)) {
-			t.Errorf("the source %q has %v", f.source, page.Items)
-		}
 	}
 }

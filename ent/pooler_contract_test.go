@@ -17,8 +17,8 @@ func TestStoreKeepsTheContractThroughAPooler(t *testing.T) {
 	pooler := enttest.NewPooler(t, enttest.Postgres(t), map[string]string{"default_pool_size": "3"})
 	storetest.Run(t, func(t *testing.T) delivery.Store {
 		s := openStore(t, pooler.Through(t, enttest.Postgres(t)))
-		if !s.db.(*sqldb.Postgres).Pooled || postgres(s).listener != nil {
-			t.Errorf("pooled is %t and there is a link: %t, want the pooler to be found", s.db.(*sqldb.Postgres).Pooled, postgres(s).listener != nil)
+		if db := s.db.(*sqldb.Postgres); !db.Pooled || db.Direct != "" {
+			t.Errorf("pooled is %t with the direct way %q, want the pooler to be found", db.Pooled, db.Direct)
 		}
 		return s
 	})

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"log/slog"
 
+	"portalhooks/ent/queue"
+
+	"portalhooks/ent/migrate"
 	"portalhooks/ent/sqldb"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -19,7 +22,7 @@ type Options = sqldb.Options
 // A Store keeps everything in one database. It implements delivery.Store and
 // may be used by many goroutines at once.
 type Store struct {
-	*Queue // the deliveries, events, log, counts and members
+	*queue.Queue // the deliveries, events, log, counts and members
 
 	db     sqldb.Database
 	logger *slog.Logger
@@ -39,7 +42,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	return &Store{
-		Queue:  NewQueue(db, auditIn(db), o.Logger),
+		Queue:  queue.New(db, auditIn(db), o.Logger),
 		db:     db,
 		logger: o.Logger,
 		client: gen.NewClient(gen.Driver(entsql.OpenDB(db.Dialect(), db.Writer()))),
@@ -48,7 +51,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // auditIn adds entries to the audit log within a transaction of the queue.
-func auditIn(db sqldb.Database) Recorder {
+func auditIn(db sqldb.Database) queue.Recorder {
 	return func(ctx context.Context, q sqldb.Querier, entries ...delivery.AuditEntry) error {
 		driver := entsql.NewDriver(db.Dialect(), entsql.Conn{ExecQuerier: q})
 		return record(ctx, gen.NewClient(gen.Driver(driver)).AuditEntry, entries...)
@@ -57,13 +60,13 @@ func auditIn(db sqldb.Database) Recorder {
 
 // Migrate brings the tables up to date and returns what it applied. Any number
 // of servers may do so at once: each migration is applied by one of them.
-func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
-	return Up(ctx, s.db, s.logger)
+func (s *Store) Migrate(ctx context.Context) ([]migrate.Migration, error) {
+	return migrate.Up(ctx, s.db, s.logger)
 }
 
 // MigrationStatus lists every migration, oldest first.
-func (s *Store) MigrationStatus(ctx context.Context) ([]Migration, error) {
-	return Status(ctx, s.db, s.logger)
+func (s *Store) MigrationStatus(ctx context.Context) ([]migrate.Migration, error) {
+	return migrate.Status(ctx, s.db, s.logger)
 }
 
 // Close ends what runs in the background and closes the connections. The Store

@@ -44,7 +44,7 @@ func (s *Store) once(
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return &sqldb.CommitError{err}
+		return &sqldb.CommitError{Err: err}
 	}
 	return nil
 }

@@ -9,19 +9,21 @@ import (
 	"github.com/lib/pq/oid"
 )
 
-// An array is an argument of a statement: a pointer to a slice, for an array of
-// bigint, boolean, text or bytea. Where the connection takes it, it is sent in
-// PostgreSQL's binary form, which neither side has to quote and parse: JSON is
-// full of what has to be quoted.
-type Array struct{ Slice any }
+// Array returns an argument of a statement: slice, a pointer to a slice, for an
+// array of bigint, boolean, text or bytea. Where the connection takes it, it is
+// sent in PostgreSQL's binary form, which neither side has to quote and parse:
+// JSON is full of what has to be quoted.
+func Array(slice any) driver.Valuer { return array{slice} }
+
+type array struct{ slice any }
 
 // Value returns the array as text. It implements [driver.Valuer].
-func (a Array) Value() (driver.Value, error) { return pq.Array(a.Slice).Value() }
+func (a array) Value() (driver.Value, error) { return pq.Array(a.slice).Value() }
 
 // BinaryValue returns the array in binary form; lib/pq asks for it when
 // parameters are binary.
-func (a Array) BinaryValue() ([]byte, error) {
-	switch s := a.Slice.(type) {
+func (a array) BinaryValue() ([]byte, error) {
+	switch s := a.slice.(type) {
 	case *[]int64:
 		return packed(*s, oid.T_int8, func(int64) int { return 8 }, func(b []byte, v int64) []byte {
 			return binary.BigEndian.AppendUint64(b, uint64(v))
@@ -42,7 +44,7 @@ func (a Array) BinaryValue() ([]byte, error) {
 			return append(b, v...)
 		}), nil
 	}
-	return nil, fmt.Errorf("an array of %T is not known", a.Slice)
+	return nil, fmt.Errorf("an array of %T is not known", a.slice)
 }
 
 // packed writes the dimensions of an array, then each value after its length.

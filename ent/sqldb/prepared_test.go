@@ -69,12 +69,12 @@ func TestArraysAreTheSameInBothForms(t *testing.T) {
 	} {
 		var same bool
 		query := fmt.Sprintf("SELECT $1::%s IS NOT DISTINCT FROM $2::%[1]s", kind)
-		err := db.Writer().QueryRowContext(t.Context(), query, Array{slice}, pq.Array(slice)).Scan(&same)
+		err := db.Writer().QueryRowContext(t.Context(), query, Array(slice), pq.Array(slice)).Scan(&same)
 		if err != nil || !same {
 			t.Errorf("%s: the same is %t, %v", kind, same, err)
 		}
 	}
-	if _, err := (Array{7}).BinaryValue(); err == nil {
+	if _, err := (array{7}).BinaryValue(); err == nil {
 		t.Error("a number is taken for an array")
 	}
 }

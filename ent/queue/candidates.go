@@ -1,0 +1,246 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"slices"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+)
+
+// How far a claim looks: the oldest due rows name the webhooks that have any,
+// those of alerts and of all others apart. When there are more rows than that,
+// one webhook may fill all of them, so the claim also goes round the webhooks
+// that have rows at all.
+const lookAhead = 4
+
+// maxInOrder bounds what is leased of one ordered webhook: its deliveries are
+// sent one after the other, and all within one lease.
+const maxInOrder = 100
+
+// Type 1 is an alert. The numbers are written out because the indexes are made
+// for them.
+const (
+	// Two rows more count nothing: 0 has the time of the database's clock, -1 the
+	// end of the first lease.
+	oldestDue = `SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
+			SELECT * FROM (SELECT webhook, TRUE AS urgent, ordered, due_at FROM queue
+				WHERE owner_slot IS NULL AND NOT held AND type = 1 AND due_at >= $3 AND due_at <= @now
+				ORDER BY due_at LIMIT $1) a
+			UNION ALL SELECT * FROM (SELECT webhook, FALSE AS urgent, ordered, due_at FROM queue
+				WHERE owner_slot IS NULL AND NOT held AND type <> 1 AND due_at >= $4 AND due_at <= @now
+				ORDER BY due_at LIMIT $2) o
+		) d GROUP BY webhook, urgent, ordered
+		UNION ALL SELECT 0, FALSE, FALSE, 0, @now
+		UNION ALL SELECT -1, FALSE, FALSE, 0, COALESCE((
+			SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at >= $5), 0)
+		ORDER BY 5, 4 DESC`
+
+	// Steps from webhook to webhook through the index, not over their rows. All
+	// events of a webhook have one type, so any of its rows tells it.
+	roundTrip = `WITH RECURSIVE step(webhook, n) AS (
+		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1 AND owner_slot IS NULL), 1
+		UNION ALL
+		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook AND q.owner_slot IS NULL), n + 1
+		FROM step WHERE webhook IS NOT NULL AND n < $2
+	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook
+			AND q.owner_slot IS NULL ORDER BY q.held, q.due_at LIMIT 1), 0) = 1,
+		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered), 0, 0
+	FROM step WHERE webhook IS NOT NULL`
+)
+
+// A candidate is a webhook that may have due deliveries.
+type candidate struct {
+	webhook         int64
+	urgent, ordered bool
+	rows            int   // that were found due, if the oldest were looked for
+	due             int64 // when the first of them was
+}
+
+func scanCandidate(rows *sql.Rows) (c candidate, err error) {
+	err = rows.Scan(&c.webhook, &c.urgent, &c.ordered, &c.rows, &c.due)
+	return c, err
+}
+
+// candidates returns the webhooks to claim from, in turn.
+func (q *Queue) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candidate, error) {
+	look := [2]int{lookAhead * c.N, lookAhead * c.N}
+	if c.Urgent {
+		look[others] = 0
+	}
+	oldest, backlog, err := q.oldest(ctx, look)
+	if err != nil || !backlog {
+		return wanted(oldest, c), err
+	}
+	round, err := q.round(ctx, c.N)
+	if err != nil {
+		return nil, err
+	}
+	return wanted(append(round, oldest...), c), nil
+}
+
+// oldest returns the webhooks of the oldest due rows, and whether there may be
+// more of them. Rows whose lease has ended are given back first, which makes
+// them due.
+func (q *Queue) oldest(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
+	low, mark := q.low.begin(time.Now())
+	seen, err := q.lookForDue(ctx, look, low)
+	if err == nil && seen.leaseEnd <= seen.clock {
+		if err = q.giveBackEnded(ctx); err == nil {
+			seen, err = q.lookForDue(ctx, look, low)
+		}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	first, rows := [classes]int64{seen.clock, seen.clock, seen.leaseEnd}, [classes]int{}
+	for _, one := range seen.found {
+		class := others
+		if one.urgent {
+			class = alerts
+		}
+		first[class] = min(first[class], one.due)
+		rows[class] += one.rows
+	}
+	limit := seen.clock - watermarkMargin.Microseconds()
+	q.low.end(leased, mark, min(first[leased], limit))
+	for class, n := range look {
+		if n > 0 {
+			q.low.end(class, mark, min(first[class], limit))
+			backlog = backlog || rows[class] == n
+		}
+	}
+	return seen.found, backlog, nil
+}
+
+// A sight is what a look for due rows finds, with two times of the database's.
+type sight struct {
+	found    []candidate
+	clock    int64
+	leaseEnd int64 // the first one; far away when nothing is lent
+}
+
+func (q *Queue) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (sight, error) {
+	all, err := q.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[leased])
+	s := sight{leaseEnd: math.MaxInt64}
+	for _, one := range all {
+		switch {
+		case one.rows > 0:
+			s.found = append(s.found, one)
+		case one.webhook == 0:
+			s.clock = one.due
+		case one.due > 0:
+			s.leaseEnd = one.due
+		}
+	}
+	return s, err
+}
+
+// round returns the webhooks whose turn it is of those that have rows at all.
+// When there are not too many they are all, and the same for a moment.
+func (q *Queue) round(ctx context.Context, n int) ([]candidate, error) {
+	if kept := q.webhooks.get(time.Now(), n); kept != nil {
+		return kept, nil
+	}
+	after := q.turn.Load()
+	round, err := q.readCandidates(ctx, roundTrip, after, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(round) < n { // the end is reached: go on at the start
+		q.turn.Store(0)
+		if after == 0 {
+			q.webhooks.set(time.Now(), round)
+		}
+	} else {
+		q.turn.Store(round[len(round)-1].webhook)
+	}
+	return round, nil
+}
+
+func (q *Queue) readCandidates(ctx context.Context, query string, args ...any) (all []candidate, err error) {
+	err = sqldb.Persist(ctx, func() error {
+		rows, err := q.db.query(ctx, query, args...)
+		all, err = sqldb.Collect(rows, err, scanCandidate)
+		return err
+	})
+	return all, err
+}
+
+// wanted keeps the first candidate of each webhook from which anything may be
+// taken.
+func wanted(all []candidate, c delivery.ClaimRequest) []candidate {
+	seen := make(map[int64]bool)
+	return slices.DeleteFunc(all, func(one candidate) bool {
+		again := seen[one.webhook]
+		seen[one.webhook] = true
+		limit, limited := c.Limits[delivery.WebhookID(one.webhook)]
+		return again || limited && limit <= 0 || c.Urgent && !one.urgent
+	})
+}
+
+// A share is how many rows of one webhook a claim takes at most.
+type share struct {
+	webhook int64
+	rows    int64
+}
+
+// shares divides a claim between its candidates: those in order apart, the
+// alerts first. What alerts may take leaves an eighth to others, and what comes
+// in order leaves half.
+func shares(all []candidate, c delivery.ClaimRequest) (inOrder, plain []share) {
+	var urgent, others, ordered []candidate
+	for _, one := range all {
+		switch {
+		case one.ordered:
+			ordered = append(ordered, one)
+		case one.urgent:
+			urgent = append(urgent, one)
+		default:
+			others = append(others, one)
+		}
+	}
+	slices.SortStableFunc(ordered, func(a, b candidate) int {
+		switch {
+		case a.urgent == b.urgent:
+			return 0
+		case a.urgent:
+			return -1
+		}
+		return 1
+	})
+	room := c.N
+	if len(urgent)+len(others) > 0 {
+		room = max(1, c.N/2)
+	}
+	inOrder = divide(ordered, room, c)
+	for i := range inOrder {
+		inOrder[i].rows = min(inOrder[i].rows, maxInOrder)
+	}
+	room = c.N
+	if len(others) > 0 {
+		room = max(1, c.N-max(1, c.N/8))
+	}
+	return inOrder, append(divide(urgent, room, c), divide(others, c.N, c)...)
+}
+
+// divide gives each of the first candidates the same share of n rows, one at
+// the least.
+func divide(some []candidate, n int, c delivery.ClaimRequest) []share {
+	if len(some) > n {
+		some = some[:n]
+	}
+	list := make([]share, 0, len(some))
+	for _, one := range some {
+		rows := min(c.PerWebhook, max(1, n/len(some)))
+		if limit, limited := c.Limits[delivery.WebhookID(one.webhook)]; limited {
+			rows = min(rows, limit)
+		}
+		list = append(list, share{one.webhook, int64(rows)})
+	}
+	return list
+}

@@ -1,0 +1,87 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+
+	"portalhooks/delivery"
+)
+
+// What is to be lent is read first and lent row by row, by its key: SQLite has
+// one writer, and makes a table for whatever one statement changes and returns.
+// Many statements of one column and one of many columns cost less than many of
+// many: the driver looks at each column of each statement. What is added to
+// parameters hides them from the planner, which would else plan anew for each
+// value of a limit, and of others once somebody has run ANALYZE.
+const (
+	sqliteClaim = `SELECT id FROM queue
+		WHERE webhook = ?2 + 0 AND held = 0 AND NOT ordered AND owner_slot IS NULL AND due_at <= ?1 + 0
+		ORDER BY due_at LIMIT ?3 + 0`
+
+	sqliteClaimOrdered = `SELECT id FROM (
+			SELECT id, min(due_at <= ?1) OVER (ORDER BY id) AS due FROM (
+				SELECT id, due_at FROM queue WHERE webhook = ?2 + 0 AND ordered AND NOT held ORDER BY id LIMIT ?3 + 0
+			)
+		) WHERE due AND NOT EXISTS (
+			SELECT 1 FROM queue WHERE webhook = ?2 + 0 AND ordered AND owner_slot IS NOT NULL
+		)`
+
+	sqliteClaimed = `SELECT ` + claimedColumns + ` FROM queue WHERE id IN (SELECT value FROM json_each(?))`
+
+	sqliteLend = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
+)
+
+// claimSQLite runs a claim for one webhook after the other, in one transaction,
+// until there are n jobs.
+func (s *sqliteQueue) claimWith(
+	ctx context.Context, claim string, c delivery.ClaimRequest, list []share, n int,
+) (jobs []delivery.Job, err error) {
+	err = s.batch(ctx, func(ctx context.Context, s session) error {
+		now, err := s.now(ctx)
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, 0, n)
+		for _, one := range list {
+			room := min(one.rows, int64(n-len(ids)))
+			found := func(row []int64) { ids = append(ids, row[0]) }
+			if err := s.Numbers(ctx, claim, found, now, one.webhook, room); err != nil {
+				return err
+			}
+		}
+		jobs, err = s.lend(ctx, ids, c.Owner, now+c.Lease.Microseconds())
+		return err
+	})
+	return jobs, err
+}
+
+// lend gives deliveries to the owner until the lease ends.
+func (s session) lend(
+	ctx context.Context, ids []int64, owner delivery.Owner, end int64,
+) (jobs []delivery.Job, err error) {
+	for _, id := range ids {
+		if _, err := s.Exec(ctx, sqliteLend, int64(owner.Slot), owner.Epoch, end, id); err != nil {
+			return nil, err
+		}
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	jobs = make([]delivery.Job, 0, len(ids))
+	found := func(row []int64) { jobs = append(jobs, jobOf(row, row[10] != 0, row[11] != 0)) }
+	err = s.Numbers(ctx, sqliteClaimed, found, string(list))
+	return jobs, err
+}
+
+func (s *sqliteQueue) claim(
+	ctx context.Context, c delivery.ClaimRequest, list []share, n int,
+) ([]delivery.Job, error) {
+	return s.claimWith(ctx, sqliteClaim, c, list, n)
+}
+
+func (s *sqliteQueue) claimOrdered(
+	ctx context.Context, c delivery.ClaimRequest, list []share,
+) ([]delivery.Job, error) {
+	return s.claimWith(ctx, sqliteClaimOrdered, c, list, c.N)
+}

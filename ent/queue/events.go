@@ -1,0 +1,122 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+)
+
+// EventsByID implements [delivery.EventStore].
+func (q *Queue) EventsByID(
+	ctx context.Context, org delivery.OrgID, ids []delivery.EventID,
+) ([]delivery.Event, error) {
+	return eventsByID(ctx, q.read, org, ids)
+}
+
+func eventsByID(
+	ctx context.Context, db sqldb.Querier, org delivery.OrgID, ids []delivery.EventID,
+) ([]delivery.Event, error) {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	all := make([]delivery.Event, 0, len(ids))
+	for some := range slices.Chunk(ids, idsPerStatement) {
+		found, err := readEvents(ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+sqldb.InList(some)+ofOrg(org))
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// Events implements [delivery.EventStore].
+func (q *Queue) Events(
+	ctx context.Context, org delivery.OrgID, f delivery.EventFilter, p delivery.Page,
+) (delivery.Slice[delivery.Event], error) {
+	page, err := eventList.read(p)
+	if err != nil {
+		return delivery.Slice[delivery.Event]{}, err
+	}
+	var args []any
+	found, err := readEvents(ctx, q.read, eventListing(q.db, &args, org, f, page), args...)
+	if err != nil {
+		return delivery.Slice[delivery.Event]{}, fmt.Errorf("list events: %w", err)
+	}
+	return idSlice(page, found, func(e *delivery.Event) int64 { return int64(e.ID) }), nil
+}
+
+// eventListing is the statement for a page.
+func eventListing(db syntax, args *[]any, org delivery.OrgID, f delivery.EventFilter, page idPage) string {
+	w := &where{args: args}
+	w.add("NOT e.test")
+	if org != 0 {
+		w.add(fmt.Sprintf("e.org = %d", org))
+	}
+	if len(f.Types) > 0 {
+		w.add("e.type" + typeWords.among(f.Types))
+	}
+	if f.Item != 0 {
+		w.add(fmt.Sprintf("e.item = %d", f.Item))
+	}
+	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
+	w.bySource(db, org, f.SourceEventID)
+	if f.WorkspaceID != "" {
+		w.text("e.workspace_id = ?", sqldb.Clean(f.WorkspaceID))
+	}
+	w.made("e.id", f.After, f.Before)
+	page.conditions(w, "e.id")
+	return "SELECT " + eventColumns + " FROM event e" + w.String() + page.order("e.id")
+}
+
+// keyed narrows to a text, through the index of its hash when the organization,
+// which is part of the hash, is known. Empty text does not narrow.
+func (w *where) keyed(org delivery.OrgID, key, column, text string) {
+	if text == "" {
+		return
+	}
+	if org != 0 {
+		w.add(fmt.Sprintf("%s = %d", key, shortHash(org, text)))
+	}
+	w.text(column+" = ?", sqldb.Clean(text))
+}
+
+// bySource narrows to the events of one source: those that are found by its
+// hash, and the one whose key it makes. Empty text does not narrow.
+func (w *where) bySource(db syntax, org delivery.OrgID, source string) {
+	if source == "" {
+		return
+	}
+	if org != 0 {
+		w.add("e.id IN (" + db.ofSource(org, source) + ")")
+	}
+	w.text("e.source_id = ?", sqldb.Clean(source))
+}
+
+// EventsOfGroup implements [delivery.EventStore].
+func (q *Queue) EventsOfGroup(
+	ctx context.Context, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
+) ([]delivery.Event, error) {
+	var args []any
+	w := &where{args: &args}
+	w.add(fmt.Sprintf("e.org = %d AND e.type = %d AND NOT e.test", org, typeWords.code(t)))
+	w.keyed(org, "e.group_key", "e.group_id", string(g))
+	found, err := readEvents(ctx, q.read, fmt.Sprintf("SELECT %s FROM event e%s ORDER BY e.id LIMIT %d",
+		eventColumns, w, max(0, limit)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("read events of a group: %w", err)
+	}
+	return found, nil
+}
+
+// readEvents runs a query that selects eventColumns.
+func readEvents(ctx context.Context, db sqldb.Querier, query string, args ...any) (all []delivery.Event, err error) {
+	err = sqldb.Persist(ctx, func() error {
+		rows, err := db.QueryContext(ctx, query, args...)
+		all, err = sqldb.Collect(rows, err, scanEvent)
+		return err
+	})
+	return all, err
+}

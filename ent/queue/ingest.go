@@ -1,0 +1,60 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/failpoint"
+)
+
+// errKeyGone means that a key was there when its event was about to be stored
+// and was discarded before it could be read: the batch is stored again.
+var errKeyGone = errors.New("an event's key was discarded meanwhile")
+
+// Ingest implements [delivery.Queue]. Events are identified by their key, so a
+// batch whose commit got lost is stored again without harm: an event that has
+// our own id was stored by this call.
+func (q *Queue) Ingest(
+	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
+) ([]delivery.Ingested, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	failpoint.Hit(failpoint.IngestBeforeInsert)
+	for try := 1; ; try++ {
+		results, err := q.db.ingest(ctx, owner, lease, batch)
+		if errors.Is(err, errKeyGone) && try < maxIngestTries {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("store events: %w", sqldb.Unavailable(err))
+		}
+		failpoint.Hit(failpoint.IngestAfterCommit)
+		return results, nil
+	}
+}
+
+// maxIngestTries bounds how often a batch is stored.
+const maxIngestTries = 8
+
+// A keyed event is one that has the key now.
+type keyed struct {
+	event       delivery.EventID
+	fingerprint uint64
+	deliveries  int
+}
+
+// stored says what became of e when k has its key now.
+func stored(e *delivery.NewEvent, k keyed) delivery.Stored {
+	return delivery.Stored{
+		ID: k.event, Fresh: k.event == e.Event.ID, Fingerprint: k.fingerprint, Deliveries: k.deliveries,
+	}
+}
+
+// isLent reports whether d is stored lent to its process.
+func isLent(d *delivery.Delivery) bool { return d.State == delivery.Sending && !d.Ordered }

@@ -1,0 +1,122 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+)
+
+// vanishGrace is how long the lock of a server must be free for the server to
+// be dead: one that has lost its listen connection takes its lock again, or says
+// that it has none, sooner.
+const vanishGrace = 900 * time.Millisecond
+
+// lockName is the second number of a server's lock, as LockOf has it.
+const lockName = "(slot::int << 20) | (epoch % 1048576)::int"
+
+var (
+	// The try ends with its statement or transaction, so that it may be made on
+	// a connection of a pool; tries don't hinder each other.
+	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", sqldb.LockSpace, lockName)
+
+	// The CASE keeps the try from those who have no lock.
+	vanished = `SELECT slot, epoch FROM instance
+		WHERE CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
+
+	endVanishedLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2
+		AND CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
+)
+
+const (
+	markLocked   = `UPDATE instance SET locked = epoch WHERE slot = $1 AND epoch = $2 AND until > @now`
+	markUnlocked = `UPDATE instance SET locked = 0 WHERE slot = $1 AND epoch = $2`
+)
+
+// missing remembers since when locks were found free.
+type missing struct {
+	mu    sync.Mutex
+	since map[[2]int64]time.Time // by slot and epoch
+}
+
+// note takes the locks that are free now and returns those that have been for
+// long.
+func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since := make(map[[2]int64]time.Time, len(free))
+	for _, one := range free {
+		first, known := m.since[one]
+		if !known {
+			first = now
+		}
+		since[one] = first
+		if now.Sub(first) >= vanishGrace {
+			long = append(long, one)
+		}
+	}
+	m.since = since
+	return long
+}
+
+// endVanished ends the leases of processes that are dead for certain: their
+// lock is free although they have said that they hold it while they live. Such
+// a process, should it live after all, learns that at its next heartbeat.
+func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
+	if p.listener == nil || !p.listener.Steady() {
+		p.missing.note(nil, time.Time{})
+		return nil
+	}
+	rows, err := p.pool.QueryContext(ctx, p.sql(vanished))
+	free, err := sqldb.Collect(rows, err, sqldb.ScanPair)
+	if err != nil {
+		return fmt.Errorf("look for processes that have vanished: %w", sqldb.Unavailable(err))
+	}
+	for _, one := range p.missing.note(free, time.Now()) {
+		if !p.listener.Steady() {
+			return nil
+		}
+		err := p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+			n, err := sqldb.Affected(tx.ExecContext(ctx, p.sql(endVanishedLease), one[0], one[1]))
+			if n > 0 {
+				p.logger.InfoContext(ctx, "a server has died: its lock is free", "slot", one[0], "epoch", one[1])
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("end the lease of a process that has vanished: %w", err)
+		}
+	}
+	return nil
+}
+
+// markLocked says that an owner holds its lock, or that it does not.
+func (p *postgresQueue) markLocked(ctx context.Context, o delivery.Owner, held bool) error {
+	statement := markLocked
+	if !held {
+		statement = markUnlocked
+	}
+	_, err := p.pool.ExecContext(ctx, p.sql(statement), o.Slot, o.Epoch)
+	return err
+}
+
+// joining does nothing: the lock of a server is taken when it has its slot.
+func (p *postgresQueue) joining() func(context.Context, sqldb.Querier) error {
+	return func(context.Context, sqldb.Querier) error { return nil }
+}
+
+func (p *postgresQueue) joined(owner delivery.Owner) {
+	if p.listener != nil {
+		p.listener.Hold(owner)
+	}
+}
+
+func (p *postgresQueue) left(owner delivery.Owner) {
+	if p.listener != nil {
+		p.listener.Release(owner)
+	}
+}

@@ -1,0 +1,199 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+)
+
+// errSlotTaken means that another process was quicker.
+var errSlotTaken = errors.New("the slot was taken meanwhile")
+
+const (
+	// The lowest number that no process leases: a slot whose lease has ended, or
+	// the one after the highest.
+	freeSlot = `SELECT min(slot) FROM (
+		SELECT slot FROM instance WHERE until <= @now
+		UNION ALL SELECT COALESCE(max(slot) + 1, 0) FROM instance) free`
+
+	takeSlot = `INSERT INTO instance (slot, epoch, buried, name, started_at, seen_at, until)
+		VALUES ($1, 1, 0, $2, @now, @now, @now + $3)
+		ON CONFLICT (slot) DO UPDATE SET epoch = instance.epoch + 1, name = excluded.name,
+			started_at = excluded.started_at, seen_at = excluded.seen_at, until = excluded.until
+		WHERE instance.until <= @now
+		RETURNING epoch`
+
+	// Also a lease that has ended while nobody noticed: a machine that slept goes
+	// on where it was.
+	prolong = `UPDATE instance SET seen_at = @now, until = @now + $3
+		WHERE slot = $1 AND epoch = $2 AND (until > @now OR buried < epoch) RETURNING @now`
+
+	endLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2 AND until > @now`
+
+	// Slots where an epoch has ended that was not buried yet. The epoch of a
+	// lease that lasts is alive; those before it are not.
+	deadSlots = `SELECT slot, CASE WHEN until > @now THEN epoch - 1 ELSE epoch END FROM instance
+		WHERE slot <> $1 AND buried < CASE WHEN until > @now THEN epoch - 1 ELSE epoch END ORDER BY slot`
+
+	markBuried = `UPDATE instance SET buried = $2 WHERE slot = $1 AND buried < $2`
+)
+
+// Join implements [delivery.Membership]. It returns Unavailable when every slot
+// is taken.
+func (q *Queue) Join(ctx context.Context, name string, ttl time.Duration) (owner delivery.Owner, err error) {
+	joining := q.db.joining()
+	for try := 1; try <= delivery.MaxSlot; try++ {
+		err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) (err error) {
+			if err := joining(ctx, tx); err != nil {
+				return err
+			}
+			owner, err = q.lease(ctx, tx, name, ttl)
+			return err
+		})
+		if !errors.Is(err, errSlotTaken) {
+			break
+		}
+	}
+	if err != nil {
+		return delivery.Owner{}, fmt.Errorf("join the processes that share the database: %w", err)
+	}
+	q.db.joined(owner)
+	return owner, nil
+}
+
+// lease leases the lowest free slot.
+func (q *Queue) lease(
+	ctx context.Context, tx sqldb.Querier, name string, ttl time.Duration,
+) (owner delivery.Owner, err error) {
+	rows, err := tx.QueryContext(ctx, q.db.sql(freeSlot))
+	free, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
+	if err != nil {
+		return owner, err
+	}
+	if free[0] > delivery.MaxSlot {
+		return owner, delivery.Errorf(delivery.Unavailable, "",
+			"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
+	}
+	rows, err = tx.QueryContext(ctx, q.db.sql(takeSlot), free[0], sqldb.Clean(name), ttl.Microseconds())
+	epoch, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
+	if err == nil && len(epoch) == 0 {
+		err = errSlotTaken
+	}
+	if err != nil {
+		return owner, err
+	}
+	return delivery.Owner{Slot: int(free[0]), Epoch: epoch[0]}, nil
+}
+
+// Heartbeat implements [delivery.Membership].
+func (q *Queue) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
+	var database []int64
+	began := time.Now()
+	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		rows, err := tx.QueryContext(ctx, q.db.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds())
+		database, err = sqldb.Collect(rows, err, sqldb.ScanInt64)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("prolong the lease of this process: %w", err)
+	}
+	if len(database) == 0 {
+		return delivery.Errorf(delivery.NotFound, "",
+			"The lease of this process has ended. Another one may have taken its place.")
+	}
+	return q.follow(ctx, owner, reading{database[0], began, time.Now()})
+}
+
+// Leave implements [delivery.Membership]. Leaving twice is fine.
+func (q *Queue) Leave(ctx context.Context, owner delivery.Owner) error {
+	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		_, err := tx.ExecContext(ctx, q.db.sql(endLease), owner.Slot, owner.Epoch)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end the lease of this process: %w", err)
+	}
+	q.db.left(owner)
+	return nil
+}
+
+// Bury implements [delivery.Membership]. The queue is searched only when a
+// process has died since the last time.
+func (q *Queue) Bury(ctx context.Context, self delivery.Owner) (released int, err error) {
+	vanished := q.db.endDeadLeases(ctx)
+	released, err = q.buryEnded(ctx, self)
+	return released, errors.Join(vanished, err)
+}
+
+// buryEnded releases what is held in epochs that have ended.
+func (q *Queue) buryEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
+	dead, err := q.dead(ctx, q.read, self)
+	if err != nil || len(dead) == 0 {
+		return 0, err
+	}
+	// All leases end at once when the clock jumps ahead: nobody is dead for that.
+	began := time.Now()
+	now, err := q.numbers(ctx, "SELECT @now")
+	if err != nil || q.clock.astray(reading{now[0], began, time.Now()}) {
+		return 0, err
+	}
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		released = 0
+		dead, err := q.dead(ctx, tx, self) // again: a lease may have been prolonged
+		if err != nil {
+			return err
+		}
+		for _, d := range dead {
+			n, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, markBuried, d[0], d[1]); err != nil {
+				return err
+			}
+			released += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release what dead processes held: %w", err)
+	}
+	return released, nil
+}
+
+// dead returns slots other than self's, each with the latest epoch that has
+// ended.
+func (q *Queue) dead(ctx context.Context, tx sqldb.Querier, self delivery.Owner) (all [][2]int64, err error) {
+	rows, err := tx.QueryContext(ctx, q.db.sql(deadSlots), self.Slot)
+	if all, err = sqldb.Collect(rows, err, sqldb.ScanPair); err != nil {
+		return nil, fmt.Errorf("find dead processes: %w", err)
+	}
+	return all, nil
+}
+
+// Members implements [delivery.Membership].
+func (q *Queue) Members(ctx context.Context) (all []delivery.Member, err error) {
+	err = sqldb.Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, q.db.sql(
+			"SELECT slot, epoch, name, started_at, seen_at FROM instance WHERE until > @now ORDER BY slot"))
+		all, err = sqldb.Collect(rows, err, scanMember)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	return all, nil
+}
+
+func scanMember(rows *sql.Rows) (m delivery.Member, err error) {
+	var started, seen int64
+	err = rows.Scan(&m.Owner.Slot, &m.Owner.Epoch, &m.Name, &started, &seen)
+	m.StartedAt, m.SeenAt = sqldb.TimeOf(started), sqldb.TimeOf(seen)
+	return m, err
+}

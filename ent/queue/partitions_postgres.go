@@ -1,0 +1,144 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"github.com/lib/pq"
+
+	"portalhooks/delivery"
+)
+
+// Days that Prepare makes partitions for: ids of processes whose clocks are a
+// little wrong find theirs too. Whatever else comes makes its own.
+const (
+	daysBehind = 1
+	daysAhead  = 3
+)
+
+// dayForm ends the names of partitions: event_20260131.
+const dayForm = "20060102"
+
+// partitioned are the tables that have a partition for each day of their ids.
+var partitioned = [...]string{"event", "log"}
+
+func (p *postgresQueue) prepare(ctx context.Context, now time.Time) error {
+	first := dayOf(now).AddDate(0, 0, -daysBehind)
+	days := make([]time.Time, 0, daysBehind+daysAhead+1)
+	for i := range cap(days) {
+		days = append(days, first.AddDate(0, 0, i))
+	}
+	if err := sqldb.Persist(ctx, func() error { return p.makePartitions(ctx, days) }); err != nil {
+		return fmt.Errorf("make partitions: %w", err)
+	}
+	return nil
+}
+
+// dayOf returns the start of t's day in UTC.
+func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// persistRows is persist for inserts into partitioned tables: where a row's day
+// has no partition, it makes one, so that no insert fails for that.
+func (p *postgresQueue) persistRows(ctx context.Context, ids []int64, insert func() error) error {
+	made := false
+	return sqldb.Persist(ctx, func() error {
+		err := insert()
+		if made || !lacksPartition(err) {
+			return err
+		}
+		made = true
+		days := make([]time.Time, len(ids))
+		for i, id := range ids {
+			days[i] = dayOf(delivery.IDTime(id))
+		}
+		if err := p.makePartitions(ctx, days); err != nil {
+			return fmt.Errorf("make partitions: %w", err)
+		}
+		return insert()
+	})
+}
+
+func lacksPartition(err error) bool {
+	e, ok := errors.AsType[*pq.Error](err)
+	return ok && e.Code == "23514" && e.Routine == "ExecFindPartition"
+}
+
+// makePartitions makes those that are missing. It never blocks inserts: a table
+// is attached, which other statements don't notice, when it is complete.
+func (p *postgresQueue) makePartitions(ctx context.Context, days []time.Time) error {
+	slices.SortFunc(days, time.Time.Compare)
+	days = slices.Compact(days)
+	for _, table := range partitioned {
+		have, err := p.partitions(ctx, table)
+		if err != nil {
+			return err
+		}
+		for _, day := range days {
+			if slices.ContainsFunc(have, day.Equal) {
+				continue
+			}
+			if err := p.makePartition(ctx, table, day); err != nil {
+				return fmt.Errorf("%s: %w", partitionName(table, day), err)
+			}
+		}
+	}
+	return nil
+}
+
+func partitionName(table string, day time.Time) string { return table + "_" + day.Format(dayForm) }
+
+// partitions returns the days that have one, oldest first.
+func (p *postgresQueue) partitions(ctx context.Context, table string) ([]time.Time, error) {
+	rows, err := p.pool.QueryContext(ctx, `SELECT c.relname
+		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = $1::regclass ORDER BY c.relname`, table)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var days []time.Time
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		// One that somebody else attached is none of ours.
+		if day, err := time.Parse(dayForm, strings.TrimPrefix(name, table+"_")); err == nil {
+			days = append(days, day)
+		}
+	}
+	return days, rows.Err()
+}
+
+// isMadeMeanwhile reports whether two processes made the same table at once.
+func isMadeMeanwhile(err error) bool {
+	e, ok := errors.AsType[*pq.Error](err)
+	return ok && (e.Code == "42P07" || e.Code == "42710" || e.Code == "23505")
+}
+
+// makePartition may meet another process that makes the same: both are content
+// when the partition is there.
+func (p *postgresQueue) makePartition(ctx context.Context, table string, day time.Time) error {
+	name := partitionName(table, day)
+	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
+	_, err := p.pool.ExecContext(ctx, fmt.Sprintf(
+		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)", name, table))
+	if err == nil || isMadeMeanwhile(err) {
+		_, err = p.pool.ExecContext(ctx, fmt.Sprintf(
+			"ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to))
+	}
+	if err == nil {
+		return nil
+	}
+	have, again := p.partitions(ctx, table)
+	if again == nil && slices.ContainsFunc(have, day.Equal) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+)
+
+// The columns of a tally's durations, as a list, as sums, and as they are added
+// to those of the row that is there.
+var (
+	durationColumns = eachDuration("d%d")
+	durationSums    = eachDuration("sum(d%d)")
+	countTallied    = "entries = t.entries + excluded.entries, attempts = t.attempts + excluded.attempts, " +
+		eachDuration("d%[1]d = t.d%[1]d + excluded.d%[1]d")
+)
+
+const tallyKey = "org, hour, webhook, slot, state, outcome"
+
+// countPostgres counts the entries that the statement around it has logged,
+// always in the order of the key.
+var countPostgres = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts,
+	` + durationColumns + `)
+	SELECT org, at / 3600000000, webhook, (id >> 12) & 1023, state, COALESCE(outcome, 0), min(type), count(*),
+		count(number), ` + eachDuration("count(*) FILTER (WHERE place = %d)") + `
+	FROM (SELECT *, CASE WHEN number IS NOT NULL THEN width_bucket(COALESCE(duration, 0), ARRAY[` +
+	placeBounds() + `]) END AS place FROM logged WHERE trigger <> 3) l
+	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+	ON CONFLICT (` + tallyKey + `) DO UPDATE SET ` + countTallied
+
+// countSQLite counts the entries of one key.
+var countSQLite = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts, ` + durationColumns + `)
+	VALUES (?` + strings.Repeat(", ?", 8+len(delivery.Durations{})) + `)
+	ON CONFLICT (` + tallyKey + `) DO UPDATE SET ` + countTallied
+
+const discardTallies = `DELETE FROM tally WHERE (` + tallyKey + `) IN (
+	SELECT ` + tallyKey + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
+
+func eachDuration(form string) string {
+	all := make([]string, len(delivery.Durations{}))
+	for i := range all {
+		all[i] = fmt.Sprintf(form, i)
+	}
+	return strings.Join(all, ", ")
+}
+
+// placeBounds lists where the places of durations after the first begin, in
+// microseconds.
+func placeBounds() string {
+	var bounds []string
+	for us := 1000; len(bounds) < len(delivery.Durations{})-1; us *= 2 {
+		bounds = append(bounds, fmt.Sprint(us))
+	}
+	return strings.Join(bounds, ", ")
+}
+
+// hourOf numbers the hours since 1970.
+func hourOf(t time.Time) int64 { return sqldb.Micros(t) / time.Hour.Microseconds() }
+
+// A talliedKey is the key of a row of counts.
+type talliedKey struct {
+	org, hour, webhook, slot, state, outcome, kind int64
+}
+
+func (k talliedKey) compare(other talliedKey) int {
+	return cmp.Or(cmp.Compare(k.org, other.org), cmp.Compare(k.hour, other.hour),
+		cmp.Compare(k.webhook, other.webhook), cmp.Compare(k.slot, other.slot),
+		cmp.Compare(k.state, other.state), cmp.Compare(k.outcome, other.outcome))
+}
+
+// tallied gathers what a batch on SQLite adds to the counts.
+type tallied map[talliedKey]*delivery.Tally
+
+// add counts an entry that was written just now, with its row's outcome.
+func (t tallied) add(e *delivery.LogEntry, row *attemptRow) {
+	d := &e.Delivery
+	if d.Trigger == delivery.ByTest {
+		return
+	}
+	key := talliedKey{
+		int64(d.Org), hourOf(e.At), int64(d.Webhook), int64(delivery.IDSlot(e.ID)),
+		stateWords.code(d.State), row.outcome, typeWords.code(d.Type),
+	}
+	one := t[key]
+	if one == nil {
+		one = &delivery.Tally{}
+		t[key] = one
+	}
+	one.Entries++
+	if e.Attempt != nil {
+		one.Attempts++
+		one.Durations[delivery.PlaceOf(phaseOf(max(0, row.duration)))]++
+	}
+}
+
+// store adds what was gathered to the rows.
+func (t tallied) store(ctx context.Context, s session) error {
+	keys := make([]talliedKey, 0, len(t))
+	for key := range t {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, talliedKey.compare)
+	for _, k := range keys {
+		one := t[k]
+		args := []any{
+			k.org, k.hour, k.webhook, k.slot, k.state, k.outcome, k.kind, one.Entries, one.Attempts,
+		}
+		for _, n := range one.Durations {
+			args = append(args, n)
+		}
+		if _, err := s.Exec(ctx, countSQLite, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tallies implements [delivery.TallyStore].
+func (q *Queue) Tallies(
+	ctx context.Context, org delivery.OrgID, t delivery.TallyQuery,
+) (all []delivery.Tally, err error) {
+	query := tallyQuery(org, t)
+	err = sqldb.Persist(ctx, func() error {
+		rows, err := q.read.QueryContext(ctx, query)
+		all, err = sqldb.Collect(rows, err, scanTally)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the counts of deliveries: %w", err)
+	}
+	return all, nil
+}
+
+func tallyQuery(org delivery.OrgID, t delivery.TallyQuery) string {
+	w := &where{}
+	w.add(fmt.Sprintf("org = %d", org))
+	w.add(fmt.Sprintf("hour >= %d AND hour < %d", hourOf(t.From), hourOf(t.To)))
+	if len(t.Webhooks) > 0 {
+		w.add("webhook" + sqldb.InList(t.Webhooks))
+	}
+	if len(t.Types) > 0 {
+		w.add("type" + typeWords.among(t.Types))
+	}
+	if len(t.States) > 0 {
+		w.add("state" + stateWords.among(t.States))
+	}
+	if len(t.Outcomes) > 0 {
+		w.add("outcome" + outcomeWords.among(t.Outcomes))
+	}
+	step := max(1, int64(t.Step/time.Hour))
+	webhook := "0"
+	if t.ByWebhook {
+		webhook = "webhook"
+	}
+	first := hourOf(t.From)
+	return fmt.Sprintf("SELECT %d + (hour - %d) / %d * %d AS stretch, %s AS whose, state, outcome, "+
+		"sum(entries), sum(attempts), %s FROM tally%s GROUP BY stretch, whose, state, outcome",
+		first, first, step, step, webhook, durationSums, w)
+}
+
+func scanTally(rows *sql.Rows) (t delivery.Tally, err error) {
+	var hour, state, outcome int64
+	into := []any{&hour, &t.Webhook, &state, &outcome, &t.Entries, &t.Attempts}
+	for i := range t.Durations {
+		into = append(into, &t.Durations[i])
+	}
+	err = rows.Scan(into...)
+	t.At = sqldb.TimeOf(hour * time.Hour.Microseconds())
+	t.State, t.Outcome = stateWords.word(state), outcomeWords.word(outcome)
+	return t, err
+}
+
+// DiscardTallies implements [delivery.TallyStore].
+func (q *Queue) DiscardTallies(ctx context.Context, t time.Time) (more bool, err error) {
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		n, err := sqldb.Affected(tx.ExecContext(ctx, discardTallies, hourOf(t), slice))
+		more = n == slice
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("discard old counts: %w", err)
+	}
+	return more, nil
+}

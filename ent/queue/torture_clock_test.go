@@ -1,0 +1,257 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"portalhooks/ent/sqldb"
+
+	"portalhooks/delivery"
+	"portalhooks/test/faults"
+)
+
+// jump makes the store believe that its database's clock was set by some time:
+// what was written before carries the time of the other clock.
+func jump(t *testing.T, s *testQueue, by time.Duration) {
+	t.Helper()
+	for _, statement := range []string{
+		"UPDATE queue SET due_at = due_at - $1 WHERE due_at > 0",
+		"UPDATE instance SET until = until - $1, seen_at = seen_at - $1, started_at = started_at - $1",
+	} {
+		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q sqldb.Querier) error {
+			_, err := q.ExecContext(ctx, statement, by.Microseconds())
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if low := s.Queue.low; low != nil { // its times are the clock's too
+		for class := range low.at {
+			low.at[class] -= by.Microseconds()
+		}
+	}
+	remember(s, by)
+}
+
+// remember makes a store remember the clock from before a jump.
+func remember(s *testQueue, by time.Duration) {
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	if s.clock.last.database != 0 {
+		s.clock.last.database -= by.Microseconds()
+	}
+}
+
+// The database's clock is set back by hours and days while deliveries wait, are
+// lent and are to be retried. After the next heartbeat, which is two seconds
+// later at the most, all is as it was: nothing waits for the clock to catch up,
+// and what is lent or paused stays so for as long as it was to.
+func TestTortureClockSetBack(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *testQueue) {
+		for _, by := range []time.Duration{-time.Minute, -6 * time.Hour, -100 * 24 * time.Hour} {
+			owner, err := s.Join(t.Context(), "first", time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := s.Join(t.Context(), "second", time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			beat(t, s, owner)
+			waiting, lent, paused := threeKinds(t, s, owner)
+			jump(t, s, by)
+			if got := claimed(t, s, owner); len(got) > 0 {
+				t.Errorf("%s: claimed %v: the test proves nothing", by, got)
+			}
+			beat(t, s, owner)
+			remember(s, by)
+			beat(t, s, other) // it sees the jump as well, and leaves the work to the first
+			if got := claimed(t, s, owner); !slices.Equal(got, waiting) {
+				t.Errorf("%s: claimed %d after a heartbeat, want the %d that were due", by, len(got), len(waiting))
+			}
+			for _, id := range slices.Concat(lent, paused) {
+				if left := dueIn(t, s, id); left < 50*time.Second || left > 70*time.Second {
+					t.Errorf("%s: %s is due in %s, want about a minute", by, id, left)
+				}
+			}
+			faults.Result{
+				Fault: "the database's clock is set back by " + (-by).String(), Database: databaseOf(s),
+				Rounds: len(waiting) + len(lent) + len(paused), Recovery: 2 * time.Second,
+				Note: "what was due is due, leases and pauses keep their length, by the next heartbeat",
+			}.Report(t)
+			empty(t, s, owner, other)
+		}
+	})
+}
+
+// The database's clock jumps ahead. Every lease has ended by it, but who lives
+// keeps its slot, and of what it holds nobody else's result counts.
+func TestTortureClockSetAhead(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *testQueue) {
+		for _, by := range []time.Duration{6 * time.Hour, 100 * 24 * time.Hour} {
+			owner, err := s.Join(t.Context(), "first", time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			beat(t, s, owner)
+			waiting, lent, paused := threeKinds(t, s, owner)
+			jump(t, s, by)
+			self := delivery.Owner{Slot: owner.Slot + 1, Epoch: 1}
+			for range 2 { // before and after it has read the clock itself
+				if n, err := s.Bury(t.Context(), self); n > 0 || err != nil {
+					t.Errorf("%s: Bury released %d, %v: nobody is dead", by, n, err)
+				}
+				s.clock.read(reading{time.Now().UnixMicro(), time.Now(), time.Now()})
+			}
+			beat(t, s, owner)
+			if members, err := s.Members(t.Context()); err != nil || len(members) != 1 {
+				t.Errorf("%s: %d members, %v, want the one that lives", by, len(members), err)
+			}
+			want := slices.Sorted(slices.Values(slices.Concat(waiting, lent, paused)))
+			got := claimed(t, s, owner)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: claimed %d, want all %d: their times are over", by, len(got), len(want))
+			}
+			faults.Result{
+				Fault: "the database's clock is set ahead by " + by.String(), Database: databaseOf(s),
+				Rounds: len(want), Note: fmt.Sprintf("the living keep their slots; %d due at once", len(got)),
+			}.Report(t)
+			empty(t, s, owner)
+			s.clock.ahead = time.Time{} // a lease's length later it may bury again
+		}
+	})
+}
+
+func databaseOf(s *testQueue) string {
+	if isSQLite(s) {
+		return "SQLite"
+	}
+	return "PostgreSQL"
+}
+
+func beat(t *testing.T, s *testQueue, owner delivery.Owner) {
+	t.Helper()
+	if err := s.Heartbeat(t.Context(), owner, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// threeKinds stores deliveries that are due, lent for a minute, and paused for
+// a minute.
+func threeKinds(t *testing.T, s *testQueue, owner delivery.Owner) (waiting, lent, paused []delivery.DeliveryID) {
+	t.Helper()
+	now := time.Now()
+	all := ids(facts(t, s, 30, now, delivery.Queued))
+	some := delivery.ClaimRequest{Owner: owner, N: 20, PerWebhook: 20, Lease: time.Minute}
+	jobs, err := s.Claim(t.Context(), some)
+	if err != nil || len(jobs) != 20 {
+		t.Fatal(len(jobs), err)
+	}
+	for i, j := range jobs {
+		if i < 10 {
+			lent = append(lent, j.Delivery.ID)
+		} else {
+			paused = append(paused, j.Delivery.ID)
+		}
+	}
+	if n, err := s.Release(t.Context(), owner, paused, time.Minute); n != 10 || err != nil {
+		t.Fatal(n, err)
+	}
+	for _, id := range all {
+		if !slices.Contains(lent, id) && !slices.Contains(paused, id) {
+			waiting = append(waiting, id)
+		}
+	}
+	return waiting, lent, paused
+}
+
+func ids(events []delivery.NewEvent) (all []delivery.DeliveryID) {
+	for _, e := range events {
+		for _, d := range e.Deliveries {
+			all = append(all, d.ID)
+		}
+	}
+	return all
+}
+
+func claimed(t *testing.T, s *testQueue, owner delivery.Owner) []delivery.DeliveryID {
+	t.Helper()
+	every := delivery.ClaimRequest{Owner: owner, N: 500, PerWebhook: 500, Lease: time.Minute}
+	jobs, err := s.Claim(t.Context(), every)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]delivery.DeliveryID, len(jobs))
+	for i, j := range jobs {
+		all[i] = j.Delivery.ID
+	}
+	return all
+}
+
+// dueIn returns how long the database makes a delivery wait.
+func dueIn(t *testing.T, s *testQueue, id delivery.DeliveryID) time.Duration {
+	t.Helper()
+	left, err := s.numbers(t.Context(), "SELECT due_at - @now FROM queue WHERE id = $1", int64(id))
+	if err != nil || len(left) != 1 {
+		t.Fatal(left, err)
+	}
+	return time.Duration(left[0]) * time.Microsecond
+}
+
+// empty leaves no delivery and no process behind.
+func empty(t *testing.T, s *testQueue, owners ...delivery.Owner) {
+	t.Helper()
+	for _, o := range owners {
+		if err := s.Leave(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tables := []string{"queue", "event", "log"}
+	if !isSQLite(s) {
+		tables = append(tables, "event_key")
+	}
+	for _, table := range tables {
+		err := s.Queue.db.change(t.Context(), func(ctx context.Context, q sqldb.Querier) error {
+			_, err := q.ExecContext(ctx, "DELETE FROM "+table)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A database that takes long to answer has not been set: nothing is moved, and
+// the dead are buried.
+func TestASlowDatabaseHasTheRightTime(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	at := func(began, ended, database time.Duration) reading {
+		return reading{start.Add(database).UnixMicro(), start.Add(began), start.Add(ended)}
+	}
+	for name, c := range map[string]struct {
+		last, now reading
+		behind    bool
+		leapt     bool
+	}{
+		"as ever":               {at(0, 0, 0), at(2*time.Second, 2*time.Second, 2*time.Second), false, false},
+		"slow the first time":   {at(0, 20*time.Second, 19*time.Second), at(21*time.Second, 21*time.Second, 21*time.Second), false, false},
+		"slow the second time":  {at(0, 0, 0), at(time.Second, 20*time.Second, 19*time.Second), false, false},
+		"slow to come back":     {at(0, 0, 0), at(time.Second, 20*time.Second, time.Second), false, false},
+		"set back by a minute":  {at(0, 0, 0), at(2*time.Second, 3*time.Second, -58*time.Second), true, false},
+		"set ahead by a minute": {at(0, 0, 0), at(2*time.Second, 3*time.Second, 62*time.Second), false, true},
+	} {
+		k := clock{}
+		k.read(c.last)
+		if got := k.behind(c.now) > 0; got != c.behind {
+			t.Errorf("%s: set back: %t, want %t", name, got, c.behind)
+		}
+		if got := k.astray(c.now); got != c.leapt {
+			t.Errorf("%s: set ahead: %t, want %t", name, got, c.leapt)
+		}
+	}
+}
