@@ -134,7 +134,7 @@ var rooms = map[string]room{
 	"ent/gen":     {imports: []string{"delivery", "ent/gen/...", "ent/schema"}},
 	"ent/migrate": {
 		imports: []string{"delivery", "delivery/loop", "ent/gen/...", "ent/sqldb"},
-		tests:   []string{"ent/enttest"},
+		tests:   []string{"ent/enttest", "ent/queue"},
 	},
 	"ent/schema": {imports: []string{"delivery"}},
 
