@@ -56,7 +56,7 @@ func (q *queue) due(c delivery.ClaimRequest, now time.Time) []*row {
 // blocked returns the webhooks that have ordered deliveries out.
 func (q *queue) blocked() map[delivery.WebhookID]bool {
 	blocked := make(map[delivery.WebhookID]bool)
-	for _, r := range q.lent {
+	for _, r := range q.leases {
 		if r.delivery.Ordered {
 			blocked[r.delivery.Webhook] = true
 		}
@@ -69,7 +69,7 @@ func (q *queue) blocked() map[delivery.WebhookID]bool {
 func (q *queue) candidates(
 	c delivery.ClaimRequest, urgent bool, blocked map[delivery.WebhookID]bool, now time.Time,
 ) (all [][]*row) {
-	for id, line := range q.lines {
+	for id, line := range q.byWebhook {
 		most := c.PerWebhook
 		if limit, limited := c.Limits[id]; limited {
 			most = min(most, limit)

@@ -38,19 +38,19 @@ func (r *row) view(now time.Time) delivery.Delivery {
 
 // A queue holds the pending deliveries. Its maps have the same rows.
 type queue struct {
-	rows  map[delivery.DeliveryID]*row
-	lines map[delivery.WebhookID][]*row // oldest first
-	lent  map[delivery.DeliveryID]*row  // those with an owner
-	turns map[delivery.WebhookID]int    // when each webhook was last claimed from
-	turn  int                           // counts the claims
+	rows      map[delivery.DeliveryID]*row
+	byWebhook map[delivery.WebhookID][]*row // oldest first
+	leases    map[delivery.DeliveryID]*row  // those with an owner
+	turns     map[delivery.WebhookID]int    // when each webhook was last claimed from
+	turn      int                           // counts the claims
 }
 
 func newQueue() queue {
 	return queue{
-		rows:  make(map[delivery.DeliveryID]*row),
-		lines: make(map[delivery.WebhookID][]*row),
-		lent:  make(map[delivery.DeliveryID]*row),
-		turns: make(map[delivery.WebhookID]int),
+		rows:      make(map[delivery.DeliveryID]*row),
+		byWebhook: make(map[delivery.WebhookID][]*row),
+		leases:    make(map[delivery.DeliveryID]*row),
+		turns:     make(map[delivery.WebhookID]int),
 	}
 }
 
@@ -63,22 +63,22 @@ func (q *queue) add(d delivery.Delivery, due time.Time) *row {
 	r := &row{delivery: d, due: due, held: d.State == delivery.Held}
 	r.delivery.NextAttemptAt = time.Time{}
 	q.rows[d.ID] = r
-	line := q.lines[d.Webhook]
-	q.lines[d.Webhook] = slices.Insert(line, place(line, d.ID), r)
+	line := q.byWebhook[d.Webhook]
+	q.byWebhook[d.Webhook] = slices.Insert(line, place(line, d.ID), r)
 	return r
 }
 
 func (q *queue) remove(r *row) {
 	d := &r.delivery
 	delete(q.rows, d.ID)
-	delete(q.lent, d.ID)
-	line := q.lines[d.Webhook]
+	delete(q.leases, d.ID)
+	line := q.byWebhook[d.Webhook]
 	at := place(line, d.ID)
 	if line = slices.Delete(line, at, at+1); len(line) > 0 {
-		q.lines[d.Webhook] = line
+		q.byWebhook[d.Webhook] = line
 		return
 	}
-	delete(q.lines, d.Webhook)
+	delete(q.byWebhook, d.Webhook)
 	delete(q.turns, d.Webhook)
 }
 
@@ -95,17 +95,17 @@ func place(line []*row, id delivery.DeliveryID) int {
 
 func (q *queue) lease(r *row, owner delivery.Owner, until time.Time) {
 	r.owner, r.due = owner, until
-	q.lent[r.delivery.ID] = r
+	q.leases[r.delivery.ID] = r
 }
 
 func (q *queue) release(r *row, due time.Time) {
 	r.owner, r.due = delivery.Owner{}, due
-	delete(q.lent, r.delivery.ID)
+	delete(q.leases, r.delivery.ID)
 }
 
 // releaseAll releases the leases that are to end, and returns how many.
 func (q *queue) releaseAll(due time.Time, ends func(*row) bool) (n int) {
-	for _, r := range q.lent {
+	for _, r := range q.leases {
 		if ends(r) {
 			q.release(r, due)
 			n++
@@ -117,7 +117,7 @@ func (q *queue) releaseAll(due time.Time, ends func(*row) bool) (n int) {
 // recall makes a webhook's deliveries due, and returns how many. With cancel
 // set they are to be canceled; those that are held stay so unless held is set.
 func (q *queue) recall(id delivery.WebhookID, cancel, held bool, now time.Time) (n int) {
-	for _, r := range q.lines[id] {
+	for _, r := range q.byWebhook[id] {
 		if r.held && !held {
 			continue
 		}
@@ -132,7 +132,7 @@ func (q *queue) recall(id delivery.WebhookID, cancel, held bool, now time.Time) 
 
 // setOrdered sets whether a webhook's deliveries go out in order.
 func (q *queue) setOrdered(id delivery.WebhookID, ordered bool) {
-	for _, r := range q.lines[id] {
+	for _, r := range q.byWebhook[id] {
 		r.delivery.Ordered = ordered
 	}
 }

@@ -22,7 +22,7 @@ func (s *Store) Release(
 	}
 	n := 0
 	for _, id := range ids {
-		if r := s.queue.lent[id]; r != nil && r.owner == owner {
+		if r := s.queue.leases[id]; r != nil && r.owner == owner {
 			s.queue.release(r, due)
 			n++
 		}
@@ -99,7 +99,7 @@ func (s *Store) Pending(
 	backlogs := make(map[delivery.WebhookID]delivery.Backlog, len(ids))
 	for _, id := range ids {
 		var b delivery.Backlog
-		for _, r := range s.queue.lines[id] {
+		for _, r := range s.queue.byWebhook[id] {
 			if r.held {
 				b.Held++
 			} else {

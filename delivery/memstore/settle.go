@@ -37,7 +37,7 @@ func (s *Store) settle(one *delivery.Settlement) bool {
 		return true
 	}
 	d := &one.Entry.Delivery
-	r := s.queue.lent[d.ID]
+	r := s.queue.leases[d.ID]
 	if r == nil || r.owner != one.Owner || r.delivery.Attempts != one.Before {
 		return s.hasEntry(&one.Entry)
 	}
