@@ -11,8 +11,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// A desk is what one test of the configuration works at: an organization of
-// its own in a store that it shares with others.
+// A desk is the fixture of one configuration test: an organization of its own
+// in a store that it shares with other tests.
 type desk struct {
 	*testing.T
 	store delivery.Store
@@ -20,52 +20,52 @@ type desk struct {
 	org   delivery.Organization
 }
 
-// at is a time that both databases keep exactly.
+// at is a time that every database stores exactly.
 var at = time.Date(2026, 3, 4, 5, 6, 7, 891_234_000, time.UTC)
 
-// runConfig tests the organizations, items, webhooks and keys. The tests share
-// one store, as organizations do.
+// runConfig tests organizations, items, webhooks, keys, sessions and the audit
+// log. The tests share one store, as organizations do.
 func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 	store, ids := open(t), delivery.NewIDs(1)
 	var number atomic.Int64
 	for name, test := range map[string]func(d *desk){
-		"organizations are learnt once":              testLearnOrganizations,
-		"organizations are learnt by many at once":   testLearnOrganizationsTogether,
-		"organizations are found":                    testOrganizations,
-		"items are learnt":                           testLearnItems,
-		"items are learnt by many at once":           testLearnItemsTogether,
-		"thousands of items are learnt":              testLearnManyItems,
-		"items are synced":                           testSyncItems,
-		"items are found":                            testItems,
-		"webhooks are kept whole":                    testWebhookRoundTrip,
-		"webhooks are found":                         testWebhooks,
-		"webhooks are paged both ways":               testWebhookPages,
-		"foreign cursors are refused":                testForeignCursors,
-		"twins are refused":                          testTwins,
-		"of concurrent twins one is stored":          testConcurrentTwins,
-		"updates compare the version":                testUpdate,
-		"of concurrent updates one is stored":        testConcurrentUpdates,
-		"deleted webhooks stay readable":             testDelete,
-		"secrets are replaced":                       testSecrets,
-		"every change raises the ConfigVersion":      testConfigVersion,
-		"config is read together":                    testConfigTogether,
-		"another organization's webhooks are hidden": testOtherOrganization,
-		"versions of a time":                         testVersionsAt,
-		"versions are listed newest first":           testVersions,
-		"health is merged":                           testHealth,
-		"failing webhooks are found":                 testFailingWebhooks,
-		"a failing webhook is noticed once":          testNotices,
-		"a notice is given by one server":            testNoticesAtOnce,
-		"keys":                                       testKeys,
-		"sessions":                                   testSessions,
-		"sessions of a person are bounded":           testSessionsOfAPerson,
-		"sessions that are over are discarded":       testDiscardSessions,
-		"two keys of a client work at a time":        testKeysOfAClient,
-		"of concurrent keys two are stored":          testKeysTogether,
-		"a key comes with its record":                testKeyRecords,
-		"changes come with their records":            testRecords,
-		"the audit log is read newest first":         testAuditLog,
-		"the audit log is filtered":                  testAuditFilter,
+		"organizations are registered once":            testLearnOrganizations,
+		"organizations are registered by many at once": testLearnOrganizationsTogether,
+		"organizations are found":                      testOrganizations,
+		"items are registered":                         testLearnItems,
+		"items are registered by many at once":         testLearnItemsTogether,
+		"thousands of items are registered":            testLearnManyItems,
+		"items are synced":                             testSyncItems,
+		"items are found":                              testItems,
+		"webhooks are kept whole":                      testWebhookRoundTrip,
+		"webhooks are found":                           testWebhooks,
+		"webhooks are paged both ways":                 testWebhookPages,
+		"foreign cursors are refused":                  testForeignCursors,
+		"twins are refused":                            testTwins,
+		"of concurrent twins one is stored":            testConcurrentTwins,
+		"updates compare the version":                  testUpdate,
+		"of concurrent updates one is stored":          testConcurrentUpdates,
+		"deleted webhooks stay readable":               testDelete,
+		"secrets are replaced":                         testSecrets,
+		"every change raises the ConfigVersion":        testConfigVersion,
+		"config is read together":                      testConfigTogether,
+		"another organization's webhooks are hidden":   testOtherOrganization,
+		"versions of a time":                           testVersionsAt,
+		"versions are listed newest first":             testVersions,
+		"health is merged":                             testHealth,
+		"failing webhooks are found":                   testFailingWebhooks,
+		"a failing webhook is noticed once":            testNotices,
+		"a notice is given by one server":              testNoticesAtOnce,
+		"keys":                                         testKeys,
+		"sessions":                                     testSessions,
+		"sessions of a person are bounded":             testSessionsOfAPerson,
+		"sessions that are over are discarded":         testDiscardSessions,
+		"two keys of a client work at a time":          testKeysOfAClient,
+		"of concurrent keys two are stored":            testKeysTogether,
+		"a key comes with its record":                  testKeyRecords,
+		"changes come with their records":              testRecords,
+		"the audit log is read newest first":           testAuditLog,
+		"the audit log is filtered":                    testAuditFilter,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +77,7 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 	}
 }
 
-// must fails the test when a call that has to work does not.
+// must returns v, and fails the test when err is not nil.
 func must[V any](v V, err error) func(d *desk) V {
 	return func(d *desk) V {
 		d.Helper()
@@ -102,7 +102,7 @@ func (d *desk) refused(err error, code delivery.Code) {
 	d.refusal(err, &delivery.Error{Code: code})
 }
 
-// refusal is refused for errors that also name a Field or a Twin.
+// refusal is refused for an error that also names a Field or a Twin.
 func (d *desk) refusal(err error, want *delivery.Error) {
 	d.Helper()
 	e, ok := errors.AsType[*delivery.Error](err)
@@ -115,7 +115,7 @@ func (d *desk) refusal(err error, want *delivery.Error) {
 	}
 }
 
-// same compares whole values.
+// same fails the test unless the values are deeply equal.
 func same[V any](d *desk, what string, got, want V) {
 	d.Helper()
 	if !reflect.DeepEqual(got, want) {
@@ -123,7 +123,7 @@ func same[V any](d *desk, what string, got, want V) {
 	}
 }
 
-// learn makes an organization.
+// learn stores an organization and returns it.
 func (d *desk) learn(externalID, name string) delivery.Organization {
 	d.Helper()
 	orgs := must(d.store.LearnOrganizations(d.Context(), []delivery.Organization{
@@ -132,7 +132,7 @@ func (d *desk) learn(externalID, name string) delivery.Organization {
 	return orgs[0]
 }
 
-// item makes an alert item that has not been stored.
+// item returns a new alert item, which is not stored.
 func (d *desk) item(externalID, name string) delivery.Item {
 	return delivery.Item{
 		ID: delivery.ItemID(d.ids.Next()), Org: d.org.ID, Kind: delivery.AlertItem, ExternalID: externalID,
@@ -140,7 +140,7 @@ func (d *desk) item(externalID, name string) delivery.Item {
 	}
 }
 
-// webhook makes an enabled webhook that has not been stored.
+// webhook returns a new enabled webhook, which is not stored.
 func (d *desk) webhook(name string) delivery.Webhook {
 	w := delivery.Webhook{
 		ID: delivery.WebhookID(d.ids.Next()), Org: d.org.ID, Name: name, Status: delivery.Enabled,
@@ -156,7 +156,7 @@ func (d *desk) webhook(name string) delivery.Webhook {
 	return w
 }
 
-// create makes and stores a webhook.
+// create stores a new webhook and returns it.
 func (d *desk) create(name string) delivery.Webhook {
 	d.Helper()
 	w := d.webhook(name)
@@ -164,8 +164,7 @@ func (d *desk) create(name string) delivery.Webhook {
 	return w
 }
 
-// entry makes a record of a change in the organization that has not been
-// stored.
+// entry returns a new audit entry of the organization, which is not stored.
 func (d *desk) entry() delivery.AuditEntry { return newEntry(d.ids, d.org.ID) }
 
 func newEntry(ids *delivery.IDs, org delivery.OrgID) delivery.AuditEntry {
@@ -180,7 +179,7 @@ func newEntry(ids *delivery.IDs, org delivery.OrgID) delivery.AuditEntry {
 	}
 }
 
-// next returns w with a new version that began at the given time.
+// next returns w with a new version, which begins at the given time.
 func (d *desk) next(w delivery.Webhook, began time.Time) delivery.Webhook {
 	w.Version.ID = delivery.VersionID(d.ids.Next())
 	w.Version.Number++
@@ -188,7 +187,7 @@ func (d *desk) next(w delivery.Webhook, began time.Time) delivery.Webhook {
 	return w
 }
 
-// stored reads a webhook.
+// stored reads a webhook from the store.
 func (d *desk) stored(id delivery.WebhookID) delivery.Webhook {
 	d.Helper()
 	all := must(d.store.WebhooksByID(d.Context(), d.org.ID, []delivery.WebhookID{id}))(d)
@@ -198,7 +197,7 @@ func (d *desk) stored(id delivery.WebhookID) delivery.Webhook {
 	return all[0]
 }
 
-// configVersion reads the organization's number.
+// configVersion reads the organization's ConfigVersion.
 func (d *desk) configVersion() int64 {
 	d.Helper()
 	return must(d.store.OrganizationsByID(d.Context(), []delivery.OrgID{d.org.ID}))(d)[0].ConfigVersion

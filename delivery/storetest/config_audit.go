@@ -8,8 +8,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// recorded fails the test unless the organization's audit log has exactly
-// these, in this order.
+// recorded fails the test unless the organization's audit log has exactly these
+// entries, in this order.
 func (d *desk) recorded(want ...delivery.AuditEntry) {
 	d.Helper()
 	page := delivery.Page{First: delivery.MaxPageSize}
@@ -34,7 +34,7 @@ func testRecords(d *desk) {
 	d.refused(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, at, "ada", d.entry()), delivery.NotFound)
 	d.recorded(deleted, rotated, changed, made)
 
-	bad := made // there is one with this id: a change without a record of its own must not be
+	bad := made // an entry with this id exists, and is not stored twice
 	d.ok(d.store.Record(d.Context(), bad))
 	d.recorded(deleted, rotated, changed, made)
 }
@@ -96,7 +96,7 @@ func testAuditFilter(d *desk) {
 	same(d, "entries before", got.Items, []delivery.AuditEntry{plain})
 }
 
-// auditLog reads all of the scene's organization.
+// auditLog reads the audit log of the scene's organization.
 func (s *scene) auditLog() []delivery.AuditEntry {
 	s.t.Helper()
 	slice, err := s.store.AuditLog(s.t.Context(), s.org.ID, delivery.AuditFilter{}, delivery.Page{First: 100})
@@ -119,7 +119,7 @@ func testDiscardAudit(s *scene) {
 	for _, round := range []struct {
 		before time.Time
 		stay   int
-	}{{now.AddDate(-10, 0, 0), 2}, {now, 1}} { // what is younger than MinAuditRetention stays
+	}{{now.AddDate(-10, 0, 0), 2}, {now, 1}} { // an entry younger than MinAuditRetention stays
 		more, err := s.store.DiscardAudit(s.t.Context(), round.before)
 		if err != nil || more {
 			s.t.Fatalf("DiscardAudit: %t, %v", more, err)
@@ -136,7 +136,7 @@ func testRequeueRecords(s *scene) {
 	d := e.Deliveries[0]
 	d.ID, d.Trigger, d.RedeliveryOf = delivery.DeliveryID(s.ids.Next()), delivery.ByRedelivery, d.ID
 	record := newEntry(s.ids, s.org.ID)
-	for range 2 { // also when nobody knew that the first was stored
+	for range 2 { // the answer to the first call may get lost
 		err := s.store.Requeue(s.t.Context(), []delivery.Delivery{d}, []delivery.AuditEntry{record})
 		if err != nil {
 			s.t.Fatalf("Requeue: %v", err)

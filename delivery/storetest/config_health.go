@@ -82,8 +82,8 @@ func testFailingWebhooks(d *desk) {
 	same(d, "webhooks that fail for long", got, []delivery.Webhook{failing})
 }
 
-// A notice is given once in a period of failures, together with its record, or
-// not at all.
+// A notice and its audit entry are stored together, once in a period of
+// failures.
 func testNotices(d *desk) {
 	w, healthy, disabled := d.create("failing"), d.create("healthy"), d.webhook("disabled")
 	disabled.Status = delivery.Disabled
@@ -129,7 +129,7 @@ func testNotices(d *desk) {
 	}})
 }
 
-// Of many servers that notice the same at once, one does.
+// Of many servers that notice the same webhook at once, one succeeds.
 func testNoticesAtOnce(d *desk) {
 	w := d.create("failing")
 	d.ok(d.store.RecordHealth(d.Context(), []delivery.WebhookHealth{{Webhook: w.ID, LastFailureAt: at}}))
@@ -149,6 +149,6 @@ func testNoticesAtOnce(d *desk) {
 	}
 	servers.Wait()
 	if n := noticed.Load(); n != 1 {
-		d.Errorf("%d of 8 have noticed, want one", n)
+		d.Errorf("%d of 8 servers noticed the webhook, want 1", n)
 	}
 }

@@ -28,7 +28,7 @@ func testLearnItems(d *desk) {
 	same(d, "an item with a new name", got, []delivery.Item{a})
 	stored := must(d.store.ItemsByID(d.Context(), d.org.ID, []delivery.ItemID{a.ID}))(d)
 	same(d, "the stored item", stored, []delivery.Item{a})
-	_, err := d.store.LearnItems(d.Context(), 1, []delivery.Item{d.item("a", "Of nobody")})
+	_, err := d.store.LearnItems(d.Context(), 1, []delivery.Item{d.item("a", "Of no organization")})
 	d.refused(err, delivery.NotFound)
 }
 

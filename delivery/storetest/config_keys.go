@@ -53,7 +53,7 @@ func testKeys(d *desk) {
 	same(d, "a used and revoked key", must(d.store.KeyByPrefix(d.Context(), a.Prefix))(d), a)
 }
 
-// key makes an API key of a client that has not been stored.
+// key returns a new API key of a client, which is not stored.
 func (d *desk) key(client string) delivery.APIKey {
 	id := delivery.KeyID(d.ids.Next())
 	return delivery.APIKey{
@@ -74,7 +74,7 @@ func testKeysOfAClient(d *desk) {
 	}
 	d.ok(d.store.CreateKey(d.Context(), d.key("another client"), d.entry()))
 
-	third.CreatedAt = first.ExpiresAt // which has ended then
+	third.CreatedAt = first.ExpiresAt // when the first no longer works
 	d.ok(d.store.CreateKey(d.Context(), third, d.entry()))
 	d.ok(d.store.RevokeKey(d.Context(), second.ID, third.CreatedAt, d.entry()))
 	fourth := d.key("desk")

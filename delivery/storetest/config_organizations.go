@@ -32,7 +32,7 @@ func testLearnOrganizations(d *desk) {
 	_, err := d.store.OrganizationByExternalID(d.Context(), "nowhere")
 	d.refused(err, delivery.NotFound)
 	if none := must(d.store.LearnOrganizations(d.Context(), nil))(d); len(none) != 0 {
-		d.Errorf("learning nothing returned %v", none)
+		d.Errorf("registering nothing returned %v", none)
 	}
 }
 
@@ -44,7 +44,7 @@ func testLearnOrganizationsTogether(d *desk) {
 		together.Go(func() {
 			given := make([]delivery.Organization, each)
 			for i := range given {
-				n := (i*7 + c*11) % each // every caller in an order of its own
+				n := (i*7 + c*11) % each // each caller in another order
 				given[n] = delivery.Organization{
 					ID:         delivery.OrgID(d.ids.Next()),
 					ExternalID: fmt.Sprintf("%s-%d", d.org.ExternalID, n),

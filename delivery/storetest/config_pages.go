@@ -8,8 +8,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// testWebhookPages walks a list of every length by every page size, in every
-// order and from both ends; names and times repeat, so that ties are met.
+// testWebhookPages reads lists of every length with every page size, in every
+// order and from both ends. Names and times repeat, so that there are ties.
 func testWebhookPages(d *desk) {
 	const most = 5
 	for n := range most + 1 {
@@ -28,7 +28,7 @@ func testWebhookPages(d *desk) {
 			}
 		}
 	}
-	// A cursor stays good when its row is gone.
+	// A cursor stays valid when its row is gone.
 	list := func(p delivery.Page) delivery.Slice[delivery.Webhook] {
 		d.Helper()
 		all := delivery.WebhookFilter{}
@@ -48,7 +48,7 @@ func testWebhookPages(d *desk) {
 	}
 }
 
-// walk reads the whole list forwards and backwards and compares.
+// walk reads the whole list forwards and backwards, and compares the results.
 func (d *desk) walk(order delivery.WebhookOrder, descending bool, size, total int) {
 	d.Helper()
 	list := func(p delivery.Page) delivery.Slice[delivery.Webhook] {

@@ -8,7 +8,7 @@ import (
 	"portalhooks/delivery"
 )
 
-// session stores a session whose id ends with name.
+// session stores a session whose id ends with name, and returns it.
 func (d *desk) session(name string, created time.Time, keep int) delivery.Session {
 	d.Helper()
 	s := delivery.Session{
@@ -20,7 +20,7 @@ func (d *desk) session(name string, created time.Time, keep int) delivery.Sessio
 	return s
 }
 
-// sessions returns the names of those that still exist among names, sorted.
+// sessions returns which of the names still have a session, sorted.
 func (d *desk) sessions(names ...string) []string {
 	d.Helper()
 	ids := make([]string, len(names))
@@ -36,8 +36,7 @@ func (d *desk) sessions(names ...string) []string {
 }
 
 func testSessions(d *desk) {
-	// These may be discarded by another test of this store, which looks at the
-	// past only.
+	// Another test of this store discards old sessions, so these are new.
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	s := d.session("one", now, 9)
 	d.session("two", now, 9)

@@ -33,8 +33,8 @@ func testConfigVersion(d *desk) {
 	}
 }
 
-// Each change adds one webhook and raises the number by one, so a reading is
-// consistent when the two differ by what they did at the start.
+// Each change adds one webhook and raises the ConfigVersion by one, so a read is
+// consistent if their difference is the same as at the start.
 func testConfigTogether(d *desk) {
 	start := d.configVersion()
 	const changes = 15

@@ -32,7 +32,7 @@ func testWebhookRoundTrip(d *desk) {
 	plain := d.webhook("plain")
 	plain.Secrets = nil
 	plain.Version.Selection = delivery.Selection{}
-	plain.Version.Policy.Retry = delivery.Schedule{} // none, which is not the default
+	plain.Version.Policy.Retry = delivery.Schedule{} // no retries, which is not the default
 	d.ok(d.store.CreateWebhook(d.Context(), plain, d.entry()))
 	same(d, "a webhook with empty parts", d.stored(plain.ID), plain)
 
@@ -181,7 +181,7 @@ func testUpdate(d *desk) {
 	changed.Name, changed.Version.Name, changed.UpdatedBy = "after", "after", "bob"
 	changed.Version.Target = "https://example.com/new"
 	changed.Version.Fingerprint = "another"
-	changed.Secrets = nil // those are SetSecrets' business
+	changed.Secrets = nil // only SetSecrets changes them
 	d.refused(d.store.UpdateWebhook(d.Context(), changed, 7, d.entry()), delivery.Conflict)
 	d.ok(d.store.UpdateWebhook(d.Context(), changed, 1, d.entry()))
 	changed.Secrets = w.Secrets

@@ -1,9 +1,10 @@
-// Package storetest holds the tests that every delivery.Store must pass.
-// They are the contract's law in the form of code: package ent runs them
-// against each of its databases.
+// Package storetest is the contract suite of [delivery.Store]: the tests that
+// every implementation must pass. Package ent runs it on each of its databases,
+// package memstore on the store in memory.
 //
 //	func TestStore(t *testing.T) { storetest.Run(t, openStore) }
 //
-// Files named config… test what admins configure, all others what happens to
-// events and deliveries.
+// Files named config… test organizations, items, webhooks, keys, sessions and
+// the audit log. Files named model… are a model-based test, see [Model]. All
+// others test events, deliveries, the queue, the log, and membership.
 package storetest

@@ -26,7 +26,7 @@ func (s *scene) events(f delivery.EventFilter, p delivery.Page) delivery.Slice[d
 	return got
 }
 
-// report stores n events of alternating types, items and groups.
+// report stores n events of alternating types, items and groups, and returns them.
 func (s *scene) report(n int) []delivery.Event {
 	s.t.Helper()
 	news, all := make([]delivery.NewEvent, n), make([]delivery.Event, n)
@@ -34,7 +34,7 @@ func (s *scene) report(n int) []delivery.Event {
 		news[i] = s.event(fmt.Sprint("k", i))
 		e := &news[i].Event
 		e.Type = []delivery.EventType{delivery.ObjectCreated, delivery.ObjectDeleted}[i%2]
-		if i%2 == 0 { // as of a report that is known by its id
+		if i%2 == 0 { // its report has an id, which makes the key
 			news[i].Key, news[i].BySource = delivery.SourceKey(e.SourceEventID), true
 		}
 		e.Item, e.Group = delivery.ItemID(1+i%3), delivery.GroupID(fmt.Sprint("group ", i%4))

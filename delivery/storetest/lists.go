@@ -38,7 +38,7 @@ func (s *scene) list(f delivery.DeliveryFilter) []delivery.Delivery {
 	}
 }
 
-// populate makes deliveries in every state, two webhooks and several types.
+// populate stores deliveries of two webhooks and two types, in every state.
 func (s *scene) populate() []delivery.Delivery {
 	s.t.Helper()
 	webhooks := []delivery.WebhookID{s.webhook(), s.webhook()}
@@ -115,8 +115,8 @@ func testDeliveryPages(s *scene) {
 	walkPages(s, whole, fetch, func(a, b delivery.Delivery) bool { return a.ID == b.ID })
 }
 
-// walkPages reads the list in pages of random sizes, forwards and backwards,
-// and compares with the whole.
+// walkPages reads a list in pages of random sizes, forwards and backwards, and
+// compares the pages with the whole list.
 func walkPages[T any](
 	s *scene, whole delivery.Slice[T], fetch func(delivery.Page) delivery.Slice[T], equal func(a, b T) bool,
 ) {
@@ -155,7 +155,7 @@ func walkPages[T any](
 	}
 }
 
-// A filterCase says which deliveries a filter is to pick.
+// A filterCase says which deliveries pass a filter.
 type filterCase struct {
 	filter delivery.DeliveryFilter
 	want   func(delivery.Delivery) bool
@@ -183,7 +183,7 @@ func testDeliveryFilters(s *scene) {
 	}
 }
 
-// progressFilters ask how far deliveries have come.
+// progressFilters select by state and by the latest attempt.
 func progressFilters() map[string]filterCase {
 	attempted := func(status int) func(delivery.Delivery) bool {
 		of := map[int]delivery.State{200: delivery.Delivered, 404: delivery.Failed, 503: delivery.Retrying}
@@ -207,7 +207,7 @@ func progressFilters() map[string]filterCase {
 	}
 }
 
-// originFilters ask where deliveries come from.
+// originFilters select by webhook, event and time.
 func originFilters(all []delivery.Delivery) map[string]filterCase {
 	middle := all[len(all)/2]
 	middleAt := middle.CreatedAt()

@@ -11,13 +11,13 @@ import (
 )
 
 var logTests = map[string]func(*scene){
-	"an empty log has no tail":                         testEmptyLog,
-	"the tail is each slot's latest entry":             testTail,
-	"following from a tail brings what came after":     testFollowTail,
-	"following in portions brings everything once":     testFollowPortions,
-	"followers miss nothing while two processes write": testFollowConcurrent,
-	"entries of another organization are not found":    testForeignEntries,
-	"the horizon of a whole log is zero":               testHorizonZero,
+	"an empty log has no tail":                       testEmptyLog,
+	"the tail is each slot's latest entry":           testTail,
+	"following from a tail brings what came after":   testFollowTail,
+	"following in portions brings everything once":   testFollowPortions,
+	"followers miss nothing while two servers write": testFollowConcurrent,
+	"entries of another organization are not found":  testForeignEntries,
+	"the horizon of a whole log is zero":             testHorizonZero,
 }
 
 func testEmptyLog(s *scene) {
@@ -39,7 +39,7 @@ func (s *scene) follow(after map[int]delivery.LogID, limit int) []delivery.LogEn
 	return entries
 }
 
-// deliver settles n deliveries as owner, whose entries log numbers.
+// deliver settles jobs as owner, and returns the entries, whose ids come from log.
 func (s *scene) deliver(owner delivery.Owner, log *delivery.IDs, jobs []delivery.Job) []delivery.LogEntry {
 	entries := make([]delivery.LogEntry, 0, len(jobs))
 	for _, j := range jobs {
@@ -77,7 +77,7 @@ func testFollowTail(s *scene) {
 	if got := s.follow(tail, 10); len(got) > 0 {
 		s.t.Errorf("nothing was written, but Follow gave %v", got)
 	}
-	second := s.join("second") // a slot that the tail does not know
+	second := s.join("second") // its slot is not in the tail
 	want := s.deliver(second, delivery.NewIDs(second.Slot), s.claim(second, 1, 1, longLease))
 	if got := s.follow(tail, 10); !reflect.DeepEqual(got, want) {
 		s.t.Errorf("Follow gave\n%+v, want\n%+v", got, want)

@@ -9,13 +9,13 @@ import (
 )
 
 var memberTests = map[string]func(*scene){
-	"processes take the lowest free slots":      testJoin,
-	"concurrent processes take different slots": testJoinConcurrent,
+	"servers take the lowest free slots":        testJoin,
+	"concurrent servers take different slots":   testJoinConcurrent,
 	"a heartbeat prolongs the lease":            testHeartbeat,
 	"a lost lease is told":                      testLeaseLost,
-	"what the dead held is released":            testBury,
-	"what an earlier run held is released":      testBuryEarlierRun,
-	"the living keep what they hold":            testBuryLiving,
+	"what the dead held is released":            testReap,
+	"what an earlier run held is released":      testReapEarlierRun,
+	"the living keep what they hold":            testReapLiving,
 	"who left is no member":                     testLeave,
 	"the database answers and hints do no harm": testPing,
 }
@@ -89,58 +89,58 @@ func testLeaseLost(s *scene) {
 	}
 	s.queued(2, s.webhook())
 	s.claim(s.owner, 2, 2, longLease)
-	// A process that was asleep goes on, as long as nobody else has noticed.
+	// A suspended server resumes, unless another server has reaped its lease.
 	beat(noLease, "")
 	if n, err := s.store.Bury(ctx, s.owner); n != 0 || err != nil {
-		s.t.Errorf("a process that buries itself: %d, %v", n, err)
+		s.t.Errorf("a server reaped itself: %d, %v", n, err)
 	}
 	beat(noLease, "")
-	s.bury(2)
+	s.reap(2)
 	beat(longLease, delivery.NotFound)
 }
 
-// bury expects want deliveries to be released.
-func (s *scene) bury(want int) {
+// reap fails the test unless want deliveries are released.
+func (s *scene) reap(want int) {
 	s.t.Helper()
 	if n, err := s.store.Bury(s.t.Context(), delivery.Owner{Slot: delivery.MaxSlot}); n != want || err != nil {
 		s.t.Errorf("Bury gave %d, %v, want %d", n, err, want)
 	}
 }
 
-func testBury(s *scene) {
+func testReap(s *scene) {
 	dead := s.join("dead")
 	s.queued(5, s.webhook())
 	s.claim(dead, 3, 3, longLease)
-	s.bury(0)
+	s.reap(0)
 	if err := s.store.Heartbeat(s.t.Context(), dead, noLease); err != nil {
 		s.t.Fatal(err)
 	}
-	s.bury(3)
-	s.bury(0)
+	s.reap(3)
+	s.reap(0)
 	if got := s.claim(s.owner, 10, 10, longLease); len(got) != 5 {
 		s.t.Errorf("claimed %d, want all 5", len(got))
 	}
 }
 
-func testBuryEarlierRun(s *scene) {
+func testReapEarlierRun(s *scene) {
 	s.queued(2, s.webhook())
 	s.claim(s.owner, 2, 2, longLease)
 	if err := s.store.Heartbeat(s.t.Context(), s.owner, noLease); err != nil {
 		s.t.Fatal(err)
 	}
-	again := s.join("again") // in the same slot, which is alive
+	again := s.join("again") // in the same slot, whose new lease lasts
 	if again.Slot != s.owner.Slot {
 		s.t.Fatalf("Join gave %+v, want slot %d", again, s.owner.Slot)
 	}
 	s.queued(1, s.webhook())
 	s.claim(again, 1, 1, longLease)
-	s.bury(2)
+	s.reap(2)
 }
 
-func testBuryLiving(s *scene) {
+func testReapLiving(s *scene) {
 	s.queued(2, s.webhook())
 	s.claim(s.owner, 2, 2, longLease)
-	s.bury(0)
+	s.reap(0)
 	if got := s.claim(s.join("second"), 2, 2, longLease); len(got) > 0 {
 		s.t.Errorf("claimed %v, want nothing", idsOf(got))
 	}

@@ -11,27 +11,27 @@ import (
 	"portalhooks/delivery"
 )
 
-// Model does random things to an empty store, as several servers, reporters,
-// admins and readers would, and keeps a model of what the store has to say
-// afterwards: in which state each delivery is, who may be lent it, which lists
-// it is in and what the log says of it. It makes that many runs of thirty or so
-// commands in each of that many parts, and returns how many commands it gave.
+// Model calls an empty store at random, as several servers, reporters, admins
+// and readers do, and compares it with a model: the state of each delivery, who
+// may lease it, which lists it is in and its entries in the log. It makes the
+// given number of runs, each of the given number of parts of about thirty
+// commands, and returns the number of commands.
 //
-// A run that fails is made smaller, and rapid says how to repeat it: with
+// Rapid shrinks a run that fails, and prints how to repeat it: with
 // -rapid.failfile and the file that it has written, or with -rapid.seed.
 func Model(t *testing.T, store delivery.Store, runs, parts int) (commands int) {
 	t.Helper()
 	if _, err := store.Join(t.Context(), "observer", longLease); err != nil {
 		t.Fatal(err)
 	}
-	// The runs share the sources of ids: two that start within a millisecond must
-	// not make the same.
+	// The runs share their sources of ids: two runs that start within a millisecond
+	// must not make the same ids.
 	ids, logs := delivery.NewIDs(0), map[int]*delivery.IDs{}
 	var before *world
 	done, failed := 0, false
 	for done < runs && !t.Failed() {
 		rapid.Check(t, func(rt *rapid.T) {
-			// A run that has failed is made again, as often as it takes to make it smaller.
+			// A run that has failed is repeated while rapid shrinks it.
 			if done++; done > runs && !failed {
 				return
 			}
@@ -52,37 +52,37 @@ func Model(t *testing.T, store delivery.Store, runs, parts int) (commands int) {
 	return commands
 }
 
-// A world is a store and the model of it.
+// A world is a store and its model.
 type world struct {
 	ctx   context.Context
 	store delivery.Store
 	ids   *delivery.IDs
-	logs  map[int]*delivery.IDs // entries are numbered by the process that writes them
+	logs  map[int]*delivery.IDs // by slot: the server that writes an entry makes its id
 
-	servers []delivery.Owner // that live
-	orgs    []*customer
-	hooks   []*hook
-	facts   map[delivery.EventID]*fact
-	rows    map[delivery.DeliveryID]*row
-	jobs    []delivery.Job // all that were ever lent
-	log     []delivery.LogEntry
-	seen    map[int]delivery.LogID // what the reader of the log has seen
-	read    map[delivery.LogID]bool
+	servers  []delivery.Owner // whose lease lasts
+	orgs     []*organization
+	webhooks []*webhook
+	facts    map[delivery.EventID]*fact
+	rows     map[delivery.DeliveryID]*row
+	jobs     []delivery.Job // all that were ever claimed
+	log      []delivery.LogEntry
+	seen     map[int]delivery.LogID // where the reader of the log is
+	read     map[delivery.LogID]bool
 }
 
-// A customer is an organization.
-type customer struct {
+// An organization is one that is stored.
+type organization struct {
 	delivery.Organization
 	stale int64 // an older ConfigVersion
 }
 
-// A hook is a webhook. One that is disabled without holding takes nothing.
-type hook struct {
+// A webhook is one that is stored. Disabled without holding, it gets no deliveries.
+type webhook struct {
 	delivery.Webhook
 	deleted bool
 }
 
-func (h *hook) ordered() bool { return h.Version.Policy.Ordered }
+func (h *webhook) ordered() bool { return h.Version.Policy.Ordered }
 
 // A fact is an event that is stored.
 type fact struct {
@@ -90,31 +90,31 @@ type fact struct {
 	gone bool
 }
 
-// A row is a delivery: pending, or with a final state.
+// A row is a delivery, pending or final.
 type row struct {
-	d       delivery.Delivery // its State counts when it is final
+	d       delivery.Delivery // its State is valid when it is final
 	event   *fact
 	owner   delivery.Owner
-	lent    bool // and its lease lasts
+	leased  bool // to owner, by a lease that has not ended
 	held    bool
 	cancel  bool
-	later   bool // it is due in an hour
+	later   bool // due in an hour
 	outcome delivery.Outcome
 	status  int
 }
 
 func (r *row) pending() bool { return !r.d.State.Final() }
 
-func (r *row) due() bool { return r.pending() && !r.held && !r.lent && !r.later }
+func (r *row) due() bool { return r.pending() && !r.held && !r.leased && !r.later }
 
-// state is what a reader is told.
+// state returns the state that readers see.
 func (r *row) state() delivery.State {
 	switch {
 	case !r.pending():
 		return r.d.State
 	case r.held:
 		return delivery.Held
-	case r.lent:
+	case r.leased:
 		return delivery.Sending
 	case r.d.Attempts > 0:
 		return delivery.Retrying
@@ -143,7 +143,7 @@ func newWorld(
 			{ID: delivery.OrgID(w.ids.Next()), ExternalID: name, Name: name, CreatedAt: time.Now()},
 		})
 		ensure(t, "LearnOrganizations", err)
-		w.orgs = append(w.orgs, &customer{Organization: orgs[0]})
+		w.orgs = append(w.orgs, &organization{Organization: orgs[0]})
 	}
 	for _, kind := range []delivery.EventType{delivery.ActiveAlert, delivery.OperationInWorkspace} {
 		w.create(t, w.orgs[0], kind, false)
@@ -153,7 +153,7 @@ func newWorld(
 	return w
 }
 
-// actions are the commands by name; "" is what holds between any two of them.
+// actions returns the commands by name; "" is checked after each of them.
 func (w *world) actions(commands *int) map[string]func(*rapid.T) {
 	actions := map[string]func(*rapid.T){
 		"ingest": w.ingest, "report again": w.ingestKnown, "report by an old configuration": w.ingestStale,
@@ -193,13 +193,13 @@ func (w *world) join(t *rapid.T, name string) {
 	}
 }
 
-// empty leaves nothing in the queue for the next world.
+// empty removes everything from the queue before the next world begins.
 func (w *world) empty(t *rapid.T) {
 	for slot := range w.logs {
 		_, err := w.store.Release(w.ctx, delivery.Owner{Slot: slot, Epoch: 1 << 40}, nil, 0)
 		ensure(t, "Release", err)
 	}
-	for _, h := range w.hooks {
+	for _, h := range w.webhooks {
 		_, err := w.store.Recall(w.ctx, h.ID, true, true)
 		ensure(t, "Recall", err)
 	}
@@ -224,9 +224,10 @@ func (w *world) empty(t *rapid.T) {
 	}
 }
 
-// finish delivers all that is left: nothing is lost, each has one final entry.
+// finish delivers what is pending: nothing is lost, and each delivery has one
+// final entry.
 func (w *world) finish(t *rapid.T) {
-	for _, h := range w.hooks {
+	for _, h := range w.webhooks {
 		_, err := w.store.Recall(w.ctx, h.ID, false, true)
 		ensure(t, "Recall", err)
 		w.recalled(h, false, true)
@@ -238,7 +239,7 @@ func (w *world) finish(t *rapid.T) {
 	}
 	for rounds := 0; w.waiting() > 0; rounds++ {
 		if rounds > 100 {
-			t.Fatalf("%d deliveries are never lent", w.waiting())
+			t.Fatalf("%d deliveries are never leased", w.waiting())
 		}
 		jobs := w.claimed(t, delivery.ClaimRequest{
 			Owner: w.servers[0], N: 1000, PerWebhook: 1000, Lease: longLease,
@@ -261,7 +262,7 @@ func (w *world) finish(t *rapid.T) {
 	}
 }
 
-// waiting counts what is pending.
+// waiting counts the pending deliveries.
 func (w *world) waiting() (n int) {
 	for _, r := range w.rows {
 		if r.pending() {

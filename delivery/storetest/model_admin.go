@@ -10,11 +10,11 @@ import (
 	"portalhooks/delivery"
 )
 
-// create makes a webhook.
-func (w *world) create(t *rapid.T, org *customer, kind delivery.EventType, ordered bool) {
+// create stores a new webhook.
+func (w *world) create(t *rapid.T, org *organization, kind delivery.EventType, ordered bool) {
 	id := delivery.WebhookID(w.ids.Next())
 	at := time.Now().UTC().Truncate(time.Millisecond)
-	h := &hook{Webhook: delivery.Webhook{
+	h := &webhook{Webhook: delivery.Webhook{
 		ID: id, Org: org.ID, Name: "Hook " + id.String(), Status: delivery.Enabled, CreatedAt: at, UpdatedAt: at,
 		Version: delivery.WebhookVersion{
 			ID: delivery.VersionID(w.ids.Next()), Webhook: id, Number: 1, Name: "Hook " + id.String(), Type: kind,
@@ -24,12 +24,12 @@ func (w *world) create(t *rapid.T, org *customer, kind delivery.EventType, order
 		},
 	}}
 	ensure(t, "CreateWebhook", w.store.CreateWebhook(w.ctx, h.Webhook, newEntry(w.ids, org.ID)))
-	w.hooks = append(w.hooks, h)
+	w.webhooks = append(w.webhooks, h)
 	w.configured(t, org)
 }
 
 // configured reads the new ConfigVersion.
-func (w *world) configured(t *rapid.T, org *customer) {
+func (w *world) configured(t *rapid.T, org *organization) {
 	now, webhooks, err := w.store.Config(w.ctx, org.ID)
 	ensure(t, "Config", err)
 	if now.ConfigVersion <= org.ConfigVersion {
@@ -37,7 +37,7 @@ func (w *world) configured(t *rapid.T, org *customer) {
 	}
 	org.stale, org.ConfigVersion = org.ConfigVersion, now.ConfigVersion
 	want := 0
-	for _, h := range w.hooks {
+	for _, h := range w.webhooks {
 		if h.Org == org.ID && !h.deleted {
 			want++
 		}
@@ -47,13 +47,13 @@ func (w *world) configured(t *rapid.T, org *customer) {
 	}
 }
 
-func (w *world) owner(h *hook) *customer {
-	return w.orgs[slices.IndexFunc(w.orgs, func(o *customer) bool { return o.ID == h.Org })]
+func (w *world) owner(h *webhook) *organization {
+	return w.orgs[slices.IndexFunc(w.orgs, func(o *organization) bool { return o.ID == h.Org })]
 }
 
-// change enables a webhook, disables it, or lets it hold its deliveries.
+// change enables a webhook, disables it, or makes it hold its deliveries.
 func (w *world) change(t *rapid.T) {
-	h := rapid.SampledFrom(w.hooks).Draw(t, "webhook")
+	h := rapid.SampledFrom(w.webhooks).Draw(t, "webhook")
 	if h.deleted {
 		t.Skip("it is deleted")
 	}
@@ -77,13 +77,13 @@ func (w *world) change(t *rapid.T) {
 	w.configured(t, w.owner(h))
 }
 
-// remove deletes a webhook, which asks for the end of what is pending, and
-// makes another in its place.
+// remove deletes a webhook, which requests cancellation of its pending
+// deliveries, and creates another in its place.
 func (w *world) remove(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "really") > 0 {
 		t.Skip("deletions are rare")
 	}
-	h := rapid.SampledFrom(w.hooks).Draw(t, "webhook")
+	h := rapid.SampledFrom(w.webhooks).Draw(t, "webhook")
 	if h.deleted {
 		t.Skip("it is deleted")
 	}
@@ -95,9 +95,9 @@ func (w *world) remove(t *rapid.T) {
 	w.create(t, w.owner(h), h.Version.Type, h.ordered())
 }
 
-// recall makes a webhook's deliveries due.
+// recall recalls a webhook's deliveries.
 func (w *world) recall(t *rapid.T) {
-	h := rapid.SampledFrom(w.hooks).Draw(t, "webhook")
+	h := rapid.SampledFrom(w.webhooks).Draw(t, "webhook")
 	cancel, held := rapid.Bool().Draw(t, "cancel"), rapid.Bool().Draw(t, "held")
 	got, err := w.store.Recall(w.ctx, h.ID, cancel, held)
 	ensure(t, "Recall", err)
@@ -106,24 +106,24 @@ func (w *world) recall(t *rapid.T) {
 	}
 }
 
-func (w *world) recalled(h *hook, cancel, held bool) (n int) {
+func (w *world) recalled(h *webhook, cancel, held bool) (n int) {
 	for _, r := range w.rows {
 		if r.d.Webhook != h.ID || !r.pending() || r.held && !held {
 			continue
 		}
 		n++
 		r.held, r.cancel = false, r.cancel || cancel
-		if !r.lent {
+		if !r.leased {
 			r.later = false
 		}
 	}
 	return n
 }
 
-// release gives back some of what a server holds, or thinks that it holds.
+// release releases deliveries that a server may hold.
 func (w *world) release(t *rapid.T) {
 	if len(w.jobs) == 0 {
-		t.Skip("nothing was lent")
+		t.Skip("nothing was leased")
 	}
 	owner := rapid.SampledFrom(w.servers).Draw(t, "server")
 	var ids []delivery.DeliveryID
@@ -142,14 +142,14 @@ func (w *world) release(t *rapid.T) {
 func (w *world) released(whose func(*row) bool, later bool) (n int) {
 	for _, r := range w.rows {
 		if r.pending() && r.owner != (delivery.Owner{}) && whose(r) {
-			r.owner, r.lent, r.later = delivery.Owner{}, false, later
+			r.owner, r.leased, r.later = delivery.Owner{}, false, later
 			n++
 		}
 	}
 	return n
 }
 
-// die ends a server. Another releases what it held, and it starts again.
+// die ends a server. Another server reaps its leases, and it starts again.
 func (w *world) die(t *rapid.T) {
 	i := rapid.IntRange(0, len(w.servers)-1).Draw(t, "server")
 	dead := w.servers[i]
@@ -166,12 +166,12 @@ func (w *world) die(t *rapid.T) {
 		t.Fatalf("Bury released %d, want %d", got, want)
 	}
 	if err := w.store.Heartbeat(w.ctx, dead, longLease); delivery.CodeOf(err) != delivery.NotFound {
-		t.Fatalf("Heartbeat of a server that is buried: %v, want %s", err, delivery.NotFound)
+		t.Fatalf("Heartbeat of a reaped server: %v, want %s", err, delivery.NotFound)
 	}
 	w.join(t, "again")
 }
 
-// check compares the whole of the model, where that is one query.
+// check compares what one query can tell of the whole queue.
 func (w *world) check(t *rapid.T) {
 	depth, err := w.store.Depth(w.ctx)
 	ensure(t, "Depth", err)
@@ -186,7 +186,7 @@ func (w *world) check(t *rapid.T) {
 		case r.held:
 			want.Held++
 			b.Held++
-		case r.lent:
+		case r.leased:
 			want.Leased++
 			b.Pending++
 		default:

@@ -12,10 +12,10 @@ import (
 	"portalhooks/delivery"
 )
 
-// mostWaiting keeps claims able to take all that is due.
+// mostWaiting is the backlog of a webhook up to which a claim can take all of it.
 const mostWaiting = 60
 
-// aged is how long ago events happened that retention may remove.
+// aged is the age of events that retention may remove.
 const aged = 10 * 24 * time.Hour
 
 var (
@@ -23,7 +23,7 @@ var (
 	modelPlaces = []string{"ws-1", "WS-2", "", "ws_%"}
 )
 
-// event draws an event with a delivery for each of some webhooks of its type.
+// event draws an event with deliveries to some of the webhooks of its type.
 func (w *world) event(t *rapid.T) delivery.NewEvent {
 	org := rapid.SampledFrom(w.orgs).Draw(t, "organization")
 	kind := rapid.SampledFrom([]delivery.EventType{
@@ -47,7 +47,7 @@ func (w *world) event(t *rapid.T) delivery.NewEvent {
 	e.WorkspaceName = e.WorkspaceID
 	e.ReceivedAt = delivery.IDTime(e.ID)
 	made := delivery.NewEvent{Event: e, Key: e.ID.String(), Fingerprint: uint64(n)}
-	for _, h := range w.hooks {
+	for _, h := range w.webhooks {
 		if h.Org != org.ID || h.Version.Type != kind || !h.Version.Listening || w.backlog(h.ID) > mostWaiting ||
 			!rapid.Bool().Draw(t, "fires") {
 			continue
@@ -60,7 +60,7 @@ func (w *world) event(t *rapid.T) delivery.NewEvent {
 		switch {
 		case h.Status == delivery.Disabled:
 			d.State = delivery.Held
-		case !d.Ordered && rapid.Bool().Draw(t, "lend"):
+		case !d.Ordered && rapid.Bool().Draw(t, "lease"):
 			d.State = delivery.Sending
 		}
 		made.Deliveries = append(made.Deliveries, d)
@@ -77,7 +77,7 @@ func (w *world) backlog(id delivery.WebhookID) (n int) {
 	return n
 }
 
-// batch makes a call of several organizations' events.
+// batch groups events by organization, as Ingest takes them.
 func (w *world) batch(events []delivery.NewEvent, stale bool) []delivery.Ingest {
 	var batch []delivery.Ingest
 	for _, org := range w.orgs {
@@ -97,7 +97,7 @@ func (w *world) batch(events []delivery.NewEvent, stale bool) []delivery.Ingest 
 	return batch
 }
 
-// ingest stores new events, some of them lent at once.
+// ingest stores new events, some of them leased at once.
 func (w *world) ingest(t *rapid.T) {
 	owner := rapid.SampledFrom(w.servers).Draw(t, "server")
 	var events []delivery.NewEvent
@@ -130,14 +130,14 @@ func (w *world) stored(e delivery.NewEvent, owner delivery.Owner) {
 	for _, d := range e.Deliveries {
 		r := &row{d: d, event: f, held: d.State == delivery.Held}
 		if d.State == delivery.Sending {
-			r.owner, r.lent = owner, true
+			r.owner, r.leased = owner, true
 		}
 		r.d.State = delivery.Queued
 		w.rows[d.ID] = r
 	}
 }
 
-// living returns the events that are kept, oldest first.
+// living returns the events that are still stored, oldest first.
 func (w *world) living() []*fact {
 	var all []*fact
 	for _, id := range slices.Sorted(maps.Keys(w.facts)) {
@@ -148,7 +148,7 @@ func (w *world) living() []*fact {
 	return all
 }
 
-// ingestKnown reports an event again: it has been stored, and stays as it was.
+// ingestKnown reports a stored event again: it stays as it was.
 func (w *world) ingestKnown(t *rapid.T) {
 	known := w.living()
 	if len(known) == 0 {
@@ -170,7 +170,7 @@ func (w *world) ingestKnown(t *rapid.T) {
 	}
 }
 
-// ingestStale matches against webhooks that have changed: nothing is stored.
+// ingestStale ingests with an older ConfigVersion: nothing is stored.
 func (w *world) ingestStale(t *rapid.T) {
 	e := w.event(t)
 	batch := w.batch([]delivery.NewEvent{e}, true)
@@ -181,7 +181,7 @@ func (w *world) ingestStale(t *rapid.T) {
 	}
 }
 
-// redeliver queues deliveries again, or nothing when an event is not kept.
+// redeliver requests new deliveries: none is made when an event is no longer stored.
 func (w *world) redeliver(t *rapid.T) {
 	if len(w.facts) == 0 {
 		t.Skip("nothing to deliver")
@@ -191,7 +191,7 @@ func (w *world) redeliver(t *rapid.T) {
 	missing := false
 	for range rapid.IntRange(1, 3).Draw(t, "deliveries") {
 		f := w.facts[rapid.SampledFrom(ids).Draw(t, "event")]
-		h := w.hookFor(&f.Event)
+		h := w.webhookFor(&f.Event)
 		if h == nil || w.backlog(h.ID) > mostWaiting {
 			continue
 		}
@@ -220,9 +220,9 @@ func (w *world) redeliver(t *rapid.T) {
 	}
 }
 
-// hookFor returns the first webhook that could take the event.
-func (w *world) hookFor(e *delivery.Event) *hook {
-	for _, h := range w.hooks {
+// webhookFor returns the first webhook that takes events like e.
+func (w *world) webhookFor(e *delivery.Event) *webhook {
+	for _, h := range w.webhooks {
 		if h.Org == e.Org && h.Version.Type == e.Type && !h.deleted {
 			return h
 		}
@@ -230,7 +230,7 @@ func (w *world) hookFor(e *delivery.Event) *hook {
 	return nil
 }
 
-// discard removes what is old but for events with a pending delivery.
+// discard removes old rows, except for events with a pending delivery.
 func (w *world) discard(t *rapid.T) {
 	before := time.Now().Add(-aged / 2)
 	for more := true; more; {

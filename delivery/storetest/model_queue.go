@@ -21,7 +21,7 @@ func (w *world) claimSome(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "urgent") == 0 {
 		c.Urgent = true
 	}
-	for _, h := range w.hooks {
+	for _, h := range w.webhooks {
 		if rapid.IntRange(0, 5).Draw(t, "limited") == 0 {
 			if c.Limits == nil {
 				c.Limits = map[delivery.WebhookID]int{}
@@ -39,12 +39,12 @@ func (w *world) claimAll(t *rapid.T) {
 	}, true)
 }
 
-// claimed makes a claim and checks what it brings. With all set it has to bring
-// all that is due.
+// claimed makes a claim and checks its jobs. With all set they must be all that
+// are due.
 func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []delivery.Job {
 	jobs, err := w.store.Claim(w.ctx, c)
 	ensure(t, "Claim", err)
-	w.released(func(r *row) bool { return !r.lent }, false) // whose lease has ended
+	w.released(func(r *row) bool { return !r.leased }, false) // expired leases
 	due := w.claimable()
 	if len(jobs) > c.N || all && len(jobs) != len(due) {
 		t.Fatalf("claimed %d of %d that are due, at most %d", len(jobs), len(due), c.N)
@@ -53,7 +53,7 @@ func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []deliver
 	for _, j := range jobs {
 		r := w.rows[j.Delivery.ID]
 		if !due[j.Delivery.ID] {
-			t.Fatalf("claimed %s, which is not to be lent: %+v", j.Delivery.ID, r)
+			t.Fatalf("claimed %s, which is not to be leased: %+v", j.Delivery.ID, r)
 		}
 		w.compareJob(t, j, r, c)
 		each[r.d.Webhook] = append(each[r.d.Webhook], r.d.ID)
@@ -63,7 +63,7 @@ func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []deliver
 		if len(ids) > c.PerWebhook || limited && len(ids) > limit {
 			t.Fatalf("claimed %d of a webhook, at most %d and %d", len(ids), c.PerWebhook, limit)
 		}
-		if w.hook(id).ordered() {
+		if w.webhook(id).ordered() {
 			slices.Sort(ids)
 			if want := w.inLine(id)[:len(ids)]; !slices.Equal(ids, want) {
 				t.Fatalf("claimed %v out of order, want %v", ids, want)
@@ -72,7 +72,7 @@ func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []deliver
 	}
 	for _, j := range jobs {
 		r := w.rows[j.Delivery.ID]
-		r.owner, r.lent = c.Owner, c.Lease > 0
+		r.owner, r.leased = c.Owner, c.Lease > 0
 	}
 	w.jobs = append(w.jobs, jobs...)
 	return jobs
@@ -93,11 +93,11 @@ func (w *world) compareJob(t *rapid.T, j delivery.Job, r *row, c delivery.ClaimR
 	}
 }
 
-func (w *world) hook(id delivery.WebhookID) *hook {
-	return w.hooks[slices.IndexFunc(w.hooks, func(h *hook) bool { return h.ID == id })]
+func (w *world) webhook(id delivery.WebhookID) *webhook {
+	return w.webhooks[slices.IndexFunc(w.webhooks, func(h *webhook) bool { return h.ID == id })]
 }
 
-// claimable returns what may be lent now.
+// claimable returns the deliveries that may be leased now.
 func (w *world) claimable() map[delivery.DeliveryID]bool {
 	due := map[delivery.DeliveryID]bool{}
 	for id, r := range w.rows {
@@ -105,7 +105,7 @@ func (w *world) claimable() map[delivery.DeliveryID]bool {
 			due[id] = true
 		}
 	}
-	for _, h := range w.hooks {
+	for _, h := range w.webhooks {
 		if h.ordered() {
 			for _, id := range w.inLine(h.ID) {
 				due[id] = true
@@ -115,8 +115,8 @@ func (w *world) claimable() map[delivery.DeliveryID]bool {
 	return due
 }
 
-// inLine returns what may be lent of an ordered webhook: nothing while any is
-// lent, or else the oldest up to the first that is not due.
+// inLine returns the deliveries of an ordered webhook that may be leased: none
+// while any is leased, or else the oldest, up to the first that is not due.
 func (w *world) inLine(id delivery.WebhookID) (line []delivery.DeliveryID) {
 	over := false
 	for _, one := range slices.Sorted(maps.Keys(w.rows)) {
@@ -124,7 +124,7 @@ func (w *world) inLine(id delivery.WebhookID) (line []delivery.DeliveryID) {
 		if r.d.Webhook != id || !r.pending() || r.held {
 			continue
 		}
-		if r.lent {
+		if r.leased {
 			return nil
 		}
 		over = over || !r.due()
@@ -135,16 +135,16 @@ func (w *world) inLine(id delivery.WebhookID) (line []delivery.DeliveryID) {
 	return line
 }
 
-// settle stores results of some of what was ever lent, also what is no longer,
-// and of some with a wrong fence. Once more changes nothing.
+// settle settles some of the jobs that were ever claimed, some of them with an
+// expired lease or a wrong fence. Repeating it changes nothing.
 func (w *world) settle(t *rapid.T) {
 	if len(w.jobs) == 0 {
-		t.Skip("nothing was lent")
+		t.Skip("nothing was leased")
 	}
 	chosen := map[delivery.DeliveryID]bool{}
 	var batch []delivery.Settlement
 	for range rapid.IntRange(1, 6).Draw(t, "results") {
-		// The latest are the likeliest to be lent still.
+		// The latest jobs are the most likely to be leased still.
 		back := rapid.IntRange(1, min(len(w.jobs), 40)).Draw(t, "job")
 		j := w.jobs[len(w.jobs)-back]
 		if chosen[j.Delivery.ID] {
@@ -197,12 +197,11 @@ func (w *world) settleAll(t *rapid.T, jobs []delivery.Job) {
 	}
 }
 
-// settlement moves a job to a state. Those that are canceled or held were not
-// attempted.
+// settlement moves a job to a state. Canceled and held ones have no attempt.
 func (w *world) settlement(j delivery.Job, state delivery.State, status int) delivery.Settlement {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	d := j.Delivery
-	d.State, d.Ordered = state, false // the log does not know who had to wait
+	d.State, d.Ordered = state, false // entries do not tell which deliveries were ordered
 	set := delivery.Settlement{Owner: j.Owner, Before: d.Attempts}
 	if state.Final() {
 		d.FinishedAt = now
@@ -228,13 +227,13 @@ func (w *world) settlement(j delivery.Job, state delivery.State, status int) del
 	return set
 }
 
-// settled makes the step in the model, unless the fence does not hold.
+// settled updates the model, and reports whether the fence holds.
 func (w *world) settled(s *delivery.Settlement) bool {
 	r := w.rows[s.Entry.Delivery.ID]
 	if !r.pending() || r.owner != s.Owner || r.owner == (delivery.Owner{}) || r.d.Attempts != s.Before {
 		return false
 	}
-	r.owner, r.lent, r.held, r.later = delivery.Owner{}, false, false, false
+	r.owner, r.leased, r.held, r.later = delivery.Owner{}, false, false, false
 	r.d.Attempts = s.Entry.Delivery.Attempts
 	if a := s.Entry.Attempt; a != nil {
 		r.outcome, r.status = a.Outcome, a.HTTPStatus
@@ -251,11 +250,11 @@ func (w *world) settled(s *delivery.Settlement) bool {
 	return true
 }
 
-// settleTest logs the test of a webhook.
+// settleTest settles the test of a webhook.
 func (w *world) settleTest(t *rapid.T) {
 	e := w.event(t)
 	e.Event.Test, e.Deliveries = true, nil
-	h := w.hookFor(&e.Event)
+	h := w.webhookFor(&e.Event)
 	if h == nil {
 		t.Skip("no webhook")
 	}

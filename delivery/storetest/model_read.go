@@ -13,7 +13,7 @@ import (
 	"portalhooks/delivery/egress"
 )
 
-// filter draws a filter of deliveries: most fields don't narrow.
+// filter draws a filter of deliveries, most of whose fields don't narrow.
 func (w *world) filter(t *rapid.T) (f delivery.DeliveryFilter) {
 	rows := slices.Sorted(maps.Keys(w.rows))
 	if len(rows) == 0 {
@@ -66,7 +66,7 @@ func (w *world) filter(t *rapid.T) (f delivery.DeliveryFilter) {
 	return f
 }
 
-// passes is the meaning of a filter.
+// passes reports whether a delivery passes a filter.
 func passes(f delivery.DeliveryFilter, r *row) bool {
 	e := &r.event.Event
 	if (f.Group != "" || f.WorkspaceID != "" || f.Text != "") && r.event.gone {
@@ -86,7 +86,7 @@ func passes(f delivery.DeliveryFilter, r *row) bool {
 
 func oneOf[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
 
-// list reads a list page by page from either end and joins the pages.
+// list reads the deliveries that pass a filter and compares them with the model.
 func (w *world) list(t *rapid.T) {
 	f, org := w.filter(t), rapid.SampledFrom(w.orgs).Draw(t, "organization")
 	var want []delivery.Delivery
@@ -102,14 +102,14 @@ func (w *world) list(t *rapid.T) {
 		return w.store.Deliveries(w.ctx, org.ID, f, p)
 	})
 	for i := range got {
-		got[i].NextAttemptAt = time.Time{} // the database's clock tells it
+		got[i].NextAttemptAt = time.Time{} // it depends on the database's clock
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("the filter %+v gave %d deliveries\n%+v, want %d\n%+v", f, len(got), got, len(want), want)
 	}
 }
 
-// pages reads a whole list in pages of a random size, from its start or its
+// pages reads a whole list in pages of a random size, from its start or from its
 // end.
 func pages[T any](t *rapid.T, fetch func(delivery.Page) (delivery.Slice[T], error)) (all []T) {
 	size, backwards := rapid.IntRange(1, 30).Draw(t, "page"), rapid.Bool().Draw(t, "backwards")
@@ -139,7 +139,7 @@ func pages[T any](t *rapid.T, fetch func(delivery.Page) (delivery.Slice[T], erro
 	return all
 }
 
-// listEvents reads the events of an organization.
+// listEvents compares the events of an organization with the model.
 func (w *world) listEvents(t *rapid.T) {
 	org := rapid.SampledFrom(w.orgs).Draw(t, "organization")
 	var f delivery.EventFilter
@@ -165,8 +165,8 @@ func (w *world) listEvents(t *rapid.T) {
 	}
 }
 
-// follow reads what was written to the log since the reader came last: all of
-// it, once, that of each process in the order in which it was written.
+// follow reads the entries since the last call: each comes once, and those of one
+// server in the order in which they were written.
 func (w *world) follow(t *rapid.T) {
 	limit := rapid.IntRange(1, 20).Draw(t, "limit")
 	byID := map[delivery.LogID]delivery.LogEntry{}

@@ -7,9 +7,9 @@ import (
 	"portalhooks/delivery"
 )
 
-// runQueue proves the laws of the Queue, the Log, Membership, Maintenance and
-// of the stores of events and deliveries. Claims see the whole store, so each
-// test opens one of its own.
+// runQueue tests the Queue, the Log, Membership, Maintenance and the stores of
+// events and deliveries. A claim sees the whole store, so each test opens one of
+// its own.
 func runQueue(t *testing.T, open func(t *testing.T) delivery.Store) {
 	tests := map[string]func(*scene){}
 	for _, some := range []map[string]func(*scene){

@@ -11,12 +11,12 @@ import (
 
 var claimTests = map[string]func(*scene){
 	"a claim brings all that the attempt needs":      testClaimComplete,
-	"claimed deliveries are not lent again":          testClaimExclusive,
+	"claimed deliveries are not leased again":        testClaimExclusive,
 	"many claimers share the queue without overlap":  testManyClaimers,
 	"a lease that has ended makes a delivery due":    testLeaseEnds,
 	"a claim takes at most so many of one webhook":   testPerWebhook,
 	"a webhook with a backlog doesn't starve others": testFairClaim,
-	"what is due later is not lent":                  testDueLater,
+	"what is due later is not leased":                testDueLater,
 	"every backlogged webhook gets its turn":         testEveryTurn,
 	"a claim for nothing is nothing":                 testClaimNothing,
 }
@@ -64,7 +64,7 @@ func testManyClaimers(s *scene) {
 	var wait sync.WaitGroup
 	for _, owner := range owners {
 		wait.Go(func() {
-			// A claim can come back empty while others hold the rows it looked at.
+			// A claim may be empty while other claims lock the rows that it looks at.
 			for empty := 0; empty < 3; {
 				jobs, err := s.store.Claim(s.t.Context(), delivery.ClaimRequest{
 					Owner: owner, N: 17, PerWebhook: 5, Lease: longLease,
@@ -148,7 +148,7 @@ func testEveryTurn(s *scene) {
 	}
 	s.ingest(events...)
 	seen := map[delivery.WebhookID]bool{}
-	for range webhooks { // twice as often as it must take
+	for range webhooks { // twice as many claims as needed
 		for _, j := range s.claim(s.owner, 10, 8, longLease) {
 			seen[j.Delivery.Webhook] = true
 		}

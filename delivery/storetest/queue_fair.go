@@ -13,7 +13,7 @@ var fairTests = map[string]func(*scene){
 	"alerts are claimed before what was due earlier":    testAlertsFirst,
 	"a claim for alerts brings nothing else":            testClaimUrgent,
 	"many alerts leave a part of a claim to others":     testAlertsLeaveRoom,
-	"ordered deliveries are lent to one at a time":      testOrderedLent,
+	"ordered deliveries are leased to one at a time":    testOrderedLeased,
 	"an ordered delivery that retries holds up others":  testOrderedBlocked,
 	"a webhook's order can be given and taken away":     testOrderChanges,
 }
@@ -31,7 +31,7 @@ func (s *scene) request(r delivery.ClaimRequest) []delivery.DeliveryID {
 	return idsOf(jobs)
 }
 
-// alerts stores n alerts with a delivery to w each.
+// alerts stores n alerts with a delivery to w each, and returns the deliveries.
 func (s *scene) alerts(n int, w delivery.WebhookID) []delivery.DeliveryID {
 	s.t.Helper()
 	var ids []delivery.DeliveryID
@@ -110,8 +110,7 @@ func testAlertsLeaveRoom(s *scene) {
 	}
 }
 
-// orderedWebhook stores a webhook whose deliveries go out in order, and n of
-// them.
+// orderedWebhook stores a webhook whose deliveries are ordered, with n deliveries.
 func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) {
 	s.t.Helper()
 	id := s.webhook()
@@ -146,7 +145,7 @@ func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) 
 	return w, ids
 }
 
-func testOrderedLent(s *scene) {
+func testOrderedLeased(s *scene) {
 	_, ids := s.orderedWebhook(5)
 	second := s.join("second")
 	some := delivery.ClaimRequest{N: 9, PerWebhook: 2}
@@ -155,13 +154,13 @@ func testOrderedLent(s *scene) {
 	}
 	some.Owner = second
 	if got := s.request(some); len(got) > 0 {
-		s.t.Errorf("claimed %v while older ones are lent", got)
+		s.t.Errorf("claimed %v while older ones are leased", got)
 	}
 	if _, err := s.store.Release(s.t.Context(), s.owner, ids[:1], 0); err != nil {
 		s.t.Fatal(err)
 	}
 	if got := s.request(some); len(got) > 0 {
-		s.t.Errorf("claimed %v while another process has a later one", got)
+		s.t.Errorf("claimed %v while another server has a later one", got)
 	}
 	if _, err := s.store.Release(s.t.Context(), s.owner, ids[1:2], 0); err != nil {
 		s.t.Fatal(err)

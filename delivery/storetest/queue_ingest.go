@@ -20,7 +20,7 @@ var ingestTests = map[string]func(*scene){
 	"an ingest that is repeated is fresh again":        testIngestRepeated,
 	"a changed configuration makes an ingest stale":    testStale,
 	"a large ingest is one batch":                      testLargeIngest,
-	"owned deliveries are lent, others are due":        testOwned,
+	"owned deliveries are leased, others are due":      testOwned,
 	"deliveries of holding webhooks are stored held":   testStoredHeld,
 	"text that no database takes is stored mended":     testMendedText,
 	"an empty batch is fine":                           testEmptyBatches,
@@ -162,7 +162,7 @@ func testStale(s *scene) {
 }
 
 func testLargeIngest(s *scene) {
-	const n, listening = 20_001, 1000 // one operation on a large group; a webhook wants some of it
+	const n, listening = 20_001, 1000 // one operation on many workspaces; a webhook matches some of them
 	w := s.webhook()
 	events := make([]delivery.NewEvent, n)
 	for i := range events {
@@ -206,7 +206,7 @@ func testOwned(s *scene) {
 	job := delivery.Job{Delivery: owned.Deliveries[0], Owner: s.owner}
 	held := s.settle(s.settlement(job, delivery.Delivered, 200))
 	if !held[0] {
-		s.t.Error("the owner could not settle what it was lent by Ingest")
+		s.t.Error("the owner could not settle what it was leased by Ingest")
 	}
 }
 

@@ -16,7 +16,7 @@ var orderTests = map[string]func(*scene){
 	"nothing that comes back is overlooked":             testComeBack,
 }
 
-// A line is what was seen of the deliveries of ordered webhooks.
+// A line records which deliveries of ordered webhooks were sent, and by which server.
 type line struct {
 	sync.Mutex
 
@@ -54,8 +54,8 @@ func testOrderAmongClaimers(s *scene) {
 	}
 }
 
-// sendInOrder claims some, settles them one after the other, and reports whether
-// any are left.
+// sendInOrder claims deliveries, settles them one by one, and reports whether any
+// are left.
 func (s *scene) sendInOrder(owner delivery.Owner, log *delivery.IDs, l *line) bool {
 	jobs, err := s.store.Claim(s.t.Context(), delivery.ClaimRequest{
 		Owner: owner, N: 6, PerWebhook: 2, Lease: longLease,
@@ -69,7 +69,7 @@ func (s *scene) sendInOrder(owner delivery.Owner, log *delivery.IDs, l *line) bo
 	for _, j := range jobs {
 		w := j.Delivery.Webhook
 		if other, taken := l.held[w]; taken && other != owner {
-			s.t.Errorf("%v was lent deliveries of a webhook of which %v has some", owner, other)
+			s.t.Errorf("%v was leased deliveries of a webhook of which %v has some", owner, other)
 		}
 		l.held[w] = owner
 		mine[w]++
@@ -83,7 +83,7 @@ func (s *scene) sendInOrder(owner delivery.Owner, log *delivery.IDs, l *line) bo
 		l.sent[w] = append(l.sent[w], j.Delivery.ID)
 		l.left--
 		if mine[w]--; mine[w] == 0 {
-			delete(l.held, w) // before anybody can claim the next
+			delete(l.held, w) // before another server can claim the next
 		}
 		l.Unlock()
 		if held, err := s.store.Settle(s.t.Context(), []delivery.Settlement{set}); err != nil || !held[0] {
@@ -96,7 +96,7 @@ func (s *scene) sendInOrder(owner delivery.Owner, log *delivery.IDs, l *line) bo
 	return l.left > 0
 }
 
-// died releases what an owner holds, as others do who notice its death.
+// died releases what an owner holds, as the server that reaps it does.
 func (s *scene) died(owner delivery.Owner, want int) {
 	s.t.Helper()
 	n, err := s.store.Release(s.t.Context(), owner, nil, 0)
@@ -119,7 +119,7 @@ func testOrderAfterDeath(s *scene) {
 		s.t.Fatalf("claimed %v, want %v: all that the dead server had not finished", got, ids[1:])
 	}
 	if s.settle(s.settlement(jobs[1], delivery.Delivered, 200))[0] {
-		s.t.Error("a result of the dead server counts after its delivery was lent again")
+		s.t.Error("a result of the dead server counts after its delivery was leased again")
 	}
 	for _, j := range rest {
 		if !s.settle(s.settlement(j, delivery.Delivered, 200))[0] {
@@ -166,8 +166,8 @@ func testOrderAfterDeathInRetry(s *scene) {
 	}
 }
 
-// testComeBack makes a delivery due again in every way there is, each time
-// after a claim that has found nothing.
+// testComeBack makes a delivery due again in every possible way, each time after
+// a claim that found nothing.
 func testComeBack(s *scene) {
 	w := s.webhook()
 	s.queued(1, w)

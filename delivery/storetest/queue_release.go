@@ -7,19 +7,19 @@ import (
 )
 
 var releaseTests = map[string]func(*scene){
-	"released deliveries are due at once":                testRelease,
-	"a process gives back what its earlier runs held":    testReleaseAll,
-	"only the owner releases":                            testReleaseOthers,
-	"a recall makes a webhook's deliveries due":          testRecall,
-	"a recall to cancel tells the next claimer":          testRecallCancel,
-	"a recall leaves what is being sent alone":           testRecallLent,
-	"a recall can release what is held":                  testRecallHeld,
-	"a canceled delivery that retries does not wait":     testCancelWhileSent,
-	"a redelivery is due at once":                        testRequeue,
-	"what is queued again is recorded":                   testRequeueRecords,
-	"a redelivery of an event that is gone is not found": testRequeueGone,
-	"a redelivery to a holding webhook is held":          testRequeueHeld,
-	"the depth tells pending, lent and held rows apart":  testDepth,
+	"released deliveries are due at once":                 testRelease,
+	"a server releases what its earlier runs held":        testReleaseAll,
+	"only the owner releases":                             testReleaseOthers,
+	"a recall makes a webhook's deliveries due":           testRecall,
+	"a recall to cancel tells the next claimer":           testRecallCancel,
+	"a recall leaves what is being sent alone":            testRecallLeased,
+	"a recall can release what is held":                   testRecallHeld,
+	"a canceled delivery that retries does not wait":      testCancelWhileSent,
+	"a redelivery is due at once":                         testRequeue,
+	"what is queued again is recorded":                    testRequeueRecords,
+	"a redelivery of an event that is gone is not found":  testRequeueGone,
+	"a redelivery to a holding webhook is held":           testRequeueHeld,
+	"the depth tells pending, leased and held rows apart": testDepth,
 }
 
 func testRelease(s *scene) {
@@ -57,11 +57,11 @@ func testReleaseOthers(s *scene) {
 	s.queued(2, s.webhook())
 	jobs := s.claim(s.owner, 2, 2, longLease)
 	if n, err := s.store.Release(s.t.Context(), s.join("second"), idsOf(jobs), 0); n != 0 || err != nil {
-		s.t.Errorf("another process released %d, %v, want 0", n, err)
+		s.t.Errorf("another server released %d, %v, want 0", n, err)
 	}
 }
 
-// recall expects want deliveries to be recalled.
+// recall fails the test unless want deliveries are recalled.
 func (s *scene) recall(w delivery.WebhookID, cancel, held bool, want int) {
 	s.t.Helper()
 	if n, err := s.store.Recall(s.t.Context(), w, cancel, held); n != want || err != nil {
@@ -69,7 +69,7 @@ func (s *scene) recall(w delivery.WebhookID, cancel, held bool, want int) {
 	}
 }
 
-// later makes a delivery of w that is to be retried in the far future.
+// later stores a delivery to w whose retry is due in an hour.
 func (s *scene) later(w delivery.WebhookID) delivery.DeliveryID {
 	s.t.Helper()
 	s.queued(1, w)
@@ -99,13 +99,13 @@ func testRecallCancel(s *scene) {
 	}
 }
 
-func testRecallLent(s *scene) {
+func testRecallLeased(s *scene) {
 	w := s.webhook()
 	s.queued(1, w)
 	job := s.claim(s.owner, 1, 1, longLease)[0]
 	s.recall(w, true, true, 1)
 	if jobs := s.claim(s.join("second"), 1, 1, longLease); len(jobs) > 0 {
-		s.t.Error("what is being sent was lent to another process")
+		s.t.Error("what is being sent was leased to another server")
 	}
 	if held := s.settle(s.settlement(job, delivery.Delivered, 200)); !held[0] {
 		s.t.Error("what was being sent could not be settled")
@@ -119,7 +119,7 @@ func testRecallHeld(s *scene) {
 	s.ingest(e)
 	s.recall(w, false, false, 0)
 	if jobs := s.claim(s.owner, 1, 1, longLease); len(jobs) > 0 {
-		s.t.Error("a held delivery was lent")
+		s.t.Error("a held delivery was leased")
 	}
 	s.recall(w, false, true, 1)
 	if jobs := s.claim(s.owner, 1, 1, longLease); len(jobs) != 1 {
@@ -146,7 +146,7 @@ func testRequeue(s *scene) {
 	s.finish()
 	d := s.delivery(e.Event, e.Deliveries[0].Webhook)
 	d.Trigger, d.RedeliveryOf = delivery.ByRedelivery, e.Deliveries[0].ID
-	for range 2 { // twice is once
+	for range 2 { // the second call changes nothing
 		if err := s.store.Requeue(s.t.Context(), []delivery.Delivery{d}, nil); err != nil {
 			s.t.Fatalf("Requeue: %v", err)
 		}
@@ -197,7 +197,7 @@ func testDepth(s *scene) {
 	s.settle(hold)
 	depth, err = s.store.Depth(s.t.Context())
 	if err != nil || depth.Pending != 2 || depth.Leased != 2 || depth.Held != 1 {
-		s.t.Errorf("Depth gave %+v, %v, want 2 pending, 2 lent, 1 held", depth, err)
+		s.t.Errorf("Depth gave %+v, %v, want 2 pending, 2 leased, 1 held", depth, err)
 	}
 	if depth.OldestDue.IsZero() {
 		s.t.Error("Depth knows of nothing due, want the pending ones")

@@ -79,7 +79,7 @@ func testSettleRepeated(s *scene) {
 	}
 }
 
-// lose settles set and expects that nothing happens.
+// lose fails the test unless the fence stops set.
 func (s *scene) lose(set delivery.Settlement) {
 	s.t.Helper()
 	id := set.Entry.Delivery.ID
@@ -141,7 +141,7 @@ func testSettleMixed(s *scene) {
 func testSettleTwoSteps(s *scene) {
 	job, other := s.job(), s.job()
 	next := s.settlement(job, delivery.Failed, 500)
-	next.Before++ // the delivery is free again by then
+	next.Before++ // as if the first had been settled and claimed again
 	got := s.settle(
 		s.settlement(job, delivery.Retrying, 500), next,
 		s.settlement(other, delivery.Delivered, 200), s.settlement(other, delivery.Delivered, 200),
@@ -167,7 +167,7 @@ func testSettleHeld(s *scene) {
 		s.t.Errorf("the delivery is %+v, want it held without an attempt", got)
 	}
 	if jobs := s.claim(s.owner, 1, 1, longLease); len(jobs) > 0 {
-		s.t.Error("a held delivery was lent")
+		s.t.Error("a held delivery was leased")
 	}
 	depth, err := s.store.Depth(s.t.Context())
 	if want := (delivery.QueueDepth{Held: 1}); err != nil || depth != want {
@@ -206,7 +206,7 @@ func testUnqueued(s *scene) {
 	d.Trigger = delivery.ByTest
 	set := s.settlement(delivery.Job{Delivery: d, Owner: s.owner}, delivery.Delivered, 200)
 	set.Unqueued, set.Event = true, &event
-	for range 2 { // once more changes nothing
+	for range 2 { // the second call changes nothing
 		if held := s.settle(set); !held[0] {
 			s.t.Error("a test was not logged")
 		}

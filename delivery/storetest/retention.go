@@ -15,14 +15,14 @@ var discardTests = map[string]func(*scene){
 	"the audit log is discarded when it is old":    testDiscardAudit,
 }
 
-// old makes the ids of the scene ten days old.
+// old dates what the scene makes from now on ten days back.
 func (s *scene) old() {
 	s.t.Helper()
 	at := time.Now().AddDate(0, 0, -10)
 	s.past(at)
 }
 
-// past numbers what is made from now on as if it were at.
+// past dates what the scene makes from now on as if the time were at.
 func (s *scene) past(at time.Time) { s.shift = time.Since(at) }
 
 func (s *scene) discard(before time.Time) {

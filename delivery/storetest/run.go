@@ -6,8 +6,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// Run runs the whole suite. open returns an empty store, whose tables exist,
-// and closes it when its t ends.
+// Run runs the whole suite. Open returns an empty store, whose tables exist,
+// and closes it when its test ends.
 func Run(t *testing.T, open func(t *testing.T) delivery.Store) {
 	t.Run("config", func(t *testing.T) {
 		t.Parallel()

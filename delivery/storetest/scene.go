@@ -12,25 +12,25 @@ import (
 	"portalhooks/delivery/egress"
 )
 
-// longLease outlasts any test; noLease is over at once.
+// longLease outlasts any test; noLease has ended when it begins.
 const (
 	longLease = time.Hour
 	noLease   = -time.Second
 )
 
-// A scene is a store with one organization and one process, for the tests of
-// the queue and the log.
+// A scene is the fixture of a test of the queue or the log: an empty store with
+// one organization and one server.
 type scene struct {
 	t     *testing.T
 	store delivery.Store
 	org   delivery.Organization
 	owner delivery.Owner
 	ids   *delivery.IDs
-	log   *delivery.IDs // entries are numbered by the process that writes them
-	shift time.Duration // how long ago events, deliveries and entries are made
+	log   *delivery.IDs // the server that writes an entry makes its id
+	shift time.Duration // how old events, deliveries and entries are made
 }
 
-// next returns a number that is as old as the scene wants.
+// next returns an id as old as shift says.
 func (s *scene) next(ids *delivery.IDs) int64 {
 	return ids.Next() - s.shift.Milliseconds()<<22
 }
@@ -68,11 +68,11 @@ func (s *scene) organization(name string) delivery.Organization {
 	return orgs[0]
 }
 
-// webhook returns the number of a webhook that needs no configuration: the
-// queue does not look at it.
+// webhook returns the id of a webhook that is not stored: the queue does not look
+// at configuration.
 func (s *scene) webhook() delivery.WebhookID { return delivery.WebhookID(s.ids.Next()) }
 
-// event returns an event with one delivery for each webhook.
+// event returns a new event with one delivery for each webhook.
 func (s *scene) event(key string, webhooks ...delivery.WebhookID) delivery.NewEvent {
 	e := delivery.Event{
 		ID:            delivery.EventID(s.next(s.ids)),
@@ -102,7 +102,7 @@ func (s *scene) delivery(e delivery.Event, w delivery.WebhookID) delivery.Delive
 	}
 }
 
-// ingest stores events in one batch and returns what became of them.
+// ingest stores events in one batch.
 func (s *scene) ingest(events ...delivery.NewEvent) []delivery.Stored {
 	s.t.Helper()
 	results, err := s.store.Ingest(s.t.Context(), s.owner, longLease, []delivery.Ingest{
@@ -117,7 +117,8 @@ func (s *scene) ingest(events ...delivery.NewEvent) []delivery.Stored {
 	return results[0].Events
 }
 
-// queued stores n events with a delivery to w each, due at once.
+// queued stores n events with a delivery to w each, due at once, and returns the
+// deliveries.
 func (s *scene) queued(n int, w delivery.WebhookID) []delivery.Delivery {
 	s.t.Helper()
 	var events []delivery.NewEvent
@@ -141,7 +142,7 @@ func (s *scene) claim(owner delivery.Owner, n, perWebhook int, lease time.Durati
 	return jobs
 }
 
-// settlement moves a job to state after an attempt that ended with status.
+// settlement moves a job to state after an attempt with the given HTTP status.
 func (s *scene) settlement(j delivery.Job, state delivery.State, status int) delivery.Settlement {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	d := j.Delivery
@@ -181,7 +182,7 @@ func (s *scene) settle(batch ...delivery.Settlement) []bool {
 	return held
 }
 
-// finish claims all that is due and settles it as delivered.
+// finish claims all due deliveries and settles them as delivered.
 func (s *scene) finish() {
 	s.t.Helper()
 	for {
@@ -195,7 +196,7 @@ func (s *scene) finish() {
 	}
 }
 
-// get returns the delivery, or fails.
+// get reads a delivery.
 func (s *scene) get(id delivery.DeliveryID) delivery.Delivery {
 	s.t.Helper()
 	found, err := s.store.DeliveriesByID(s.t.Context(), s.org.ID, []delivery.DeliveryID{id})
@@ -205,7 +206,7 @@ func (s *scene) get(id delivery.DeliveryID) delivery.Delivery {
 	return found[0]
 }
 
-// entries returns the log of a delivery.
+// entries reads the log entries of a delivery.
 func (s *scene) entries(id delivery.DeliveryID) []delivery.LogEntry {
 	s.t.Helper()
 	all, err := s.store.Entries(s.t.Context(), s.org.ID, []delivery.DeliveryID{id})
@@ -215,7 +216,7 @@ func (s *scene) entries(id delivery.DeliveryID) []delivery.LogEntry {
 	return all[id]
 }
 
-// idsOf returns the deliveries of jobs in order.
+// idsOf returns the sorted ids of the deliveries of jobs.
 func idsOf(jobs []delivery.Job) []delivery.DeliveryID {
 	ids := make([]delivery.DeliveryID, len(jobs))
 	for i, j := range jobs {
@@ -225,7 +226,7 @@ func idsOf(jobs []delivery.Job) []delivery.DeliveryID {
 	return ids
 }
 
-// numbersOf returns the ids of deliveries in order.
+// numbersOf returns the sorted ids of deliveries.
 func numbersOf(deliveries []delivery.Delivery) []delivery.DeliveryID {
 	ids := make([]delivery.DeliveryID, len(deliveries))
 	for i, d := range deliveries {
@@ -235,7 +236,7 @@ func numbersOf(deliveries []delivery.Delivery) []delivery.DeliveryID {
 	return ids
 }
 
-// statesOf tells a log in one line.
+// statesOf returns the states of log entries in one line.
 func statesOf(entries []delivery.LogEntry) string {
 	var states []string
 	for _, e := range entries {

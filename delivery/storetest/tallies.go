@@ -20,12 +20,12 @@ var tallyTests = map[string]func(*scene){
 	"counts are narrowed by webhook, type, state and more": testTalliesNarrowed,
 	"counts are cut into stretches":                        testTalliedStretches,
 	"durations are told by the powers of two":              testTalliedDurations,
-	"counts of different processes add up":                 testTalliedTogether,
+	"counts of different servers add up":                   testTalliedTogether,
 	"another organization has counts of its own":           testTalliedApart,
 	"old counts are discarded, portion by portion":         testDiscardTallies,
 }
 
-// day is a query for the day around now, cut into hours.
+// day queries the 24 hours around now as one stretch.
 func day() delivery.TallyQuery {
 	hour := time.Now().UTC().Truncate(time.Hour)
 	return delivery.TallyQuery{
@@ -107,9 +107,9 @@ func testTalliedCanceled(s *scene) {
 	fresh.Entry.Attempt, fresh.Entry.Delivery.Attempts = nil, 0
 	s.settle(fresh)
 	s.settle(s.settlement(s.job(), delivery.Retrying, 503))
-	tried := s.settlement(s.claim(s.owner, 1, 1, longLease)[0], delivery.Canceled, 0)
-	tried.Entry.Attempt, tried.Entry.Delivery.Attempts = nil, 1
-	s.settle(tried)
+	attempted := s.settlement(s.claim(s.owner, 1, 1, longLease)[0], delivery.Canceled, 0)
+	attempted.Entry.Attempt, attempted.Entry.Delivery.Attempts = nil, 1
+	s.settle(attempted)
 	q := day()
 	q.States = []delivery.State{delivery.Canceled}
 	want := []delivery.Tally{
