@@ -29,12 +29,12 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 	store, ids := open(t), delivery.NewIDs(1)
 	var number atomic.Int64
 	for name, test := range map[string]func(d *desk){
-		"organizations are registered once":            testLearnOrganizations,
-		"organizations are registered by many at once": testLearnOrganizationsTogether,
+		"organizations are registered once":            testRegisterOrganizations,
+		"organizations are registered by many at once": testRegisterOrganizationsTogether,
 		"organizations are found":                      testOrganizations,
-		"items are registered":                         testLearnItems,
-		"items are registered by many at once":         testLearnItemsTogether,
-		"thousands of items are registered":            testLearnManyItems,
+		"items are registered":                         testRegisterItems,
+		"items are registered by many at once":         testRegisterItemsTogether,
+		"thousands of items are registered":            testRegisterManyItems,
 		"items are synced":                             testSyncItems,
 		"items are found":                              testItems,
 		"webhooks are kept whole":                      testWebhookRoundTrip,
@@ -71,7 +71,7 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 			t.Parallel()
 			n := number.Add(1)
 			d := &desk{T: t, store: store, ids: ids}
-			d.org = d.learn(fmt.Sprintf("config-%d", n), fmt.Sprintf("Organization %d", n))
+			d.org = d.register(fmt.Sprintf("config-%d", n), fmt.Sprintf("Organization %d", n))
 			test(d)
 		})
 	}
@@ -123,8 +123,8 @@ func same[V any](d *desk, what string, got, want V) {
 	}
 }
 
-// learn stores an organization and returns it.
-func (d *desk) learn(externalID, name string) delivery.Organization {
+// register stores an organization and returns it.
+func (d *desk) register(externalID, name string) delivery.Organization {
 	d.Helper()
 	orgs := must(d.store.LearnOrganizations(d.Context(), []delivery.Organization{
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: externalID, Name: name, CreatedAt: at},

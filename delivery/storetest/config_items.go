@@ -8,7 +8,7 @@ import (
 	"portalhooks/delivery"
 )
 
-func testLearnItems(d *desk) {
+func testRegisterItems(d *desk) {
 	a, b := d.item("a", "Disk full"), d.item("b", "")
 	b.ViewURL, b.Enabled, b.Attributes = "https://portal.example/b", false, []byte(`{"category":"CPU"}`)
 	got := must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{b, a, b}))(d)
@@ -32,7 +32,7 @@ func testLearnItems(d *desk) {
 	d.refused(err, delivery.NotFound)
 }
 
-func testLearnItemsTogether(d *desk) {
+func testRegisterItemsTogether(d *desk) {
 	const callers, each = 8, 60
 	answers := make([][]delivery.Item, callers)
 	var together sync.WaitGroup
@@ -62,7 +62,7 @@ func testLearnItemsTogether(d *desk) {
 	}
 }
 
-func testLearnManyItems(d *desk) {
+func testRegisterManyItems(d *desk) {
 	given := make([]delivery.Item, 3000)
 	for i := range given {
 		given[i] = d.item(fmt.Sprintf("many-%d", i), fmt.Sprintf("Item %d", i))

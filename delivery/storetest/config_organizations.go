@@ -7,7 +7,7 @@ import (
 	"portalhooks/delivery"
 )
 
-func testLearnOrganizations(d *desk) {
+func testRegisterOrganizations(d *desk) {
 	given := []delivery.Organization{
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-b", Name: "Bee", CreatedAt: at},
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-a", CreatedAt: at},
@@ -36,7 +36,7 @@ func testLearnOrganizations(d *desk) {
 	}
 }
 
-func testLearnOrganizationsTogether(d *desk) {
+func testRegisterOrganizationsTogether(d *desk) {
 	const callers, each = 8, 40
 	answers := make([][]delivery.Organization, callers)
 	var together sync.WaitGroup
@@ -74,7 +74,7 @@ func testOrganizations(d *desk) {
 	prefix := d.org.ExternalID + "-x"
 	var only []delivery.OrgID
 	for _, name := range []string{"Zebra 100%", "Émile", "alpha", "Beta 1000", "Beta_x"} {
-		only = append(only, d.learn(prefix+fmt.Sprint(len(only)), name).ID)
+		only = append(only, d.register(prefix+fmt.Sprint(len(only)), name).ID)
 	}
 	page := delivery.Page{First: 10}
 	names := func(only []delivery.OrgID, search string) []string {

@@ -110,7 +110,7 @@ func testWebhooks(d *desk) {
 
 func testOtherOrganization(d *desk) {
 	w := d.create("mine")
-	other := d.learn(d.org.ExternalID+"-other", "Other").ID
+	other := d.register(d.org.ExternalID+"-other", "Other").ID
 	ids := []delivery.WebhookID{w.ID}
 	if got := must(d.store.WebhooksByID(d.Context(), other, ids))(d); len(got) != 0 {
 		d.Errorf("another organization got %v", got)
@@ -147,7 +147,7 @@ func testTwins(d *desk) {
 	}
 
 	elsewhere := *d
-	elsewhere.org = d.learn(d.org.ExternalID+"-other", "Other")
+	elsewhere.org = d.register(d.org.ExternalID+"-other", "Other")
 	elsewhere.create("first")
 	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, first.ID, at, "ada", d.entry()))
 	d.ok(d.store.CreateWebhook(d.Context(), twin, d.entry()))

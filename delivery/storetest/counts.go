@@ -11,18 +11,18 @@ import (
 	"portalhooks/delivery/egress"
 )
 
-var tallyTests = map[string]func(*scene){
-	"what is settled is counted by state and outcome":      testTallied,
-	"a settlement that is repeated counts once":            testTalliedOnce,
-	"a settlement behind its fence does not count":         testTalliedFenced,
-	"a test does not count":                                testTalliedTest,
-	"a canceled delivery counts with its latest outcome":   testTalliedCanceled,
-	"counts are narrowed by webhook, type, state and more": testTalliesNarrowed,
-	"counts are cut into stretches":                        testTalliedStretches,
-	"durations are told by the powers of two":              testTalliedDurations,
-	"counts of different servers add up":                   testTalliedTogether,
-	"another organization has counts of its own":           testTalliedApart,
-	"old counts are discarded, portion by portion":         testDiscardTallies,
+var countTests = map[string]func(*scene){
+	"what is settled is counted by state and outcome":      testCounted,
+	"a settlement that is repeated counts once":            testCountedOnce,
+	"a settlement behind its fence does not count":         testCountedFenced,
+	"a test does not count":                                testCountedTest,
+	"a canceled delivery counts with its latest outcome":   testCountedCanceled,
+	"counts are narrowed by webhook, type, state and more": testCountsNarrowed,
+	"counts are cut into stretches":                        testCountedStretches,
+	"durations are told by the powers of two":              testCountedDurations,
+	"counts of different servers add up":                   testCountedTogether,
+	"another organization has counts of its own":           testCountedApart,
+	"old counts are discarded, portion by portion":         testDiscardCounts,
 }
 
 // day queries the 24 hours around now as one stretch.
@@ -33,7 +33,7 @@ func day() delivery.TallyQuery {
 	}
 }
 
-func (s *scene) tallies(q delivery.TallyQuery) []delivery.Tally {
+func (s *scene) counts(q delivery.TallyQuery) []delivery.Tally {
 	s.t.Helper()
 	all, err := s.store.Tallies(s.t.Context(), s.org.ID, q)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *scene) tallies(q delivery.TallyQuery) []delivery.Tally {
 func (s *scene) wantEntries(what string, q delivery.TallyQuery, want map[delivery.State]int64) {
 	s.t.Helper()
 	got := map[delivery.State]int64{}
-	for _, t := range s.tallies(q) {
+	for _, t := range s.counts(q) {
 		got[t.State] += t.Entries
 	}
 	if !maps.Equal(got, want) {
@@ -58,7 +58,7 @@ func (s *scene) wantEntries(what string, q delivery.TallyQuery, want map[deliver
 	}
 }
 
-func testTallied(s *scene) {
+func testCounted(s *scene) {
 	s.settle(s.settlement(s.job(), delivery.Delivered, 200), s.settlement(s.job(), delivery.Delivered, 204))
 	s.settle(s.settlement(s.job(), delivery.Delivered, 200), s.settlement(s.job(), delivery.Failed, 404))
 	s.settle(s.settlement(s.job(), delivery.Retrying, 503))
@@ -72,12 +72,12 @@ func testTallied(s *scene) {
 		one(delivery.Delivered, egress.Success, 3), one(delivery.Failed, egress.HTTPError, 1),
 		one(delivery.Retrying, egress.HTTPError, 1),
 	}
-	if got := s.tallies(q); !reflect.DeepEqual(got, want) {
+	if got := s.counts(q); !reflect.DeepEqual(got, want) {
 		s.t.Errorf("counted\n%+v, want\n%+v", got, want)
 	}
 }
 
-func testTalliedOnce(s *scene) {
+func testCountedOnce(s *scene) {
 	set := s.settlement(s.job(), delivery.Delivered, 200)
 	for range 3 {
 		s.settle(set)
@@ -85,14 +85,14 @@ func testTalliedOnce(s *scene) {
 	s.wantEntries("repeated", day(), map[delivery.State]int64{delivery.Delivered: 1})
 }
 
-func testTalliedFenced(s *scene) {
+func testCountedFenced(s *scene) {
 	late := s.settlement(s.job(), delivery.Delivered, 200)
 	late.Owner.Epoch++
 	s.settle(late, s.settlement(s.job(), delivery.Failed, 500))
 	s.wantEntries("fenced", day(), map[delivery.State]int64{delivery.Failed: 1})
 }
 
-func testTalliedTest(s *scene) {
+func testCountedTest(s *scene) {
 	e := s.event("test", s.webhook())
 	d := e.Deliveries[0]
 	d.Trigger = delivery.ByTest
@@ -102,7 +102,7 @@ func testTalliedTest(s *scene) {
 	s.wantEntries("of a test", day(), map[delivery.State]int64{})
 }
 
-func testTalliedCanceled(s *scene) {
+func testCountedCanceled(s *scene) {
 	fresh := s.settlement(s.job(), delivery.Canceled, 0)
 	fresh.Entry.Attempt, fresh.Entry.Delivery.Attempts = nil, 0
 	s.settle(fresh)
@@ -116,12 +116,12 @@ func testTalliedCanceled(s *scene) {
 		{At: q.From, State: delivery.Canceled, Entries: 1},
 		{At: q.From, State: delivery.Canceled, Outcome: egress.HTTPError, Entries: 1},
 	}
-	if got := s.tallies(q); !reflect.DeepEqual(got, want) {
+	if got := s.counts(q); !reflect.DeepEqual(got, want) {
 		s.t.Errorf("counted\n%+v, want\n%+v", got, want)
 	}
 }
 
-func testTalliesNarrowed(s *scene) {
+func testCountsNarrowed(s *scene) {
 	a, b := s.settlement(s.job(), delivery.Delivered, 200), s.settlement(s.job(), delivery.Failed, 500)
 	s.settle(a, b)
 	hook := a.Entry.Delivery.Webhook
@@ -164,7 +164,7 @@ func testTalliesNarrowed(s *scene) {
 	q := day()
 	q.ByWebhook = true
 	got := map[delivery.WebhookID]delivery.State{}
-	for _, t := range s.tallies(q) {
+	for _, t := range s.counts(q) {
 		got[t.Webhook] = t.State
 	}
 	want := map[delivery.WebhookID]delivery.State{
@@ -175,7 +175,7 @@ func testTalliesNarrowed(s *scene) {
 	}
 }
 
-func testTalliedStretches(s *scene) {
+func testCountedStretches(s *scene) {
 	from := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
 	for _, at := range []time.Duration{
 		0, 59 * time.Minute, 5*time.Hour + 59*time.Minute, 6 * time.Hour, 24 * time.Hour,
@@ -185,7 +185,7 @@ func testTalliedStretches(s *scene) {
 		s.settle(set)
 	}
 	got := map[time.Duration]int64{}
-	for _, t := range s.tallies(delivery.TallyQuery{
+	for _, t := range s.counts(delivery.TallyQuery{
 		From: from, To: from.AddDate(0, 0, 1), Step: 6 * time.Hour,
 	}) {
 		got[t.At.Sub(from)] = t.Entries
@@ -195,7 +195,7 @@ func testTalliedStretches(s *scene) {
 	}
 }
 
-func testTalliedDurations(s *scene) {
+func testCountedDurations(s *scene) {
 	var want delivery.Durations
 	for _, d := range []time.Duration{
 		0, 999 * time.Microsecond, time.Millisecond, 2*time.Millisecond - time.Microsecond, 2 * time.Millisecond,
@@ -206,13 +206,13 @@ func testTalliedDurations(s *scene) {
 		s.settle(set)
 		want[delivery.PlaceOf(d)]++
 	}
-	got := s.tallies(day())
+	got := s.counts(day())
 	if len(got) != 1 || got[0].Durations != want {
 		s.t.Errorf("counted %+v, want the durations %v", got, want)
 	}
 }
 
-func testTalliedTogether(s *scene) {
+func testCountedTogether(s *scene) {
 	s.settle(s.settlement(s.job(), delivery.Delivered, 200))
 	other := s.join("second")
 	ids := delivery.NewIDs(other.Slot)
@@ -221,19 +221,19 @@ func testTalliedTogether(s *scene) {
 	set := s.settlement(s.claim(other, 1, 1, longLease)[0], delivery.Delivered, 200)
 	set.Entry.ID = delivery.LogID(ids.Next())
 	s.settle(set)
-	got := s.tallies(day())
+	got := s.counts(day())
 	if len(got) != 1 || got[0].Entries != 2 {
-		s.t.Errorf("counted %+v, want one tally of 2", got)
+		s.t.Errorf("counted %+v, want one count of 2", got)
 	}
 }
 
-func testTalliedApart(s *scene) {
+func testCountedApart(s *scene) {
 	s.settle(s.settlement(s.job(), delivery.Delivered, 200))
 	s.org = s.organization("other")
 	s.wantEntries("of another organization", day(), map[delivery.State]int64{})
 }
 
-func testDiscardTallies(s *scene) {
+func testDiscardCounts(s *scene) {
 	now := time.Now().UTC()
 	var batch []delivery.Settlement
 	for i := range 30 {

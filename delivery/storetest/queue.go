@@ -14,7 +14,7 @@ func runQueue(t *testing.T, open func(t *testing.T) delivery.Store) {
 	tests := map[string]func(*scene){}
 	for _, some := range []map[string]func(*scene){
 		ingestTests, claimTests, fairTests, settleTests, releaseTests, logTests,
-		eventTests, listTests, memberTests, discardTests, orderTests, tallyTests,
+		eventTests, listTests, memberTests, discardTests, orderTests, countTests,
 	} {
 		maps.Copy(tests, some)
 	}
