@@ -140,7 +140,7 @@ var rooms = map[string]room{
 
 	"auth": {
 		imports: []string{"delivery", "delivery/credential"},
-		tests:   []string{"auth/authtest", "delivery/service", "delivery/storetest", "delivery/seal"},
+		tests:   []string{"auth/authtest", "delivery/service", "delivery/memstore", "delivery/seal"},
 	},
 	"auth/authtest": {},
 	"bench": {imports: []string{

@@ -10,55 +10,28 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/credential"
+	"portalhooks/delivery/memstore"
 	"portalhooks/delivery/service"
 )
 
-// fakeKeys is a KeyStore in memory.
-type fakeKeys struct {
-	delivery.KeyStore
-	keys    map[string]delivery.APIKey
-	reads   int
-	touched int
-}
-
-func (f *fakeKeys) KeyByPrefix(_ context.Context, prefix string) (delivery.APIKey, error) {
-	f.reads++
-	k, ok := f.keys[prefix]
-	if !ok {
-		return k, delivery.Errorf(delivery.NotFound, "", "no such key")
-	}
-	return k, nil
-}
-
-func (f *fakeKeys) TouchKey(_ context.Context, id delivery.KeyID, at time.Time) error {
-	f.touched++
-	for prefix, k := range f.keys {
-		if k.ID == id {
-			k.LastUsedAt = at
-			f.keys[prefix] = k
-		}
-	}
-	return nil
-}
-
 var start = time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
 
-func issue(t *testing.T, store *fakeKeys, r service.KeyInput) (delivery.APIKey, string) {
+func issue(t *testing.T, store *memstore.Faulty, r service.KeyInput) (delivery.APIKey, string) {
 	t.Helper()
 	text, prefix, hash, err := credential.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := delivery.APIKey{
-		ID: delivery.KeyID(len(store.keys) + 1), Prefix: prefix, Hash: hash, Name: r.Name, Role: r.Role, Org: r.Org,
-		CreatedAt: start, ExpiresAt: r.ExpiresAt,
+		ID: delivery.KeyID(len(store.KeyRows) + 1), Prefix: prefix, Hash: hash, Name: r.Name, Role: r.Role,
+		Org: r.Org, CreatedAt: start, ExpiresAt: r.ExpiresAt,
 	}
-	store.keys[prefix] = k
+	store.KeyRows[k.ID] = k
 	return k, text
 }
 
-func newKeys() (*Keys, *fakeKeys, *time.Time) {
-	store := &fakeKeys{keys: map[string]delivery.APIKey{}}
+func newKeys() (*Keys, *memstore.Faulty, *time.Time) {
+	store := memstore.NewFaulty()
 	now := start
 	k := NewKeys(store)
 	k.now = func() time.Time { return now }
@@ -99,7 +72,7 @@ func TestInvalidKeysAreUnauthenticated(t *testing.T) {
 	})
 	revoked, revokedText := issue(t, store, service.KeyInput{Role: delivery.PortalKey, Name: "it"})
 	revoked.RevokedAt = start
-	store.keys[revoked.Prefix] = revoked
+	store.KeyRows[revoked.ID] = revoked
 	other := []byte(text)
 	other[len(other)-1] ^= 1
 
@@ -138,11 +111,11 @@ func TestKeyIsCachedBriefly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if store.reads != 1 || store.touched != 1 {
-		t.Errorf("reads = %d, touched = %d, want 1 and 1", store.reads, store.touched)
+	if store.Calls["KeyByPrefix"] != 1 || store.Calls["TouchKey"] != 1 {
+		t.Errorf("calls = %v, want one of KeyByPrefix and one of TouchKey", store.Calls)
 	}
 	k.RevokedAt = *now
-	store.keys[k.Prefix] = k
+	store.KeyRows[k.ID] = k
 	*now = now.Add(keyCacheTTL)
 	_, _, err := keys.Authenticate(t.Context(), text, false)
 	if delivery.CodeOf(err) != delivery.Unauthenticated {
@@ -160,7 +133,7 @@ func TestSignInWorksOnce(t *testing.T) {
 	}
 	now := start
 	sessions.now = func() time.Time { return now }
-	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: sessions}
+	a := &Authenticator{Keys: NewKeys(memstore.New()), Sessions: sessions}
 
 	visit := func(token string) (int, []*http.Cookie) {
 		w := httptest.NewRecorder()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/memstore"
 	"portalhooks/delivery/service"
 )
 
@@ -86,7 +87,7 @@ func TestConnectionEndsWhenAGainedRoleIsLost(t *testing.T) {
 // bypasses the cache.
 func TestConnectionsWithOneKeyShareItsCheck(t *testing.T) {
 	t.Parallel()
-	store := &fakeKeys{keys: map[string]delivery.APIKey{}}
+	store := memstore.NewFaulty()
 	key, text := issue(t, store, service.KeyInput{Role: delivery.OperatorKey, Name: "it"})
 	a := &Authenticator{Keys: NewKeys(store)}
 	r := &http.Request{Header: http.Header{"Authorization": {"Bearer " + text}}}
@@ -98,12 +99,12 @@ func TestConnectionsWithOneKeyShareItsCheck(t *testing.T) {
 	for i := range connections {
 		connections[i] = a.Watch(t.Context(), r, c)
 	}
-	reads := store.reads
-	if err := a.revalidate(t.Context()); err != nil || store.reads != reads+1 {
-		t.Errorf("%d reads (%v), want 1", store.reads-reads, err)
+	clear(store.Calls)
+	if err := a.revalidate(t.Context()); err != nil || store.Calls["KeyByPrefix"] != 1 {
+		t.Errorf("calls = %v (%v), want one of KeyByPrefix", store.Calls, err)
 	}
 	key.RevokedAt = time.Now()
-	store.keys[key.Prefix] = key
+	store.KeyRows[key.ID] = key
 	if err := a.revalidate(t.Context()); err != nil {
 		t.Error(err)
 	}

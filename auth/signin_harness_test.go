@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,78 +9,35 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"portalhooks/auth/authtest"
 	"portalhooks/delivery"
+	"portalhooks/delivery/memstore"
 	"portalhooks/delivery/seal"
 )
-
-// fakeSessions is a SessionStore in memory.
-type fakeSessions struct {
-	mu   sync.Mutex
-	all  map[string]delivery.Session
-	read int
-}
-
-func (f *fakeSessions) CreateSession(_ context.Context, s delivery.Session, _ int) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all[s.ID] = s
-	return nil
-}
-
-func (f *fakeSessions) SessionsByID(_ context.Context, ids []string) (found []delivery.Session, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.read++
-	for _, id := range ids {
-		if s, ok := f.all[id]; ok {
-			found = append(found, s)
-		}
-	}
-	return found, nil
-}
-
-func (f *fakeSessions) TouchSessions(_ context.Context, ids []string, at time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, id := range ids {
-		if s, ok := f.all[id]; ok {
-			s.SeenAt = at
-			f.all[id] = s
-		}
-	}
-	return nil
-}
-
-func (f *fakeSessions) EndSession(_ context.Context, id string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.all, id)
-	return nil
-}
-
-func (f *fakeSessions) DiscardSessions(context.Context, time.Time) (bool, error) { return false, nil }
 
 // A site is a server with browser sign-in and its identity provider.
 type site struct {
 	*authtest.Issuer
-	url      string
-	server   *httptest.Server
-	signIn   *SignIn
-	auth     *Authenticator
-	sessions *fakeSessions
-	now      time.Time
+	url    string
+	server *httptest.Server
+	signIn *SignIn
+	auth   *Authenticator
+	store  *memstore.Faulty
+	now    time.Time
+}
+
+// sessions returns those that are stored.
+func (s *site) sessions() (all []delivery.Session) {
+	s.store.Change(func() { all = slices.Clone(s.store.SessionRows) })
+	return all
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{
-		Issuer: authtest.New(t), now: time.Now(), sessions: &fakeSessions{all: map[string]delivery.Session{}},
-	}
+	s := &site{Issuer: authtest.New(t), now: time.Now(), store: memstore.NewFaulty()}
 	s.Now = func() time.Time { return s.now }
 	s.Claims = map[string]any{"groups": []string{"acme"}}
 	key, err := seal.GenerateKey()
@@ -116,10 +72,10 @@ func newSite(t *testing.T) *site {
 	}
 	s.signIn = NewSignIn(SignInOptions{
 		Provider: provider, Grants: NewGrants(rulesOf(t, "acme=admin@a"), fakeOrgs{"a": 7}),
-		Store: s.sessions, Sealer: keyring, PublicURL: base,
+		Store: s.store, Sealer: keyring, PublicURL: base,
 		ClientID: authtest.ClientID, ClientSecret: authtest.ClientSecret, Scopes: []string{"email"},
 	})
-	s.auth = &Authenticator{Keys: NewKeys(&fakeKeys{}), Sessions: s.signIn}
+	s.auth = &Authenticator{Keys: NewKeys(s.store), Sessions: s.signIn}
 	return s
 }
 

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,7 +40,8 @@ func TestPersonSignsInAndOut(t *testing.T) {
 		t.Error("the attempt's cookie was not deleted")
 	}
 	secret := b.cookie(secureCookie)
-	for id := range s.sessions.all {
+	for _, one := range s.sessions() {
+		id := one.ID
 		if strings.Contains(id, secret) || len(secret) != credential.SecretLength {
 			t.Errorf("the store has the id %q for the secret %q", id, secret)
 		}
@@ -128,8 +128,8 @@ func TestInvalidCallbacksAreRejected(t *testing.T) {
 			if status < 400 || status >= 500 || !strings.Contains(body, "<h1>You are not signed in</h1>") {
 				t.Errorf("response: %d %s", status, body)
 			}
-			if b.signedIn() || len(s.sessions.all) > 0 {
-				t.Errorf("sessions = %v, want none", s.sessions.all)
+			if b.signedIn() || len(s.sessions()) > 0 {
+				t.Errorf("sessions = %v, want none", s.sessions())
 			}
 			if b.cookie(stateCookie) != "" {
 				t.Error("the attempt's cookie was not deleted")
@@ -174,9 +174,9 @@ func TestSignInCreatesANewSession(t *testing.T) {
 		t.Fatalf("the session's secret is %q, the planted one", first)
 	}
 	b.get("/auth/sign-in")
-	if second := b.cookie(secureCookie); second == first || len(s.sessions.all) != 1 {
+	if second := b.cookie(secureCookie); second == first || len(s.sessions()) != 1 {
 		t.Errorf("second secret = %q after %q, %d sessions; want a new secret and 1 session",
-			second, first, len(s.sessions.all))
+			second, first, len(s.sessions()))
 	}
 	thief := s.browser(t)
 	for _, secret := range []string{planted, first, flip(b.cookie(secureCookie)), "", "short"} {
@@ -299,16 +299,18 @@ func TestSessionIsCachedBriefly(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
 	b.get("/auth/sign-in")
-	read := s.sessions.read
+	var before, after int
+	s.store.Change(func() { before = s.store.Calls["SessionsByID"] })
 	for range 3 {
 		if !b.signedIn() {
 			t.Fatal("the session does not work")
 		}
 	}
-	if n := s.sessions.read - read; n != 0 {
+	s.store.Change(func() { after = s.store.Calls["SessionsByID"] })
+	if n := after - before; n != 0 {
 		t.Errorf("%d reads of the store, want none", n)
 	}
-	clear(s.sessions.all)
+	s.store.Change(func() { s.store.SessionRows = nil })
 	s.now = s.now.Add(sessionCacheTTL)
 	if b.signedIn() {
 		t.Error("a session that another server has ended still works")
@@ -348,7 +350,7 @@ func TestLiveConnectionsEndWithTheirSession(t *testing.T) {
 	default:
 	}
 	// On another server.
-	if err := s.sessions.EndSession(t.Context(), slices.Collect(maps.Keys(s.sessions.all))[0]); err != nil {
+	if err := s.store.EndSession(t.Context(), s.sessions()[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	revalidate()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/memstore"
 )
 
 // An address that is over the limit cannot cause signature checks or session
@@ -16,7 +17,7 @@ func TestThrottleRejectsUncachedCredentials(t *testing.T) {
 	b := s.browser(t)
 	b.get("/auth/sign-in")
 	cached, uncached := d.Sign(d.claims(nil)), d.Sign(d.claims(map[string]any{"jti": "2"}))
-	a := &Authenticator{Keys: NewKeys(&fakeKeys{}), Tokens: d.tokens, Sessions: s.signIn}
+	a := &Authenticator{Keys: NewKeys(memstore.New()), Tokens: d.tokens, Sessions: s.signIn}
 	ask := func(header, cookie string) (delivery.Caller, error) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
 		if header != "" {
