@@ -35,7 +35,8 @@ func TestIngestLeavesDeliveriesToTheQueueWhenMemoryIsFull(t *testing.T) {
 
 func TestIngestSaysWhenItDoesNotKnow(t *testing.T) {
 	s := newFront(t, memstore.NewFaulty()) // its ingester does not run
-	if _, err := s.pipeline.Webhooks.Get(t.Context(), listen(t, s, delivery.ActiveAlert, delivery.Enabled).Org); err != nil {
+	org := listen(t, s, delivery.ActiveAlert, delivery.Enabled).Org
+	if _, err := s.pipeline.Webhooks.Get(t.Context(), org); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -66,7 +67,8 @@ func TestIngestSaysWhenTheStoreFails(t *testing.T) {
 			return nil
 		}
 	})
-	if _, err := s.Ingest(t.Context(), testPortal, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(err) != delivery.Unavailable {
+	_, err := s.Ingest(t.Context(), testPortal, []delivery.Report{deliverytest.AlertReport("s")})
+	if delivery.CodeOf(err) != delivery.Unavailable {
 		t.Errorf("err = %v, want %s", err, delivery.Unavailable)
 	}
 	if held := s.pipeline.Dispatcher.Held(); held != 0 {
@@ -160,7 +162,9 @@ func TestIngestGivesUpWaitingWhenTheCallerDoes(t *testing.T) {
 		go func() { defer close(done); _ = s.pipeline.Ingester.Run(run) }()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		if _, err := s.Ingest(ctx, testPortal, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(err) != delivery.Unavailable {
+		if _, err := s.Ingest(ctx, testPortal, []delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(
+			err,
+		) != delivery.Unavailable {
 			t.Errorf("err = %v, want %s", err, delivery.Unavailable)
 		}
 		// It was being stored all the same: the re-send is no second event.

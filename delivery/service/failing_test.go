@@ -13,7 +13,10 @@ func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
 	w := c.create(t, same).Webhook
 	c.opts.FailingLimit = time.Hour
 	c.store.Change(func() {
-		c.store.HealthRows[w.ID] = delivery.WebhookHealth{Webhook: w.ID, FailingSince: time.Now().Add(-48 * time.Hour)}
+		c.store.HealthRows[w.ID] = delivery.WebhookHealth{
+			Webhook:      w.ID,
+			FailingSince: time.Now().Add(-48 * time.Hour),
+		}
 	})
 	if err := c.checkFailing(t.Context()); err != nil {
 		t.Fatal(err)
@@ -25,7 +28,8 @@ func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
 	if err := c.checkFailing(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.store.WebhookRows[w.ID]; got.Status != delivery.Disabled || got.DisabledReason != delivery.DisabledAsFailing {
+	if got := c.store.WebhookRows[w.ID]; got.Status != delivery.Disabled ||
+		got.DisabledReason != delivery.DisabledAsFailing {
 		t.Errorf("still %s after failing for the whole of the limit", got.Status)
 	}
 }
@@ -153,7 +157,9 @@ func TestDisablesAt(t *testing.T) {
 		"it is deleted":                 {failing, func(w *delivery.Webhook) { w.Version.Deleted = true }, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.store.Change(func() { c.store.HealthRows[w.ID] = delivery.WebhookHealth{Webhook: w.ID, FailingSince: tt.since} })
+			c.store.Change(
+				func() { c.store.HealthRows[w.ID] = delivery.WebhookHealth{Webhook: w.ID, FailingSince: tt.since} },
+			)
 			changed := *w
 			tt.change(&changed)
 			got, err := c.WebhookHealth(t.Context(), c.admin, []*delivery.Webhook{&changed})

@@ -94,7 +94,8 @@ func TestALateResultIsFenced(t *testing.T) {
 // takeOver leases a delivery to another server.
 func (r *rig) takeOver(id delivery.DeliveryID, other delivery.Owner) {
 	r.t.Helper()
-	if n, err := r.store.Release(r.t.Context(), r.opts.Owner, []delivery.DeliveryID{id}, 0); n != 1 || err != nil {
+	if n, err := r.store.Release(r.t.Context(), r.opts.Owner, []delivery.DeliveryID{id}, 0); n != 1 ||
+		err != nil {
 		r.t.Fatalf("Release gave %d, %v, want 1", n, err)
 	}
 	jobs, err := r.store.Claim(r.t.Context(), delivery.ClaimRequest{
