@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test race contract fuzz bench lint format generate console generated torture check vuln clean
+.PHONY: help setup run build test quick commits race contract fuzz bench lint format generate console generated torture check vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ build: ## build ./portalhooks, the same bytes every time
 test: setup ## run every test, with the race detector, in random order
 	$(GO) test -race -shuffle=on -timeout 15m ./...
 
+quick: ## run what a change needs first: SQLite only, no race detector, under a minute
+	@scripts/quick
+
+commits: ## check the messages of new commits
+	@scripts/commits
+
 race: test ## the same as test, which always looks for races
 
 contract: setup ## run the storage contract on SQLite and on PostgreSQL
@@ -35,7 +41,7 @@ contract: setup ## run the storage contract on SQLite and on PostgreSQL
 fuzz: setup ## fuzz every target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
 
-torture: setup ## do to the program, for about 20 minutes, all that may happen to it
+torture: setup ## run the fault tests in their long form, about 20 minutes
 	@scripts/torture
 
 bench: setup ## run every benchmark for BENCHTIME (1s)
@@ -54,11 +60,11 @@ format: .bin/golangci-lint ## rewrite files as the linter wants them
 	cd tools && $(GO) build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
-generate: ## make the generated code anew: storage first, then the API
+generate: ## regenerate the code: storage first, then the API
 	$(GO) generate ./ent
 	$(GO) tool gqlgen generate
 
-console: ## build the console anew, from console/app into console/dist
+console: ## rebuild the console from console/app into console/dist
 	rm -rf console/dist
 	cp -R console/app console/dist
 

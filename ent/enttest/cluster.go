@@ -55,6 +55,7 @@ type Cluster struct {
 // what to install, when there is no server to start.
 func New(t testing.TB, opts Options) *Cluster {
 	t.Helper()
+	leaveOut(t)
 	c, err := newCluster(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("start a PostgreSQL for this test: %v", err)

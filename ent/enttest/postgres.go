@@ -31,6 +31,7 @@ var (
 // Without a server Postgres fails t and says what to install.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	leaveOut(t)
 	return quick.database(t)
 }
 
@@ -38,7 +39,21 @@ func Postgres(t testing.TB) string {
 // one in production does. Use it where the cost of a commit matters.
 func PostgresDurable(t testing.TB) string {
 	t.Helper()
+	leaveOut(t)
 	return durable.database(t)
+}
+
+// LeftOut begins the reason for which a test was left out of `make quick`, which
+// counts them.
+const LeftOut = "left out of make quick"
+
+// leaveOut leaves a test out that needs PostgreSQL while only SQLite is tested,
+// as with -short.
+func leaveOut(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip(LeftOut + ": it needs PostgreSQL")
+	}
 }
 
 // Main runs the tests of m, stops the servers that they used, and fails when
