@@ -22,35 +22,33 @@ const lookAhead = 4
 // sent one after the other, and all within one lease.
 const maxInOrder = 100
 
-// Type 1 is an alert. The numbers are written out because the indexes are made
-// for them.
-const (
+var (
 	// Two rows more count nothing: 0 has the time of the database's clock, -1 the
 	// end of the first lease.
-	oldestDue = `SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
+	oldestDue = named(`SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
 			SELECT * FROM (SELECT webhook, TRUE AS urgent, ordered, due_at FROM queue
-				WHERE owner_slot IS NULL AND NOT held AND type = 1 AND due_at >= $3 AND due_at <= @now
+				WHERE owner_slot IS NULL AND NOT held AND type = @type.ACTIVE_ALERT AND due_at >= $3 AND due_at <= @now
 				ORDER BY due_at LIMIT $1) a
 			UNION ALL SELECT * FROM (SELECT webhook, FALSE AS urgent, ordered, due_at FROM queue
-				WHERE owner_slot IS NULL AND NOT held AND type <> 1 AND due_at >= $4 AND due_at <= @now
+				WHERE owner_slot IS NULL AND NOT held AND type <> @type.ACTIVE_ALERT AND due_at >= $4 AND due_at <= @now
 				ORDER BY due_at LIMIT $2) o
 		) d GROUP BY webhook, urgent, ordered
 		UNION ALL SELECT 0, FALSE, FALSE, 0, @now
 		UNION ALL SELECT -1, FALSE, FALSE, 0, COALESCE((
 			SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at >= $5), 0)
-		ORDER BY 5, 4 DESC`
+		ORDER BY 5, 4 DESC`)
 
 	// Steps from webhook to webhook through the index, not over their rows. All
 	// events of a webhook have one type, so any of its rows tells it.
-	roundTrip = `WITH RECURSIVE step(webhook, n) AS (
+	roundTrip = named(`WITH RECURSIVE step(webhook, n) AS (
 		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1 AND owner_slot IS NULL), 1
 		UNION ALL
 		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook AND q.owner_slot IS NULL), n + 1
 		FROM step WHERE webhook IS NOT NULL AND n < $2
 	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook
-			AND q.owner_slot IS NULL ORDER BY q.held, q.due_at LIMIT 1), 0) = 1,
+			AND q.owner_slot IS NULL ORDER BY q.held, q.due_at LIMIT 1), 0) = @type.ACTIVE_ALERT,
 		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered), 0, 0
-	FROM step WHERE webhook IS NOT NULL`
+	FROM step WHERE webhook IS NOT NULL`)
 )
 
 // A candidate is a webhook that may have due deliveries.

@@ -3,18 +3,12 @@ package queue
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
 	"portalhooks/ent/sqldb"
 
 	"portalhooks/delivery"
-)
-
-const (
-	claimedColumns = `id, org, webhook, version, event, item, COALESCE(redelivery_of, 0),
-		type, trigger, attempts, cancel, ordered`
 )
 
 // Claim implements [delivery.Queue]. A lent row's due time is the end of its
@@ -66,26 +60,6 @@ func distinct(numbers []int64) []int64 {
 		seen[n] = true
 		return again
 	})
-}
-
-func scanJob(rows *sql.Rows) (delivery.Job, error) {
-	var n [10]int64
-	var cancel, ordered bool
-	err := rows.Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &cancel, &ordered)
-	return jobOf(n[:], cancel, ordered), err
-}
-
-// jobOf makes a job of the claimed columns.
-func jobOf(n []int64, cancel, ordered bool) delivery.Job {
-	return delivery.Job{
-		Cancel: cancel,
-		Delivery: delivery.Delivery{
-			ID: delivery.DeliveryID(n[0]), Org: delivery.OrgID(n[1]), Webhook: delivery.WebhookID(n[2]),
-			Version: delivery.VersionID(n[3]), Event: delivery.EventID(n[4]), Item: delivery.ItemID(n[5]),
-			RedeliveryOf: delivery.DeliveryID(n[6]), Type: typeWords.word(n[7]),
-			Trigger: triggerWords.word(n[8]), Attempts: int(n[9]), State: delivery.Sending, Ordered: ordered,
-		},
-	}
 }
 
 // withEvents completes jobs, oldest first. A delivery whose event is no longer

@@ -46,11 +46,11 @@ const (
 	// A claim from ordered webhooks locks their rows for a moment. A webhook that
 	// another claim has locked is left for the next time.
 	lockOrdered = `SELECT id FROM webhook WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED`
-
-	// The bounds tell PostgreSQL the partitions that have the events.
-	postgresEvents = `SELECT ` + eventColumns + ` FROM event e
-		WHERE e.id = ANY($1::bigint[]) AND e.id >= $2 AND e.id <= $3`
 )
+
+// The bounds tell PostgreSQL the partitions that have the events.
+var postgresEvents = `SELECT ` + eventColumns + ` FROM event e
+	WHERE e.id = ANY($1::bigint[]) AND e.id >= $2 AND e.id <= $3`
 
 // claim is one statement. Rows that another server is claiming are skipped, not
 // waited for. If its commit gets lost, the rows are due again when their lease

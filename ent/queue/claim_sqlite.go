@@ -26,17 +26,17 @@ const (
 			SELECT 1 FROM queue WHERE webhook = ?2 + 0 AND ordered AND owner_slot IS NOT NULL
 		)`
 
-	sqliteClaimed = `SELECT ` + claimedColumns + ` FROM queue WHERE id IN (SELECT value FROM json_each(?))`
-
 	sqliteLend = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
 )
 
-// claimSQLite runs a claim for one webhook after the other, in one transaction,
+var sqliteClaimed = "SELECT " + claimedColumns + " FROM queue WHERE id IN (SELECT value FROM json_each(?))"
+
+// claimWith runs a claim for one webhook after the other, in one transaction,
 // until there are n jobs.
 func (s *sqliteQueue) claimWith(
 	ctx context.Context, claim string, c delivery.ClaimRequest, list []share, n int,
 ) (jobs []delivery.Job, err error) {
-	err = s.batch(ctx, func(ctx context.Context, s session) error {
+	err = s.batch(ctx, func(ctx context.Context, s *session) error {
 		now, err := s.now(ctx)
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (s *sqliteQueue) claimWith(
 }
 
 // lend gives deliveries to the owner until the lease ends.
-func (s session) lend(
+func (s *session) lend(
 	ctx context.Context, ids []int64, owner delivery.Owner, end int64,
 ) (jobs []delivery.Job, err error) {
 	for _, id := range ids {
@@ -69,7 +69,11 @@ func (s session) lend(
 		return nil, err
 	}
 	jobs = make([]delivery.Job, 0, len(ids))
-	found := func(row []int64) { jobs = append(jobs, jobOf(row, row[10] != 0, row[11] != 0)) }
+	found := func(numbers []int64) {
+		var row queueRow
+		claimedReads.fill(&row, numbers)
+		jobs = append(jobs, row.job())
+	}
 	err = s.Numbers(ctx, sqliteClaimed, found, string(list))
 	return jobs, err
 }

@@ -1,21 +1,24 @@
 package queue
 
 import (
+	"fmt"
 	"slices"
-
-	"portalhooks/ent/sqldb"
+	"strings"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
+	"portalhooks/ent/sqldb"
 )
 
-// The hot tables keep a word of a closed list as its place in the list, so the
-// lists only ever grow at their end. Place 0 is the empty word, and what a
-// newer version of the program wrote.
+// The tables of the queue keep a word of a closed list as its place in the list,
+// so the lists only ever grow at their end. Place 0 is the empty word, and what
+// a newer version of the program wrote.
 var (
+	// Final states start at DELIVERED, and those that were not delivered at
+	// FAILED. Conditions of indexes depend on it.
 	stateWords = codes[delivery.State]{
 		"", delivery.Queued, delivery.Sending, delivery.Retrying, delivery.Held,
-		delivery.Delivered, delivery.Failed, delivery.Canceled, // from 5 on: final
+		delivery.Delivered, delivery.Failed, delivery.Canceled,
 	}
 	typeWords = codes[delivery.EventType]{
 		"", delivery.ActiveAlert, delivery.ExecutedMicroservice, delivery.ObjectCreated,
@@ -32,12 +35,14 @@ var (
 	}
 )
 
-// The states of log entries that are finished deliveries start here, and those
-// of the ones that were not delivered.
-const (
-	firstFinal       = 5
-	firstUndelivered = 6
-)
+var codeNames = strings.NewReplacer(slices.Concat(
+	stateWords.names("@state."), typeWords.names("@type."), triggerWords.names("@trigger."),
+)...)
+
+// named completes a statement: @state.HELD, @type.ACTIVE_ALERT and @trigger.TEST
+// become the numbers of the words. They are written out, not parameters, because
+// the indexes are made for them.
+func named(query string) string { return codeNames.Replace(query) }
 
 // codes is a closed list of words. The variables above are never changed.
 type codes[T ~string] []T
@@ -47,12 +52,21 @@ func (c codes[T]) code(word T) int64 {
 	return int64(max(0, slices.Index(c, word)))
 }
 
-// word returns the word of a number.
+// word returns the word of a number; none if it is not in the list.
 func (c codes[T]) word(code int64) T {
 	if code < 0 || code >= int64(len(c)) {
 		return ""
 	}
 	return c[code]
+}
+
+// names returns the names of the words in statements, each with its number.
+func (c codes[T]) names(prefix string) []string {
+	var pairs []string
+	for i, word := range c[1:] {
+		pairs = append(pairs, prefix+string(word), fmt.Sprint(i+1))
+	}
+	return pairs
 }
 
 // among writes the list of words for "column IN (…)".

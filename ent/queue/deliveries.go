@@ -36,7 +36,7 @@ func deliveryQueries(db syntax) []deliveryQuery {
 			[]delivery.State{delivery.Queued, delivery.Sending, delivery.Retrying},
 		},
 		{
-			"log l", "l", finalColumns, "l.delivery", fmt.Sprintf("l.state >= %d", firstFinal),
+			"log l", "l", finalColumns, "l.delivery", named("l.state >= @state.DELIVERED"),
 			[]delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
 		},
 	}
@@ -52,7 +52,7 @@ func (q *Queue) DeliveriesByID(
 	all, err := q.deliveries(ctx, fmt.Sprintf(
 		"SELECT %s FROM queue q WHERE id%s%s UNION ALL SELECT %s FROM log l WHERE delivery%s%s AND state >= %d%s",
 		pendingColumns, sqldb.InList(ids), ofOrg(org),
-		finalColumns, sqldb.InList(ids), loggedSince(ids), firstFinal, ofOrg(org)))
+		finalColumns, sqldb.InList(ids), loggedSince(ids), stateWords.code(delivery.Delivered), ofOrg(org)))
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
@@ -129,7 +129,7 @@ func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []deli
 	add := func(column, condition string) { w.add(q.short + "." + column + condition) }
 	w.add(q.part)
 	if q.short == "l" && !slices.Contains(states, delivery.Delivered) {
-		w.add(fmt.Sprintf("l.state >= %d", firstUndelivered))
+		w.add(named("l.state >= @state.FAILED"))
 	}
 	if len(states) < len(q.states) {
 		w.add(q.among(states))

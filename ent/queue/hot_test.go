@@ -198,6 +198,7 @@ func TestEveryWordHasANumber(t *testing.T) {
 			t.Errorf("the outcome %s has the number %d", o, code)
 		}
 	}
+	firstFinal := stateWords.code(delivery.Delivered)
 	for _, s := range stateWords[1:] {
 		if code := stateWords.code(s); s.Final() != (code >= firstFinal) {
 			t.Errorf("the state %s has the number %d: final ones start at %d", s, code, firstFinal)

@@ -56,5 +56,5 @@ func stored(e *delivery.NewEvent, k keyed) delivery.Stored {
 	}
 }
 
-// isLent reports whether d is stored lent to its process.
-func isLent(d *delivery.Delivery) bool { return d.State == delivery.Sending && !d.Ordered }
+// isLeased reports whether d is stored leased to the server that stores it.
+func isLeased(d *delivery.Delivery) bool { return d.State == delivery.Sending && !d.Ordered }

@@ -3,59 +3,63 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
-
-	"portalhooks/ent/sqldb"
 
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
+// The columns of the events and deliveries of a batch.
+var (
+	ingestEvents = slices.Concat(
+		columns[keyedRow]{{"batch", nil, func(r *keyedRow) any { return &r.batch }}},
+		within(eventTable, (*keyedRow).event), keyColumns,
+	)
+	ingestDeliveries = slices.Concat(queueTable, columns[queueRow]{leasedColumn})
+)
+
+// The parameters of postgresIngest: the organizations and versions of the batch,
+// the lease and its owner, then the columns of the events and deliveries.
+const firstIngestEvent = 6
+
+var firstIngestDelivery = firstIngestEvent + len(ingestEvents)
+
 // One statement stores a batch. Keys are inserted in their order, so that two
-// processes with the same keys wait for each other instead of deadlocking, and
-// of equal keys in the batch the first wins. It returns, with kind 0, the groups
+// servers with the same keys wait for each other instead of deadlocking, and of
+// equal keys in the batch the first wins. It returns, with kind 0, the parts
 // whose webhooks have not changed, and with kind 1 the events that were stored.
 // A plan that is made before the arrays are known takes each for ten rows, and
 // would join thousands in loops; with subscripts made beside them it is a
 // thousand.
 var postgresIngest = postgresSyntax.Replace(`
-WITH grp AS MATERIALIZED (
-	SELECT g.n FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS g(org, version, n)
-	JOIN organization o ON o.id = g.org AND o.config_version = g.version
+WITH current AS MATERIALIZED (
+	SELECT b.n FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS b(org, version, n)
+	JOIN organization o ON o.id = b.org AND o.config_version = b.version
 ), new AS MATERIALIZED (
-	SELECT e.* FROM ROWS FROM (unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]),
-		unnest($6::bytea[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::bigint[]),
-		unnest($10::bigint[]), unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]),
-		unnest($14::boolean[]), unnest($15::text[]), unnest($16::text[]), unnest($17::text[]),
-		unnest($18::text[]), unnest($19::text[]), unnest($20::text[]), generate_subscripts($4::bigint[], 1))
-		AS e(grp, id, org, key, fingerprint, deliveries, item, occurred_at, group_key, source_key, type, test,
-			item_name, group_id, source_id, workspace_id, workspace, variables, n)
-	WHERE e.grp IN (SELECT n FROM grp)
+	SELECT e.* FROM ROWS FROM (` + ingestEvents.unnested(firstIngestEvent) + `,
+		generate_subscripts(` + ingestEvents[0].array(firstIngestEvent) + `, 1))
+		AS e(` + ingestEvents.names() + `, n)
+	WHERE e.batch IN (SELECT n FROM current)
 ), fresh AS (
 	INSERT INTO event_key (org, key, event, fingerprint, deliveries)
 	SELECT org, key, id, fingerprint, deliveries FROM new ORDER BY org, key, n
 	ON CONFLICT (org, key) DO NOTHING RETURNING event
 ), kept AS (
-	INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
-		item_name, group_id, source_id, workspace_id, workspace, variables)
-	SELECT id, org, item, occurred_at, group_key, source_key, type, test,
-		item_name, group_id, source_id, NULLIF(workspace_id, ''), NULLIF(workspace, ''), variables
-	FROM new JOIN fresh ON fresh.event = new.id
+	INSERT INTO event (` + eventTable.names() + `)
+	SELECT ` + eventTable.stored("new", nil) + ` FROM new JOIN fresh ON fresh.event = new.id
 ), queued AS (
-	INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held,
-		ordered, due_at, owner_slot, owner_epoch)
-	SELECT d.id, d.org, d.webhook, d.version, d.event, d.item, NULLIF(d.redelivery_of, 0), d.type, d.trigger,
-		d.attempts, d.held, d.ordered, @now + CASE WHEN d.lent THEN $32::bigint ELSE 0 END,
-		CASE WHEN d.lent THEN $33::smallint END, CASE WHEN d.lent THEN $34::bigint END
-	FROM ROWS FROM (unnest($21::bigint[]), unnest($22::bigint[]), unnest($23::bigint[]), unnest($24::bigint[]),
-		unnest($25::bigint[]), unnest($26::bigint[]), unnest($27::bigint[]), unnest($28::bigint[]),
-		unnest($29::bigint[]), unnest($30::bigint[]), unnest($31::boolean[]), unnest($35::boolean[]),
-		unnest($36::boolean[]), generate_subscripts($21::bigint[], 1))
-		AS d(id, org, webhook, version, event, item, redelivery_of, type, trigger, attempts, held, lent, ordered, n)
+	INSERT INTO queue (` + queueTable.names() + `, due_at, owner_slot, owner_epoch)
+	SELECT ` + queueTable.stored("d", nil) + `, @now + CASE WHEN d.leased THEN $3::bigint ELSE 0 END,
+		CASE WHEN d.leased THEN $4::smallint END, CASE WHEN d.leased THEN $5::bigint END
+	FROM ROWS FROM (` + ingestDeliveries.unnested(firstIngestDelivery) + `,
+		generate_subscripts(` + ingestDeliveries[0].array(firstIngestDelivery) + `, 1))
+		AS d(` + ingestDeliveries.names() + `, n)
 	JOIN fresh ON fresh.event = d.event
 )
-SELECT 0, n FROM grp UNION ALL SELECT 1, event FROM fresh`)
+SELECT 0, n FROM current UNION ALL SELECT 1, event FROM fresh`)
 
 const postgresKeys = `
 SELECT k.n - 1, e.event, e.fingerprint, e.deliveries
@@ -76,9 +80,7 @@ func (p *postgresQueue) ingest(
 		return nil, err
 	}
 	results := make([]delivery.Ingested, len(batch))
-	var known []*delivery.NewEvent // asked for once more
-	var places []*delivery.Stored
-	var orgs []delivery.OrgID
+	var known knownEvents
 	for i := range batch {
 		if !current[i] {
 			results[i].Stale = true
@@ -89,16 +91,46 @@ func (p *postgresQueue) ingest(
 			e, place := &batch[i].Events[j], &results[i].Events[j]
 			if fresh[e.Event.ID] {
 				*place = stored(e, keyed{e.Event.ID, e.Fingerprint, len(e.Deliveries)})
-				continue
+			} else {
+				known.add(batch[i].Org, e, place)
 			}
-			known, places, orgs = append(known, e), append(places, place), append(orgs, batch[i].Org)
 		}
 	}
-	return results, p.fillKnown(ctx, known, places, orgs)
+	return results, p.fillKnown(ctx, &known)
+}
+
+// ingestArgs are the arguments of postgresIngest; ids are those of the events.
+func ingestArgs(
+	owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
+) (args []any, ids []int64) {
+	var orgs, versions []int64
+	var events []keyedRow
+	var deliveries []queueRow
+	for i := range batch {
+		in := &batch[i]
+		orgs, versions = append(orgs, int64(in.Org)), append(versions, in.ConfigVersion)
+		for j := range in.Events {
+			e := &in.Events[j]
+			row := keyedRow{batch: int64(i + 1)}
+			row.setKeyed(e, []byte(e.Key))
+			row.org = int64(in.Org)
+			events, ids = append(events, row), append(ids, row.id)
+			for k := range e.Deliveries {
+				var queued queueRow
+				queued.setQueued(&e.Deliveries[k])
+				queued.event = row.id
+				deliveries = append(deliveries, queued)
+			}
+		}
+	}
+	args = append(args, sqldb.Array(&orgs), sqldb.Array(&versions), lease.Microseconds(), owner.Slot, owner.Epoch)
+	return ingestDeliveries.gather(ingestEvents.gather(args, events), deliveries), ids
 }
 
 // ingestOnce runs the statement and sorts what it returns.
-func (p *postgresQueue) ingestOnce(ctx context.Context, args []any) (map[int]bool, map[delivery.EventID]bool, error) {
+func (p *postgresQueue) ingestOnce(
+	ctx context.Context, args []any,
+) (map[int]bool, map[delivery.EventID]bool, error) {
 	rows, err := p.Query(ctx, postgresIngest, args...)
 	pairs, err := sqldb.Collect(rows, err, sqldb.ScanPair)
 	if err != nil {
@@ -115,20 +147,28 @@ func (p *postgresQueue) ingestOnce(ctx context.Context, args []any) (map[int]boo
 	return current, fresh, nil
 }
 
-// fillKnown looks up the events whose keys were there before. Those with our
-// own ids were stored by an earlier try.
-func (p *postgresQueue) fillKnown(
-	ctx context.Context, events []*delivery.NewEvent, places []*delivery.Stored, orgs []delivery.OrgID,
-) error {
-	if len(events) == 0 {
+// A knownEvents are the events of a batch whose keys were there before, with the
+// places of their results.
+type knownEvents struct {
+	orgs   []int64
+	keys   [][]byte
+	events []*delivery.NewEvent
+	places []*delivery.Stored
+}
+
+func (k *knownEvents) add(org delivery.OrgID, e *delivery.NewEvent, place *delivery.Stored) {
+	k.orgs, k.keys = append(k.orgs, int64(org)), append(k.keys, []byte(e.Key))
+	k.events, k.places = append(k.events, e), append(k.places, place)
+}
+
+// fillKnown looks up the events that have the keys. Those with our own ids were
+// stored by an earlier run of the statement.
+func (p *postgresQueue) fillKnown(ctx context.Context, known *knownEvents) error {
+	if len(known.events) == 0 {
 		return nil
 	}
-	numbers, keys := make([]int64, len(events)), make([][]byte, len(events))
-	for i, e := range events {
-		numbers[i], keys[i] = int64(orgs[i]), []byte(e.Key)
-	}
 	return sqldb.Persist(ctx, func() error {
-		rows, err := p.pool.QueryContext(ctx, postgresKeys, pq.Array(numbers), pq.Array(keys))
+		rows, err := p.pool.QueryContext(ctx, postgresKeys, pq.Array(known.orgs), pq.Array(known.keys))
 		if err != nil {
 			return err
 		}
@@ -142,13 +182,13 @@ func (p *postgresQueue) fillKnown(
 				return err
 			}
 			k.fingerprint = uint64(fingerprint)
-			*places[n] = stored(events[n], k)
+			*known.places[n] = stored(known.events[n], k)
 		}
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		if found < len(events) {
-			return fmt.Errorf("%d of %d keys found: %w", found, len(events), errKeyGone)
+		if found < len(known.events) {
+			return fmt.Errorf("%d of %d keys found: %w", found, len(known.events), errKeyGone)
 		}
 		return nil
 	})

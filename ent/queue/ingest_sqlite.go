@@ -2,36 +2,38 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"time"
-
-	"portalhooks/ent/sqldb"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
 )
 
+// sqliteEvents are the columns of an event. Its key keeps it from being stored
+// twice.
+var (
+	sqliteEvents     = slices.Concat(within(eventTable, (*keyedRow).event), keyColumns)
+	sqliteDeliveries = slices.Concat(queueTable, leaseColumns)
+)
+
 // Each ? costs less than a numbered parameter, and NULL as a value less than a
 // function that makes it: these statements run once for every row.
+var (
+	sqliteInsertEvent = "INSERT INTO event (" + sqliteEvents.names() +
+		") VALUES (" + sqliteEvents.placeholders() + ") ON CONFLICT DO NOTHING"
+	sqliteInsertQueue = "INSERT INTO queue (" + sqliteDeliveries.names() +
+		") VALUES (" + sqliteDeliveries.placeholders() + ") ON CONFLICT DO NOTHING"
+)
+
 const (
-	sqliteNow = `SELECT ` + sqliteClock
-
-	sqliteConfigVersion = `SELECT config_version FROM organization WHERE id = ?`
-
-	// The key is what keeps an event from being stored twice.
-	sqliteInsertEvent = `INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
-		item_name, group_id, source_id, workspace_id, workspace, variables, key, fingerprint, deliveries)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-
-	sqliteSelectKey = `SELECT id, fingerprint, deliveries FROM event WHERE key = ?`
-
-	sqliteInsertQueue = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
-		attempts, held, due_at, owner_slot, owner_epoch, ordered)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	sqliteNow           = "SELECT " + sqliteClock
+	sqliteConfigVersion = "SELECT config_version FROM organization WHERE id = ?"
+	sqliteSelectKey     = "SELECT id, fingerprint, deliveries FROM event WHERE key = ?"
 )
 
 // An inserter stores events and their deliveries in one change.
 type inserter struct {
-	session
+	*session
 
 	owner   delivery.Owner
 	now     int64 // by the clock of the database
@@ -42,7 +44,7 @@ type inserter struct {
 func (s *sqliteQueue) ingest(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) (results []delivery.Ingested, err error) {
-	err = s.batch(ctx, func(ctx context.Context, s session) error {
+	err = s.batch(ctx, func(ctx context.Context, s *session) error {
 		now, err := s.now(ctx)
 		if err != nil {
 			return err
@@ -63,7 +65,7 @@ func (s *sqliteQueue) ingest(
 }
 
 // now returns the time by the database's clock.
-func (s session) now(ctx context.Context) (now int64, err error) {
+func (s *session) now(ctx context.Context) (now int64, err error) {
 	err = s.Numbers(ctx, sqliteNow, func(row []int64) { now = row[0] })
 	return now, err
 }
@@ -132,54 +134,23 @@ func (i *inserter) known(
 
 // insertEvent stores an event unless its key or id is there. Tests of a webhook
 // have no key.
-func (s session) insertEvent(
-	ctx context.Context, n *delivery.NewEvent, key []byte,
-) (int64, error) {
-	e := &n.Event
-	return s.Exec(ctx, sqliteInsertEvent, int64(e.ID), int64(e.Org), int64(e.Item), sqldb.Micros(e.OccurredAt),
-		shortHash(e.Org, string(e.Group)), sourceHash(e, n.BySource), typeWords.code(e.Type), e.Test,
-		sqldb.Clean(e.ItemName), sqldb.Clean(string(e.Group)), sqldb.Clean(e.SourceEventID), textOrNull(sqldb.Clean(e.WorkspaceID)),
-		textOrNull(sqldb.Clean(e.WorkspaceName)), sqldb.Clean(string(e.Variables)), blobOrNull(key),
-		int64(n.Fingerprint), int64(len(n.Deliveries)))
+func (s *session) insertEvent(ctx context.Context, e *delivery.NewEvent, key []byte) (int64, error) {
+	var row keyedRow
+	row.setKeyed(e, key)
+	s.args = sqliteEvents.values(s.args[:0], &row)
+	return s.Exec(ctx, sqliteInsertEvent, s.args...)
 }
 
 // queue adds a delivery to the queue.
 func (i *inserter) queue(ctx context.Context, d *delivery.Delivery, event delivery.EventID) error {
-	due, slot, epoch := i.now, any(nil), any(nil)
-	if isLent(d) {
-		due, slot, epoch = due+i.lease.Microseconds(), int64(i.owner.Slot), i.owner.Epoch
+	row := queueRow{}
+	row.setQueued(d)
+	row.event, row.dueAt, row.ownerSlot, row.ownerEpoch = int64(event), i.now, absent, absent
+	if row.leased {
+		row.dueAt += i.lease.Microseconds()
+		row.ownerSlot, row.ownerEpoch = int64(i.owner.Slot), i.owner.Epoch
 	}
-	_, err := i.Exec(ctx, sqliteInsertQueue, int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version),
-		int64(event), int64(d.Item), numberOrNull(int64(d.RedeliveryOf), 0), typeWords.code(d.Type),
-		triggerWords.code(d.Trigger), int64(d.Attempts), d.State == delivery.Held, due, slot, epoch, d.Ordered)
+	i.args = sqliteDeliveries.values(i.args[:0], &row)
+	_, err := i.Exec(ctx, sqliteInsertQueue, i.args...)
 	return err
-}
-
-// numberOrNull returns nil in the place of none.
-func numberOrNull(n, none int64) any {
-	if n == none {
-		return nil
-	}
-	return n
-}
-
-func textOrNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func blobOrNull(b []byte) any {
-	if b == nil {
-		return nil
-	}
-	return b
-}
-
-func trueOrNull(b bool) any {
-	if !b {
-		return nil
-	}
-	return true
 }

@@ -58,11 +58,15 @@ func (s *sqliteQueue) query(ctx context.Context, query string, args ...any) (*sq
 }
 
 // A session is the connection that writes, with the statements of the queue.
-type session struct{ *sqldb.Session }
+type session struct {
+	*sqldb.Session
+
+	args []any // of the statement that runs
+}
 
 // batch runs fn in one transaction, below database/sql.
-func (s *sqliteQueue) batch(ctx context.Context, fn func(ctx context.Context, s session) error) error {
-	return s.writer.Batch(ctx, func(ctx context.Context, one *sqldb.Session) error { return fn(ctx, session{one}) })
+func (s *sqliteQueue) batch(ctx context.Context, fn func(ctx context.Context, s *session) error) error {
+	return s.writer.Batch(ctx, func(ctx context.Context, one *sqldb.Session) error { return fn(ctx, &session{Session: one}) })
 }
 
 // events reads the events by literal ids.

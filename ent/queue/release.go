@@ -27,14 +27,12 @@ const (
 	recallLent = `UPDATE queue SET held = FALSE, cancel = cancel OR $2
 		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NOT NULL`
 
-	insertRequeued = `INSERT INTO queue (id, org, webhook, version, event, item, redelivery_of, type, trigger,
-		attempts, held, ordered, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, NULLIF(CAST($7 AS bigint), 0), $8, $9, $10, $11, $12, @now)
-		ON CONFLICT DO NOTHING`
-
 	// Counting ends here: a longer queue is reported as this long.
 	maxDepth = 1_000_000
 )
+
+var insertRequeued = "INSERT INTO queue (" + queueTable.names() + ", due_at) VALUES (" +
+	queueTable.numbered() + ", @now) ON CONFLICT DO NOTHING"
 
 // idsPerStatement bounds the text of statements that list ids.
 const idsPerStatement = 1000
@@ -108,11 +106,9 @@ func (q *Queue) Requeue(
 			return err
 		}
 		for i := range deliveries {
-			d := &deliveries[i]
-			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), int64(d.ID), int64(d.Org),
-				int64(d.Webhook), int64(d.Version), int64(d.Event), int64(d.Item), int64(d.RedeliveryOf),
-				typeWords.code(d.Type), triggerWords.code(d.Trigger), d.Attempts, d.State == delivery.Held,
-				d.Ordered); err != nil {
+			var row queueRow
+			row.setQueued(&deliveries[i])
+			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), queueTable.values(nil, &row)...); err != nil {
 				return err
 			}
 		}
@@ -144,25 +140,27 @@ func mustHaveEvents(ctx context.Context, tx sqldb.Querier, deliveries []delivery
 	return nil
 }
 
+// A queueDepth counts rows and finds the oldest that is due, class by class.
+var queueDepth = named(`SELECT
+	COALESCE(sum(CASE WHEN NOT held AND NOT leased THEN 1 ELSE 0 END), 0),
+	COALESCE(sum(CASE WHEN NOT held AND leased THEN 1 ELSE 0 END), 0),
+	COALESCE(sum(CASE WHEN held THEN 1 ELSE 0 END), 0),
+	COALESCE((SELECT min(first) FROM (
+		SELECT min(due_at) AS first FROM queue
+			WHERE owner_slot IS NULL AND NOT held AND type = @type.ACTIVE_ALERT AND due_at <= @now UNION ALL
+		SELECT min(due_at) FROM queue
+			WHERE owner_slot IS NULL AND NOT held AND type <> @type.ACTIVE_ALERT AND due_at <= @now UNION ALL
+		SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now
+	) m), 0)
+	FROM (SELECT held, owner_slot IS NOT NULL AND due_at > @now AS leased FROM queue LIMIT $1) q`)
+
 // Depth implements [delivery.Queue]. It counts up to a million rows; Pending are
 // those that are neither lent nor held.
 func (q *Queue) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 	var depth delivery.QueueDepth
 	var oldest int64
 	err := sqldb.Persist(ctx, func() error {
-		return q.read.QueryRowContext(ctx, q.db.sql(`SELECT
-			COALESCE(sum(CASE WHEN NOT held AND NOT lent THEN 1 ELSE 0 END), 0),
-			COALESCE(sum(CASE WHEN NOT held AND lent THEN 1 ELSE 0 END), 0),
-			COALESCE(sum(CASE WHEN held THEN 1 ELSE 0 END), 0),
-			COALESCE((SELECT min(first) FROM (
-				SELECT min(due_at) AS first FROM queue
-					WHERE owner_slot IS NULL AND NOT held AND type = 1 AND due_at <= @now UNION ALL
-				SELECT min(due_at) FROM queue
-					WHERE owner_slot IS NULL AND NOT held AND type <> 1 AND due_at <= @now UNION ALL
-				SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now
-			) m), 0)
-			FROM (SELECT held, owner_slot IS NOT NULL AND due_at > @now AS lent FROM queue LIMIT $1) q`),
-			maxDepth).Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
+		return q.read.QueryRowContext(ctx, q.db.sql(queueDepth), maxDepth).Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
 	})
 	if err != nil {
 		return delivery.QueueDepth{}, fmt.Errorf("measure the queue: %w", err)

@@ -2,100 +2,98 @@ package queue
 
 import (
 	"context"
-
-	"portalhooks/ent/sqldb"
+	"slices"
 
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
+
+// A settledRow is an entry of the log with what moves its delivery on.
+type settledRow struct {
+	logRow
+
+	before, slot, epoch int64 // the fence
+	retryAt             int64
+	unqueued            bool
+}
+
+func (r *settledRow) entry() *logRow { return &r.logRow }
+
+var settledColumns = slices.Concat(within(logTable, (*settledRow).entry), columns[settledRow]{
+	{"before", nil, func(r *settledRow) any { return &r.before }},
+	{"slot", nil, func(r *settledRow) any { return &r.slot }},
+	{"epoch", nil, func(r *settledRow) any { return &r.epoch }},
+	{"retry_at", nil, func(r *settledRow) any { return &r.retryAt }},
+	{"unqueued", nil, func(r *settledRow) any { return &r.unqueued }},
+})
 
 // One statement settles a batch: it moves the queue's rows whose fence holds,
 // writes the entries of those and of the tests, and counts the former. It
 // returns the entries. Rows carry what is to be logged of them along, so that
 // nothing is joined but the queue. The slot is compared so that no index of
-// slots is of use: rows are found by their ids.
-var postgresSettle = postgresSyntax.Replace(`
+// slots is of use: rows are found by their ids. An entry without an attempt
+// repeats the outcome of the latest one.
+var postgresSettle = postgresSyntax.Replace(named(`
 WITH s AS MATERIALIZED (
-	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-		$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-		$14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[],
-		$20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[],
-		$26::boolean[], $27::boolean[], $28::text[], $29::text[], $30::text[], $31::text[],
-		$32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::boolean[])
-		AS s(id, delivery, org, webhook, version, event, item, at, started_at, planned_at,
-			redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body,
-			type, trigger, state, attempts, number, outcome, status, reused, truncated, remote, error, headers,
-			response, before, slot, epoch, due_at, unqueued)
+	SELECT * FROM unnest(` + settledColumns.arrays(1) + `) AS s(` + settledColumns.names() + `)
 ), finished AS (
 	DELETE FROM queue q USING s
 	WHERE q.id = s.delivery AND q.attempts = s.before
 		AND q.owner_slot IS NOT DISTINCT FROM s.slot AND q.owner_epoch = s.epoch
-		AND s.state >= 5 AND NOT s.unqueued
+		AND s.state >= @state.DELIVERED AND NOT s.unqueued
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), kept AS (
-	UPDATE queue q SET attempts = s.attempts, held = s.state = 4,
-		due_at = CASE WHEN q.cancel THEN @now ELSE s.due_at END,
+	UPDATE queue q SET attempts = s.attempts, held = s.state = @state.HELD,
+		due_at = CASE WHEN q.cancel THEN @now ELSE s.retry_at END,
 		outcome = COALESCE(NULLIF(s.outcome, 0), q.outcome),
 		status = CASE WHEN s.outcome = 0 THEN q.status ELSE NULLIF(s.status, 0) END,
 		owner_slot = NULL, owner_epoch = NULL
 	FROM s
 	WHERE q.id = s.delivery AND q.attempts = s.before
 		AND q.owner_slot IS NOT DISTINCT FROM s.slot AND q.owner_epoch = s.epoch
-		AND s.state < 5 AND NOT s.unqueued
+		AND s.state < @state.DELIVERED AND NOT s.unqueued
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), moved AS (
 	SELECT * FROM finished UNION ALL SELECT * FROM kept
 	UNION ALL SELECT s.*, NULL, NULL FROM s WHERE s.unqueued
 ), logged AS (
-INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at, due_at,
-	redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state, attempts,
-	number, outcome, status, reused, truncated, remote, error, headers, response)
-SELECT id, delivery, org, webhook, version, event, item, at, NULLIF(started_at, 0),
-	NULLIF(planned_at, 0), NULLIF(redelivery_of, 0), NULLIF(response_bytes, 0), NULLIF(duration, -1),
-	NULLIF(dns, -1), NULLIF(connect, -1), NULLIF(tls, -1), NULLIF(first_byte, -1), NULLIF(body, -1),
-	type, trigger, state, attempts, NULLIF(number, 0),
-	CASE WHEN number = 0 THEN last_outcome ELSE NULLIF(outcome, 0) END,
-	CASE WHEN number = 0 THEN last_status ELSE NULLIF(status, 0) END,
-	NULLIF(reused, false), NULLIF(truncated, false), NULLIF(remote, ''), NULLIF(error, ''),
-	NULLIF(headers, ''), NULLIF(response, '')
-FROM moved
-ORDER BY id
-ON CONFLICT DO NOTHING RETURNING id, org, webhook, at, duration, type, trigger, state, number, outcome
+	INSERT INTO log (` + logTable.names() + `)
+	SELECT ` + logTable.stored("moved", map[string]string{
+	"outcome": "CASE WHEN number = 0 THEN last_outcome ELSE NULLIF(outcome, 0) END",
+	"status":  "CASE WHEN number = 0 THEN last_status ELSE NULLIF(status, 0) END",
+}) + ` FROM moved ORDER BY id
+	ON CONFLICT DO NOTHING RETURNING id, org, webhook, at, duration, type, trigger, state, number, outcome
 ), counted AS (
 	` + countPostgres + `
 )
-SELECT id FROM logged`)
+SELECT id FROM logged`))
 
-const postgresInsertEvents = `
-INSERT INTO event (id, org, item, occurred_at, group_key, source_key, type, test,
-	item_name, group_id, source_id, workspace_id, workspace, variables)
-SELECT id, org, item, occurred_at, group_key, source_key, type, test,
-	item_name, group_id, source_id, NULLIF(workspace_id, ''), NULLIF(workspace, ''), variables
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-	$7::bigint[], $8::boolean[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
-	AS e(id, org, item, occurred_at, group_key, source_key, type, test,
-		item_name, group_id, source_id, workspace_id, workspace, variables)
-ON CONFLICT DO NOTHING`
+var postgresInsertEvents = `INSERT INTO event (` + eventTable.names() + `)
+	SELECT ` + eventTable.stored("e", nil) + ` FROM unnest(` + eventTable.arrays(1) + `)
+		AS e(` + eventTable.names() + `)
+	ON CONFLICT DO NOTHING`
 
 func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement) ([]bool, error) {
-	var rows, events arrays
+	rows := make([]settledRow, len(batch))
+	var events []eventRow
 	var ids []int64
 	for i := range batch {
 		s := &batch[i]
-		addSettlement(&rows, s)
-		ids = append(ids, int64(s.Entry.ID))
+		rows[i].setSettlement(s)
+		ids = append(ids, rows[i].id)
 		if s.Unqueued && s.Event != nil {
-			events.next()
-			events.ints(int64(s.Event.ID), int64(s.Event.Org))
-			addFacts(&events, s.Event, false)
-			ids = append(ids, int64(s.Event.ID))
+			var event eventRow
+			event.setEvent(s.Event, false)
+			events, ids = append(events, event), append(ids, event.id)
 		}
 	}
+	args := settledColumns.gather(nil, rows)
 	var written []int64
 	settling(batch)
 	err := p.persistRows(ctx, ids, func() (err error) {
-		written, err = p.settleOnce(ctx, &rows, &events)
+		written, err = p.settleOnce(ctx, args, events)
 		return err
 	})
 	if err != nil {
@@ -104,19 +102,27 @@ func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement)
 	return p.confirm(ctx, batch, written)
 }
 
+func (r *settledRow) setSettlement(s *delivery.Settlement) {
+	r.setEntry(s)
+	r.before, r.slot, r.epoch = int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch
+	r.retryAt, r.unqueued = sqldb.Micros(s.DueAt), s.Unqueued
+}
+
 // settleOnce writes one batch. Only tests of webhooks, which are rare, bring
 // events and so need a transaction of two statements.
-func (p *postgresQueue) settleOnce(ctx context.Context, rows, events *arrays) (written []int64, err error) {
-	if len(events.columns) == 0 {
-		found, err := p.Query(ctx, postgresSettle, rows.args(36)...)
+func (p *postgresQueue) settleOnce(
+	ctx context.Context, args []any, events []eventRow,
+) (written []int64, err error) {
+	if len(events) == 0 {
+		found, err := p.Query(ctx, postgresSettle, args...)
 		return sqldb.Collect(found, err, sqldb.ScanInt64)
 	}
 	tx, err := p.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = tx.ExecContext(ctx, postgresInsertEvents, events.args(14)...); err == nil {
-		found, failed := tx.QueryContext(ctx, postgresSettle, rows.args(36)...)
+	if _, err = tx.ExecContext(ctx, postgresInsertEvents, eventTable.gather(nil, events)...); err == nil {
+		found, failed := tx.QueryContext(ctx, postgresSettle, args...)
 		written, err = sqldb.Collect(found, failed, sqldb.ScanInt64)
 	}
 	if err != nil {
@@ -158,21 +164,4 @@ func (p *postgresQueue) confirm(ctx context.Context, batch []delivery.Settlement
 		held[i] = found && (d == 0 || d == batch[i].Entry.Delivery.ID)
 	}
 	return held, nil
-}
-
-func addSettlement(a *arrays, s *delivery.Settlement) {
-	e, d := &s.Entry, &s.Entry.Delivery
-	row := attemptRowOf(e.Attempt)
-	a.next()
-	a.ints(int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook), int64(d.Version), int64(d.Event),
-		int64(d.Item), sqldb.Micros(e.At), row.started, plannedAt(s), int64(d.RedeliveryOf), row.responseBytes,
-		row.duration)
-	a.ints(row.phases[:]...)
-	a.ints(typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
-		row.number, row.outcome, row.status)
-	add(a, row.reused)
-	add(a, row.truncated)
-	a.texts(row.remote, row.fault, row.headers, row.response)
-	a.ints(int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch, sqldb.Micros(s.DueAt))
-	add(a, s.Unqueued)
 }

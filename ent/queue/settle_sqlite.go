@@ -24,17 +24,14 @@ const (
 		outcome = COALESCE(NULLIF($8, 0), outcome), status = CASE WHEN $8 = 0 THEN status ELSE NULLIF($9, 0) END,
 		owner_slot = NULL, owner_epoch = NULL` + sqliteFence
 
-	sqliteInsertLog = `INSERT INTO log (id, delivery, org, webhook, version, event, item, at, started_at, due_at,
-		redelivery_of, response_bytes, duration, dns, connect, tls, first_byte, body, type, trigger, state,
-		attempts, number, outcome, status, reused, truncated, remote, error, headers, response)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`
-
 	sqliteHasEntry = `SELECT id FROM log WHERE id = $1 AND delivery = $2`
 )
 
+var sqliteInsertLog = "INSERT INTO log (" + logTable.names() + ") VALUES (" + logTable.placeholders() +
+	") ON CONFLICT DO NOTHING"
+
 func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
-	err = s.batch(ctx, func(ctx context.Context, s session) error {
+	err = s.batch(ctx, func(ctx context.Context, s *session) error {
 		held = make([]bool, len(batch))
 		counts := tallied{}
 		for i := range batch {
@@ -49,16 +46,17 @@ func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (
 }
 
 // settle reports whether the fence held. If it did not, the entry may be there
-// from an earlier try. What it writes it adds to the counts.
-func (s session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
-	row := attemptRowOf(one.Entry.Attempt)
+// from an earlier run. What it writes it adds to the counts.
+func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
+	var row logRow
+	row.setEntry(one)
 	if one.Unqueued {
 		if one.Event != nil {
 			if _, err := s.insertEvent(ctx, &delivery.NewEvent{Event: *one.Event}, nil); err != nil {
 				return false, err
 			}
 		}
-		_, err := s.insertEntry(ctx, one, &row)
+		_, err := s.insertEntry(ctx, &row)
 		return true, err
 	}
 	moved, err := s.move(ctx, one, &row)
@@ -66,23 +64,22 @@ func (s session) settle(ctx context.Context, one *delivery.Settlement, counts ta
 		return false, err
 	}
 	if moved > 0 {
-		written, err := s.insertEntry(ctx, one, &row)
+		written, err := s.insertEntry(ctx, &row)
 		if written > 0 {
 			counts.add(&one.Entry, &row)
 		}
 		return true, err
 	}
 	there := false
-	err = s.Numbers(ctx, sqliteHasEntry, func([]int64) { there = true },
-		int64(one.Entry.ID), int64(one.Entry.Delivery.ID))
+	err = s.Numbers(ctx, sqliteHasEntry, func([]int64) { there = true }, row.id, row.delivery.id)
 	return there, err
 }
 
-// move takes the delivery out of the queue or gives it back, if the fence
-// holds. An entry without an attempt gets the outcome of the latest one.
-func (s session) move(ctx context.Context, one *delivery.Settlement, row *attemptRow) (int64, error) {
+// move takes the delivery out of the queue or requeues it, if the fence holds.
+// An entry without an attempt gets the outcome of the latest one.
+func (s *session) move(ctx context.Context, one *delivery.Settlement, row *logRow) (int64, error) {
 	d := &one.Entry.Delivery
-	id, before := int64(d.ID), int64(one.Before)
+	id, before := row.delivery.id, int64(one.Before)
 	slot, epoch := int64(one.Owner.Slot), one.Owner.Epoch
 	outcome, status := row.outcome, row.status
 	if one.Entry.Attempt == nil {
@@ -94,22 +91,11 @@ func (s session) move(ctx context.Context, one *delivery.Settlement, row *attemp
 	if d.State.Final() {
 		return s.Exec(ctx, sqliteFinish, id, before, slot, epoch)
 	}
-	return s.Exec(ctx, sqliteKeep, id, before, slot, epoch, int64(d.Attempts),
+	return s.Exec(ctx, sqliteKeep, id, before, slot, epoch, row.delivery.attempts,
 		d.State == delivery.Held, sqldb.Micros(one.DueAt), outcome, status)
 }
 
-func (s session) insertEntry(
-	ctx context.Context, one *delivery.Settlement, a *attemptRow,
-) (written int64, err error) {
-	e, d := &one.Entry, &one.Entry.Delivery
-	phase := func(n int) any { return numberOrNull(a.phases[n], absent) }
-	return s.Exec(ctx, sqliteInsertLog, int64(e.ID), int64(d.ID), int64(d.Org), int64(d.Webhook),
-		int64(d.Version), int64(d.Event), int64(d.Item), sqldb.Micros(e.At), numberOrNull(a.started, 0),
-		numberOrNull(plannedAt(one), 0), numberOrNull(int64(d.RedeliveryOf), 0),
-		numberOrNull(a.responseBytes, 0), numberOrNull(a.duration, absent),
-		phase(0), phase(1), phase(2), phase(3), phase(4),
-		typeWords.code(d.Type), triggerWords.code(d.Trigger), stateWords.code(d.State), int64(d.Attempts),
-		numberOrNull(a.number, 0), numberOrNull(a.outcome, 0), numberOrNull(a.status, 0),
-		trueOrNull(a.reused), trueOrNull(a.truncated),
-		textOrNull(a.remote), textOrNull(a.fault), textOrNull(a.headers), textOrNull(a.response))
+func (s *session) insertEntry(ctx context.Context, row *logRow) (written int64, err error) {
+	s.args = logTable.values(s.args[:0], row)
+	return s.Exec(ctx, sqliteInsertLog, s.args...)
 }

@@ -27,14 +27,14 @@ const tallyKey = "org, hour, webhook, slot, state, outcome"
 
 // countPostgres counts the entries that the statement around it has logged,
 // always in the order of the key.
-var countPostgres = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts,
+var countPostgres = named(`INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts,
 	` + durationColumns + `)
 	SELECT org, at / 3600000000, webhook, (id >> 12) & 1023, state, COALESCE(outcome, 0), min(type), count(*),
 		count(number), ` + eachDuration("count(*) FILTER (WHERE place = %d)") + `
 	FROM (SELECT *, CASE WHEN number IS NOT NULL THEN width_bucket(COALESCE(duration, 0), ARRAY[` +
-	placeBounds() + `]) END AS place FROM logged WHERE trigger <> 3) l
+	placeBounds() + `]) END AS place FROM logged WHERE trigger <> @trigger.TEST) l
 	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-	ON CONFLICT (` + tallyKey + `) DO UPDATE SET ` + countTallied
+	ON CONFLICT (` + tallyKey + `) DO UPDATE SET ` + countTallied)
 
 // countSQLite counts the entries of one key.
 var countSQLite = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts, ` + durationColumns + `)
@@ -80,7 +80,7 @@ func (k talliedKey) compare(other talliedKey) int {
 type tallied map[talliedKey]*delivery.Tally
 
 // add counts an entry that was written just now, with its row's outcome.
-func (t tallied) add(e *delivery.LogEntry, row *attemptRow) {
+func (t tallied) add(e *delivery.LogEntry, row *logRow) {
 	d := &e.Delivery
 	if d.Trigger == delivery.ByTest {
 		return
@@ -102,7 +102,7 @@ func (t tallied) add(e *delivery.LogEntry, row *attemptRow) {
 }
 
 // store adds what was gathered to the rows.
-func (t tallied) store(ctx context.Context, s session) error {
+func (t tallied) store(ctx context.Context, s *session) error {
 	keys := make([]talliedKey, 0, len(t))
 	for key := range t {
 		keys = append(keys, key)
