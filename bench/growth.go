@@ -79,7 +79,7 @@ func queryFeed(ctx context.Context, s *ent.Store, h *subject) error {
 
 func queryStats(ctx context.Context, s *ent.Store, h *subject) error {
 	hour := h.now.Truncate(time.Hour)
-	_, err := s.Tallies(ctx, h.org, delivery.TallyQuery{
+	_, err := s.Counts(ctx, h.org, delivery.CountQuery{
 		From: hour.AddDate(0, 0, -30), To: hour.Add(time.Hour), Step: 24 * time.Hour,
 	})
 	return err

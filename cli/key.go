@@ -95,7 +95,7 @@ func (c *keyCreateCmd) organization(
 		}
 		return id, err
 	}
-	registered, err := store.LearnOrganizations(ctx, []delivery.Organization{{
+	registered, err := store.RegisterOrganizations(ctx, []delivery.Organization{{
 		ID: delivery.OrgID(ids.Next()), ExternalID: c.Organization,
 		Name: c.OrganizationName, CreatedAt: time.Now(),
 	}})

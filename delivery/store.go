@@ -16,7 +16,7 @@ type Store interface {
 	WebhookStore
 	EventStore
 	DeliveryStore
-	TallyStore
+	CountStore
 	KeyStore
 	SessionStore
 	AuditStore
@@ -28,11 +28,11 @@ type Store interface {
 
 // An OrganizationStore keeps organizations.
 type OrganizationStore interface {
-	// LearnOrganizations makes sure that each organization exists, by
+	// RegisterOrganizations makes sure that each organization exists, by
 	// ExternalID, with its Name (an empty Name changes nothing, and becomes the
 	// ExternalID in a new one), and returns them as stored, in order. New ones
 	// take the given ID.
-	LearnOrganizations(ctx context.Context, orgs []Organization) ([]Organization, error)
+	RegisterOrganizations(ctx context.Context, orgs []Organization) ([]Organization, error)
 	// OrganizationsByID returns those that exist, in no order.
 	OrganizationsByID(ctx context.Context, ids []OrgID) ([]Organization, error)
 	// OrganizationByExternalID returns NotFound when there is none.
@@ -44,11 +44,11 @@ type OrganizationStore interface {
 
 // An ItemStore keeps items.
 type ItemStore interface {
-	// LearnItems makes sure that each item exists, by kind and ExternalID, and
+	// RegisterItems makes sure that each item exists, by kind and ExternalID, and
 	// returns them as stored, in order. New ones take the given values. In
 	// existing ones Name and ViewURL change when given, and Missing ends;
 	// Enabled and Attributes stay. NotFound when there is no such organization.
-	LearnItems(ctx context.Context, org OrgID, items []Item) ([]Item, error)
+	RegisterItems(ctx context.Context, org OrgID, items []Item) ([]Item, error)
 	// SyncItems does the same but takes Enabled and Attributes too. With
 	// complete set, items of the kind that are not in the list become Missing.
 	SyncItems(ctx context.Context, org OrgID, kind ItemKind, items []Item, complete bool) (SyncCounts, error)
@@ -170,16 +170,16 @@ type Vault interface {
 	ReplaceSealed(ctx context.Context, v WebhookVersion) error
 }
 
-// A TallyStore reads the counts that Settle keeps by the hour. An entry is
+// A CountStore reads the counts that Settle keeps by the hour. An entry is
 // counted in the same transaction that writes it, once, however often its
 // settlement is repeated.
-type TallyStore interface {
-	// Tallies returns the counts that pass the query, those of a stretch, webhook,
+type CountStore interface {
+	// Counts returns the counts that pass the query, those of a stretch, webhook,
 	// state and outcome added up, in no order. Org is not 0.
-	Tallies(ctx context.Context, org OrgID, q TallyQuery) ([]Tally, error)
-	// DiscardTallies removes counts of hours before t, at most one bounded portion
+	Counts(ctx context.Context, org OrgID, q CountQuery) ([]Count, error)
+	// DiscardCounts removes counts of hours before t, at most one bounded portion
 	// of them, and reports whether more is left.
-	DiscardTallies(ctx context.Context, t time.Time) (more bool, err error)
+	DiscardCounts(ctx context.Context, t time.Time) (more bool, err error)
 }
 
 // A KeyStore keeps API keys.
@@ -373,7 +373,7 @@ type Membership interface {
 	// Reap requeues what servers held whose lease has ended, and returns how many
 	// deliveries that were. Where the database can tell that a server has died,
 	// its lease ends at once. Self, the caller, is never reaped.
-	Bury(ctx context.Context, self Owner) (int, error)
+	Reap(ctx context.Context, self Owner) (int, error)
 	// Members lists the servers whose lease has not ended.
 	Members(ctx context.Context) ([]Member, error)
 }

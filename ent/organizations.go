@@ -20,9 +20,9 @@ import (
 // a few statements, and each stays below both databases' limit on parameters.
 const chunkSize = 500
 
-// LearnOrganizations implements [delivery.OrganizationStore]. It writes only
+// RegisterOrganizations implements [delivery.OrganizationStore]. It writes only
 // when there is something new to write.
-func (s *Store) LearnOrganizations(
+func (s *Store) RegisterOrganizations(
 	ctx context.Context, orgs []delivery.Organization,
 ) ([]delivery.Organization, error) {
 	wanted := distinctOrganizations(orgs)

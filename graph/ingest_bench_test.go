@@ -20,13 +20,13 @@ import (
 // quietStore accepts all events and has no deliveries.
 type quietStore struct{ delivery.Store }
 
-func (quietStore) LearnOrganizations(
+func (quietStore) RegisterOrganizations(
 	_ context.Context, orgs []delivery.Organization,
 ) ([]delivery.Organization, error) {
 	return orgs, nil
 }
 
-func (quietStore) LearnItems(
+func (quietStore) RegisterItems(
 	_ context.Context, _ delivery.OrgID, items []delivery.Item,
 ) ([]delivery.Item, error) {
 	return items, nil
@@ -75,7 +75,7 @@ func (quietStore) Follow(context.Context, map[int]delivery.LogID, int) ([]delive
 func (quietStore) Wake() <-chan struct{}                                  { return nil }
 func (quietStore) Notify()                                                {}
 func (quietStore) Leave(context.Context, delivery.Owner) error            { return nil }
-func (quietStore) Bury(context.Context, delivery.Owner) (int, error)      { return 0, nil }
+func (quietStore) Reap(context.Context, delivery.Owner) (int, error)      { return 0, nil }
 func (quietStore) Prepare(context.Context, time.Time) error               { return nil }
 func (quietStore) Discard(context.Context, time.Time) (bool, error)       { return false, nil }
 func (quietStore) Depth(context.Context) (q delivery.QueueDepth, _ error) { return q, nil }

@@ -28,7 +28,7 @@ func (s *Store) count(e *delivery.LogEntry) {
 	key := countKey{d.Org, e.At.UTC().Truncate(time.Hour), d.Webhook, d.Type, d.State, s.outcomes[d.ID].word}
 	t := s.counts[key]
 	if t == nil {
-		t = &delivery.Tally{}
+		t = &delivery.Count{}
 		s.counts[key] = t
 	}
 	t.Entries++
@@ -38,15 +38,15 @@ func (s *Store) count(e *delivery.LogEntry) {
 	}
 }
 
-// Tallies implements [delivery.TallyStore].
-func (s *Store) Tallies(
-	ctx context.Context, org delivery.OrgID, q delivery.TallyQuery,
-) ([]delivery.Tally, error) {
-	if err := s.lock(ctx, "Tallies"); err != nil {
+// Counts implements [delivery.TallyStore].
+func (s *Store) Counts(
+	ctx context.Context, org delivery.OrgID, q delivery.CountQuery,
+) ([]delivery.Count, error) {
+	if err := s.lock(ctx, "Counts"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	sums := make(map[countKey]delivery.Tally)
+	sums := make(map[countKey]delivery.Count)
 	for key, one := range s.counts {
 		if key.org != org || !counted(key, q) {
 			continue
@@ -69,15 +69,15 @@ func (s *Store) Tallies(
 }
 
 // counted reports whether a count passes the query.
-func counted(key countKey, q delivery.TallyQuery) bool {
+func counted(key countKey, q delivery.CountQuery) bool {
 	return !key.hour.Before(q.From) && key.hour.Before(q.To) &&
 		delivery.Among(q.Webhooks, key.webhook) && delivery.Among(q.Types, key.kind) &&
 		delivery.Among(q.States, key.state) && delivery.Among(q.Outcomes, key.outcome)
 }
 
-// DiscardTallies implements [delivery.TallyStore].
-func (s *Store) DiscardTallies(ctx context.Context, t time.Time) (more bool, err error) {
-	if err := s.lock(ctx, "DiscardTallies"); err != nil {
+// DiscardCounts implements [delivery.TallyStore].
+func (s *Store) DiscardCounts(ctx context.Context, t time.Time) (more bool, err error) {
+	if err := s.lock(ctx, "DiscardCounts"); err != nil {
 		return false, err
 	}
 	defer s.mu.Unlock()

@@ -49,11 +49,11 @@ func (s *Store) putItem(org delivery.OrgID, given delivery.Item, synced bool) (*
 	return known, updated
 }
 
-// LearnItems implements [delivery.ItemStore].
-func (s *Store) LearnItems(
+// RegisterItems implements [delivery.ItemStore].
+func (s *Store) RegisterItems(
 	ctx context.Context, org delivery.OrgID, items []delivery.Item,
 ) ([]delivery.Item, error) {
-	if err := s.lock(ctx, "LearnItems"); err != nil {
+	if err := s.lock(ctx, "RegisterItems"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()

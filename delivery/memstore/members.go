@@ -77,10 +77,10 @@ func (s *Store) Leave(ctx context.Context, owner delivery.Owner) error {
 	return nil
 }
 
-// Bury implements [delivery.Membership]. The epoch of a lease that lasts is
+// Reap implements [delivery.Membership]. The epoch of a lease that lasts is
 // alive; those before it are not.
-func (s *Store) Bury(ctx context.Context, self delivery.Owner) (int, error) {
-	if err := s.lock(ctx, "Bury"); err != nil {
+func (s *Store) Reap(ctx context.Context, self delivery.Owner) (int, error) {
+	if err := s.lock(ctx, "Reap"); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()

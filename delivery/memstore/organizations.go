@@ -25,11 +25,11 @@ func (s *Store) orgNamed(externalID string) *delivery.Organization {
 	return s.org(func(o delivery.Organization) bool { return o.ExternalID == externalID })
 }
 
-// LearnOrganizations implements [delivery.OrganizationStore].
-func (s *Store) LearnOrganizations(
+// RegisterOrganizations implements [delivery.OrganizationStore].
+func (s *Store) RegisterOrganizations(
 	ctx context.Context, orgs []delivery.Organization,
 ) ([]delivery.Organization, error) {
-	if err := s.lock(ctx, "LearnOrganizations"); err != nil {
+	if err := s.lock(ctx, "RegisterOrganizations"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()

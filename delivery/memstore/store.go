@@ -40,7 +40,7 @@ type Store struct {
 
 	keys     map[eventKey]delivery.Stored    // what the keys of events stand for
 	outcomes map[delivery.DeliveryID]outcome // of the latest attempt of each delivery
-	counts   map[countKey]*delivery.Tally    // of what was settled, by the hour
+	counts   map[countKey]*delivery.Count    // of what was settled, by the hour
 	queue    queue                           // the pending deliveries
 }
 
@@ -56,7 +56,7 @@ func New() *Store {
 		MemberRows:  make(map[int]*Member),
 		keys:        make(map[eventKey]delivery.Stored),
 		outcomes:    make(map[delivery.DeliveryID]outcome),
-		counts:      make(map[countKey]*delivery.Tally),
+		counts:      make(map[countKey]*delivery.Count),
 		queue:       newQueue(),
 	}
 }

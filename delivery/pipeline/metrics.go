@@ -17,25 +17,25 @@ var batchBuckets = []float64{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 250
 
 // Metrics is what the pipeline and the service tell Prometheus.
 type Metrics struct {
-	depth     *prometheus.GaugeVec
-	oldest    prometheus.Gauge
-	reports   *prometheus.CounterVec
-	events    *prometheus.CounterVec
-	ingest    prometheus.Histogram
-	commit    *prometheus.HistogramVec
-	attempts  *prometheus.CounterVec
-	states    *prometheus.CounterVec
-	duration  prometheus.Histogram
-	latency   prometheus.Histogram
-	settles   prometheus.Histogram
-	fenced    prometheus.Counter
-	Watchers  prometheus.Gauge
-	breakers  *prometheus.GaugeVec
-	panics    prometheus.Counter
-	abandoned *prometheus.CounterVec
-	Noticed   prometheus.Counter
-	Disabled  *prometheus.CounterVec
-	errors    *prometheus.CounterVec
+	depth       *prometheus.GaugeVec
+	oldest      prometheus.Gauge
+	reports     *prometheus.CounterVec
+	events      *prometheus.CounterVec
+	ingest      prometheus.Histogram
+	commit      *prometheus.HistogramVec
+	attempts    *prometheus.CounterVec
+	states      *prometheus.CounterVec
+	duration    prometheus.Histogram
+	latency     prometheus.Histogram
+	settles     prometheus.Histogram
+	fenced      prometheus.Counter
+	Subscribers prometheus.Gauge
+	breakers    *prometheus.GaugeVec
+	panics      prometheus.Counter
+	abandoned   *prometheus.CounterVec
+	Noticed     prometheus.Counter
+	Disabled    *prometheus.CounterVec
+	errors      *prometheus.CounterVec
 
 	OldestTransaction prometheus.Gauge
 }
@@ -60,7 +60,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		settles: histogram("settle_batch_deliveries", "Deliveries settled in one transaction.", batchBuckets),
 		fenced: counter("settles_fenced_total",
 			"Results that came too late: another server had settled the attempt."),
-		Watchers: gauge("watchers", "Subscribers of the delivery log."),
+		Subscribers: gauge("watchers", "Subscribers of the delivery log."),
 		breakers: gauges("breakers",
 			"Webhooks whose calls wait because their target fails, by state of the breaker.", "state"),
 		panics: counter("worker_panics_total", "Deliveries that failed because of an error in this program."),
@@ -75,7 +75,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
-			m.latency, m.settles, m.fenced, m.Watchers, m.breakers,
+			m.latency, m.settles, m.fenced, m.Subscribers, m.breakers,
 			m.panics, m.abandoned, m.Noticed, m.Disabled, m.errors, m.OldestTransaction)
 	}
 	return m

@@ -91,7 +91,7 @@ func (r *register) organizations(
 			CreatedAt: now.UTC(),
 		}
 	}
-	stored, err := r.store.LearnOrganizations(ctx, orgs)
+	stored, err := r.store.RegisterOrganizations(ctx, orgs)
 	if err != nil {
 		return nil, fmt.Errorf("register organizations: %w", err)
 	}
@@ -140,7 +140,7 @@ func (r *register) addItems(
 	if err := r.nameItems(ctx, org, missing); err != nil {
 		return err
 	}
-	stored, err := r.store.LearnItems(ctx, org, missing)
+	stored, err := r.store.RegisterItems(ctx, org, missing)
 	if err != nil {
 		return fmt.Errorf("register items: %w", err)
 	}

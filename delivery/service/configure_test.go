@@ -43,7 +43,7 @@ func newConfiguring(t *testing.T) configuring {
 			delivery.AlertItem, "foreign",
 		},
 	} {
-		items, err := store.LearnItems(t.Context(), orgs[one.org].ID, []delivery.Item{{
+		items, err := store.RegisterItems(t.Context(), orgs[one.org].ID, []delivery.Item{{
 			ID: delivery.ItemID(s.ids.Next()), Org: orgs[one.org].ID, Kind: one.kind, ExternalID: one.id, Name: one.id,
 			Enabled: true,
 		}})

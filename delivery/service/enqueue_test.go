@@ -146,7 +146,7 @@ func TestNothingUnstorableReachesTheStore(t *testing.T) {
 		}
 	}
 	take(t, s, r)
-	if n := store.Calls["LearnItems"] + store.Calls["LearnOrganizations"]; n != 2 {
+	if n := store.Calls["RegisterItems"] + store.Calls["RegisterOrganizations"]; n != 2 {
 		t.Errorf("known things were learnt %d times, want once each", n)
 	}
 }

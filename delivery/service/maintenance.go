@@ -68,7 +68,7 @@ func (s *Service) reap(ctx context.Context) error {
 	if s.lease.unsteady() {
 		return nil
 	}
-	released, err := s.store.Bury(ctx, s.opts.Owner)
+	released, err := s.store.Reap(ctx, s.opts.Owner)
 	if released > 0 {
 		s.log.InfoContext(ctx, "took over deliveries of a server that has ended", "count", released)
 		s.pipeline.Dispatcher.Wake()
@@ -79,7 +79,7 @@ func (s *Service) reap(ctx context.Context) error {
 // measure shows the depth of the queue and other gauges.
 func (s *Service) measure(ctx context.Context) error {
 	s.pipeline.Dispatcher.CountBreakers()
-	s.metrics.Watchers.Set(float64(s.pipeline.Publisher.Subscribers()))
+	s.metrics.Subscribers.Set(float64(s.pipeline.Publisher.Subscribers()))
 	depth, err := s.store.Depth(ctx)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (s *Service) discard(ctx context.Context) error {
 	now := time.Now().UTC()
 	return errors.Join(
 		inPortions(ctx, now.Add(-s.opts.Retention), s.store.Discard),
-		inPortions(ctx, now.Add(-tallyKept), s.store.DiscardTallies),
+		inPortions(ctx, now.Add(-countsKept), s.store.DiscardCounts),
 	)
 }
 

@@ -254,7 +254,7 @@ func TestOneProcessMaintainsForAll(t *testing.T) {
 					t.Errorf("%s was called %d times although slot 1 lives", method, n)
 				}
 			}
-			if n := r.store.Calls["Bury"]; n == 0 {
+			if n := r.store.Calls["Reap"]; n == 0 {
 				t.Error("nobody was buried: that is everybody's duty")
 			}
 		})

@@ -11,9 +11,9 @@ import (
 	"portalhooks/delivery"
 )
 
-// tallyKept is for how long tallies are kept: the longest window, and the rest
+// countsKept is for how long tallies are kept: the longest window, and the rest
 // of the day in which it begins.
-const tallyKept = 91 * 24 * time.Hour
+const countsKept = 91 * 24 * time.Hour
 
 // A StatsWindow is the stretch of time up to now that statistics are about.
 type StatsWindow string
@@ -54,7 +54,7 @@ type Counts struct {
 	Durations                   delivery.Durations // of the attempts
 }
 
-func (c *Counts) add(t *delivery.Tally) {
+func (c *Counts) add(t *delivery.Count) {
 	switch t.State {
 	case delivery.Delivered:
 		c.Delivered += t.Entries
@@ -107,12 +107,12 @@ func (s *Service) DeliveryStats(
 	if err := c.CheckRead(org); err != nil {
 		return nil, err
 	}
-	if err := checkTallied(f); err != nil {
+	if err := checkCountable(f); err != nil {
 		return nil, err
 	}
 	from, to := w.span(time.Now())
 	_, step := w.steps()
-	tallies, err := s.store.Tallies(ctx, org, delivery.TallyQuery{
+	tallies, err := s.store.Counts(ctx, org, delivery.CountQuery{
 		From: from, To: to, Step: step,
 		Webhooks: f.Webhooks, Types: f.Types, States: f.States, Outcomes: f.Outcomes,
 	})
@@ -122,7 +122,7 @@ func (s *Service) DeliveryStats(
 	return newStats(from, to, step, tallies), nil
 }
 
-func newStats(from, to time.Time, step time.Duration, tallies []delivery.Tally) *Stats {
+func newStats(from, to time.Time, step time.Duration, tallies []delivery.Count) *Stats {
 	stats := &Stats{From: from, To: to}
 	for at := from; at.Before(to); at = at.Add(step) {
 		stats.Buckets = append(stats.Buckets, StatsBucket{From: at, To: at.Add(step)})
@@ -146,8 +146,8 @@ func newStats(from, to time.Time, step time.Duration, tallies []delivery.Tally) 
 	return stats
 }
 
-// checkTallied refuses conditions that tallies know nothing of.
-func checkTallied(f delivery.DeliveryFilter) error {
+// checkCountable refuses conditions that tallies know nothing of.
+func checkCountable(f delivery.DeliveryFilter) error {
 	field := ""
 	switch {
 	case slices.ContainsFunc(f.States, func(s delivery.State) bool { return !s.Final() }):
@@ -197,7 +197,7 @@ func (s *Service) WebhookCounts(
 		}
 	}
 	for org, ids := range byOrg {
-		tallies, err := s.store.Tallies(ctx, org, delivery.TallyQuery{
+		tallies, err := s.store.Counts(ctx, org, delivery.CountQuery{
 			From: from, To: to, Step: to.Sub(from), ByWebhook: true, Webhooks: ids,
 		})
 		if err != nil {

@@ -25,7 +25,7 @@ func TestWindowsEndWithTheCurrentStep(t *testing.T) {
 			t.Errorf("%s is %s to %s in %d buckets, want %s to %s in %d",
 				w, from, to, len(stats.Buckets), want.from, want.to, n)
 		}
-		if now.Sub(from) > tallyKept {
+		if now.Sub(from) > countsKept {
 			t.Errorf("%s begins when its counts are discarded already", w)
 		}
 	}
@@ -101,7 +101,7 @@ func TestStatsRefuseWhatTheyCannotTell(t *testing.T) {
 		"filter.itemId":  {Item: 1}, "filter.workspaceId": {WorkspaceID: "w"}, "filter.createdAfter": {After: delivery.Now()},
 		"filter.createdBefore": {Before: delivery.Now()}, "filter.text": {Text: "x"},
 	} {
-		err, ok := errors.AsType[*delivery.Error](checkTallied(f))
+		err, ok := errors.AsType[*delivery.Error](checkCountable(f))
 		if !ok || err.Code != delivery.Invalid || err.Field != field {
 			t.Errorf("%s is refused with %+v, want INVALID of it", field, err)
 		}
@@ -113,7 +113,7 @@ func TestStatsRefuseWhatTheyCannotTell(t *testing.T) {
 		States:   []delivery.State{delivery.Delivered, delivery.Failed, delivery.Canceled},
 		Outcomes: []delivery.Outcome{delivery.RuleFailed},
 	}
-	if err := checkTallied(possible); err != nil {
+	if err := checkCountable(possible); err != nil {
 		t.Errorf("what is possible is refused with %v", err)
 	}
 }

@@ -126,7 +126,7 @@ func same[V any](d *desk, what string, got, want V) {
 // register stores an organization and returns it.
 func (d *desk) register(externalID, name string) delivery.Organization {
 	d.Helper()
-	orgs := must(d.store.LearnOrganizations(d.Context(), []delivery.Organization{
+	orgs := must(d.store.RegisterOrganizations(d.Context(), []delivery.Organization{
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: externalID, Name: name, CreatedAt: at},
 	}))(d)
 	return orgs[0]

@@ -11,7 +11,7 @@ import (
 func testRegisterItems(d *desk) {
 	a, b := d.item("a", "Disk full"), d.item("b", "")
 	b.ViewURL, b.Enabled, b.Attributes = "https://portal.example/b", false, []byte(`{"category":"CPU"}`)
-	got := must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{b, a, b}))(d)
+	got := must(d.store.RegisterItems(d.Context(), d.org.ID, []delivery.Item{b, a, b}))(d)
 	storedB := b
 	storedB.Name = "b"
 	same(d, "new items, in order", got, []delivery.Item{storedB, a, storedB})
@@ -19,16 +19,16 @@ func testRegisterItems(d *desk) {
 	later := at.Add(time.Hour)
 	again := d.item("a", "")
 	again.ID, again.Enabled, again.Attributes, again.UpdatedAt = 1, false, []byte(`{"x":1}`), later
-	got = must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{again}))(d)
+	got = must(d.store.RegisterItems(d.Context(), d.org.ID, []delivery.Item{again}))(d)
 	same(d, "an item without news", got, []delivery.Item{a})
 
 	again.Name, again.ViewURL = "Disk nearly full", "https://portal.example/a"
-	got = must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{again}))(d)
+	got = must(d.store.RegisterItems(d.Context(), d.org.ID, []delivery.Item{again}))(d)
 	a.Name, a.ViewURL, a.UpdatedAt = again.Name, again.ViewURL, later
 	same(d, "an item with a new name", got, []delivery.Item{a})
 	stored := must(d.store.ItemsByID(d.Context(), d.org.ID, []delivery.ItemID{a.ID}))(d)
 	same(d, "the stored item", stored, []delivery.Item{a})
-	_, err := d.store.LearnItems(d.Context(), 1, []delivery.Item{d.item("a", "Of no organization")})
+	_, err := d.store.RegisterItems(d.Context(), 1, []delivery.Item{d.item("a", "Of no organization")})
 	d.refused(err, delivery.NotFound)
 }
 
@@ -44,7 +44,7 @@ func testRegisterItemsTogether(d *desk) {
 				given[n] = d.item(fmt.Sprintf("item-%d", n), fmt.Sprintf("Caller %d", c))
 			}
 			var err error
-			if answers[c], err = d.store.LearnItems(d.Context(), d.org.ID, given); err != nil {
+			if answers[c], err = d.store.RegisterItems(d.Context(), d.org.ID, given); err != nil {
 				d.Error(err)
 			}
 		})
@@ -67,13 +67,13 @@ func testRegisterManyItems(d *desk) {
 	for i := range given {
 		given[i] = d.item(fmt.Sprintf("many-%d", i), fmt.Sprintf("Item %d", i))
 	}
-	got := must(d.store.LearnItems(d.Context(), d.org.ID, given))(d)
+	got := must(d.store.RegisterItems(d.Context(), d.org.ID, given))(d)
 	same(d, "thousands of new items", got, given)
 	for i := range given {
 		given[i].Name += "!"
 		given[i].UpdatedAt = at.Add(time.Minute)
 	}
-	got = must(d.store.LearnItems(d.Context(), d.org.ID, given))(d)
+	got = must(d.store.RegisterItems(d.Context(), d.org.ID, given))(d)
 	same(d, "thousands of new names", got, given)
 	names := []string{"many-7", "none"}
 	got = must(d.store.ItemsByExternalID(d.Context(), d.org.ID, delivery.AlertItem, names))(d)
@@ -88,7 +88,7 @@ func testSyncItems(d *desk) {
 	a, b, c := d.item("a", "A"), d.item("b", "B"), d.item("c", "C")
 	other := d.item("a", "Another kind")
 	other.Kind = delivery.ObjectItem
-	must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{other}))(d)
+	must(d.store.RegisterItems(d.Context(), d.org.ID, []delivery.Item{other}))(d)
 
 	same(d, "a first list", sync(true, a, b, c), delivery.SyncCounts{Created: 3})
 	same(d, "the same again", sync(true, c, b, a), delivery.SyncCounts{Unchanged: 3})
@@ -117,7 +117,7 @@ func testSyncItems(d *desk) {
 	same(d, "an item of another kind", kept, []delivery.Item{other})
 
 	met := []delivery.Item{{ID: 1, Kind: c.Kind, ExternalID: "c"}}
-	must(d.store.LearnItems(d.Context(), d.org.ID, met))(d)
+	must(d.store.RegisterItems(d.Context(), d.org.ID, met))(d)
 	if now = stored(); now["c"].Missing || now["c"].Name != "C" || !now["c"].Enabled {
 		d.Errorf("an item that was met again is %+v, want it no longer missing, otherwise as it was", now["c"])
 	}
@@ -132,7 +132,7 @@ func testItems(d *desk) {
 		given[i] = d.item(fmt.Sprintf("ext-%d", i), name)
 		given[i].Enabled = i != 3
 	}
-	must(d.store.LearnItems(d.Context(), d.org.ID, given))(d)
+	must(d.store.RegisterItems(d.Context(), d.org.ID, given))(d)
 	list := func(search string, enabledOnly bool, p delivery.Page) delivery.Slice[delivery.Item] {
 		d.Helper()
 		return must(d.store.Items(d.Context(), d.org.ID, delivery.AlertItem, search, enabledOnly, p))(d)

@@ -13,13 +13,13 @@ func testRegisterOrganizations(d *desk) {
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-a", CreatedAt: at},
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: d.org.ExternalID + "-b", CreatedAt: at},
 	}
-	got := must(d.store.LearnOrganizations(d.Context(), given))(d)
+	got := must(d.store.RegisterOrganizations(d.Context(), given))(d)
 	unnamed := given[1]
 	unnamed.Name = unnamed.ExternalID
 	want := []delivery.Organization{given[0], unnamed, given[0]}
 	same(d, "new organizations, in order", got, want)
 
-	again := must(d.store.LearnOrganizations(d.Context(), []delivery.Organization{
+	again := must(d.store.RegisterOrganizations(d.Context(), []delivery.Organization{
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: given[0].ExternalID, CreatedAt: at.AddDate(1, 0, 0)},
 		{ID: delivery.OrgID(d.ids.Next()), ExternalID: given[1].ExternalID, Name: "Ay"},
 	}))(d)
@@ -31,7 +31,7 @@ func testRegisterOrganizations(d *desk) {
 	same(d, "organization by external id", found, want[1])
 	_, err := d.store.OrganizationByExternalID(d.Context(), "nowhere")
 	d.refused(err, delivery.NotFound)
-	if none := must(d.store.LearnOrganizations(d.Context(), nil))(d); len(none) != 0 {
+	if none := must(d.store.RegisterOrganizations(d.Context(), nil))(d); len(none) != 0 {
 		d.Errorf("registering nothing returned %v", none)
 	}
 }
@@ -52,7 +52,7 @@ func testRegisterOrganizationsTogether(d *desk) {
 				}
 			}
 			var err error
-			if answers[c], err = d.store.LearnOrganizations(d.Context(), given); err != nil {
+			if answers[c], err = d.store.RegisterOrganizations(d.Context(), given); err != nil {
 				d.Error(err)
 			}
 		})

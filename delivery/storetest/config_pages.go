@@ -108,7 +108,7 @@ func (d *desk) walk(order delivery.WebhookOrder, descending bool, size, total in
 
 func testForeignCursors(d *desk) {
 	d.create("one")
-	must(d.store.LearnItems(d.Context(), d.org.ID, []delivery.Item{d.item("one", "one")}))(d)
+	must(d.store.RegisterItems(d.Context(), d.org.ID, []delivery.Item{d.item("one", "one")}))(d)
 	webhooks := func(o delivery.WebhookOrder, p delivery.Page) (delivery.Slice[delivery.Webhook], error) {
 		return d.store.Webhooks(d.Context(), d.org.ID, delivery.WebhookFilter{}, o, false, p)
 	}

@@ -26,20 +26,20 @@ var countTests = map[string]func(*scene){
 }
 
 // day queries the 24 hours around now as one stretch.
-func day() delivery.TallyQuery {
+func day() delivery.CountQuery {
 	hour := time.Now().UTC().Truncate(time.Hour)
-	return delivery.TallyQuery{
+	return delivery.CountQuery{
 		From: hour.Add(-12 * time.Hour), To: hour.Add(12 * time.Hour), Step: 24 * time.Hour,
 	}
 }
 
-func (s *scene) counts(q delivery.TallyQuery) []delivery.Tally {
+func (s *scene) counts(q delivery.CountQuery) []delivery.Count {
 	s.t.Helper()
-	all, err := s.store.Tallies(s.t.Context(), s.org.ID, q)
+	all, err := s.store.Counts(s.t.Context(), s.org.ID, q)
 	if err != nil {
 		s.t.Fatalf("Tallies: %v", err)
 	}
-	slices.SortFunc(all, func(a, b delivery.Tally) int {
+	slices.SortFunc(all, func(a, b delivery.Count) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Webhook, b.Webhook), cmp.Compare(a.State, b.State),
 			cmp.Compare(a.Outcome, b.Outcome))
 	})
@@ -47,7 +47,7 @@ func (s *scene) counts(q delivery.TallyQuery) []delivery.Tally {
 }
 
 // wantEntries compares how many entries are counted for each state.
-func (s *scene) wantEntries(what string, q delivery.TallyQuery, want map[delivery.State]int64) {
+func (s *scene) wantEntries(what string, q delivery.CountQuery, want map[delivery.State]int64) {
 	s.t.Helper()
 	got := map[delivery.State]int64{}
 	for _, t := range s.counts(q) {
@@ -63,12 +63,12 @@ func testCounted(s *scene) {
 	s.settle(s.settlement(s.job(), delivery.Delivered, 200), s.settlement(s.job(), delivery.Failed, 404))
 	s.settle(s.settlement(s.job(), delivery.Retrying, 503))
 	q := day()
-	one := func(state delivery.State, outcome delivery.Outcome, n int64) delivery.Tally {
-		t := delivery.Tally{At: q.From, State: state, Outcome: outcome, Entries: n, Attempts: n}
+	one := func(state delivery.State, outcome delivery.Outcome, n int64) delivery.Count {
+		t := delivery.Count{At: q.From, State: state, Outcome: outcome, Entries: n, Attempts: n}
 		t.Durations[1] = n // each took a millisecond and a half
 		return t
 	}
-	want := []delivery.Tally{
+	want := []delivery.Count{
 		one(delivery.Delivered, egress.Success, 3), one(delivery.Failed, egress.HTTPError, 1),
 		one(delivery.Retrying, egress.HTTPError, 1),
 	}
@@ -112,7 +112,7 @@ func testCountedCanceled(s *scene) {
 	s.settle(attempted)
 	q := day()
 	q.States = []delivery.State{delivery.Canceled}
-	want := []delivery.Tally{
+	want := []delivery.Count{
 		{At: q.From, State: delivery.Canceled, Entries: 1},
 		{At: q.From, State: delivery.Canceled, Outcome: egress.HTTPError, Entries: 1},
 	}
@@ -126,34 +126,34 @@ func testCountsNarrowed(s *scene) {
 	s.settle(a, b)
 	hook := a.Entry.Delivery.Webhook
 	for what, c := range map[string]struct {
-		narrow func(q *delivery.TallyQuery)
+		narrow func(q *delivery.CountQuery)
 		want   map[delivery.State]int64
 	}{
 		"one webhook": {
-			func(q *delivery.TallyQuery) { q.Webhooks = []delivery.WebhookID{hook} },
+			func(q *delivery.CountQuery) { q.Webhooks = []delivery.WebhookID{hook} },
 			map[delivery.State]int64{delivery.Delivered: 1},
 		},
 		"a webhook that has none": {
-			func(q *delivery.TallyQuery) { q.Webhooks = []delivery.WebhookID{1} }, map[delivery.State]int64{},
+			func(q *delivery.CountQuery) { q.Webhooks = []delivery.WebhookID{1} }, map[delivery.State]int64{},
 		},
 		"their type": {
-			func(q *delivery.TallyQuery) { q.Types = []delivery.EventType{delivery.OperationInWorkspace} },
+			func(q *delivery.CountQuery) { q.Types = []delivery.EventType{delivery.OperationInWorkspace} },
 			map[delivery.State]int64{delivery.Delivered: 1, delivery.Failed: 1},
 		},
 		"another type": {
-			func(q *delivery.TallyQuery) { q.Types = []delivery.EventType{delivery.ActiveAlert} },
+			func(q *delivery.CountQuery) { q.Types = []delivery.EventType{delivery.ActiveAlert} },
 			map[delivery.State]int64{},
 		},
 		"a state": {
-			func(q *delivery.TallyQuery) { q.States = []delivery.State{delivery.Failed} },
+			func(q *delivery.CountQuery) { q.States = []delivery.State{delivery.Failed} },
 			map[delivery.State]int64{delivery.Failed: 1},
 		},
 		"an outcome": {
-			func(q *delivery.TallyQuery) { q.Outcomes = []delivery.Outcome{egress.Success, egress.Timeout} },
+			func(q *delivery.CountQuery) { q.Outcomes = []delivery.Outcome{egress.Success, egress.Timeout} },
 			map[delivery.State]int64{delivery.Delivered: 1},
 		},
 		"an earlier time": {
-			func(q *delivery.TallyQuery) { q.To = time.Now().Add(-2 * time.Hour).Truncate(time.Hour) },
+			func(q *delivery.CountQuery) { q.To = time.Now().Add(-2 * time.Hour).Truncate(time.Hour) },
 			map[delivery.State]int64{},
 		},
 	} {
@@ -185,7 +185,7 @@ func testCountedStretches(s *scene) {
 		s.settle(set)
 	}
 	got := map[time.Duration]int64{}
-	for _, t := range s.counts(delivery.TallyQuery{
+	for _, t := range s.counts(delivery.CountQuery{
 		From: from, To: from.AddDate(0, 0, 1), Step: 6 * time.Hour,
 	}) {
 		got[t.At.Sub(from)] = t.Entries
@@ -245,10 +245,10 @@ func testDiscardCounts(s *scene) {
 	before := now.Add(-10 * time.Hour).Truncate(time.Hour)
 	for more, rounds := true, 0; more; rounds++ {
 		var err error
-		if more, err = s.store.DiscardTallies(s.t.Context(), before); err != nil || rounds > 100 {
+		if more, err = s.store.DiscardCounts(s.t.Context(), before); err != nil || rounds > 100 {
 			s.t.Fatalf("DiscardTallies: %v after %d rounds", err, rounds)
 		}
 	}
-	s.wantEntries("what is left", delivery.TallyQuery{From: now.AddDate(0, 0, -3), To: now.AddDate(0, 0, 1)},
+	s.wantEntries("what is left", delivery.CountQuery{From: now.AddDate(0, 0, -3), To: now.AddDate(0, 0, 1)},
 		map[delivery.State]int64{delivery.Delivered: 11})
 }

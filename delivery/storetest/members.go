@@ -91,7 +91,7 @@ func testLeaseLost(s *scene) {
 	s.claim(s.owner, 2, 2, longLease)
 	// A suspended server resumes, unless another server has reaped its lease.
 	beat(noLease, "")
-	if n, err := s.store.Bury(ctx, s.owner); n != 0 || err != nil {
+	if n, err := s.store.Reap(ctx, s.owner); n != 0 || err != nil {
 		s.t.Errorf("a server reaped itself: %d, %v", n, err)
 	}
 	beat(noLease, "")
@@ -102,7 +102,7 @@ func testLeaseLost(s *scene) {
 // reap fails the test unless want deliveries are released.
 func (s *scene) reap(want int) {
 	s.t.Helper()
-	if n, err := s.store.Bury(s.t.Context(), delivery.Owner{Slot: delivery.MaxSlot}); n != want || err != nil {
+	if n, err := s.store.Reap(s.t.Context(), delivery.Owner{Slot: delivery.MaxSlot}); n != want || err != nil {
 		s.t.Errorf("Bury gave %d, %v, want %d", n, err, want)
 	}
 }

@@ -139,7 +139,7 @@ func newWorld(
 	}
 	for range 2 {
 		name := "model " + delivery.EventID(w.ids.Next()).String()
-		orgs, err := store.LearnOrganizations(ctx, []delivery.Organization{
+		orgs, err := store.RegisterOrganizations(ctx, []delivery.Organization{
 			{ID: delivery.OrgID(w.ids.Next()), ExternalID: name, Name: name, CreatedAt: time.Now()},
 		})
 		ensure(t, "LearnOrganizations", err)

@@ -158,7 +158,7 @@ func (w *world) die(t *rapid.T) {
 	if err := w.store.Heartbeat(w.ctx, w.servers[0], longLease); err != nil {
 		t.Fatalf("Heartbeat of a server that lives: %v", err)
 	}
-	got, err := w.store.Bury(w.ctx, w.servers[0])
+	got, err := w.store.Reap(w.ctx, w.servers[0])
 	ensure(t, "Bury", err)
 	its := func(r *row) bool { return r.owner.Slot == dead.Slot && r.owner.Epoch <= dead.Epoch }
 	want := w.released(its, false)

@@ -59,7 +59,7 @@ func (s *scene) organization(name string) delivery.Organization {
 	if s.ids != nil {
 		id = delivery.OrgID(s.ids.Next())
 	}
-	orgs, err := s.store.LearnOrganizations(s.t.Context(), []delivery.Organization{
+	orgs, err := s.store.RegisterOrganizations(s.t.Context(), []delivery.Organization{
 		{ID: id, ExternalID: name, Name: name, CreatedAt: time.Now()},
 	})
 	if err != nil {

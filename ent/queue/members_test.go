@@ -88,13 +88,13 @@ func TestADeadProcessIsBuriedBeforeItsLeaseEnds(t *testing.T) {
 	s, _ := joined(t, sqldb.Options{URL: url})
 	dead, owner := joined(t, sqldb.Options{URL: url})
 	lend(t, s, owner, 3)
-	if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
+	if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
 		t.Fatalf("Bury gave %d, %v while all live, want nothing", n, err)
 	}
 	postgres(dead).listener.Close() // as death would
 	released := 0
 	until(t, "the dead one's deliveries are released", func() bool {
-		n, err := s.Bury(t.Context(), observer)
+		n, err := s.Reap(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestALostLinkIsNoDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, "the lock is held again", func() bool {
-			if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
+			if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
 				t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
 			}
 			now := links(t, s, owner)
@@ -186,7 +186,7 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the lock is taken again", func() bool {
-		if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
+		if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
 			t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
 		}
 		return isLocked(t, s, owner) && len(links(t, s, owner)) == 1
@@ -213,11 +213,11 @@ func TestNobodyIsBuriedAfterARestartOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the first may judge again", func() bool {
-		_, err := s.Bury(t.Context(), observer)
+		_, err := s.Reap(t.Context(), observer)
 		return err == nil && postgres(s).listener.Steady()
 	})
 	for range 3 {
-		if n, err := s.Bury(t.Context(), observer); n != 0 || err != nil {
+		if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
 			t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
 		}
 	}
@@ -266,7 +266,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 	lend(t, s, owner, 2)
 	postgres(dead).listener.Close()
 	until(t, "the dead one's deliveries are released", func() bool {
-		n, err := s.Bury(t.Context(), observer)
+		n, err := s.Reap(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
 		}

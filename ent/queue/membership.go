@@ -123,9 +123,9 @@ func (q *Queue) Leave(ctx context.Context, owner delivery.Owner) error {
 	return nil
 }
 
-// Bury implements [delivery.Membership]. The queue is searched only when a
+// Reap implements [delivery.Membership]. The queue is searched only when a
 // process has died since the last time.
-func (q *Queue) Bury(ctx context.Context, self delivery.Owner) (released int, err error) {
+func (q *Queue) Reap(ctx context.Context, self delivery.Owner) (released int, err error) {
 	vanished := q.db.endDeadLeases(ctx)
 	released, err = q.buryEnded(ctx, self)
 	return released, errors.Join(vanished, err)

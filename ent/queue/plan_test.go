@@ -96,7 +96,7 @@ func flatQueries(t *testing.T, s *testQueue, org delivery.OrgID) map[string]flat
 	all := map[string]flatQuery{
 		"follow": {query: "SELECT * FROM log WHERE " + slotOf + " = 0 AND id > 5 ORDER BY id LIMIT 10"},
 		"tail":   {query: "SELECT id FROM log WHERE " + slotOf + " = 0 ORDER BY id DESC LIMIT 1"},
-		"stats of an organization": {query: tallyQuery(org, delivery.TallyQuery{
+		"stats of an organization": {query: tallyQuery(org, delivery.CountQuery{
 			From: now.Add(-3 * time.Hour), To: now, Step: time.Hour,
 		})},
 		"old counts":            {query: discardTallies, args: []any{hourOf(now) - 90, slice}},

@@ -77,7 +77,7 @@ func (k talliedKey) compare(other talliedKey) int {
 }
 
 // tallied gathers what a batch on SQLite adds to the counts.
-type tallied map[talliedKey]*delivery.Tally
+type tallied map[talliedKey]*delivery.Count
 
 // add counts an entry that was written just now, with its row's outcome.
 func (t tallied) add(e *delivery.LogEntry, row *logRow) {
@@ -91,7 +91,7 @@ func (t tallied) add(e *delivery.LogEntry, row *logRow) {
 	}
 	one := t[key]
 	if one == nil {
-		one = &delivery.Tally{}
+		one = &delivery.Count{}
 		t[key] = one
 	}
 	one.Entries++
@@ -123,10 +123,10 @@ func (t tallied) store(ctx context.Context, s *session) error {
 	return nil
 }
 
-// Tallies implements [delivery.TallyStore].
-func (q *Queue) Tallies(
-	ctx context.Context, org delivery.OrgID, t delivery.TallyQuery,
-) (all []delivery.Tally, err error) {
+// Counts implements [delivery.TallyStore].
+func (q *Queue) Counts(
+	ctx context.Context, org delivery.OrgID, t delivery.CountQuery,
+) (all []delivery.Count, err error) {
 	query := tallyQuery(org, t)
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, query)
@@ -139,7 +139,7 @@ func (q *Queue) Tallies(
 	return all, nil
 }
 
-func tallyQuery(org delivery.OrgID, t delivery.TallyQuery) string {
+func tallyQuery(org delivery.OrgID, t delivery.CountQuery) string {
 	w := &where{}
 	w.add(fmt.Sprintf("org = %d", org))
 	w.add(fmt.Sprintf("hour >= %d AND hour < %d", hourOf(t.From), hourOf(t.To)))
@@ -166,7 +166,7 @@ func tallyQuery(org delivery.OrgID, t delivery.TallyQuery) string {
 		first, first, step, step, webhook, durationSums, w)
 }
 
-func scanTally(rows *sql.Rows) (t delivery.Tally, err error) {
+func scanTally(rows *sql.Rows) (t delivery.Count, err error) {
 	var hour, state, outcome int64
 	into := []any{&hour, &t.Webhook, &state, &outcome, &t.Entries, &t.Attempts}
 	for i := range t.Durations {
@@ -178,8 +178,8 @@ func scanTally(rows *sql.Rows) (t delivery.Tally, err error) {
 	return t, err
 }
 
-// DiscardTallies implements [delivery.TallyStore].
-func (q *Queue) DiscardTallies(ctx context.Context, t time.Time) (more bool, err error) {
+// DiscardCounts implements [delivery.TallyStore].
+func (q *Queue) DiscardCounts(ctx context.Context, t time.Time) (more bool, err error) {
 	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		n, err := sqldb.Affected(tx.ExecContext(ctx, discardTallies, hourOf(t), slice))
 		more = n == slice

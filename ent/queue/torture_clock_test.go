@@ -102,7 +102,7 @@ func TestTortureClockSetAhead(t *testing.T) {
 			jump(t, s, by)
 			self := delivery.Owner{Slot: owner.Slot + 1, Epoch: 1}
 			for range 2 { // before and after it has read the clock itself
-				if n, err := s.Bury(t.Context(), self); n > 0 || err != nil {
+				if n, err := s.Reap(t.Context(), self); n > 0 || err != nil {
 					t.Errorf("%s: Bury released %d, %v: nobody is dead", by, n, err)
 				}
 				s.clock.read(reading{time.Now().UnixMicro(), time.Now(), time.Now()})

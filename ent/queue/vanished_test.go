@@ -57,7 +57,7 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 	until(t, "the loss is noticed", func() bool { return !postgres(s).listener.Steady() })
 	postgres(dead).listener.Close()
 	until(t, "the dead one's deliveries are released", func() bool {
-		n, err := s.Bury(t.Context(), observer)
+		n, err := s.Reap(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,7 +109,7 @@ func createKey(t *testing.T, store *ent.Store, role delivery.KeyRole, name, orga
 	if id, ok := delivery.ParseOrgID(organization); ok {
 		in.Org = id
 	} else if organization != "" {
-		orgs, err := store.LearnOrganizations(t.Context(), []delivery.Organization{{
+		orgs, err := store.RegisterOrganizations(t.Context(), []delivery.Organization{{
 			ID: delivery.OrgID(ids.Next()), ExternalID: organization, Name: organization, CreatedAt: time.Now(),
 		}})
 		if err != nil {

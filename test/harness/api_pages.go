@@ -128,7 +128,7 @@ type Pair struct {
 func PairOf(t *testing.T, first, second *APIServer) *Pair {
 	t.Helper()
 	p := &Pair{Servers: [2]*APIServer{first, second}}
-	orgs, err := first.Store.LearnOrganizations(t.Context(), []delivery.Organization{{
+	orgs, err := first.Store.RegisterOrganizations(t.Context(), []delivery.Organization{{
 		ID: delivery.OrgID(delivery.NewIDs(delivery.MaxSlot).Next()), ExternalID: "pair", Name: "Pair",
 	}})
 	if err != nil {

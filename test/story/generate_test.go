@@ -93,7 +93,7 @@ func checkGenerated(t *testing.T, url string) {
 			t.Errorf("an organization's deliveries are of %d webhooks, want 2", len(hooks))
 		}
 		now := time.Now().UTC().Truncate(time.Hour)
-		tallies, err := store.Tallies(t.Context(), org.ID, delivery.TallyQuery{
+		tallies, err := store.Counts(t.Context(), org.ID, delivery.CountQuery{
 			From: now.AddDate(0, 0, -5), To: now.AddDate(0, 0, 1), Step: time.Hour,
 		})
 		if err != nil {

@@ -60,9 +60,9 @@ func newLesson(org delivery.OrgID, items []delivery.Item, synced bool) lesson {
 	return l
 }
 
-// LearnItems implements [delivery.ItemStore]. It writes only when there is
+// RegisterItems implements [delivery.ItemStore]. It writes only when there is
 // something new to write.
-func (s *Store) LearnItems(
+func (s *Store) RegisterItems(
 	ctx context.Context, org delivery.OrgID, items []delivery.Item,
 ) ([]delivery.Item, error) {
 	l := newLesson(org, items, false)

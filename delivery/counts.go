@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Tally counts the log entries of one stretch of time that led to one state
+// A Count counts the log entries of one stretch of time that led to one state
 // with one outcome. Entries of tests are not counted.
-type Tally struct {
+type Count struct {
 	At        time.Time // when the stretch begins, UTC
 	Webhook   WebhookID // 0 unless webhooks were to be told apart
 	State     State     // that the entries led to
@@ -17,9 +17,9 @@ type Tally struct {
 	Durations Durations
 }
 
-// A TallyQuery says which entries to count, and what to tell apart. Zero lists
+// A CountQuery says which entries to count, and what to tell apart. Zero lists
 // don't narrow.
-type TallyQuery struct {
+type CountQuery struct {
 	From, To  time.Time     // entries written in [From, To), both whole hours
 	Step      time.Duration // how long a stretch is, in whole hours; the first begins at From
 	ByWebhook bool

@@ -23,10 +23,10 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 	}
 	learn := func() {
 		t.Helper()
-		if _, err := s.LearnOrganizations(t.Context(), orgs); err != nil {
+		if _, err := s.RegisterOrganizations(t.Context(), orgs); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.LearnItems(t.Context(), 1, items); err != nil {
+		if _, err := s.RegisterItems(t.Context(), 1, items); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.TouchKey(t.Context(), 1, sqldb.TimeOf(1)); err != nil {
