@@ -26,7 +26,7 @@ func (s *Store) Record(ctx context.Context, entries ...delivery.AuditEntry) erro
 }
 
 // record adds entries to the audit log in the transaction that c belongs to.
-// Adding one again, after a commit of which nobody knows, changes nothing.
+// Adding one again, after a commit whose result is unknown, changes nothing.
 func record(ctx context.Context, c *gen.AuditEntryClient, entries ...delivery.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
@@ -112,7 +112,7 @@ func toAuditEntry(r *gen.AuditEntry) delivery.AuditEntry {
 		Address: r.Address,
 		Changes: []delivery.Change{},
 	}
-	// What record wrote can be read. An entry whose changes somebody has
+	// What record wrote can be read. An entry whose changes were
 	// spoilt by hand must not keep the others from being read.
 	_ = json.Unmarshal([]byte(r.Changes), &e.Changes)
 	return e

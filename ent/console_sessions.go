@@ -98,7 +98,7 @@ func (s *Store) DiscardSessions(ctx context.Context, t time.Time) (more bool, er
 		if err != nil || len(over) == 0 {
 			return err
 		}
-		// Whoever used one meanwhile keeps it.
+		// A session that was used in the meantime is kept.
 		_, err = tx.Session.Delete().Where(sessionrow.IDIn(over...), sessionrow.SeenAtLT(sqldb.Micros(t))).Exec(ctx)
 		return err
 	})

@@ -4,7 +4,7 @@
 // What admins configure goes through ent: package schema declares the tables,
 // package gen is generated from it, and rows.go is where rows become values of
 // package delivery and back. One file holds one noun: organizations, items
-// (learn.go writes them), webhooks (config.go reads them), versions, health,
+// (register.go writes them), webhooks (config.go reads them), versions, health,
 // keys. Lists are read by position (paging.go), never by number.
 //
 // What happens to events goes through statements written by hand, because it
@@ -14,7 +14,7 @@
 // the low mark (lowmark.go).
 //
 // Processes that share a PostgreSQL hear of each other (notify.go), and notice
-// each other's death (membership.go, vanished.go), through one connection that
+// each other's death (membership.go), through one connection that
 // each keeps for itself (link.go); pooler.go finds out whether there can be one.
 // All other connections are dialled by wire.go, which gives up those that lead
 // nowhere. On SQLite the lock of a file tells who lives (presence.go).

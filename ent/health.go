@@ -89,7 +89,11 @@ func merging(db sqldb.Database) entsql.ConflictOption {
 func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) error {
 	byWebhook := make(map[delivery.WebhookID]pulse, len(h))
 	for _, one := range h {
-		p := pulse{webhook: one.Webhook, success: sqldb.Micros(one.LastSuccessAt), failure: sqldb.Micros(one.LastFailureAt)}
+		p := pulse{
+			webhook: one.Webhook,
+			success: sqldb.Micros(one.LastSuccessAt),
+			failure: sqldb.Micros(one.LastFailureAt),
+		}
 		byWebhook[one.Webhook] = p.merge(byWebhook[one.Webhook])
 	}
 	pulses := make([]pulse, 0, len(byWebhook))

@@ -39,7 +39,12 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 				r.Fatal(got, err)
 			}
 			h := got[0]
-			stored := pulse{h.Webhook, sqldb.Micros(h.LastSuccessAt), sqldb.Micros(h.LastFailureAt), sqldb.Micros(h.FailingSince)}
+			stored := pulse{
+				h.Webhook,
+				sqldb.Micros(h.LastSuccessAt),
+				sqldb.Micros(h.LastFailureAt),
+				sqldb.Micros(h.FailingSince),
+			}
 			if stored != want {
 				r.Errorf("stored %+v, want %+v", stored, want)
 			}

@@ -30,7 +30,7 @@ func (s *Store) RegisterOrganizations(
 	news := func(o delivery.Organization) bool { return teaches(known, o) }
 	if err == nil && slices.ContainsFunc(wanted, news) {
 		err = s.inTx(ctx, func(tx *gen.Tx) error {
-			if err := learnOrganizations(ctx, tx, wanted); err != nil {
+			if err := registerOrganizations(ctx, tx, wanted); err != nil {
 				return err
 			}
 			known, err = organizationsNamed(ctx, tx.Organization, wanted)
@@ -44,7 +44,7 @@ func (s *Store) RegisterOrganizations(
 	return convertAll(orgs, learnt), nil
 }
 
-// teaches reports whether o says something that is not known.
+// differs reports whether o says something that is not known.
 func teaches(known map[string]delivery.Organization, o delivery.Organization) bool {
 	k, found := known[o.ExternalID]
 	return !found || o.Name != "" && o.Name != k.Name
@@ -81,9 +81,9 @@ func organizationsNamed(
 	return found, nil
 }
 
-// learnOrganizations stores new ones first, leaving alone those that somebody
+// registerOrganizations stores new ones first, leaving alone those that another caller
 // else has just stored, and then renames those that have another name.
-func learnOrganizations(ctx context.Context, tx *gen.Tx, wanted []delivery.Organization) error {
+func registerOrganizations(ctx context.Context, tx *gen.Tx, wanted []delivery.Organization) error {
 	known, err := organizationsNamed(ctx, tx.Organization, wanted)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func learnOrganizations(ctx context.Context, tx *gen.Tx, wanted []delivery.Organ
 			renamed = append(renamed, o)
 		default:
 			fresh = append(fresh, o)
-			if o.Name != "" { // in case somebody else stores it first
+			if o.Name != "" { // in case another caller stores it first
 				renamed = append(renamed, o)
 			}
 		}

@@ -24,15 +24,15 @@ type itemKey struct {
 
 func keyOf(i delivery.Item) itemKey { return itemKey{i.Kind, i.ExternalID} }
 
-// A lesson is a list of items to learn, each once, sorted so that two callers
+// Changes are a list of items to register, each once, sorted so that two callers
 // don't wait for each other in a circle.
-type lesson struct {
+type changes struct {
 	org    delivery.OrgID
 	items  []delivery.Item
 	synced bool // takes Enabled and Attributes too
 }
 
-func newLesson(org delivery.OrgID, items []delivery.Item, synced bool) lesson {
+func newChanges(org delivery.OrgID, items []delivery.Item, synced bool) changes {
 	byKey := make(map[itemKey]delivery.Item, len(items))
 	now := time.Now()
 	for _, i := range items {
@@ -50,7 +50,7 @@ func newLesson(org delivery.OrgID, items []delivery.Item, synced bool) lesson {
 		}
 		byKey[keyOf(i)] = i
 	}
-	l := lesson{org: org, items: make([]delivery.Item, 0, len(byKey)), synced: synced}
+	l := changes{org: org, items: make([]delivery.Item, 0, len(byKey)), synced: synced}
 	for _, i := range byKey {
 		l.items = append(l.items, i)
 	}
@@ -65,9 +65,9 @@ func newLesson(org delivery.OrgID, items []delivery.Item, synced bool) lesson {
 func (s *Store) RegisterItems(
 	ctx context.Context, org delivery.OrgID, items []delivery.Item,
 ) ([]delivery.Item, error) {
-	l := newLesson(org, items, false)
+	l := newChanges(org, items, false)
 	known, err := l.known(ctx, s.reader.Item)
-	if err == nil && slices.ContainsFunc(l.items, func(i delivery.Item) bool { return l.teaches(known, i) }) {
+	if err == nil && slices.ContainsFunc(l.items, func(i delivery.Item) bool { return l.differs(known, i) }) {
 		err = s.inTx(ctx, func(tx *gen.Tx) error {
 			if _, err := l.store(ctx, tx); err != nil {
 				return err
@@ -90,7 +90,7 @@ func (s *Store) SyncItems(
 	for i := range items {
 		items[i].Kind = kind
 	}
-	l := newLesson(org, items, true)
+	l := newChanges(org, items, true)
 	var counts delivery.SyncCounts
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		var err error
@@ -114,8 +114,8 @@ func orphaned(err error) error {
 	return sqldb.Unavailable(err)
 }
 
-// known reads what is stored of the lesson's items.
-func (l lesson) known(ctx context.Context, c *gen.ItemClient) (map[itemKey]delivery.Item, error) {
+// known reads what is stored of the items.
+func (l changes) known(ctx context.Context, c *gen.ItemClient) (map[itemKey]delivery.Item, error) {
 	found := make(map[itemKey]delivery.Item, len(l.items))
 	for chunk := range slices.Chunk(l.items, chunkSize) {
 		names := make([]string, len(chunk))
@@ -140,8 +140,8 @@ func (l lesson) known(ctx context.Context, c *gen.ItemClient) (map[itemKey]deliv
 	return found, nil
 }
 
-// teaches reports whether i says something that is not known.
-func (l lesson) teaches(known map[itemKey]delivery.Item, i delivery.Item) bool {
+// differs reports whether i says something that is not known.
+func (l changes) differs(known map[itemKey]delivery.Item, i delivery.Item) bool {
 	k, found := known[keyOf(i)]
 	return !found || k.Missing ||
 		i.Name != "" && i.Name != k.Name ||
@@ -149,11 +149,11 @@ func (l lesson) teaches(known map[itemKey]delivery.Item, i delivery.Item) bool {
 		l.synced && (i.Enabled != k.Enabled || string(i.Attributes) != string(k.Attributes))
 }
 
-// store writes what the lesson teaches. New items come first, and leave alone
-// what somebody else has just stored; then every item that teaches something
+// store writes the changes. New items come first, and leave alone what another
+// caller has just stored; then every item that differs
 // is written over what is there, so that the second to come adds what it
 // knows.
-func (l lesson) store(ctx context.Context, tx *gen.Tx) (delivery.SyncCounts, error) {
+func (l changes) store(ctx context.Context, tx *gen.Tx) (delivery.SyncCounts, error) {
 	known, err := l.known(ctx, tx.Item)
 	if err != nil {
 		return delivery.SyncCounts{}, err
@@ -162,7 +162,7 @@ func (l lesson) store(ctx context.Context, tx *gen.Tx) (delivery.SyncCounts, err
 	var fresh []delivery.Item
 	changed := make(map[string][]delivery.Item) // by the columns that they change
 	for _, i := range l.items {
-		if !l.teaches(known, i) {
+		if !l.differs(known, i) {
 			counts.Unchanged++
 			continue
 		}
@@ -197,7 +197,7 @@ func givenColumns(i delivery.Item) string {
 }
 
 // overwrite updates items that give the same columns.
-func (l lesson) overwrite(ctx context.Context, tx *gen.Tx, group []delivery.Item) error {
+func (l changes) overwrite(ctx context.Context, tx *gen.Tx, group []delivery.Item) error {
 	compared := []string{item.FieldMissing}
 	replaced := []string{item.FieldMissing, item.FieldUpdatedAt}
 	if group[0].Name != "" {
@@ -244,8 +244,8 @@ func itemRows(tx *gen.Tx, items []delivery.Item) []*gen.ItemCreate {
 	})
 }
 
-// missOthers marks the items of kind that the lesson does not name.
-func (l lesson) missOthers(ctx context.Context, tx *gen.Tx, kind delivery.ItemKind) (int, error) {
+// missOthers marks the items of kind that are not listed.
+func (l changes) missOthers(ctx context.Context, tx *gen.Tx, kind delivery.ItemKind) (int, error) {
 	present := make(map[string]bool, len(l.items))
 	at := time.Now()
 	for _, i := range l.items {

@@ -271,7 +271,7 @@ func (s *Store) SetSecrets(
 	return nil
 }
 
-// refuseOlder keeps a rotation from being undone by somebody who has not seen
+// refuseOlder keeps a rotation from being undone by a caller that has not seen
 // it.
 func refuseOlder(
 	ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID, secrets []delivery.SealedSecret,
@@ -289,7 +289,8 @@ func refuseOlder(
 	if err != nil {
 		return err
 	}
-	if len(stored) > 0 && len(secrets) > 0 && sqldb.Micros(stored[0].CreatedAt) > sqldb.Micros(secrets[0].CreatedAt) {
+	if len(stored) > 0 && len(secrets) > 0 &&
+		sqldb.Micros(stored[0].CreatedAt) > sqldb.Micros(secrets[0].CreatedAt) {
 		return delivery.Errorf(delivery.Conflict, "",
 			"The webhook's secret was replaced meanwhile. Load the webhook again before you replace it once more.")
 	}

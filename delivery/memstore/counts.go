@@ -38,7 +38,7 @@ func (s *Store) count(e *delivery.LogEntry) {
 	}
 }
 
-// Counts implements [delivery.TallyStore].
+// Counts implements [delivery.CountStore].
 func (s *Store) Counts(
 	ctx context.Context, org delivery.OrgID, q delivery.CountQuery,
 ) ([]delivery.Count, error) {
@@ -75,7 +75,7 @@ func counted(key countKey, q delivery.CountQuery) bool {
 		delivery.Among(q.States, key.state) && delivery.Among(q.Outcomes, key.outcome)
 }
 
-// DiscardCounts implements [delivery.TallyStore].
+// DiscardCounts implements [delivery.CountStore].
 func (s *Store) DiscardCounts(ctx context.Context, t time.Time) (more bool, err error) {
 	if err := s.lock(ctx, "DiscardCounts"); err != nil {
 		return false, err

@@ -40,7 +40,7 @@ func Verify(header http.Header, body []byte, now time.Time, secrets ...Secret) e
 	}
 	for _, secret := range secrets {
 		if len(secret) == 0 {
-			continue // anybody can sign with an empty key
+			continue // any client can sign with an empty key
 		}
 		want := appendSignature(nil, id, seconds, body, secret)
 		if contains(offered, want) {

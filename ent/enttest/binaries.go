@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// errNoServer says what to do, because it is read by whoever runs the tests on
+// errNoServer says what to do, because it is read by the person who runs the tests on
 // a new machine.
 var errNoServer = errors.New("no PostgreSQL server is installed: run `make setup`, " +
 	"or install it (Debian: apt-get install postgresql; macOS: brew install postgresql), " +

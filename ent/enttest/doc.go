@@ -2,7 +2,7 @@
 //
 // The server is started from the binaries that are installed, on its first
 // use, in a folder of its own, on a free port of 127.0.0.1, with a password
-// nobody else knows. All tests of one process share it; each call gets an
+// no other process knows. All tests of one process share it; each call gets an
 // empty database that is dropped when its test ends. The server dies with the
 // test process, however that ends.
 //

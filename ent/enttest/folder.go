@@ -52,7 +52,7 @@ func open(dir string) bool {
 	return false
 }
 
-// initialize makes the data folder. Whoever else is on this machine needs the
+// initialize makes the data folder. Another user of this machine needs the
 // password: a superuser of PostgreSQL may run programs.
 func (c *Cluster) initialize(ctx context.Context) error {
 	secret := filepath.Join(c.dir, "password")

@@ -12,7 +12,7 @@ import (
 
 // watch ends the server when the test process is gone. The test process holds
 // the other end of its standard input: a line means that the server has been
-// stopped and reaped in good order, the end of input that nobody is left to
+// stopped and reaped in good order, the end of input that no process is left to
 // do so.
 const watch = `read -r _ && exit
 kill -QUIT "$1"
@@ -20,7 +20,7 @@ while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
 rm -rf "$2"`
 
 // An account is who the server runs as. PostgreSQL refuses to run as root, so
-// root lends it another one.
+// root runs it as another one.
 type account struct {
 	uid, gid int
 	switched bool
@@ -59,7 +59,7 @@ func (a account) attributes() *syscall.SysProcAttr {
 	return attr
 }
 
-// environment leaves out the PG variables of whoever runs the tests.
+// environment leaves out the PG variables of the person who runs the tests.
 func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }

@@ -80,7 +80,14 @@ var storedFacts = []struct {
 	source, workspace, variables string
 	key                          string
 }{
-	{delivery.ActiveAlert, 1, "64b0c3a9e1f2d3c4b5a69788", "", `{}`, delivery.SourceKey("64b0c3a9e1f2d3c4b5a69788")},
+	{
+		delivery.ActiveAlert,
+		1,
+		"64b0c3a9e1f2d3c4b5a69788",
+		"",
+		`{}`,
+		delivery.SourceKey("64b0c3a9e1f2d3c4b5a69788"),
+	},
 	{delivery.ObjectCreated, 3, "64B0", "", `{}`, delivery.SourceKey("64B0")},
 	{delivery.ObjectDeleted, 5, "64b", "", `{}`, delivery.SourceKey("64b")},
 	{delivery.ObjectModified, 4, "né 'te\\", "", `{}`, delivery.SourceKey("né 'te\\")},
@@ -137,7 +144,9 @@ func known(t *testing.T, db sqldb.Database, q *queue.Queue, first delivery.Event
 		e := delivery.Event{ID: delivery.EventID(1e6 + i), Org: 7, Type: f.kind}
 		again[i] = delivery.NewEvent{Event: e, Key: f.key}
 	}
-	results, err := q.Ingest(t.Context(), delivery.Owner{Epoch: 1}, time.Hour, []delivery.Ingest{{Org: 7, Events: again}})
+	results, err := q.Ingest(
+		t.Context(), delivery.Owner{Epoch: 1}, time.Hour, []delivery.Ingest{{Org: 7, Events: again}},
+	)
 	if err != nil || results[0].Stale {
 		t.Fatal(results, err)
 	}

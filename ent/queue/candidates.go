@@ -88,7 +88,7 @@ func (q *Queue) oldest(ctx context.Context, look [2]int) (found []candidate, bac
 	low, mark := q.low.begin(time.Now())
 	seen, err := q.lookForDue(ctx, look, low)
 	if err == nil && seen.leaseEnd <= seen.clock {
-		if err = q.giveBackEnded(ctx); err == nil {
+		if err = q.requeueExpired(ctx); err == nil {
 			seen, err = q.lookForDue(ctx, look, low)
 		}
 	}
@@ -115,16 +115,18 @@ func (q *Queue) oldest(ctx context.Context, look [2]int) (found []candidate, bac
 	return seen.found, backlog, nil
 }
 
-// A sight is what a look for due rows finds, with two times of the database's.
-type sight struct {
+// A dueScan is what a look for due rows finds, with two times of the database's.
+type dueScan struct {
 	found    []candidate
 	clock    int64
-	leaseEnd int64 // the first one; far away when nothing is lent
+	leaseEnd int64 // the first one; far away when nothing is leased
 }
 
-func (q *Queue) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (sight, error) {
-	all, err := q.readCandidates(ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[leased])
-	s := sight{leaseEnd: math.MaxInt64}
+func (q *Queue) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (dueScan, error) {
+	all, err := q.readCandidates(
+		ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[leased],
+	)
+	s := dueScan{leaseEnd: math.MaxInt64}
 	for _, one := range all {
 		switch {
 		case one.rows > 0:

@@ -11,7 +11,7 @@ import (
 	"portalhooks/delivery"
 )
 
-// Claim implements [delivery.Queue]. A lent row's due time is the end of its
+// Claim implements [delivery.Queue]. A leased row's due time is the end of its
 // lease; rows whose lease has ended are given back before candidates are chosen.
 func (q *Queue) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
 	if c.N < 1 || c.PerWebhook < 1 {

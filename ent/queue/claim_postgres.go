@@ -109,7 +109,9 @@ func claimLocked(
 }
 
 // events reads the events of claimed rows by one statement.
-func (p *postgresQueue) events(ctx context.Context, ids []delivery.EventID) (all []delivery.Event, err error) {
+func (p *postgresQueue) events(
+	ctx context.Context, ids []delivery.EventID,
+) (all []delivery.Event, err error) {
 	numbers := make([]int64, len(ids))
 	for i, id := range ids {
 		numbers[i] = int64(id)

@@ -7,12 +7,12 @@ import (
 	"portalhooks/delivery"
 )
 
-// What is to be lent is read first and lent row by row, by its key: SQLite has
+// What is to be leased is read first and leased row by row, by its key: SQLite has
 // one writer, and makes a table for whatever one statement changes and returns.
 // Many statements of one column and one of many columns cost less than many of
 // many: the driver looks at each column of each statement. What is added to
-// parameters hides them from the planner, which would else plan anew for each
-// value of a limit, and of others once somebody has run ANALYZE.
+// parameters hides them from the planner, which would otherwise plan again for each
+// value of a limit, and of others after an ANALYZE.
 const (
 	sqliteClaim = `SELECT id FROM queue
 		WHERE webhook = ?2 + 0 AND held = 0 AND NOT ordered AND owner_slot IS NULL AND due_at <= ?1 + 0
@@ -26,7 +26,7 @@ const (
 			SELECT 1 FROM queue WHERE webhook = ?2 + 0 AND ordered AND owner_slot IS NOT NULL
 		)`
 
-	sqliteLend = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
+	leaseSQLite = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
 )
 
 var sqliteClaimed = "SELECT " + claimedColumns + " FROM queue WHERE id IN (SELECT value FROM json_each(?))"
@@ -49,18 +49,18 @@ func (s *sqliteQueue) claimWith(
 				return err
 			}
 		}
-		jobs, err = s.lend(ctx, ids, c.Owner, now+c.Lease.Microseconds())
+		jobs, err = s.lease(ctx, ids, c.Owner, now+c.Lease.Microseconds())
 		return err
 	})
 	return jobs, err
 }
 
-// lend gives deliveries to the owner until the lease ends.
-func (s *session) lend(
+// lease leases deliveries to the owner until end.
+func (s *session) lease(
 	ctx context.Context, ids []int64, owner delivery.Owner, end int64,
 ) (jobs []delivery.Job, err error) {
 	for _, id := range ids {
-		if _, err := s.Exec(ctx, sqliteLend, int64(owner.Slot), owner.Epoch, end, id); err != nil {
+		if _, err := s.Exec(ctx, leaseSQLite, int64(owner.Slot), owner.Epoch, end, id); err != nil {
 			return nil, err
 		}
 	}

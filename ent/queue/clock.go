@@ -21,7 +21,7 @@ const moveDue = `UPDATE queue SET due_at = due_at - $1 WHERE due_at > @now
 	AND $2 = (SELECT min(slot) FROM instance WHERE until > @now)`
 
 // A clock compares the database's clock with this process's steady one, which
-// nobody sets.
+// no one sets.
 type clock struct {
 	mu    sync.Mutex
 	last  reading   // zero before the first one

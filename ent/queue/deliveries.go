@@ -22,7 +22,7 @@ type deliveryQuery struct {
 	states  []delivery.State
 }
 
-// Pending deliveries are rows of the queue, waiting ones and lent ones, finished
+// Pending deliveries are rows of the queue, waiting ones and leased ones, finished
 // ones are the final entries of the log. One statement reads all, so none is
 // missed on its way.
 func deliveryQueries(db syntax) []deliveryQuery {
@@ -102,7 +102,7 @@ func (q deliveryQuery) statement(
 	w *where, db syntax, org delivery.OrgID, f delivery.DeliveryFilter, states []delivery.State, page idPage,
 ) string {
 	if org != 0 {
-		// Without figures of how many rows a value leaves, which nobody makes for
+		// Without figures of how many rows a value leaves, which are not collected for
 		// it, SQLite would go through all of the organization's. The plus keeps
 		// it from that where something else leads to fewer.
 		unindexed := ""

@@ -23,7 +23,9 @@ func eventsByID(
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	all := make([]delivery.Event, 0, len(ids))
 	for some := range slices.Chunk(ids, idsPerStatement) {
-		found, err := readEvents(ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+sqldb.InList(some)+ofOrg(org))
+		found, err := readEvents(
+			ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+sqldb.InList(some)+ofOrg(org),
+		)
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
@@ -112,7 +114,9 @@ func (q *Queue) EventsOfGroup(
 }
 
 // readEvents runs a query that selects eventColumns.
-func readEvents(ctx context.Context, db sqldb.Querier, query string, args ...any) (all []delivery.Event, err error) {
+func readEvents(
+	ctx context.Context, db sqldb.Querier, query string, args ...any,
+) (all []delivery.Event, err error) {
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := db.QueryContext(ctx, query, args...)
 		all, err = sqldb.Collect(rows, err, scanEvent)

@@ -123,7 +123,9 @@ func ingestArgs(
 			}
 		}
 	}
-	args = append(args, sqldb.Array(&orgs), sqldb.Array(&versions), lease.Microseconds(), owner.Slot, owner.Epoch)
+	args = append(
+		args, sqldb.Array(&orgs), sqldb.Array(&versions), lease.Microseconds(), owner.Slot, owner.Epoch,
+	)
 	return ingestDeliveries.gather(ingestEvents.gather(args, events), deliveries), ids
 }
 

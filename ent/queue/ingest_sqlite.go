@@ -84,7 +84,7 @@ func (i *inserter) ingest(ctx context.Context, in *delivery.Ingest) (out deliver
 }
 
 // isStale reports whether the organization's webhooks have changed since the
-// events were matched, or it is unknown. Nobody changes them meanwhile.
+// events were matched, or it is unknown. They can't change until the commit.
 func (i *inserter) isStale(ctx context.Context, in *delivery.Ingest) (bool, error) {
 	version, known := i.current[in.Org]
 	if !known {

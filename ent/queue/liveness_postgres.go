@@ -25,10 +25,10 @@ var (
 	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", sqldb.LockSpace, lockName)
 
 	// The CASE keeps the try from those who have no lock.
-	vanished = `SELECT slot, epoch FROM instance
+	deadMembers = `SELECT slot, epoch FROM instance
 		WHERE CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
 
-	endVanishedLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2
+	endDeadLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2
 		AND CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
 )
 
@@ -63,15 +63,15 @@ func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
 	return long
 }
 
-// endVanished ends the leases of processes that are dead for certain: their
+// endDeadLeasesOf ends the leases of processes that are dead for certain: their
 // lock is free although they have said that they hold it while they live. Such
-// a process, should it live after all, learns that at its next heartbeat.
+// a process, should it live after all, finds that at its next heartbeat.
 func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
 	if p.listener == nil || !p.listener.Steady() {
 		p.missing.note(nil, time.Time{})
 		return nil
 	}
-	rows, err := p.pool.QueryContext(ctx, p.sql(vanished))
+	rows, err := p.pool.QueryContext(ctx, p.sql(deadMembers))
 	free, err := sqldb.Collect(rows, err, sqldb.ScanPair)
 	if err != nil {
 		return fmt.Errorf("look for processes that have vanished: %w", sqldb.Unavailable(err))
@@ -81,7 +81,7 @@ func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
 			return nil
 		}
 		err := p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-			n, err := sqldb.Affected(tx.ExecContext(ctx, p.sql(endVanishedLease), one[0], one[1]))
+			n, err := sqldb.Affected(tx.ExecContext(ctx, p.sql(endDeadLease), one[0], one[1]))
 			if n > 0 {
 				p.logger.InfoContext(ctx, "a server has died: its lock is free", "slot", one[0], "epoch", one[1])
 			}

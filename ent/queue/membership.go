@@ -29,7 +29,7 @@ const (
 		WHERE instance.until <= @now
 		RETURNING epoch`
 
-	// Also a lease that has ended while nobody noticed: a machine that slept goes
+	// Also a lease that has ended and was not reaped: a machine that slept goes
 	// on where it was.
 	prolong = `UPDATE instance SET seen_at = @now, until = @now + $3
 		WHERE slot = $1 AND epoch = $2 AND (until > @now OR buried < epoch) RETURNING @now`
@@ -126,18 +126,18 @@ func (q *Queue) Leave(ctx context.Context, owner delivery.Owner) error {
 // Reap implements [delivery.Membership]. The queue is searched only when a
 // process has died since the last time.
 func (q *Queue) Reap(ctx context.Context, self delivery.Owner) (released int, err error) {
-	vanished := q.db.endDeadLeases(ctx)
-	released, err = q.buryEnded(ctx, self)
-	return released, errors.Join(vanished, err)
+	dead := q.db.endDeadLeases(ctx)
+	released, err = q.reapEnded(ctx, self)
+	return released, errors.Join(dead, err)
 }
 
-// buryEnded releases what is held in epochs that have ended.
-func (q *Queue) buryEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
+// reapEnded releases what is held in epochs that have ended.
+func (q *Queue) reapEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
 	dead, err := q.dead(ctx, q.read, self)
 	if err != nil || len(dead) == 0 {
 		return 0, err
 	}
-	// All leases end at once when the clock jumps ahead: nobody is dead for that.
+	// All leases end at once when the clock jumps ahead, which says nothing about the servers.
 	began := time.Now()
 	now, err := q.numbers(ctx, "SELECT @now")
 	if err != nil || q.clock.astray(reading{now[0], began, time.Now()}) {
@@ -150,7 +150,9 @@ func (q *Queue) buryEnded(ctx context.Context, self delivery.Owner) (released in
 			return err
 		}
 		for _, d := range dead {
-			n, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"), d[0], 0, d[1]))
+			n, err := sqldb.Affected(
+				tx.ExecContext(ctx, q.db.sql(requeueLeased+"AND owner_epoch <= $3"), d[0], 0, d[1]),
+			)
 			if err != nil {
 				return err
 			}

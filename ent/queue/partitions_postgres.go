@@ -108,7 +108,7 @@ func (p *postgresQueue) partitions(ctx context.Context, table string) ([]time.Ti
 		if err := rows.Scan(&name); err != nil {
 			return nil, err
 		}
-		// One that somebody else attached is none of ours.
+		// One that was attached by hand is none of ours.
 		if day, err := time.Parse(dayForm, strings.TrimPrefix(name, table+"_")); err == nil {
 			days = append(days, day)
 		}

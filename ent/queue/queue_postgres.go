@@ -55,7 +55,9 @@ func (p *postgresQueue) ofSource(org delivery.OrgID, source string) string {
 		shortHash(org, source), delivery.SourceKey(source), org)
 }
 
-func (p *postgresQueue) change(ctx context.Context, fn func(ctx context.Context, q sqldb.Querier) error) error {
+func (p *postgresQueue) change(
+	ctx context.Context, fn func(ctx context.Context, q sqldb.Querier) error,
+) error {
 	return p.Change(ctx, fn)
 }
 

@@ -66,7 +66,9 @@ type session struct {
 
 // batch runs fn in one transaction, below database/sql.
 func (s *sqliteQueue) batch(ctx context.Context, fn func(ctx context.Context, s *session) error) error {
-	return s.writer.Batch(ctx, func(ctx context.Context, one *sqldb.Session) error { return fn(ctx, &session{Session: one}) })
+	return s.writer.Batch(
+		ctx, func(ctx context.Context, one *sqldb.Session) error { return fn(ctx, &session{Session: one}) },
+	)
 }
 
 // events reads the events by literal ids.

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	giveBack = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2
+	requeueLeased = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2
 		WHERE owner_slot = $1 `
 
-	// Rows that somebody settles or gives back right now are skipped, not waited for.
-	giveBackEnded = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
+	// Rows that are being settled or requeued right now are skipped, not waited for.
+	requeueExpired = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
 		WHERE id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip_locked)`
 
 	recallWaiting = `UPDATE queue SET held = FALSE, cancel = cancel OR $2, due_at = @now
 		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NULL`
 
-	recallLent = `UPDATE queue SET held = FALSE, cancel = cancel OR $2
+	recallLeased = `UPDATE queue SET held = FALSE, cancel = cancel OR $2
 		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NOT NULL`
 
 	// Counting ends here: a longer queue is reported as this long.
@@ -44,13 +44,13 @@ func (q *Queue) Release(
 	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		n = 0
 		if ids == nil {
-			n, err = sqldb.Affected(tx.ExecContext(ctx, q.db.sql(giveBack+"AND owner_epoch <= $3"),
+			n, err = sqldb.Affected(tx.ExecContext(ctx, q.db.sql(requeueLeased+"AND owner_epoch <= $3"),
 				owner.Slot, pause.Microseconds(), owner.Epoch))
 			return err
 		}
 		for some := range slices.Chunk(ids, idsPerStatement) {
 			released, err := sqldb.Affected(tx.ExecContext(ctx,
-				q.db.sql(giveBack+"AND owner_epoch = $3 AND id"+sqldb.InList(some)),
+				q.db.sql(requeueLeased+"AND owner_epoch = $3 AND id"+sqldb.InList(some)),
 				owner.Slot, pause.Microseconds(), owner.Epoch))
 			if err != nil {
 				return err
@@ -65,10 +65,10 @@ func (q *Queue) Release(
 	return n, nil
 }
 
-// giveBackEnded gives back what is lent although its lease has ended.
-func (q *Queue) giveBackEnded(ctx context.Context) error {
+// requeueExpired requeues what is leased although its lease has expired.
+func (q *Queue) requeueExpired(ctx context.Context) error {
 	return q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		_, err := tx.ExecContext(ctx, q.db.sql(giveBackEnded))
+		_, err := tx.ExecContext(ctx, q.db.sql(requeueExpired))
 		return err
 	})
 }
@@ -78,7 +78,7 @@ func (q *Queue) giveBackEnded(ctx context.Context) error {
 func (q *Queue) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
 	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		n = 0
-		for _, statement := range []string{recallLent, recallWaiting} {
+		for _, statement := range []string{recallLeased, recallWaiting} {
 			recalled, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(statement), int64(id), cancel, held))
 			if err != nil {
 				return err
@@ -155,12 +155,13 @@ var queueDepth = named(`SELECT
 	FROM (SELECT held, owner_slot IS NOT NULL AND due_at > @now AS leased FROM queue LIMIT $1) q`)
 
 // Depth implements [delivery.Queue]. It counts up to a million rows; Pending are
-// those that are neither lent nor held.
+// those that are neither leased nor held.
 func (q *Queue) Depth(ctx context.Context) (delivery.QueueDepth, error) {
 	var depth delivery.QueueDepth
 	var oldest int64
 	err := sqldb.Persist(ctx, func() error {
-		return q.read.QueryRowContext(ctx, q.db.sql(queueDepth), maxDepth).Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
+		return q.read.QueryRowContext(ctx, q.db.sql(queueDepth), maxDepth).
+			Scan(&depth.Pending, &depth.Leased, &depth.Held, &oldest)
 	})
 	if err != nil {
 		return delivery.QueueDepth{}, fmt.Errorf("measure the queue: %w", err)

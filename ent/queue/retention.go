@@ -12,7 +12,7 @@ import (
 const slice = 2000
 
 const (
-	// What waits is found by its event, and what is lent is never much.
+	// What waits is found by its event, and what is leased is never much.
 	pendingEvents = `SELECT event FROM queue WHERE owner_slot IS NULL AND event >= $1 AND event < $2
 		UNION ALL SELECT event FROM queue WHERE owner_slot IS NOT NULL AND event >= $1 AND event < $2`
 

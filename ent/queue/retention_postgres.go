@@ -29,7 +29,9 @@ func (p *postgresQueue) discard(ctx context.Context, t time.Time) (bool, error) 
 	return p.discardEventDay(ctx, t)
 }
 
-func (p *postgresQueue) deleteSlice(ctx context.Context, statement string, from, to int64) (n int, err error) {
+func (p *postgresQueue) deleteSlice(
+	ctx context.Context, statement string, from, to int64,
+) (n int, err error) {
 	err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		n, err = sqldb.Affected(tx.ExecContext(ctx, statement, from, to, slice))
 		return err
@@ -37,7 +39,7 @@ func (p *postgresQueue) deleteSlice(ctx context.Context, statement string, from,
 	return n, err
 }
 
-// discardLogDay drops the oldest day of the log that is over at t. Readers learn
+// discardLogDay drops the oldest day of the log that is over at t. Readers find
 // of the loss first.
 func (p *postgresQueue) discardLogDay(ctx context.Context, t time.Time) (more bool, err error) {
 	days, err := p.partitions(ctx, "log")

@@ -134,7 +134,9 @@ func (p *postgresQueue) settleOnce(
 
 // confirm reports which settlements are in the log. Those that this try did not
 // write may have been written by an earlier one.
-func (p *postgresQueue) confirm(ctx context.Context, batch []delivery.Settlement, written []int64) ([]bool, error) {
+func (p *postgresQueue) confirm(
+	ctx context.Context, batch []delivery.Settlement, written []int64,
+) ([]bool, error) {
 	there := make(map[delivery.LogID]delivery.DeliveryID, len(batch))
 	if len(written) < len(batch) {
 		missing := make([]int64, 0, len(batch))

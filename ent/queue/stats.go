@@ -14,35 +14,35 @@ import (
 	"portalhooks/delivery"
 )
 
-// The columns of a tally's durations, as a list, as sums, and as they are added
+// The columns of the counts of durations, as a list, as sums, and as they are added
 // to those of the row that is there.
 var (
 	durationColumns = eachDuration("d%d")
 	durationSums    = eachDuration("sum(d%d)")
-	countTallied    = "entries = t.entries + excluded.entries, attempts = t.attempts + excluded.attempts, " +
+	addCounts       = "entries = t.entries + excluded.entries, attempts = t.attempts + excluded.attempts, " +
 		eachDuration("d%[1]d = t.d%[1]d + excluded.d%[1]d")
 )
 
-const tallyKey = "org, hour, webhook, slot, state, outcome"
+const countKey = "org, hour, webhook, slot, state, outcome"
 
 // countPostgres counts the entries that the statement around it has logged,
 // always in the order of the key.
-var countPostgres = named(`INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts,
+var countPostgres = named(`INSERT INTO tally AS t (` + countKey + `, type, entries, attempts,
 	` + durationColumns + `)
 	SELECT org, at / 3600000000, webhook, (id >> 12) & 1023, state, COALESCE(outcome, 0), min(type), count(*),
 		count(number), ` + eachDuration("count(*) FILTER (WHERE place = %d)") + `
 	FROM (SELECT *, CASE WHEN number IS NOT NULL THEN width_bucket(COALESCE(duration, 0), ARRAY[` +
 	placeBounds() + `]) END AS place FROM logged WHERE trigger <> @trigger.TEST) l
 	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-	ON CONFLICT (` + tallyKey + `) DO UPDATE SET ` + countTallied)
+	ON CONFLICT (` + countKey + `) DO UPDATE SET ` + addCounts)
 
 // countSQLite counts the entries of one key.
-var countSQLite = `INSERT INTO tally AS t (` + tallyKey + `, type, entries, attempts, ` + durationColumns + `)
+var countSQLite = `INSERT INTO tally AS t (` + countKey + `, type, entries, attempts, ` + durationColumns + `)
 	VALUES (?` + strings.Repeat(", ?", 8+len(delivery.Durations{})) + `)
-	ON CONFLICT (` + tallyKey + `) DO UPDATE SET ` + countTallied
+	ON CONFLICT (` + countKey + `) DO UPDATE SET ` + addCounts
 
-const discardTallies = `DELETE FROM tally WHERE (` + tallyKey + `) IN (
-	SELECT ` + tallyKey + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
+const discardCounts = `DELETE FROM tally WHERE (` + countKey + `) IN (
+	SELECT ` + countKey + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
 
 func eachDuration(form string) string {
 	all := make([]string, len(delivery.Durations{}))
@@ -123,14 +123,14 @@ func (t tallied) store(ctx context.Context, s *session) error {
 	return nil
 }
 
-// Counts implements [delivery.TallyStore].
+// Counts implements [delivery.CountStore].
 func (q *Queue) Counts(
 	ctx context.Context, org delivery.OrgID, t delivery.CountQuery,
 ) (all []delivery.Count, err error) {
-	query := tallyQuery(org, t)
+	query := countQuery(org, t)
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, query)
-		all, err = sqldb.Collect(rows, err, scanTally)
+		all, err = sqldb.Collect(rows, err, scanCount)
 		return err
 	})
 	if err != nil {
@@ -139,7 +139,7 @@ func (q *Queue) Counts(
 	return all, nil
 }
 
-func tallyQuery(org delivery.OrgID, t delivery.CountQuery) string {
+func countQuery(org delivery.OrgID, t delivery.CountQuery) string {
 	w := &where{}
 	w.add(fmt.Sprintf("org = %d", org))
 	w.add(fmt.Sprintf("hour >= %d AND hour < %d", hourOf(t.From), hourOf(t.To)))
@@ -166,7 +166,7 @@ func tallyQuery(org delivery.OrgID, t delivery.CountQuery) string {
 		first, first, step, step, webhook, durationSums, w)
 }
 
-func scanTally(rows *sql.Rows) (t delivery.Count, err error) {
+func scanCount(rows *sql.Rows) (t delivery.Count, err error) {
 	var hour, state, outcome int64
 	into := []any{&hour, &t.Webhook, &state, &outcome, &t.Entries, &t.Attempts}
 	for i := range t.Durations {
@@ -178,10 +178,10 @@ func scanTally(rows *sql.Rows) (t delivery.Count, err error) {
 	return t, err
 }
 
-// DiscardCounts implements [delivery.TallyStore].
+// DiscardCounts implements [delivery.CountStore].
 func (q *Queue) DiscardCounts(ctx context.Context, t time.Time) (more bool, err error) {
 	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		n, err := sqldb.Affected(tx.ExecContext(ctx, discardTallies, hourOf(t), slice))
+		n, err := sqldb.Affected(tx.ExecContext(ctx, discardCounts, hourOf(t), slice))
 		more = n == slice
 		return err
 	})

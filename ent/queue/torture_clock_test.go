@@ -142,7 +142,9 @@ func beat(t *testing.T, s *testQueue, owner delivery.Owner) {
 
 // threeKinds stores deliveries that are due, lent for a minute, and paused for
 // a minute.
-func threeKinds(t *testing.T, s *testQueue, owner delivery.Owner) (waiting, lent, paused []delivery.DeliveryID) {
+func threeKinds(
+	t *testing.T, s *testQueue, owner delivery.Owner,
+) (waiting, lent, paused []delivery.DeliveryID) {
 	t.Helper()
 	now := time.Now()
 	all := ids(facts(t, s, 30, now, delivery.Queued))

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// MaxPage bounds what one call reads, whoever asks.
+// MaxPage bounds what one call reads.
 const MaxPage = 1000
 
 // ReadCursor returns the bytes of a cursor, and false for what is none. Package

@@ -14,9 +14,9 @@ import (
 const (
 	// silence is how long PostgreSQL may take for any sign of an answer. Every
 	// statement of this program takes far less; the one that waits longer waits
-	// on a connection that leads nowhere, and would for ever.
+	// on a connection that leads nowhere, and would without end.
 	answerTimeout = 10 * time.Second
-	// How a connection that nobody uses finds out the same.
+	// How an idle connection finds out the same.
 	idleProbe, idleProbes = 5 * time.Second, 3
 )
 

@@ -54,7 +54,7 @@ func isConflict(err error) bool {
 }
 
 // isLost reports whether the connection to the database broke or could not be
-// made. Before a commit nothing was stored; during one nobody knows.
+// made. Before a commit nothing was stored; during one the result is unknown.
 func IsLost(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		switch e.Code {

@@ -84,7 +84,7 @@ func (l *Listener) run(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > ReconnectMax+listenTimeout {
-			// It worked for a while: the locks are taken again before anybody
+			// It worked for a while: the locks are taken again before another server
 			// misses them.
 			pause.Reset()
 			level = slog.LevelWarn

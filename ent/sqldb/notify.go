@@ -13,13 +13,13 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// Pauses of the bell: between two rings, and for one of them.
+// Pauses of the notifier: between two notifications, and for one of them.
 const (
 	notifyPause   = 10 * time.Millisecond
 	notifyTimeout = 5 * time.Second
 )
 
-// A bell rings for the other processes, and hears them ring, through
+// A notifier notifies the other servers, and hears their notifications, through
 // PostgreSQL's NOTIFY. NOTIFY takes a lock that all committing transactions of
 // the database share, so it is never part of one that matters: rings that come
 // close together are one, in a transaction that does not wait for the disk.
@@ -35,10 +35,10 @@ type Notifier struct {
 	loops   sync.WaitGroup
 }
 
-// newBell starts to ring through db when it is pulled.
+// newNotifier starts a notifier that sends through db.
 func NewNotifier(db *sql.DB, logger *slog.Logger) *Notifier {
 	// No caller waits for a ring, so there is no context to take: it lives as
-	// long as the bell.
+	// long as the notifier.
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Notifier{
 		db: db, logger: logger, name: rand.Text(), Wake: loop.NewWake(), pending: loop.NewWake(), stop: stop,
@@ -59,7 +59,7 @@ func (b *Notifier) Receive(payload string) {
 	}
 }
 
-// pull makes the bell ring soon.
+// pull sends a notification soon.
 func (b *Notifier) Notify() { b.pending.Notify() }
 
 // ring waits for pulls and answers those of each pause with one ring.
@@ -78,7 +78,7 @@ func (b *Notifier) run(ctx context.Context) {
 }
 
 // ringOnce takes one round trip. A ring that fails is lost, which is allowed;
-// one that has begun is not interrupted by the end of the bell.
+// one that has begun is not interrupted by the end of the notifier.
 func (b *Notifier) send(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTimeout)
 	defer cancel()

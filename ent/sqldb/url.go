@@ -97,7 +97,7 @@ func parsePostgres(text string) (source, error) {
 		"application_name": "portalhooks",
 		"connect_timeout":  "10",
 		// One round trip for each statement, and nothing is left behind on the
-		// connection that a transaction pooler could give to somebody else.
+		// connection that a transaction pooler could give to another client.
 		"binary_parameters": "yes",
 	} {
 		if !settings.Has(name) {

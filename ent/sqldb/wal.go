@@ -18,7 +18,7 @@ const (
 	walPages   = 8000
 	cacheBytes = 32 << 20
 
-	// SQLite begins the log anew at a moment when all is copied and nobody reads
+	// SQLite restarts the log at a moment when all is copied and no reader uses
 	// from it, which under load may not come by itself. When the log is so long
 	// the writer waits for that moment, but not for readers that take their time.
 	walLimit    = 4 * walPages
@@ -26,7 +26,7 @@ const (
 )
 
 // writerPragmas are those of the connection that writes. The walKeeper copies
-// the log; a file that became long is cut when the log begins anew.
+// the log; a file that became long is cut when the log restarts.
 func writerPragmas() string {
 	return fmt.Sprintf("&_pragma=cache_size(-%d)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(%d)",
 		cacheBytes>>10, walLimit*4096)
@@ -34,14 +34,14 @@ func writerPragmas() string {
 
 // A walKeeper keeps the log of writes short. What takes long, the copying, it
 // does beside the writer, which copies what has come meanwhile: that is little,
-// and with it the log can begin anew.
+// and with it the log can restart.
 type walKeeper struct {
 	read   *sql.DB
 	logger *slog.Logger
 
 	pages, limit int64 // of the log: from which on it is copied, and cut
 	next         int64 // from which on the writer copies the rest
-	tried        int64 // how long the log was when cutting it was last in vain
+	tried        int64 // how long the log was when cutting it last failed
 
 	copying atomic.Bool
 	copies  sync.WaitGroup
@@ -76,12 +76,12 @@ func (k *walKeeper) keep(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return fmt.Errorf("measure the log of writes: %w", err)
 	}
-	if length < k.pages { // it has begun anew
+	if length < k.pages { // it has restarted
 		k.next, k.tried = k.pages, 0
 	}
 	switch {
 	case k.copying.Load(): // or it waits for a connection, while all are read from
-	case length >= k.limit+k.tried: // one more try for each limit that it grows by, while somebody reads on
+	case length >= k.limit+k.tried: // one more try for each limit that it grows by, while a reader uses it
 		return k.cut(ctx, conn, length)
 	case length-copied >= k.pages:
 		k.stop() // frees what the last copy had
