@@ -17,7 +17,7 @@ func Array(slice any) driver.Valuer { return array{slice} }
 
 type array struct{ slice any }
 
-// Value returns the array as text. It implements [driver.Valuer].
+// Value implements [driver.Valuer]. It returns the array as text.
 func (a array) Value() (driver.Value, error) { return pq.Array(a.slice).Value() }
 
 // BinaryValue returns the array in binary form; lib/pq asks for it when

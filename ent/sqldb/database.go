@@ -9,7 +9,7 @@ import (
 	"log/slog"
 )
 
-// DatabaseOptions say which database to open.
+// Options say which database to open.
 type Options struct {
 	URL    string       // sqlite:path/to/file.db, or postgres://…
 	Logger *slog.Logger // slog.Default() if nil
@@ -56,8 +56,8 @@ type Database interface {
 	Close() error
 }
 
-// OpenDatabase opens the database and checks that it answers. It does not
-// change its tables. A SQLite file that does not exist is made, with its folder.
+// Open opens the database and checks that it answers. It does not change its
+// tables. A SQLite file that does not exist is made, with its folder.
 func Open(ctx context.Context, o Options) (Database, error) {
 	o = o.withDefaults()
 	src, err := parseURL(o.URL)

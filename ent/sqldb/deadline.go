@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// silence is how long PostgreSQL may take for any sign of an answer. Every
-	// statement of this program takes far less; the one that waits longer waits
-	// on a connection that leads nowhere, and would without end.
+	// answerTimeout is how long PostgreSQL may take for any sign of an answer.
+	// Every statement of this program takes far less; a longer wait is one on a
+	// connection that leads nowhere.
 	answerTimeout = 10 * time.Second
 	// How an idle connection finds out the same.
 	idleProbe, idleProbes = 5 * time.Second, 3
 )
 
-// A wire dials PostgreSQL. The driver itself waits for an answer without end,
-// even when the caller's context has ended: were the other side to vanish
-// without a word, behind a firewall or frozen with its machine, whatever uses
-// its connection would hang until the operating system gives up, if it does.
+// A deadlineDialer dials PostgreSQL. The driver waits for an answer without end,
+// even when the caller's context has ended: on a connection whose other side has
+// disappeared, behind a firewall or frozen with its machine, it would hang until
+// the operating system gives up.
 type deadlineDialer struct {
 	net.Dialer
 
@@ -38,7 +38,7 @@ func newDeadlineDialer() *deadlineDialer {
 
 // open returns a pool whose connections d dials. Another driver than the one of
 // PostgreSQL dials by itself.
-func (w *deadlineDialer) open(driver, name string) (*sql.DB, error) {
+func (d *deadlineDialer) open(driver, name string) (*sql.DB, error) {
 	if driver != postgresName {
 		return sql.Open(driver, name)
 	}
@@ -46,28 +46,28 @@ func (w *deadlineDialer) open(driver, name string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Dialer(w)
+	c.Dialer(d)
 	return sql.OpenDB(c), nil
 }
 
 // DialContext implements [pq.DialerContext].
-func (w *deadlineDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := w.Dialer.DialContext(ctx, network, address)
+func (d *deadlineDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.Dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &deadlineConn{Conn: c, dialer: w}, nil
+	return &deadlineConn{Conn: c, dialer: d}, nil
 }
 
 // DialTimeout implements [pq.Dialer].
-func (w *deadlineDialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+func (d *deadlineDialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return w.DialContext(ctx, network, address)
+	return d.DialContext(ctx, network, address)
 }
 
-// A wireConn gives every read and every write a deadline. Its user reads only
-// when an answer is due.
+// A deadlineConn gives every read and every write a deadline. Its user reads
+// only when an answer is due.
 type deadlineConn struct {
 	net.Conn
 

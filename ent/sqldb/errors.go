@@ -17,7 +17,7 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// isTwin reports whether a statement broke a unique index.
+// IsDuplicate reports whether a statement violated a unique index.
 func IsDuplicate(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return e.Code == "23505"
@@ -28,7 +28,7 @@ func IsDuplicate(err error) bool {
 	return false
 }
 
-// isOrphan reports whether a statement referred to a row that does not exist.
+// IsOrphan reports whether a statement referred to a row that does not exist.
 func IsOrphan(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return e.Code == "23503"
@@ -39,7 +39,7 @@ func IsOrphan(err error) bool {
 	return false
 }
 
-// isClash reports whether the database gave a transaction up in favour of
+// isConflict reports whether the database gave a transaction up in favor of
 // another: nothing of it was stored, and the same again may work.
 func isConflict(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
@@ -53,8 +53,8 @@ func isConflict(err error) bool {
 	return false
 }
 
-// isLost reports whether the connection to the database broke or could not be
-// made. Before a commit nothing was stored; during one the result is unknown.
+// IsLost reports whether the connection to the database broke or could not be
+// made. Before a commit nothing was stored; during one that is unknown.
 func IsLost(err error) bool {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		switch e.Code {
@@ -78,10 +78,13 @@ func IsLost(err error) bool {
 // the transaction up, it may have been stored all the same.
 type CommitError struct{ Err error }
 
+// Error implements error.
 func (e *CommitError) Error() string { return "commit: " + e.Err.Error() }
+
+// Unwrap returns the error of the database.
 func (e *CommitError) Unwrap() error { return e.Err }
 
-// isRetriable reports whether doing a whole transaction again is safe and may
+// isRetriable reports whether running a whole transaction again is safe and may
 // help.
 func isRetriable(err error) bool {
 	if isConflict(err) {
@@ -94,14 +97,15 @@ func isRetriable(err error) bool {
 // maxTries bounds how often a transaction is run.
 const maxTries = 8
 
-// pauses returns the pauses between two runs of a transaction: 10 ms to a
+// Pauses returns the pauses between two runs of a transaction: 10 ms to a
 // second, so that a restart of the database is bridged and transactions that
 // conflicted do not meet again.
 func Pauses() *loop.Backoff {
 	return &loop.Backoff{Min: 10 * time.Millisecond, Max: time.Second, Jitter: 0.5}
 }
 
-// retry runs a transaction again while the database asks for it.
+// Retry runs a transaction again while the database asks for it, and returns the
+// error of the last run.
 func Retry(ctx context.Context, transaction func() error) error {
 	pause := Pauses()
 	for try := 1; ; try++ {
@@ -112,8 +116,7 @@ func Retry(ctx context.Context, transaction func() error) error {
 	}
 }
 
-// explain adds what to do to the errors that people meet when they set up a
-// database.
+// explain adds advice to errors that occur when a database is set up.
 func explain(err error) error {
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		switch e.Code {

@@ -14,16 +14,16 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// The channel that tells processes of new log entries.
+// channel is the channel that tells servers of new log entries.
 const channel = "portalhooks_log"
 
 const (
-	// Between two signs of life that a link asks for, and how long it waits for
-	// any answer.
+	// How often a listener checks its connection, and how long it waits for any
+	// answer.
 	listenCheck   = 2 * time.Second
 	listenTimeout = 5 * time.Second
 	// How long a lock may be waited for. Only an earlier connection of this
-	// process, which the server has not given up yet, can be in the way.
+	// server, which PostgreSQL has not given up yet, can hold it.
 	lockTimeout = time.Second
 	// How long a connection must have lasted before its server judges others.
 	steadyAfter = 2 * time.Second
@@ -34,37 +34,39 @@ const (
 // ReconnectMax is the longest pause between two tries to connect again.
 const ReconnectMax = time.Second
 
-// A link is the one connection to PostgreSQL that a process keeps for itself.
-// It hears the notifications, and it holds a lock for each slot that the
-// process leases. The server frees the lock the moment the connection ends,
-// which is the moment the process dies: the other processes need not wait for
-// the end of its lease.
+// A Listener is the one connection to PostgreSQL that a server keeps for itself.
+// It receives the notifications, and it holds an advisory lock for each slot
+// that the server leases. PostgreSQL releases the lock when the connection ends,
+// and so when the server dies: the other servers need not wait for the end of
+// its lease.
 //
-// The column locked of a slot tells them that there is such a lock. A process
-// that has lost its link but not its life takes that back, and goes by its
-// lease until it has a link again.
+// A server announces that it holds its lock. One that has lost its connection
+// but still runs retracts that, and is protected by its lease until it has a
+// connection again.
 type Listener struct {
 	url     string
 	logger  *slog.Logger
 	receive func(payload string)
-	tell    func(ctx context.Context, o delivery.Owner, held bool) error // writes the column
+	tell    func(ctx context.Context, o delivery.Owner, held bool) error // announces a lock
 
 	stop func()
 	done sync.WaitGroup
 
-	changed   loop.Wake // holds a wake-up when wanted has changed
+	changed   loop.Wake // when wanted has changed
 	mu        sync.Mutex
 	wanted    map[int]int64 // epoch by slot
-	announced map[int]int64 // epochs that say that they have a lock
+	announced map[int]int64 // epochs whose lock was announced
 	since     time.Time     // when the connection was made; zero while there is none
 }
 
-// newLink starts to connect to the database that url names.
+// NewListener starts to connect to the database that url names. It calls receive
+// with the payload of each notification, with an empty one after each connect,
+// and tell to announce a lock or to retract that.
 func NewListener(
 	url string, heard func(string), mark func(context.Context, delivery.Owner, bool) error, logger *slog.Logger,
 ) *Listener {
-	// No caller waits for the link, so there is no context to take: it lives as
-	// long as the store.
+	// No caller waits for the listener, so there is no context to take: it lives
+	// until Close.
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Listener{
 		url: url, logger: logger, receive: heard, tell: mark, stop: stop,
@@ -84,8 +86,8 @@ func (l *Listener) run(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > ReconnectMax+listenTimeout {
-			// It worked for a while: the locks are taken again before another server
-			// misses them.
+			// It worked for a while: the locks are taken again before the other
+			// servers notice.
 			pause.Reset()
 			level = slog.LevelWarn
 			l.logger.InfoContext(ctx, "the connection for notifications was lost and is made again", "error", err)
@@ -99,7 +101,7 @@ func (l *Listener) run(ctx context.Context) {
 	}
 }
 
-// connected makes a connection and uses it until it or ctx ends.
+// connect makes a connection and uses it until it or ctx ends.
 func (l *Listener) connect(ctx context.Context) error {
 	notes := make(chan *pq.Notification, 16)
 	c, err := pq.NewListenerConn(l.url, notes)
@@ -156,8 +158,8 @@ func (l *Listener) keep(ctx context.Context, c *pq.ListenerConn, ended <-chan st
 	}
 }
 
-// hold makes the locks that are held those that are wanted. A lock that can't
-// be had now is tried again later; only the loss of the connection is an error.
+// lock takes the locks that are wanted and releases the others. A lock that is
+// not available now is taken later; only the loss of the connection is an error.
 func (l *Listener) lock(ctx context.Context, c *pq.ListenerConn, held map[int]int64) error {
 	wanted := l.wants()
 	for slot, epoch := range maps.Clone(held) {
@@ -187,7 +189,7 @@ func (l *Listener) lock(ctx context.Context, c *pq.ListenerConn, held map[int]in
 	return nil
 }
 
-// markHeld tells the others of a lock, unless they know.
+// announce tells the other servers of a lock, unless they know.
 func (l *Listener) announce(ctx context.Context, slot int, epoch int64) {
 	if l.announcements()[slot] == epoch {
 		return
@@ -203,13 +205,13 @@ func (l *Listener) announce(ctx context.Context, slot int, epoch int64) {
 	l.announced[slot] = epoch
 }
 
-// unmark tells the others to go by the lease.
+// retract makes the other servers rely on the lease.
 func (l *Listener) retract(ctx context.Context, some map[int]int64) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	for slot, epoch := range some {
 		if err := l.tell(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, false); err != nil {
-			return // tried again before the next connection
+			return // and retract is called again before the next connection
 		}
 		l.mu.Lock()
 		delete(l.announced, slot)
@@ -217,8 +219,8 @@ func (l *Listener) retract(ctx context.Context, some map[int]int64) {
 	}
 }
 
-// take makes the link hold the lock of an owner, soon; it gives up that of an
-// earlier epoch.
+// Hold makes the listener take the lock of an owner, soon, and release that of
+// an earlier epoch.
 func (l *Listener) Hold(o delivery.Owner) {
 	l.mu.Lock()
 	l.wanted[o.Slot] = o.Epoch
@@ -226,7 +228,7 @@ func (l *Listener) Hold(o delivery.Owner) {
 	l.changed.Notify()
 }
 
-// leave makes the link give up the lock of an owner, soon.
+// Release makes the listener release the lock of an owner, soon.
 func (l *Listener) Release(o delivery.Owner) {
 	l.mu.Lock()
 	if l.wanted[o.Slot] == o.Epoch {
@@ -270,14 +272,14 @@ func (l *Listener) Lasted() time.Duration {
 // then a free lock does not mean that its server is dead.
 func (l *Listener) Steady() bool { return l.Lasted() >= steadyAfter }
 
-// close ends the connection, and with it the locks.
+// Close ends the connection, and with it the locks.
 func (l *Listener) Close() {
 	l.stop()
 	l.done.Wait()
 }
 
-// execute runs one statement and reports whether the server answered, if only
-// by refusing it. A connection without an answer is closed.
+// execute runs one statement and reports whether PostgreSQL answered, also by
+// refusing it. A connection without an answer is closed.
 func execute(c *pq.ListenerConn, statement string) (answered bool, err error) {
 	late := time.AfterFunc(listenTimeout, func() { _ = c.Close() })
 	defer late.Stop()

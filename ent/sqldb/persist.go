@@ -11,8 +11,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// persist repeats what is safe to repeat even when its commit got lost, until
-// it works, fails for another reason, or ctx ends.
+// Persist repeats what is safe to repeat even when the result of its commit is
+// unknown, until it works, fails for another reason, or ctx ends.
 func Persist(ctx context.Context, idempotent func() error) error {
 	pause := Pauses()
 	for {
@@ -26,8 +26,9 @@ func Persist(ctx context.Context, idempotent func() error) error {
 	}
 }
 
-// unavailable tells callers of failures that pass, and what to do about those
-// that don't pass by themselves. Other errors stay as they are.
+// Unavailable makes failures that pass, and those of the disk, errors with the
+// code UNAVAILABLE, and says what to do about them. Other errors stay as they
+// are.
 func Unavailable(err error) error {
 	if err == nil {
 		return nil
@@ -42,7 +43,7 @@ func Unavailable(err error) error {
 	return fmt.Errorf("%w (%w)", delivery.Errorf(delivery.Unavailable, "", "%s", message), err)
 }
 
-// diskTrouble says what is wrong with the disk when that is what err is about.
+// diskFailure says what is wrong with the disk if err is about that.
 func diskFailure(err error) string {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// What to do about a pooler, in the words of the settings.
+// errTwoTrips says what to do about a pooler, in the words of the settings.
 var errTwoTrips = errors.New("the database is behind a transaction pooler, which mixes up the answers of " +
 	"statements that are prepared first: take binary_parameters out of the database URL, or set it to yes")
 
-// reach finds out whether a transaction pooler is between this process and
+// reach finds out whether a transaction pooler is between this server and
 // PostgreSQL, and returns the URL of a direct way, "" when there is none.
-// Through such a pooler everything works but what a connection keeps between
-// two transactions: notifications and the locks of a session.
+// Through such a pooler everything works but what a connection keeps between two
+// transactions: notifications and the locks of a session.
 func (db *Postgres) reach(ctx context.Context, src source, direct string) (string, error) {
 	pooled, err := isPooled(ctx, db.pool)
 	if err != nil {
@@ -38,7 +38,7 @@ func (db *Postgres) reach(ctx context.Context, src source, direct string) (strin
 }
 
 // checkDirect returns the direct URL for use, once it is known to lead to the
-// same database without a pooler that would swallow what it is needed for.
+// same database without a transaction pooler.
 func (db *Postgres) checkDirect(ctx context.Context, driver, direct string) (string, error) {
 	src, err := parseURL(direct)
 	if err == nil && src.kind != postgresName {
@@ -74,7 +74,7 @@ func (db *Postgres) checkDirect(ctx context.Context, driver, direct string) (str
 	return src.write, nil
 }
 
-// identity returns what no other database shares.
+// identity returns text that no other database shares.
 func identity(ctx context.Context, db *sql.DB) (text string, err error) {
 	err = db.QueryRowContext(ctx, "SELECT current_database() || ' ' || pg_postmaster_start_time()").Scan(&text)
 	if err != nil {
@@ -83,13 +83,13 @@ func identity(ctx context.Context, db *sql.DB) (text string, err error) {
 	return text, nil
 }
 
-// probes is how often isPooled looks. Poolers hand out the server's connection
-// that was given back last, so that once is enough for most.
+// probes is how often isPooled looks. Poolers assign the connection that was
+// released last, so that once is enough for most.
 const probes = 3
 
-// isPooled reports whether connections share the server's processes, which
-// those of PostgreSQL itself never do: while one is in a transaction, another
-// either was served by the same process before, or is by another after.
+// isPooled reports whether connections share backends, which those of PostgreSQL
+// itself never do: while one is in a transaction, another either was served by
+// the same backend before, or is by another after.
 func isPooled(ctx context.Context, db *sql.DB) (bool, error) {
 	one, err := db.Conn(ctx)
 	if err != nil {
@@ -120,7 +120,7 @@ func isPooled(ctx context.Context, db *sql.DB) (bool, error) {
 	return false, nil
 }
 
-// servedBy returns the process of the server that answers.
+// servedBy returns the id of the backend that answers.
 func servedBy(ctx context.Context, q Querier) (int64, error) {
 	rows, err := q.QueryContext(ctx, "SELECT pg_backend_pid()::bigint")
 	pids, err := Collect(rows, err, ScanInt64)

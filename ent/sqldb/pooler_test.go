@@ -28,9 +28,7 @@ func TestPoolersAreFoundWhateverTheirMode(t *testing.T) {
 			database := enttest.Postgres(t)
 			db := openDatabase(t, enttest.NewPooler(t, database, tt.settings).Through(t, database)).(*Postgres)
 			if db.Pooled != tt.pooled || (db.Direct == "") != tt.pooled {
-				t.Errorf(
-					"pooled is %t with a direct way: %t, want pooled to be %t", db.Pooled, db.Direct != "", tt.pooled,
-				)
+				t.Errorf("pooled is %t, direct is %t, want pooled to be %t", db.Pooled, db.Direct != "", tt.pooled)
 			}
 		})
 	}

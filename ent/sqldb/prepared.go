@@ -11,18 +11,18 @@ import (
 )
 
 // planLife is how long a prepared statement is used. Its plan was made for the
-// tables as they were then: an empty queue is best read whole, but soon is not
-// empty. Planning once in that time costs next to nothing.
+// tables as they were then: a sequential scan suits an empty queue, which soon
+// is not empty. Planning once in that time costs next to nothing.
 const planLife = 2 * time.Second
 
-// preparedConnections is how many of its connections a process keeps for
-// prepared statements. Ingest and settle use one at a time each, and claims fit
-// in between.
+// preparedConnections is how many of its connections a server keeps for prepared
+// statements. Ingest and settle use one at a time each, and claims fit in
+// between.
 const preparedConnections = 2
 
-// prepared keeps the statements of the hot path prepared on connections of
-// their own, so that PostgreSQL need not parse and plan them for each batch,
-// which can take longer than to run them.
+// A prepared keeps statements prepared on connections of their own, so that
+// PostgreSQL need not parse and plan them for each batch, which can take longer
+// than to run them.
 type prepared struct {
 	db *sql.DB
 
@@ -37,7 +37,7 @@ type madeStatement struct {
 	at   time.Time
 }
 
-// query runs a statement. One that PostgreSQL has forgotten is run as it is.
+// query runs a statement. One that PostgreSQL has dropped runs unprepared.
 func (p *prepared) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	p.mu.Lock()
 	s := p.made[query]
@@ -57,7 +57,7 @@ func (p *prepared) query(ctx context.Context, query string, args ...any) (*sql.R
 	}
 	rows, err := s.stmt.QueryContext(ctx, args...)
 	s.mu.RUnlock()
-	if isForgotten(err) {
+	if isDropped(err) {
 		return p.db.QueryContext(ctx, query, args...)
 	}
 	return rows, err
@@ -81,13 +81,13 @@ func (s *madeStatement) renew(ctx context.Context, db *sql.DB, query string) err
 	return err
 }
 
-// close ends the connections and the statements on them. That one of them was
-// lost before is of no interest: every statement has told its result.
+// close ends the connections and the statements on them. An error does not
+// matter: every statement has returned its result.
 func (p *prepared) close() { _ = p.db.Close() }
 
-// isForgotten reports whether PostgreSQL has not run a statement because it
-// lost it, or because its tables have changed since.
-func isForgotten(err error) bool {
+// isDropped reports whether PostgreSQL has not run a statement because it has
+// dropped it, or because its tables have changed since.
+func isDropped(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && (e.Code == "26000" || e.Code == "0A000")
 }

@@ -9,16 +9,17 @@ import (
 	"io"
 )
 
-// A session is the connection of SQLite's writer. What is hot runs on it below
-// database/sql, whose care for each argument and row costs as much as SQLite's
-// own work. It keeps the statements that it has prepared for that.
+// A Session is the connection of SQLite's writer. Statements that many rows go
+// through run on it below database/sql, whose checks of each argument and row
+// cost as much as SQLite's own work. It keeps the statements that it has
+// prepared.
 type Session struct {
 	sqliteConn
 
 	prepared map[string]*statement
 }
 
-// A sqliteConn is what the driver's connections can do.
+// A sqliteConn is what the driver's connections must support.
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -70,7 +71,7 @@ func (o sessionOpener) Connect(context.Context) (driver.Conn, error) {
 func (o sessionOpener) Driver() driver.Driver { return o.driver }
 
 // Close implements [driver.Conn]. The pool also closes connections on which a
-// caller has given up waiting, and statements must never outlive theirs.
+// caller has given up, and statements must not outlive their connection.
 func (s *Session) Close() error {
 	var errs []error
 	for _, p := range s.prepared {
@@ -101,7 +102,7 @@ func (s *Session) bind(ctx context.Context, query string, values []any) (*statem
 	return p, nil
 }
 
-// exec runs a statement and returns how many rows it changed.
+// Exec runs a statement and returns how many rows it changed.
 func (s *Session) Exec(ctx context.Context, query string, values ...any) (int64, error) {
 	p, err := s.bind(ctx, query, values)
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *Session) Exec(ctx context.Context, query string, values ...any) (int64,
 	return result.RowsAffected()
 }
 
-// numbers runs a query whose columns are whole numbers and hands each row to
+// Numbers runs a query whose columns are whole numbers and hands each row to
 // found, which must not keep it.
 func (s *Session) Numbers(
 	ctx context.Context, query string, found func(row []int64), values ...any,

@@ -35,8 +35,8 @@ const (
 	postgresExample = "postgres://user:password@host:5432/database" //nolint:gosec // an example
 )
 
-// parseURL understands the URL of a database. Its errors never repeat the URL,
-// which may hold a password.
+// parseURL reads the URL of a database. Its errors never repeat the URL, which
+// may hold a password.
 func parseURL(text string) (source, error) {
 	scheme, rest, found := strings.Cut(text, ":")
 	switch {
@@ -55,9 +55,9 @@ func parseURL(text string) (source, error) {
 		"it must be sqlite or postgres, as in %s or %s", sqliteExample, postgresExample)
 }
 
-// The pragmas of every SQLite connection. A commit reaches the disk before it
-// is acknowledged (FULL), and a writer that must wait for another process does
-// so for five seconds.
+// sqlitePragmas are the pragmas of every SQLite connection. A commit reaches the
+// disk before it is acknowledged (FULL), and a writer waits up to five seconds
+// for another process.
 const sqlitePragmas = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(FULL)&_inttotime=1&_time_integer_format=unix_micro"
 
@@ -96,8 +96,8 @@ func parsePostgres(text string) (source, error) {
 	for name, value := range map[string]string{
 		"application_name": "portalhooks",
 		"connect_timeout":  "10",
-		// One round trip for each statement, and nothing is left behind on the
-		// connection that a transaction pooler could give to another client.
+		// One round trip for each statement, and no state on the connection that a
+		// transaction pooler could assign to another client.
 		"binary_parameters": "yes",
 	} {
 		if !settings.Has(name) {
@@ -118,7 +118,7 @@ func parsePostgres(text string) (source, error) {
 }
 
 // makeFile makes the folder and the file, for their owner only: the file holds
-// secrets, if sealed ones, and what customers' events say.
+// sealed secrets and the data of events.
 func (s source) makeFile() error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the database: %w", err)

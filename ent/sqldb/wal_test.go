@@ -47,7 +47,7 @@ func (w *walWatch) write() (pages int64) {
 	w.store()
 	w.writer.wal.copies.Wait() // the writer has begun it if it will
 	var busy, copied int64
-	err := w.db.read.QueryRowContext(w.t.Context(), lookAtLog).Scan(&busy, &pages, &copied)
+	err := w.db.read.QueryRowContext(w.t.Context(), measureLog).Scan(&busy, &pages, &copied)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 	for length := int64(0); length < 2*testLimit; {
 		w.store()
 		var busy, copied int64
-		if err := readers[0].QueryRowContext(t.Context(), lookAtLog).Scan(&busy, &length, &copied); err != nil {
+		if err := readers[0].QueryRowContext(t.Context(), measureLog).Scan(&busy, &length, &copied); err != nil {
 			t.Fatal(err)
 		}
 	}

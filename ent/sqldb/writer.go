@@ -12,25 +12,26 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// errClosed is returned for changes that come after the store was closed.
+// errClosed is returned for changes that come after Close.
 var errClosed = errors.New("the store is closed")
 
 // maxTogether is how many changes one transaction takes at most.
 const maxTogether = 64
 
-// A writer changes a SQLite database. Commits are what costs time there, so
-// whatever waits when a transaction begins becomes part of it; a change that
-// fails is undone alone.
+// A Writer changes a SQLite database. A commit costs more time than its changes,
+// so it is a group commit: changes that wait when a transaction begins become
+// part of it. A change that fails is undone alone.
 type Writer struct {
 	db      *sql.DB
-	wal     *walKeeper // of the loop
+	wal     *walKeeper // of the goroutine that commits
 	logger  *slog.Logger
 	changes *loop.Batcher[*pendingChange]
 	stop    context.CancelFunc
-	refusal atomic.Pointer[error] // why the disk took nothing the last time; nil while it takes
+	refusal atomic.Pointer[error] // why the disk took nothing the last time; nil if it did
 }
 
-// A pendingChange waits for its turn. The writer closes done after it has set err.
+// A pendingChange waits for its transaction. The writer closes done after it has
+// set err.
 type pendingChange struct {
 	ctx  context.Context
 	run  func(ctx context.Context, t *Tx) error
@@ -38,9 +39,9 @@ type pendingChange struct {
 	done chan struct{}
 }
 
-// newWriter starts a writer to a database. It also has the pool that reads it.
+// NewWriter starts a writer to db.
 func NewWriter(db *SQLite, logger *slog.Logger) *Writer {
-	// Changes have contexts of their own: the writer lives as long as its store.
+	// Changes have contexts of their own: the writer lives until Close.
 	ctx, stop := context.WithCancel(context.Background())
 	w := &Writer{
 		db:      db.write,
@@ -53,7 +54,7 @@ func NewWriter(db *SQLite, logger *slog.Logger) *Writer {
 	return w
 }
 
-// close ends the writer after the transaction that it is at.
+// Close ends the writer after the transaction that it is at.
 func (w *Writer) Close() {
 	w.stop()
 	<-w.changes.Ended()
@@ -97,7 +98,7 @@ func (w *Writer) do(ctx context.Context, change func(ctx context.Context, t *Tx)
 
 // store runs a batch and tells every change its result.
 func (w *Writer) store(batch []*pendingChange) {
-	// One that takes its time must not be torn by the end of another's context.
+	// A slow change must not be interrupted by the end of another one's context.
 	ctx := context.WithoutCancel(batch[0].ctx)
 	err := Retry(ctx, func() error { return w.commit(ctx, batch) })
 	w.noteDisk(err, batch)
@@ -109,8 +110,8 @@ func (w *Writer) store(batch []*pendingChange) {
 	}
 }
 
-// noteDisk remembers whether the disk took the last batch. Each process writes
-// every few seconds, if only that it lives, so this is never old.
+// noteDisk remembers whether the disk took the last batch. Each server writes at
+// least its heartbeats every few seconds, so this is never old.
 func (w *Writer) noteDisk(err error, batch []*pendingChange) {
 	for _, p := range batch {
 		if failed := cmp.Or(err, p.err); diskFailure(failed) != "" {
@@ -129,8 +130,8 @@ func (w *Writer) DiskError() error {
 	return nil
 }
 
-// commit runs the changes in one transaction. Its error concerns all; that of
-// one alone is left in the change.
+// commit runs the changes in one transaction. Its error concerns all; the error
+// of one change is left in it.
 func (w *Writer) commit(ctx context.Context, batch []*pendingChange) (err error) {
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
@@ -144,18 +145,18 @@ func (w *Writer) commit(ctx context.Context, batch []*pendingChange) (err error)
 	t := &Tx{Tx: tx, conn: conn}
 	for _, p := range batch {
 		if err := p.in(ctx, t, len(batch) > 1); err != nil {
-			_ = tx.Rollback() // the reason is told already
+			_ = tx.Rollback() // its reason is returned
 			return err
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		// A commit that the full disk stopped can leave its transaction open, and
-		// the only connection with it.
+		// A commit that the full disk stopped can leave its transaction open on
+		// the only connection.
 		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
 	}
-	if err := w.wal.keep(ctx, conn); err != nil { // what was to be stored is
-		w.logger.WarnContext(ctx, "keep the log of writes short", "err", err)
+	if err := w.wal.keep(ctx, conn); err != nil { // the changes are stored
+		w.logger.WarnContext(ctx, "keep the write-ahead log short", "err", err)
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func (p *pendingChange) in(ctx context.Context, t *Tx, shared bool) error {
 		return err
 	}
 	if p.err = p.run(ctx, t); p.err != nil {
-		// A full disk, among others, has ended the whole transaction already.
+		// A full disk, for one, has ended the whole transaction already.
 		if err := t.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return p.err
 		}
@@ -182,7 +183,7 @@ func (p *pendingChange) in(ctx context.Context, t *Tx, shared bool) error {
 	return t.exec(ctx, "RELEASE one")
 }
 
-// A writing is a transaction of the writer.
+// A Tx is a transaction of the writer.
 type Tx struct {
 	*sql.Tx
 	conn *sql.Conn
