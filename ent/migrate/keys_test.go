@@ -135,7 +135,8 @@ func known(t *testing.T, db sqldb.Database, q *queue.Queue, first delivery.Event
 		t.Fatal(err)
 	}
 	_, err := db.Writer().ExecContext(t.Context(), `INSERT INTO organization
-		(id, external_id, name, name_key, search, created_at) VALUES (7, 'a', 'a', 'a', 'a', 0) ON CONFLICT DO NOTHING`)
+		(id, external_id, name, name_key, search, created_at)
+		VALUES (7, 'a', 'a', 'a', 'a', 0) ON CONFLICT DO NOTHING`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,8 @@ func TestALostLinkIsNoDeath(t *testing.T) {
 		if len(before) != 1 {
 			t.Fatalf("the lock is held by %v, want one connection", before)
 		}
-		if _, err := s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", before[0]); err != nil {
+		_, err := s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", before[0])
+		if err != nil {
 			t.Fatal(err)
 		}
 		until(t, "the lock is held again", func() bool {

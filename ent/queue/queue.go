@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // A Queue keeps the pending deliveries, the events, the delivery log, the
@@ -30,7 +29,7 @@ type Queue struct {
 // A Recorder adds entries to the audit log in the transaction that q belongs to.
 type Recorder func(ctx context.Context, q sqldb.Querier, entries ...delivery.AuditEntry) error
 
-// NewQueue starts the background work of a queue; Close ends it. The tables
+// New starts the background work of a queue; Close ends it. The tables
 // need not exist yet.
 func New(db sqldb.Database, record Recorder, logger *slog.Logger) *Queue {
 	q := &Queue{read: db.Reader(), record: record, logger: logger}

@@ -70,6 +70,7 @@ WITH s AS MATERIALIZED (
 )
 SELECT id FROM logged`))
 
+//nolint:gosec // the parts are the columns of a table of ours
 var postgresInsertEvents = `INSERT INTO event (` + eventTable.names() + `)
 	SELECT ` + eventTable.stored("e", nil) + ` FROM unnest(` + eventTable.arrays(1) + `)
 		AS e(` + eventTable.names() + `)

@@ -29,7 +29,7 @@ func jump(t *testing.T, s *testQueue, by time.Duration) {
 			t.Fatal(err)
 		}
 	}
-	if low := s.Queue.low; low != nil { // its times are the clock's too
+	if low := s.low; low != nil { // its times are the clock's too
 		for class := range low.at {
 			low.at[class] -= by.Microseconds()
 		}

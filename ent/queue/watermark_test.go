@@ -39,8 +39,8 @@ func TestTheLowMarkHidesNothingForLong(t *testing.T) {
 	if n := claim(); n != 0 {
 		t.Errorf("claimed %d that are below the mark, want none: the look starts at it", n)
 	}
-	for class := range s.Queue.low.from {
-		s.Queue.low.from[class] = s.Queue.low.from[class].Add(-watermarkLife)
+	for class := range s.low.from {
+		s.low.from[class] = s.Queue.low.from[class].Add(-watermarkLife)
 	}
 	if n := claim(); n != 2 {
 		t.Errorf("claimed %d after the mark's time, want both", n)
