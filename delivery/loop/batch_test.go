@@ -1,0 +1,260 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// commitTime is how long a commit of the tests takes, on the clock of synctest.
+const commitTime = time.Second
+
+// A batcherTest is a Batcher whose batches are recorded.
+type batcherTest struct {
+	*Batcher[int]
+	batches [][]int
+	stop    context.CancelFunc
+}
+
+// runBatcher starts run, Run or RunAll, with commits that take commitTime.
+func runBatcher(
+	t *testing.T, o BatcherOptions[int], run func(*Batcher[int], context.Context, func([]int)),
+) *batcherTest {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	b := &batcherTest{Batcher: NewBatcher(o), stop: stop}
+	go run(b.Batcher, ctx, func(batch []int) {
+		time.Sleep(commitTime)
+		b.batches = append(b.batches, batch)
+	})
+	return b
+}
+
+// put hands items over, in order. Each has to find a place.
+func (b *batcherTest) put(t *testing.T, items ...int) {
+	t.Helper()
+	for _, item := range items {
+		if err := b.Put(t.Context(), item); err != nil {
+			t.Fatalf("Put(%d): %v", item, err)
+		}
+	}
+}
+
+// finish waits for what was handed over, ends the loop and returns its batches.
+func (b *batcherTest) finish() [][]int {
+	time.Sleep(100 * commitTime)
+	b.stop()
+	<-b.Ended()
+	return b.batches
+}
+
+func TestBatcherGathersWhatArrivesDuringACommit(t *testing.T) {
+	// smallSum admits items while the sum of a batch is at most 10.
+	smallSum := func() func(int, bool) bool {
+		sum := 0
+		return func(item int, first bool) bool {
+			if first {
+				sum = 0
+			} else if sum+item > 10 {
+				return false
+			}
+			sum += item
+			return true
+		}
+	}
+	for name, tt := range map[string]struct {
+		options BatcherOptions[int]
+		first   int // taken alone: nothing else has arrived
+		during  []int
+		want    [][]int
+	}{
+		"one batch for all": {
+			options: BatcherOptions[int]{Queue: 8}, first: 1, during: []int{2, 3, 4},
+			want: [][]int{{1}, {2, 3, 4}},
+		},
+		"nothing arrives": {options: BatcherOptions[int]{Queue: 8}, first: 1, want: [][]int{{1}}},
+		"at most max items in a batch": {
+			options: BatcherOptions[int]{Queue: 8, Max: 2}, first: 1, during: []int{2, 3, 4, 5, 6},
+			want: [][]int{{1}, {2, 3}, {4, 5}, {6}},
+		},
+		"an item that does not fit starts the next batch": {
+			options: BatcherOptions[int]{Queue: 8, Admit: smallSum()}, first: 1, during: []int{6, 4, 5, 5, 9},
+			want: [][]int{{1}, {6, 4}, {5, 5}, {9}},
+		},
+		"an item that never fits is a batch of its own": {
+			options: BatcherOptions[int]{Queue: 8, Admit: smallSum()}, first: 99, during: []int{99, 1, 2},
+			want: [][]int{{99}, {99}, {1, 2}},
+		},
+		"the limits hold together": {
+			options: BatcherOptions[int]{Queue: 8, Max: 2, Admit: smallSum()}, first: 1, during: []int{1, 1, 1, 10},
+			want: [][]int{{1}, {1, 1}, {1}, {10}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := runBatcher(t, tt.options, (*Batcher[int]).Run)
+				b.put(t, tt.first)
+				synctest.Wait() // its commit is in progress
+				b.put(t, tt.during...)
+				if got := b.finish(); !reflect.DeepEqual(got, tt.want) {
+					t.Errorf("batches %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestItemsWaitForNoTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := runBatcher(t, BatcherOptions[int]{}, (*Batcher[int]).Run)
+		start := time.Now()
+		for i := range 3 {
+			b.put(t, i)     // without a queue it returns when the loop has taken the item
+			synctest.Wait() // its commit is in progress
+		}
+		if got, want := time.Since(start), 2*commitTime; got != want {
+			t.Errorf("three items were taken after %s, want %s: two commits and nothing else", got, want)
+		}
+		b.finish()
+	})
+}
+
+func TestPutBlocksWhileTheQueueIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBatcher(BatcherOptions[int]{Queue: 1}) // nothing runs: nothing is taken
+		if err := b.Put(t.Context(), 1); err != nil {
+			t.Fatalf("Put into an empty queue: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		if err := b.Put(ctx, 2); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Put into a full queue: %v, want the error of its context", err)
+		}
+		if got := time.Since(start); got != time.Minute {
+			t.Errorf("Put returned after %s, want 1m: it waits for room", got)
+		}
+	})
+}
+
+func TestPutFailsWhenTheLoopHasEnded(t *testing.T) {
+	for name, queue := range map[string]int{"no queue": 0, "a queue with room": 100} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := runBatcher(t, BatcherOptions[int]{Queue: queue}, (*Batcher[int]).Run)
+				b.stop()
+				<-b.Ended()
+				for range 20 { // a select that could put the item would, half of the time
+					if err := b.Put(t.Context(), 1); !errors.Is(err, ErrStopped) {
+						t.Fatalf("Put: %v, want %v", err, ErrStopped)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestTheEndOfTheLoopReleasesABlockedPut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := runBatcher(t, BatcherOptions[int]{}, (*Batcher[int]).Run)
+		b.put(t, 1)
+		synctest.Wait() // its commit is in progress
+		failed := make(chan error, 1)
+		go func() { failed <- b.Put(t.Context(), 2) }()
+		synctest.Wait()
+		b.stop()
+		err := <-failed
+		<-b.Ended()
+		// The loop may take the item before it sees its end, and commits it then.
+		want := [][]int{{1}, {2}}
+		if errors.Is(err, ErrStopped) {
+			want = want[:1]
+		} else if err != nil {
+			t.Errorf("Put: %v, want it to succeed or %v", err, ErrStopped)
+		}
+		if !reflect.DeepEqual(b.batches, want) {
+			t.Errorf("Put: %v, but the batches are %v, want %v", err, b.batches, want)
+		}
+	})
+}
+
+func TestRunEndsAfterTheCommitInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := runBatcher(t, BatcherOptions[int]{}, (*Batcher[int]).Run)
+		b.put(t, 1)
+		start := time.Now()
+		b.stop()
+		<-b.Ended()
+		if got := time.Since(start); got != commitTime {
+			t.Errorf("Run ended after %s, want %s", got, commitTime)
+		}
+		if want := [][]int{{1}}; !reflect.DeepEqual(b.batches, want) {
+			t.Errorf("batches %v, want %v", b.batches, want)
+		}
+	})
+}
+
+func TestRunAllCommitsWhatWasHandedOverBeforeItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := runBatcher(t, BatcherOptions[int]{Queue: 8, Max: 2}, (*Batcher[int]).RunAll)
+		b.put(t, 1)
+		synctest.Wait()
+		b.put(t, 2, 3, 4, 5)
+		b.stop()
+		<-b.Ended()
+		if want := [][]int{{1}, {2, 3}, {4, 5}}; !reflect.DeepEqual(b.batches, want) {
+			t.Errorf("batches %v, want %v", b.batches, want)
+		}
+	})
+}
+
+// BenchmarkBatcher measures what the group commit itself costs an item, with
+// commits that do nothing and callers that wait for their answer.
+func BenchmarkBatcher(b *testing.B) {
+	for _, callers := range []int{1, 16, 256} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			batcher := NewBatcher(BatcherOptions[chan struct{}]{Queue: callers, Max: callers})
+			ctx, stop := context.WithCancel(b.Context())
+			batches := 0
+			go batcher.Run(ctx, func(batch []chan struct{}) {
+				batches++
+				for _, answer := range batch {
+					answer <- struct{}{}
+				}
+			})
+			b.ReportAllocs()
+			b.ResetTimer()
+			putConcurrently(ctx, b, batcher, callers)
+			stop()
+			<-batcher.Ended()
+			b.ReportMetric(float64(b.N)/float64(batches), "items/batch")
+		})
+	}
+}
+
+// putConcurrently puts b.N items from so many callers.
+func putConcurrently(ctx context.Context, b *testing.B, batcher *Batcher[chan struct{}], callers int) {
+	b.Helper()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			answer := make(chan struct{}, 1)
+			for left.Add(-1) >= 0 {
+				if err := batcher.Put(ctx, answer); err != nil {
+					b.Errorf("Put: %v", err)
+					return
+				}
+				<-answer
+			}
+		})
+	}
+	group.Wait()
+}
