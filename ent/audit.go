@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/auditentry"
 	"portalhooks/ent/gen/predicate"
+	"portalhooks/ent/sqldb"
 )
 
 // Record implements [delivery.AuditStore].

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
@@ -14,6 +12,7 @@ import (
 	"portalhooks/ent/gen/predicate"
 	"portalhooks/ent/gen/webhook"
 	"portalhooks/ent/gen/webhookversion"
+	"portalhooks/ent/sqldb"
 )
 
 // WebhooksByID implements [delivery.WebhookStore].

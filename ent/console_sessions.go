@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	sessionrow "portalhooks/ent/gen/session"
+	"portalhooks/ent/sqldb"
 )
 
 // sessionSlice is how many sessions one DiscardSessions removes at most.

@@ -10,14 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/webhook"
 	"portalhooks/ent/gen/webhookhealth"
+	"portalhooks/ent/sqldb"
 )
 
 // Health implements [delivery.WebhookStore].
@@ -91,8 +90,7 @@ func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) er
 	for _, one := range h {
 		p := pulse{
 			webhook: one.Webhook,
-			success: sqldb.Micros(one.LastSuccessAt),
-			failure: sqldb.Micros(one.LastFailureAt),
+			success: sqldb.Micros(one.LastSuccessAt), failure: sqldb.Micros(one.LastFailureAt),
 		}
 		byWebhook[one.Webhook] = p.merge(byWebhook[one.Webhook])
 	}

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"portalhooks/ent/sqldb"
-
 	"pgregory.net/rapid"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // The statement that merges must do what pulse.merge does.
@@ -41,9 +40,7 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 			h := got[0]
 			stored := pulse{
 				h.Webhook,
-				sqldb.Micros(h.LastSuccessAt),
-				sqldb.Micros(h.LastFailureAt),
-				sqldb.Micros(h.FailingSince),
+				sqldb.Micros(h.LastSuccessAt), sqldb.Micros(h.LastFailureAt), sqldb.Micros(h.FailingSince),
 			}
 			if stored != want {
 				r.Errorf("stored %+v, want %+v", stored, want)

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/item"
 	"portalhooks/ent/gen/predicate"
+	"portalhooks/ent/sqldb"
 )
 
 // ItemsByID implements [delivery.ItemStore].

@@ -7,12 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/apikey"
 	"portalhooks/ent/gen/predicate"
+	"portalhooks/ent/sqldb"
 )
 
 // CreateKey implements [delivery.KeyStore].

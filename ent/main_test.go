@@ -5,9 +5,8 @@ import (
 	"os"
 	"testing"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/ent/enttest"
+	"portalhooks/ent/sqldb"
 )
 
 func TestMain(m *testing.M) { os.Exit(enttest.Main(m)) }

@@ -5,9 +5,9 @@ import (
 	"sync"
 	"testing"
 
-	"portalhooks/ent/migrate"
-
 	"entgo.io/ent/dialect/sql/schema"
+
+	"portalhooks/ent/migrate"
 )
 
 // What the migrations make must be what ent/schema declares: a column that

@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/organization"
 	"portalhooks/ent/gen/predicate"
+	"portalhooks/ent/sqldb"
 )
 
 // chunkSize is how many rows one statement names. Thousands of rows are then

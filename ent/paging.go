@@ -7,11 +7,10 @@ import (
 	"hash/crc32"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // A listing is the order of one list: by a column, and by id where that is the

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"testing"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 func TestCursorsComeBackAsTheyWere(t *testing.T) {

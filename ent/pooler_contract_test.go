@@ -3,11 +3,10 @@ package ent
 import (
 	"testing"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/delivery/storetest"
 	"portalhooks/ent/enttest"
+	"portalhooks/ent/sqldb"
 )
 
 // The whole contract holds through a pooler that gives each transaction another

@@ -7,13 +7,12 @@ import (
 	"slices"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/item"
+	"portalhooks/ent/sqldb"
 )
 
 // An itemKey is Portal's name for an item of one organization.

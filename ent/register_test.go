@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // What is known is only read: ingest learns the same items all day, and on

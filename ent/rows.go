@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
+	"portalhooks/ent/sqldb"
 )
 
 func toOrganization(r *gen.Organization) delivery.Organization {

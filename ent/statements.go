@@ -4,11 +4,10 @@ import (
 	"maps"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // What is missing, as the callers of the store may tell it.

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"log/slog"
 
-	"portalhooks/ent/queue"
-
-	"portalhooks/ent/migrate"
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
+	"portalhooks/ent/migrate"
+	"portalhooks/ent/queue"
+	"portalhooks/ent/sqldb"
 )
 
 // Options say which database a Store opens.

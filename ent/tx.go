@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/ent/gen"
+	"portalhooks/ent/sqldb"
 )
 
 // inTx runs change in one transaction, again from its start while the database

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/webhook"
 	"portalhooks/ent/gen/webhookversion"
+	"portalhooks/ent/sqldb"
 )
 
 // SealedWebhooks implements [delivery.Vault].

@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	entsql "entgo.io/ent/dialect/sql"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/webhookversion"
+	"portalhooks/ent/sqldb"
 )
 
 // VersionsByID implements [delivery.WebhookStore].

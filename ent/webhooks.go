@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/gen"
 	"portalhooks/ent/gen/organization"
 	"portalhooks/ent/gen/webhook"
 	"portalhooks/ent/gen/webhookversion"
+	"portalhooks/ent/sqldb"
 )
 
 // touchConfig raises the organization's ConfigVersion. It comes first in every

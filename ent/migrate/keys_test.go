@@ -135,8 +135,8 @@ func known(t *testing.T, db sqldb.Database, q *queue.Queue, first delivery.Event
 		t.Fatal(err)
 	}
 	_, err := db.Writer().ExecContext(t.Context(), `INSERT INTO organization
-		(id, external_id, name, name_key, search, created_at)
-		VALUES (7, 'a', 'a', 'a', 'a', 0) ON CONFLICT DO NOTHING`)
+		(id, external_id, name, name_key, search, created_at) VALUES (7, 'a', 'a', 'a', 'a', 0)
+		ON CONFLICT DO NOTHING`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,9 +145,9 @@ func known(t *testing.T, db sqldb.Database, q *queue.Queue, first delivery.Event
 		e := delivery.Event{ID: delivery.EventID(1e6 + i), Org: 7, Type: f.kind}
 		again[i] = delivery.NewEvent{Event: e, Key: f.key}
 	}
-	results, err := q.Ingest(
-		t.Context(), delivery.Owner{Epoch: 1}, time.Hour, []delivery.Ingest{{Org: 7, Events: again}},
-	)
+	results, err := q.Ingest(t.Context(), delivery.Owner{Epoch: 1}, time.Hour, []delivery.Ingest{
+		{Org: 7, Events: again},
+	})
 	if err != nil || results[0].Stale {
 		t.Fatal(results, err)
 	}

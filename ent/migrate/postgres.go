@@ -3,10 +3,10 @@ package migrate
 import (
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"portalhooks/ent/sqldb"
 )
 
 func postgresTarget(db *sqldb.Postgres) target {

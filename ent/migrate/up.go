@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"github.com/pressly/goose/v3"
+
+	"portalhooks/ent/sqldb"
 )
 
 // A Migration is one reviewed change of the tables.

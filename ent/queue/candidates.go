@@ -7,25 +7,21 @@ import (
 	"slices"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// How far a claim looks: the oldest due rows name the webhooks that have any,
-// those of alerts and of all others apart. When there are more rows than that,
-// one webhook may fill all of them, so the claim also goes round the webhooks
-// that have rows at all.
-const lookAhead = 4
-
-// maxInOrder bounds what is leased of one ordered webhook: its deliveries are
-// sent one after the other, and all within one lease.
-const maxInOrder = 100
+// scanFactor is how far a claim looks: the oldest due rows name the webhooks
+// that have any, those of alerts and of all others apart. When there are more
+// rows than that, one webhook may fill all of them, so the claim also takes
+// webhooks in turn.
+const scanFactor = 4
 
 var (
-	// Two rows more count nothing: 0 has the time of the database's clock, -1 the
-	// end of the first lease.
-	oldestDue = named(`SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
+	// dueRows counts the oldest due rows of each webhook. Two rows more count
+	// nothing: 0 has the time of the database's clock, -1 the end of the first
+	// lease.
+	dueRows = named(`SELECT webhook, urgent, ordered, count(*), min(due_at) FROM (
 			SELECT * FROM (SELECT webhook, TRUE AS urgent, ordered, due_at FROM queue
 				WHERE owner_slot IS NULL AND NOT held AND type = @type.ACTIVE_ALERT AND due_at >= $3 AND due_at <= @now
 				ORDER BY due_at LIMIT $1) a
@@ -38,9 +34,9 @@ var (
 			SELECT min(due_at) FROM queue WHERE owner_slot IS NOT NULL AND due_at >= $5), 0)
 		ORDER BY 5, 4 DESC`)
 
-	// Steps from webhook to webhook through the index, not over their rows. All
-	// events of a webhook have one type, so any of its rows tells it.
-	roundTrip = named(`WITH RECURSIVE step(webhook, n) AS (
+	// nextWebhooks steps from webhook to webhook through the index, not over their
+	// rows. All events of a webhook have one type, so any of its rows shows it.
+	nextWebhooks = named(`WITH RECURSIVE step(webhook, n) AS (
 		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1 AND owner_slot IS NULL), 1
 		UNION ALL
 		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook AND q.owner_slot IS NULL), n + 1
@@ -55,8 +51,8 @@ var (
 type candidate struct {
 	webhook         int64
 	urgent, ordered bool
-	rows            int   // that were found due, if the oldest were looked for
-	due             int64 // when the first of them was
+	rows            int   // that were found due, by dueRows
+	due             int64 // when the first of them was due
 }
 
 func scanCandidate(rows *sql.Rows) (c candidate, err error) {
@@ -66,30 +62,30 @@ func scanCandidate(rows *sql.Rows) (c candidate, err error) {
 
 // candidates returns the webhooks to claim from, in turn.
 func (q *Queue) candidates(ctx context.Context, c delivery.ClaimRequest) ([]candidate, error) {
-	look := [2]int{lookAhead * c.N, lookAhead * c.N}
+	look := [2]int{scanFactor * c.N, scanFactor * c.N}
 	if c.Urgent {
 		look[others] = 0
 	}
-	oldest, backlog, err := q.oldest(ctx, look)
+	oldest, backlog, err := q.findDue(ctx, look)
 	if err != nil || !backlog {
-		return wanted(oldest, c), err
+		return claimable(oldest, c), err
 	}
-	round, err := q.round(ctx, c.N)
+	round, err := q.inTurn(ctx, c.N)
 	if err != nil {
 		return nil, err
 	}
-	return wanted(append(round, oldest...), c), nil
+	return claimable(append(round, oldest...), c), nil
 }
 
-// oldest returns the webhooks of the oldest due rows, and whether there may be
-// more of them. Rows whose lease has ended are given back first, which makes
-// them due.
-func (q *Queue) oldest(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
+// findDue returns the webhooks of the oldest due rows, and whether there may be
+// more of them. Rows whose lease has ended are requeued first, which makes them
+// due.
+func (q *Queue) findDue(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
 	low, mark := q.low.begin(time.Now())
-	seen, err := q.lookForDue(ctx, look, low)
+	seen, err := q.scanDue(ctx, look, low)
 	if err == nil && seen.leaseEnd <= seen.clock {
 		if err = q.requeueExpired(ctx); err == nil {
-			seen, err = q.lookForDue(ctx, look, low)
+			seen, err = q.scanDue(ctx, look, low)
 		}
 	}
 	if err != nil {
@@ -115,17 +111,15 @@ func (q *Queue) oldest(ctx context.Context, look [2]int) (found []candidate, bac
 	return seen.found, backlog, nil
 }
 
-// A dueScan is what a look for due rows finds, with two times of the database's.
+// A dueScan is what a scan for due rows finds, with two times of the database.
 type dueScan struct {
 	found    []candidate
 	clock    int64
 	leaseEnd int64 // the first one; far away when nothing is leased
 }
 
-func (q *Queue) lookForDue(ctx context.Context, look [2]int, low [classes]int64) (dueScan, error) {
-	all, err := q.readCandidates(
-		ctx, oldestDue, look[alerts], look[others], low[alerts], low[others], low[leased],
-	)
+func (q *Queue) scanDue(ctx context.Context, look [2]int, low [classes]int64) (dueScan, error) {
+	all, err := q.readCandidates(ctx, dueRows, look[alerts], look[others], low[alerts], low[others], low[leased])
 	s := dueScan{leaseEnd: math.MaxInt64}
 	for _, one := range all {
 		switch {
@@ -140,18 +134,18 @@ func (q *Queue) lookForDue(ctx context.Context, look [2]int, low [classes]int64)
 	return s, err
 }
 
-// round returns the webhooks whose turn it is of those that have rows at all.
-// When there are not too many they are all, and the same for a moment.
-func (q *Queue) round(ctx context.Context, n int) ([]candidate, error) {
+// inTurn returns the webhooks whose turn it is, of those that have rows at all.
+// When they are few it returns all of them, from the cache for a moment.
+func (q *Queue) inTurn(ctx context.Context, n int) ([]candidate, error) {
 	if kept := q.webhooks.get(time.Now(), n); kept != nil {
 		return kept, nil
 	}
 	after := q.turn.Load()
-	round, err := q.readCandidates(ctx, roundTrip, after, n)
+	round, err := q.readCandidates(ctx, nextWebhooks, after, n)
 	if err != nil {
 		return nil, err
 	}
-	if len(round) < n { // the end is reached: go on at the start
+	if len(round) < n { // the end is reached: the next claim starts at the first
 		q.turn.Store(0)
 		if after == 0 {
 			q.webhooks.set(time.Now(), round)
@@ -171,9 +165,9 @@ func (q *Queue) readCandidates(ctx context.Context, query string, args ...any) (
 	return all, err
 }
 
-// wanted keeps the first candidate of each webhook from which anything may be
-// taken.
-func wanted(all []candidate, c delivery.ClaimRequest) []candidate {
+// claimable keeps the first candidate of each webhook from which anything may be
+// claimed.
+func claimable(all []candidate, c delivery.ClaimRequest) []candidate {
 	seen := make(map[int64]bool)
 	return slices.DeleteFunc(all, func(one candidate) bool {
 		again := seen[one.webhook]
@@ -181,66 +175,4 @@ func wanted(all []candidate, c delivery.ClaimRequest) []candidate {
 		limit, limited := c.Limits[delivery.WebhookID(one.webhook)]
 		return again || limited && limit <= 0 || c.Urgent && !one.urgent
 	})
-}
-
-// A share is how many rows of one webhook a claim takes at most.
-type share struct {
-	webhook int64
-	rows    int64
-}
-
-// shares divides a claim between its candidates: those in order apart, the
-// alerts first. What alerts may take leaves an eighth to others, and what comes
-// in order leaves half.
-func shares(all []candidate, c delivery.ClaimRequest) (inOrder, plain []share) {
-	var urgent, others, ordered []candidate
-	for _, one := range all {
-		switch {
-		case one.ordered:
-			ordered = append(ordered, one)
-		case one.urgent:
-			urgent = append(urgent, one)
-		default:
-			others = append(others, one)
-		}
-	}
-	slices.SortStableFunc(ordered, func(a, b candidate) int {
-		switch {
-		case a.urgent == b.urgent:
-			return 0
-		case a.urgent:
-			return -1
-		}
-		return 1
-	})
-	room := c.N
-	if len(urgent)+len(others) > 0 {
-		room = max(1, c.N/2)
-	}
-	inOrder = divide(ordered, room, c)
-	for i := range inOrder {
-		inOrder[i].rows = min(inOrder[i].rows, maxInOrder)
-	}
-	room = c.N
-	if len(others) > 0 {
-		room = max(1, c.N-max(1, c.N/8))
-	}
-	return inOrder, append(divide(urgent, room, c), divide(others, c.N, c)...)
-}
-
-// divide gives each of the first candidates the same share of n rows, one at
-// the least.
-func divide(some []candidate, n int, c delivery.ClaimRequest) []share {
-	if len(some) > n {
-		some = some[:n]
-	}
-	list := make([]share, 0, len(some))
-	for _, one := range some {
-		rows := min(c.PerWebhook, max(1, n/len(some)))
-		if limit, limited := c.Limits[delivery.WebhookID(one.webhook)]; limited {
-			rows = min(rows, limit)
-		}
-		list = append(list, share{one.webhook, int64(rows)})
-	}
-	return list
 }

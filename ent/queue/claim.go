@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// Claim implements [delivery.Queue]. A leased row's due time is the end of its
-// lease; rows whose lease has ended are given back before candidates are chosen.
+// Claim implements [delivery.Queue]. The due time of a leased row is the end of
+// its lease; rows whose lease has ended are requeued before candidates are
+// chosen.
 func (q *Queue) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.Job, error) {
 	if c.N < 1 || c.PerWebhook < 1 {
 		return nil, nil
@@ -36,7 +36,7 @@ func (q *Queue) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.
 		jobs = append(jobs, more...)
 	}
 	if len(jobs) < c.N/2 {
-		q.webhooks.drop() // some of its webhooks have nothing left
+		q.webhooks.drop() // some of its webhooks have no rows left
 	}
 	for i := range jobs {
 		jobs[i].Owner = c.Owner
@@ -62,8 +62,8 @@ func distinct(numbers []int64) []int64 {
 	})
 }
 
-// withEvents completes jobs, oldest first. A delivery whose event is no longer
-// there can't be sent: it leaves the queue.
+// withEvents completes jobs, oldest first. A delivery whose event was discarded
+// can't be sent: it leaves the queue.
 func (q *Queue) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery.Job, error) {
 	if len(jobs) == 0 {
 		return nil, nil

@@ -20,10 +20,10 @@ func TestSQLiteClaimsByIndex(t *testing.T) {
 	}{
 		"claim":   {sqliteClaim, []any{0, 1, 8}, "USING INDEX queue_webhook"},
 		"ordered": {sqliteClaimOrdered, []any{0, 1, 8}, "USING INDEX queue_ordered"},
-		"alerts":  {oldestDue, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_alert"},
-		"others":  {oldestDue, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_other"},
-		"round":   {roundTrip, []any{0, 200}, "USING COVERING INDEX queue_webhook"},
-		"order":   {roundTrip, []any{0, 200}, "USING INDEX queue_ordered"},
+		"alerts":  {dueRows, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_alert"},
+		"others":  {dueRows, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_other"},
+		"round":   {nextWebhooks, []any{0, 200}, "USING COVERING INDEX queue_webhook"},
+		"order":   {nextWebhooks, []any{0, 200}, "USING INDEX queue_ordered"},
 	} {
 		rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.Queue.db.sql(c.query), c.args...)
 		steps, err := sqldb.Collect(rows, err, func(rows *sql.Rows) (step string, err error) {

@@ -4,11 +4,10 @@ import (
 	"context"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 var (

@@ -7,12 +7,12 @@ import (
 	"portalhooks/delivery"
 )
 
-// What is to be leased is read first and leased row by row, by its key: SQLite has
-// one writer, and makes a table for whatever one statement changes and returns.
-// Many statements of one column and one of many columns cost less than many of
-// many: the driver looks at each column of each statement. What is added to
-// parameters hides them from the planner, which would otherwise plan again for each
-// value of a limit, and of others after an ANALYZE.
+// Rows are chosen first and leased one by one, by key: SQLite has one writer,
+// and makes a temporary table for what one statement changes and returns. Many
+// statements of one column and one of many columns cost less than many of many
+// columns: the driver inspects each column of each statement. What is added to
+// parameters hides them from the planner, which would otherwise plan again for
+// each value of a limit, and of others once ANALYZE has run.
 const (
 	sqliteClaim = `SELECT id FROM queue
 		WHERE webhook = ?2 + 0 AND held = 0 AND NOT ordered AND owner_slot IS NULL AND due_at <= ?1 + 0
@@ -26,7 +26,7 @@ const (
 			SELECT 1 FROM queue WHERE webhook = ?2 + 0 AND ordered AND owner_slot IS NOT NULL
 		)`
 
-	leaseSQLite = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
+	sqliteLease = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
 )
 
 var sqliteClaimed = "SELECT " + claimedColumns + " FROM queue WHERE id IN (SELECT value FROM json_each(?))"
@@ -60,7 +60,7 @@ func (s *session) lease(
 	ctx context.Context, ids []int64, owner delivery.Owner, end int64,
 ) (jobs []delivery.Job, err error) {
 	for _, id := range ids {
-		if _, err := s.Exec(ctx, leaseSQLite, int64(owner.Slot), owner.Epoch, end, id); err != nil {
+		if _, err := s.Exec(ctx, sqliteLease, int64(owner.Slot), owner.Epoch, end, id); err != nil {
 			return nil, err
 		}
 	}

@@ -7,26 +7,25 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// A deliveryQuery reads one of the two places of deliveries.
-type deliveryQuery struct {
+// A deliverySource is one of the places that deliveries are read from.
+type deliverySource struct {
 	from    string // with its short name: "queue q"
 	short   string
 	columns string
 	id      string // the column of the delivery's id
-	part    string // the condition that indexes are made for
+	index   string // the condition of the indexes
 	states  []delivery.State
 }
 
-// Pending deliveries are rows of the queue, waiting ones and leased ones, finished
-// ones are the final entries of the log. One statement reads all, so none is
-// missed on its way.
-func deliveryQueries(db syntax) []deliveryQuery {
-	return []deliveryQuery{
+// deliverySources are the places of deliveries: pending ones are rows of the
+// queue, waiting and leased, finished ones are the final entries of the log. One
+// statement reads all, so none is missed when it moves.
+func deliverySources(db syntax) []deliverySource {
+	return []deliverySource{
 		{
 			"queue q", "q", pendingColumns, "q.id", "q.owner_slot IS NULL",
 			[]delivery.State{delivery.Queued, delivery.Retrying, delivery.Held},
@@ -81,7 +80,7 @@ func (q *Queue) Deliveries(
 // listing is the statement for a page; empty when nothing can pass the filter.
 func (q *Queue) listing(args *[]any, org delivery.OrgID, f delivery.DeliveryFilter, page idPage) string {
 	var parts []string
-	for _, place := range deliveryQueries(q.db) {
+	for _, place := range deliverySources(q.db) {
 		states := place.states
 		if len(f.States) > 0 {
 			states = slices.DeleteFunc(states, func(s delivery.State) bool { return !slices.Contains(f.States, s) })
@@ -98,41 +97,40 @@ func (q *Queue) listing(args *[]any, org delivery.OrgID, f delivery.DeliveryFilt
 }
 
 // statement selects the first rows of one place that pass the filter.
-func (q deliveryQuery) statement(
+func (d deliverySource) statement(
 	w *where, db syntax, org delivery.OrgID, f delivery.DeliveryFilter, states []delivery.State, page idPage,
 ) string {
 	if org != 0 {
-		// Without figures of how many rows a value leaves, which are not collected for
-		// it, SQLite would go through all of the organization's. The plus keeps
-		// it from that where something else leads to fewer.
+		// Without statistics, which are not kept for it, SQLite would go through
+		// all rows of the organization where another index leads to fewer.
 		unindexed := ""
 		if f.Event != 0 || f.Group != "" {
 			unindexed = db.unindexed()
 		}
-		w.add(fmt.Sprintf("%s%s.org = %d", unindexed, q.short, org))
+		w.add(fmt.Sprintf("%s%s.org = %d", unindexed, d.short, org))
 	}
-	q.narrow(w, f, states)
-	w.made(q.id, f.After, f.Before)
-	page.conditions(w, q.id)
-	if q.short == "l" {
-		q.prune(w, f.After, page)
+	d.narrow(w, f, states)
+	w.made(d.id, f.After, f.Before)
+	page.conditions(w, d.id)
+	if d.short == "l" {
+		d.prune(w, f.After, page)
 	}
-	from := q.from
-	if q.ofEvent(w, db, org, f) {
-		from += " JOIN event e ON e.id = " + q.short + ".event"
+	from := d.from
+	if d.ofEvent(w, db, org, f) {
+		from += " JOIN event e ON e.id = " + d.short + ".event"
 	}
-	return "SELECT " + q.columns + " FROM " + from + w.String() + page.order(q.id)
+	return "SELECT " + d.columns + " FROM " + from + w.String() + page.order(d.id)
 }
 
 // narrow adds the conditions on the row itself.
-func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []delivery.State) {
-	add := func(column, condition string) { w.add(q.short + "." + column + condition) }
-	w.add(q.part)
-	if q.short == "l" && !slices.Contains(states, delivery.Delivered) {
+func (d deliverySource) narrow(w *where, f delivery.DeliveryFilter, states []delivery.State) {
+	add := func(column, condition string) { w.add(d.short + "." + column + condition) }
+	w.add(d.index)
+	if d.short == "l" && !slices.Contains(states, delivery.Delivered) {
 		w.add(named("l.state >= @state.FAILED"))
 	}
-	if len(states) < len(q.states) {
-		w.add(q.among(states))
+	if len(states) < len(d.states) {
+		w.add(d.among(states))
 	}
 	if len(f.Webhooks) > 0 {
 		add("webhook", sqldb.InList(f.Webhooks))
@@ -160,10 +158,10 @@ func (q deliveryQuery) narrow(w *where, f delivery.DeliveryFilter, states []deli
 	}
 }
 
-// among is true for rows in one of the states. It names plain columns, of which
-// PostgreSQL knows how many rows they leave.
-func (q deliveryQuery) among(states []delivery.State) string {
-	if q.short == "l" {
+// among is true for rows in one of the states. It names plain columns, for which
+// PostgreSQL has statistics.
+func (d deliverySource) among(states []delivery.State) string {
+	if d.short == "l" {
 		return "l.state" + stateWords.among(states)
 	}
 	var any []string
@@ -174,7 +172,7 @@ func (q deliveryQuery) among(states []delivery.State) string {
 }
 
 // ofEvent adds the conditions on the event and reports whether there are any.
-func (q deliveryQuery) ofEvent(w *where, db syntax, org delivery.OrgID, f delivery.DeliveryFilter) bool {
+func (d deliverySource) ofEvent(w *where, db syntax, org delivery.OrgID, f delivery.DeliveryFilter) bool {
 	before := len(w.conditions)
 	w.keyed(org, "e.group_key", "e.group_id", string(f.Group))
 	if f.WorkspaceID != "" {
@@ -187,7 +185,7 @@ func (q deliveryQuery) ofEvent(w *where, db syntax, org delivery.OrgID, f delive
 }
 
 // prune bounds the entries: a delivery's are not older than itself.
-func (q deliveryQuery) prune(w *where, after time.Time, page idPage) {
+func (d deliverySource) prune(w *where, after time.Time, page idPage) {
 	oldest := int64(0)
 	if !after.IsZero() {
 		oldest = delivery.IDAt[int64](after)

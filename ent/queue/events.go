@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // EventsByID implements [delivery.EventStore].
@@ -23,9 +22,8 @@ func eventsByID(
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	all := make([]delivery.Event, 0, len(ids))
 	for some := range slices.Chunk(ids, idsPerStatement) {
-		found, err := readEvents(
-			ctx, db, "SELECT "+eventColumns+" FROM event e WHERE id"+sqldb.InList(some)+ofOrg(org),
-		)
+		found, err := readEvents(ctx, db,
+			"SELECT "+eventColumns+" FROM event e WHERE id"+sqldb.InList(some)+ofOrg(org))
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}

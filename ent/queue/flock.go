@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lockAlone takes the lock of a file if no other process shares it. A share
-// that the caller had may be lost.
+// lockAlone takes the lock of a file if no other process has a share of it. A
+// share that the caller had may be lost.
 func lockAlone(f *os.File) (bool, error) {
 	err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/enttest"
+	"portalhooks/ent/sqldb"
 )
 
 // A prepared statement is planned before its arguments are known, whatever they
@@ -21,8 +20,8 @@ func TestPlansForAnyArgumentsUseTheIndexes(t *testing.T) {
 	s := openQueue(t, enttest.Postgres(t))
 	facts(t, s, 3000, time.Now(), delivery.Queued)
 	for name, query := range map[string]string{
-		"ingest": postgresIngest, "settle": postgresSettle, "claim": postgresClaim, "oldest": oldestDue,
-		"round": roundTrip, "events": postgresEvents,
+		"ingest": postgresIngest, "settle": postgresSettle, "claim": postgresClaim, "oldest": dueRows,
+		"round": nextWebhooks, "events": postgresEvents,
 	} {
 		plan := genericPlan(t, s, query)
 		if strings.Contains(plan, "Seq Scan on queue") {

@@ -6,19 +6,18 @@ import (
 	"fmt"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
+	"portalhooks/ent/sqldb"
 )
 
-// errKeyGone means that a key was there when its event was about to be stored
-// and was discarded before it could be read: the batch is stored again.
+// errKeyGone means that a key was stored when its event was about to be, and was
+// discarded before it could be read: the batch is stored again.
 var errKeyGone = errors.New("an event's key was discarded meanwhile")
 
 // Ingest implements [delivery.Queue]. Events are identified by their key, so a
 // batch whose commit got lost is stored again without harm: an event that has
-// our own id was stored by this call.
+// its own id was stored by this call.
 func (q *Queue) Ingest(
 	ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 ) ([]delivery.Ingested, error) {
@@ -42,14 +41,14 @@ func (q *Queue) Ingest(
 // maxIngestTries bounds how often a batch is stored.
 const maxIngestTries = 8
 
-// A keyed event is one that has the key now.
+// A keyed is the event that has a key now.
 type keyed struct {
 	event       delivery.EventID
 	fingerprint uint64
 	deliveries  int
 }
 
-// stored says what became of e when k has its key now.
+// stored returns the result of e when k has its key.
 func stored(e *delivery.NewEvent, k keyed) delivery.Stored {
 	return delivery.Stored{
 		ID: k.event, Fresh: k.event == e.Event.ID, Fingerprint: k.fingerprint, Deliveries: k.deliveries,

@@ -72,7 +72,7 @@ func (p *postgresQueue) ingest(
 	args, ids := ingestArgs(owner, lease, batch)
 	var fresh map[delivery.EventID]bool
 	var current map[int]bool
-	err := p.persistRows(ctx, ids, func() (err error) {
+	err := p.persistInserts(ctx, ids, func() (err error) {
 		current, fresh, err = p.ingestOnce(ctx, args)
 		return err
 	})
@@ -123,9 +123,8 @@ func ingestArgs(
 			}
 		}
 	}
-	args = append(
-		args, sqldb.Array(&orgs), sqldb.Array(&versions), lease.Microseconds(), owner.Slot, owner.Epoch,
-	)
+	args = append(args, sqldb.Array(&orgs), sqldb.Array(&versions),
+		lease.Microseconds(), owner.Slot, owner.Epoch)
 	return ingestDeliveries.gather(ingestEvents.gather(args, events), deliveries), ids
 }
 

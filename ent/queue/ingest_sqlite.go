@@ -36,9 +36,9 @@ type inserter struct {
 	*session
 
 	owner   delivery.Owner
-	now     int64 // by the clock of the database
+	now     int64 // of the database's clock
 	lease   time.Duration
-	current map[delivery.OrgID]int64 // the organizations' configurations
+	current map[delivery.OrgID]int64 // versions of the organizations' configurations
 }
 
 func (s *sqliteQueue) ingest(
@@ -64,7 +64,7 @@ func (s *sqliteQueue) ingest(
 	return results, err
 }
 
-// now returns the time by the database's clock.
+// now returns the time of the database's clock.
 func (s *session) now(ctx context.Context) (now int64, err error) {
 	err = s.Numbers(ctx, sqliteNow, func(row []int64) { now = row[0] })
 	return now, err
@@ -84,7 +84,7 @@ func (i *inserter) ingest(ctx context.Context, in *delivery.Ingest) (out deliver
 }
 
 // isStale reports whether the organization's webhooks have changed since the
-// events were matched, or it is unknown. They can't change until the commit.
+// events were matched, or it is unknown. In this transaction they do not change.
 func (i *inserter) isStale(ctx context.Context, in *delivery.Ingest) (bool, error) {
 	version, known := i.current[in.Org]
 	if !known {
@@ -117,7 +117,7 @@ func (i *inserter) add(
 	return stored(e, keyed{e.Event.ID, e.Fingerprint, len(e.Deliveries)}), nil
 }
 
-// known tells of the event that has the key already.
+// known returns the result for an event whose key is stored already.
 func (i *inserter) known(
 	ctx context.Context, e *delivery.NewEvent, key []byte,
 ) (s delivery.Stored, err error) {

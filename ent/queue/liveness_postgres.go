@@ -6,26 +6,26 @@ import (
 	"sync"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// vanishGrace is how long the lock of a server must be free for the server to
-// be dead: one that has lost its listen connection takes its lock again, or says
-// that it has none, sooner.
-const vanishGrace = 900 * time.Millisecond
+// deadAfter is how long the lock of a server must be free for the server to be
+// dead: one that has lost its listen connection takes its lock again, or
+// retracts it, sooner.
+const deadAfter = 900 * time.Millisecond
 
 // lockName is the second number of a server's lock, as LockOf has it.
 const lockName = "(slot::int << 20) | (epoch % 1048576)::int"
 
 var (
-	// The try ends with its statement or transaction, so that it may be made on
-	// a connection of a pool; tries don't hinder each other.
+	// lockIsFree takes the lock shared until the end of its statement or
+	// transaction, so it may run on a connection of a pool, and at the same time
+	// on several.
 	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", sqldb.LockSpace, lockName)
 
-	// The CASE keeps the try from those who have no lock.
-	deadMembers = `SELECT slot, epoch FROM instance
+	// The CASE leaves out servers that announced no lock.
+	deadServers = `SELECT slot, epoch FROM instance
 		WHERE CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
 
 	endDeadLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2
@@ -37,15 +37,15 @@ const (
 	markUnlocked = `UPDATE instance SET locked = 0 WHERE slot = $1 AND epoch = $2`
 )
 
-// missing remembers since when locks were found free.
-type missing struct {
+// A freeLocks remembers since when locks were found free.
+type freeLocks struct {
 	mu    sync.Mutex
 	since map[[2]int64]time.Time // by slot and epoch
 }
 
-// note takes the locks that are free now and returns those that have been for
-// long.
-func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
+// note takes the locks that are free now and returns those that have been free
+// for deadAfter.
+func (m *freeLocks) note(free [][2]int64, now time.Time) (long [][2]int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	since := make(map[[2]int64]time.Time, len(free))
@@ -55,7 +55,7 @@ func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
 			first = now
 		}
 		since[one] = first
-		if now.Sub(first) >= vanishGrace {
+		if now.Sub(first) >= deadAfter {
 			long = append(long, one)
 		}
 	}
@@ -63,20 +63,20 @@ func (m *missing) note(free [][2]int64, now time.Time) (long [][2]int64) {
 	return long
 }
 
-// endDeadLeasesOf ends the leases of processes that are dead for certain: their
-// lock is free although they have said that they hold it while they live. Such
-// a process, should it live after all, finds that at its next heartbeat.
+// endDeadLeases ends the leases of servers whose lock is free although they
+// announced that they hold it. Such a server, should it live after all, finds
+// out at its next heartbeat.
 func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
 	if p.listener == nil || !p.listener.Steady() {
-		p.missing.note(nil, time.Time{})
+		p.freeLocks.note(nil, time.Time{})
 		return nil
 	}
-	rows, err := p.pool.QueryContext(ctx, p.sql(deadMembers))
+	rows, err := p.pool.QueryContext(ctx, p.sql(deadServers))
 	free, err := sqldb.Collect(rows, err, sqldb.ScanPair)
 	if err != nil {
-		return fmt.Errorf("look for processes that have vanished: %w", sqldb.Unavailable(err))
+		return fmt.Errorf("look for dead servers: %w", sqldb.Unavailable(err))
 	}
-	for _, one := range p.missing.note(free, time.Now()) {
+	for _, one := range p.freeLocks.note(free, time.Now()) {
 		if !p.listener.Steady() {
 			return nil
 		}
@@ -88,13 +88,13 @@ func (p *postgresQueue) endDeadLeases(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("end the lease of a process that has vanished: %w", err)
+			return fmt.Errorf("end the lease of a dead server: %w", err)
 		}
 	}
 	return nil
 }
 
-// markLocked says that an owner holds its lock, or that it does not.
+// markLocked announces that an owner holds its lock, or that it does not.
 func (p *postgresQueue) markLocked(ctx context.Context, o delivery.Owner, held bool) error {
 	statement := markLocked
 	if !held {

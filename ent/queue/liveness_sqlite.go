@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // endLeases ends the lease of every server.

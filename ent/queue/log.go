@@ -6,16 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// slotOf is an index of the log: the process that wrote an entry, which is the
-// order in which entries were committed.
+// slotOf is the slot of the server that wrote an entry, which an index of the
+// log has: the entries of one server are in the order of their commits.
 const slotOf = "((id >> 12) & 1023)"
 
-// slots returns every slot that a process has ever joined under.
+// slots returns every slot that a server has ever joined under.
 func (q *Queue) slots(ctx context.Context) ([]int64, error) {
 	return q.numbers(ctx, "SELECT slot FROM instance ORDER BY slot")
 }
@@ -40,7 +39,7 @@ func (q *Queue) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
 	return tail, nil
 }
 
-// Follow implements [delivery.Log]. Only slots that a process has joined under
+// Follow implements [delivery.Log]. Only slots that a server has joined under
 // are followed.
 func (q *Queue) Follow(
 	ctx context.Context, after map[int]delivery.LogID, limit int,
@@ -135,12 +134,12 @@ func (q *Queue) EntriesByID(
 	return all, nil
 }
 
-// clockSkew is how far the clocks of processes may be apart for a search in the
+// clockSkew is how far the clocks of servers may be apart for a search in the
 // log to find everything.
 const clockSkew = time.Hour
 
 // loggedSince bounds a search for deliveries' entries: these are not older than
-// the deliveries, so older partitions need not be looked at.
+// the deliveries, so older partitions need not be read.
 func loggedSince(ids []delivery.DeliveryID) string {
 	first := ids[0]
 	for _, id := range ids {

@@ -76,8 +76,8 @@ func closeQueue(t testing.TB, s *testQueue) {
 func (s *testQueue) organization(t testing.TB, id delivery.OrgID) {
 	t.Helper()
 	_, err := s.db.Writer().ExecContext(t.Context(), `INSERT INTO organization
-		(id, external_id, name, name_key, search, created_at)
-		VALUES ($1, $2, $2, $3, $2, 0) ON CONFLICT DO NOTHING`,
+		(id, external_id, name, name_key, search, created_at) VALUES ($1, $2, $2, $3, $2, 0)
+		ON CONFLICT DO NOTHING`,
 		int64(id), fmt.Sprint(id), []byte(fmt.Sprint(id)))
 	if err != nil {
 		t.Fatal(err)

@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// errSlotTaken means that another process was quicker.
+// errSlotTaken means that another server took the slot first.
 var errSlotTaken = errors.New("the slot was taken meanwhile")
 
 const (
-	// The lowest number that no process leases: a slot whose lease has ended, or
-	// the one after the highest.
+	// freeSlot is the lowest slot that no server leases: one whose lease has ended,
+	// or the one after the highest.
 	freeSlot = `SELECT min(slot) FROM (
 		SELECT slot FROM instance WHERE until <= @now
 		UNION ALL SELECT COALESCE(max(slot) + 1, 0) FROM instance) free`
@@ -29,19 +28,19 @@ const (
 		WHERE instance.until <= @now
 		RETURNING epoch`
 
-	// Also a lease that has ended and was not reaped: a machine that slept goes
-	// on where it was.
-	prolong = `UPDATE instance SET seen_at = @now, until = @now + $3
+	// renewLease also renews a lease that has ended but was not reaped: a machine
+	// that slept continues.
+	renewLease = `UPDATE instance SET seen_at = @now, until = @now + $3
 		WHERE slot = $1 AND epoch = $2 AND (until > @now OR buried < epoch) RETURNING @now`
 
 	endLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2 AND until > @now`
 
-	// Slots where an epoch has ended that was not buried yet. The epoch of a
-	// lease that lasts is alive; those before it are not.
-	deadSlots = `SELECT slot, CASE WHEN until > @now THEN epoch - 1 ELSE epoch END FROM instance
+	// expiredSlots are the slots with an epoch that has ended and was not reaped.
+	// The epoch of a lease that lasts is alive; those before it are not.
+	expiredSlots = `SELECT slot, CASE WHEN until > @now THEN epoch - 1 ELSE epoch END FROM instance
 		WHERE slot <> $1 AND buried < CASE WHEN until > @now THEN epoch - 1 ELSE epoch END ORDER BY slot`
 
-	markBuried = `UPDATE instance SET buried = $2 WHERE slot = $1 AND buried < $2`
+	markReaped = `UPDATE instance SET buried = $2 WHERE slot = $1 AND buried < $2`
 )
 
 // Join implements [delivery.Membership]. It returns Unavailable when every slot
@@ -61,7 +60,7 @@ func (q *Queue) Join(ctx context.Context, name string, ttl time.Duration) (owner
 		}
 	}
 	if err != nil {
-		return delivery.Owner{}, fmt.Errorf("join the processes that share the database: %w", err)
+		return delivery.Owner{}, fmt.Errorf("join the servers of the database: %w", err)
 	}
 	q.db.joined(owner)
 	return owner, nil
@@ -78,7 +77,7 @@ func (q *Queue) lease(
 	}
 	if free[0] > delivery.MaxSlot {
 		return owner, delivery.Errorf(delivery.Unavailable, "",
-			"%d processes share the database already; that is the limit.", delivery.MaxSlot+1)
+			"%d servers share the database already; that is the limit.", delivery.MaxSlot+1)
 	}
 	rows, err = tx.QueryContext(ctx, q.db.sql(takeSlot), free[0], sqldb.Clean(name), ttl.Microseconds())
 	epoch, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
@@ -96,18 +95,18 @@ func (q *Queue) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Du
 	var database []int64
 	began := time.Now()
 	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		rows, err := tx.QueryContext(ctx, q.db.sql(prolong), owner.Slot, owner.Epoch, ttl.Microseconds())
+		rows, err := tx.QueryContext(ctx, q.db.sql(renewLease), owner.Slot, owner.Epoch, ttl.Microseconds())
 		database, err = sqldb.Collect(rows, err, sqldb.ScanInt64)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("prolong the lease of this process: %w", err)
+		return fmt.Errorf("renew the lease of this server: %w", err)
 	}
 	if len(database) == 0 {
 		return delivery.Errorf(delivery.NotFound, "",
-			"The lease of this process has ended. Another one may have taken its place.")
+			"The lease of this server has ended. Another server may have taken its slot.")
 	}
-	return q.follow(ctx, owner, reading{database[0], began, time.Now()})
+	return q.followClock(ctx, owner, reading{database[0], began, time.Now()})
 }
 
 // Leave implements [delivery.Membership]. Leaving twice is fine.
@@ -117,46 +116,45 @@ func (q *Queue) Leave(ctx context.Context, owner delivery.Owner) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("end the lease of this process: %w", err)
+		return fmt.Errorf("end the lease of this server: %w", err)
 	}
 	q.db.left(owner)
 	return nil
 }
 
 // Reap implements [delivery.Membership]. The queue is searched only when a
-// process has died since the last time.
+// server has died since the last time.
 func (q *Queue) Reap(ctx context.Context, self delivery.Owner) (released int, err error) {
 	dead := q.db.endDeadLeases(ctx)
-	released, err = q.reapEnded(ctx, self)
+	released, err = q.reapExpired(ctx, self)
 	return released, errors.Join(dead, err)
 }
 
-// reapEnded releases what is held in epochs that have ended.
-func (q *Queue) reapEnded(ctx context.Context, self delivery.Owner) (released int, err error) {
-	dead, err := q.dead(ctx, q.read, self)
+// reapExpired requeues what is leased under epochs that have ended.
+func (q *Queue) reapExpired(ctx context.Context, self delivery.Owner) (released int, err error) {
+	dead, err := q.expiredEpochs(ctx, q.read, self)
 	if err != nil || len(dead) == 0 {
 		return 0, err
 	}
-	// All leases end at once when the clock jumps ahead, which says nothing about the servers.
+	// When the clock jumps ahead all leases end at once, although no server is dead.
 	began := time.Now()
 	now, err := q.numbers(ctx, "SELECT @now")
-	if err != nil || q.clock.astray(reading{now[0], began, time.Now()}) {
+	if err != nil || q.clock.jumpedAhead(reading{now[0], began, time.Now()}) {
 		return 0, err
 	}
 	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		released = 0
-		dead, err := q.dead(ctx, tx, self) // again: a lease may have been prolonged
+		dead, err := q.expiredEpochs(ctx, tx, self) // again: a lease may have been renewed
 		if err != nil {
 			return err
 		}
 		for _, d := range dead {
-			n, err := sqldb.Affected(
-				tx.ExecContext(ctx, q.db.sql(requeueLeased+"AND owner_epoch <= $3"), d[0], 0, d[1]),
-			)
+			n, err := sqldb.Affected(tx.ExecContext(ctx,
+				q.db.sql(requeueOwned+"AND owner_epoch <= $3"), d[0], 0, d[1]))
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, markBuried, d[0], d[1]); err != nil {
+			if _, err := tx.ExecContext(ctx, markReaped, d[0], d[1]); err != nil {
 				return err
 			}
 			released += n
@@ -164,17 +162,19 @@ func (q *Queue) reapEnded(ctx context.Context, self delivery.Owner) (released in
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("release what dead processes held: %w", err)
+		return 0, fmt.Errorf("release what dead servers held: %w", err)
 	}
 	return released, nil
 }
 
-// dead returns slots other than self's, each with the latest epoch that has
-// ended.
-func (q *Queue) dead(ctx context.Context, tx sqldb.Querier, self delivery.Owner) (all [][2]int64, err error) {
-	rows, err := tx.QueryContext(ctx, q.db.sql(deadSlots), self.Slot)
+// expiredEpochs returns slots other than self's, each with the latest epoch that
+// has ended.
+func (q *Queue) expiredEpochs(
+	ctx context.Context, tx sqldb.Querier, self delivery.Owner,
+) (all [][2]int64, err error) {
+	rows, err := tx.QueryContext(ctx, q.db.sql(expiredSlots), self.Slot)
 	if all, err = sqldb.Collect(rows, err, sqldb.ScanPair); err != nil {
-		return nil, fmt.Errorf("find dead processes: %w", err)
+		return nil, fmt.Errorf("find dead servers: %w", err)
 	}
 	return all, nil
 }
@@ -188,7 +188,7 @@ func (q *Queue) Members(ctx context.Context) (all []delivery.Member, err error) 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list the processes: %w", err)
+		return nil, fmt.Errorf("list the servers: %w", err)
 	}
 	return all, nil
 }

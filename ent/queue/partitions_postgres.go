@@ -8,15 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// Days that Prepare makes partitions for: ids of processes whose clocks are a
-// little wrong find theirs too. Whatever else comes makes its own.
+// The days that Prepare makes partitions for: ids of servers whose clocks are a
+// little wrong have theirs too. Inserts of other days make their own.
 const (
 	daysBehind = 1
 	daysAhead  = 3
@@ -43,9 +42,9 @@ func (p *postgresQueue) prepare(ctx context.Context, now time.Time) error {
 // dayOf returns the start of t's day in UTC.
 func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 
-// persistRows is persist for inserts into partitioned tables: where a row's day
-// has no partition, it makes one, so that no insert fails for that.
-func (p *postgresQueue) persistRows(ctx context.Context, ids []int64, insert func() error) error {
+// persistInserts is Persist for inserts into partitioned tables: it makes the
+// partitions that rows lack, so that no insert fails for that.
+func (p *postgresQueue) persistInserts(ctx context.Context, ids []int64, insert func() error) error {
 	made := false
 	return sqldb.Persist(ctx, func() error {
 		err := insert()
@@ -70,7 +69,7 @@ func lacksPartition(err error) bool {
 }
 
 // makePartitions makes those that are missing. It never blocks inserts: a table
-// is attached, which other statements don't notice, when it is complete.
+// is attached when it is complete, without a lock that inserts conflict with.
 func (p *postgresQueue) makePartitions(ctx context.Context, days []time.Time) error {
 	slices.SortFunc(days, time.Time.Compare)
 	days = slices.Compact(days)
@@ -108,7 +107,7 @@ func (p *postgresQueue) partitions(ctx context.Context, table string) ([]time.Ti
 		if err := rows.Scan(&name); err != nil {
 			return nil, err
 		}
-		// One that was attached by hand is none of ours.
+		// Another table that was attached has no day in its name.
 		if day, err := time.Parse(dayForm, strings.TrimPrefix(name, table+"_")); err == nil {
 			days = append(days, day)
 		}
@@ -116,20 +115,19 @@ func (p *postgresQueue) partitions(ctx context.Context, table string) ([]time.Ti
 	return days, rows.Err()
 }
 
-// isMadeMeanwhile reports whether two processes made the same table at once.
-func isMadeMeanwhile(err error) bool {
+// isMadeTwice reports whether two servers made the same table at once.
+func isMadeTwice(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && (e.Code == "42P07" || e.Code == "42710" || e.Code == "23505")
 }
 
-// makePartition may meet another process that makes the same: both are content
-// when the partition is there.
+// makePartition succeeds also when another server makes the same partition.
 func (p *postgresQueue) makePartition(ctx context.Context, table string, day time.Time) error {
 	name := partitionName(table, day)
 	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
 	_, err := p.pool.ExecContext(ctx, fmt.Sprintf(
 		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)", name, table))
-	if err == nil || isMadeMeanwhile(err) {
+	if err == nil || isMadeTwice(err) {
 		_, err = p.pool.ExecContext(ctx, fmt.Sprintf(
 			"ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to))
 	}

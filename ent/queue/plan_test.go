@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
+	"portalhooks/ent/sqldb"
 )
 
 // history stores a few thousand deliveries of two organizations and of several
@@ -96,21 +95,15 @@ func flatQueries(t *testing.T, s *testQueue, org delivery.OrgID) map[string]flat
 	all := map[string]flatQuery{
 		"follow": {query: "SELECT * FROM log WHERE " + slotOf + " = 0 AND id > 5 ORDER BY id LIMIT 10"},
 		"tail":   {query: "SELECT id FROM log WHERE " + slotOf + " = 0 ORDER BY id DESC LIMIT 1"},
-		"stats of an organization": {query: countQuery(org, delivery.CountQuery{
+		"stats of an organization": {query: countsQuery(org, delivery.CountQuery{
 			From: now.Add(-3 * time.Hour), To: now, Step: time.Hour,
 		})},
-		"old counts": {query: discardCounts, args: []any{hourOf(now) - 90, slice}},
-		"old events": {
-			query: discardEvents,
-			args:  []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20},
-		},
-		"lent by slot":          {query: requeueLeased + "AND owner_epoch <= $3", args: []any{0, 1, 1}},
-		"due alerts and others": {query: oldestDue, args: []any{80, 80, 0, 0, 0}, sorts: 1},
-		"round":                 {query: roundTrip, args: []any{0, 200}},
-		"older log": {
-			query: discardLog,
-			args:  []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20},
-		},
+		"old counts":            {query: discardCounts, args: []any{hourOf(now) - 90, discardLimit}},
+		"old events":            {query: discardEvents, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
+		"lent by slot":          {query: requeueOwned + "AND owner_epoch <= $3", args: []any{0, 1, 1}},
+		"due alerts and others": {query: dueRows, args: []any{80, 80, 0, 0, 0}, sorts: 1},
+		"round":                 {query: nextWebhooks, args: []any{0, 200}},
+		"older log":             {query: discardLog, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
 	}
 	if !isSQLite(s) {
 		delete(all, "older log") // it drops days

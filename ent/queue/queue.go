@@ -29,8 +29,8 @@ type Queue struct {
 // A Recorder adds entries to the audit log in the transaction that q belongs to.
 type Recorder func(ctx context.Context, q sqldb.Querier, entries ...delivery.AuditEntry) error
 
-// New starts the background work of a queue; Close ends it. The tables
-// need not exist yet.
+// New starts the background work of a queue; Close ends it. The tables need not
+// exist yet.
 func New(db sqldb.Database, record Recorder, logger *slog.Logger) *Queue {
 	q := &Queue{read: db.Reader(), record: record, logger: logger}
 	switch db := db.(type) {

@@ -8,11 +8,11 @@ import (
 	"portalhooks/ent/sqldb"
 )
 
-// slice is how many rows one Discard deletes at most.
-const slice = 2000
+// discardLimit is how many rows one Discard deletes at most.
+const discardLimit = 2000
 
 const (
-	// What waits is found by its event, and what is leased is never much.
+	// Waiting rows are found by their event; leased rows are always few.
 	pendingEvents = `SELECT event FROM queue WHERE owner_slot IS NULL AND event >= $1 AND event < $2
 		UNION ALL SELECT event FROM queue WHERE owner_slot IS NOT NULL AND event >= $1 AND event < $2`
 

@@ -5,23 +5,22 @@ import (
 	"errors"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// discard deletes a slice of keys or drops one day, of the days that are over
-// at t.
+// discard deletes up to discardLimit keys or drops one day, of the days that are
+// over at t.
 func (p *postgresQueue) discard(ctx context.Context, t time.Time) (bool, error) {
 	t = dayOf(t)
 	if delivery.IDAt[int64](t) == 0 {
 		return false, nil
 	}
 	n, err := p.deleteSlice(ctx, discardKeys, 0, delivery.IDAt[int64](t))
-	if err != nil || n == slice {
-		return n == slice, err
+	if err != nil || n == discardLimit {
+		return n == discardLimit, err
 	}
 	if more, err := p.discardLogDay(ctx, t); more || err != nil {
 		return more, err
@@ -33,14 +32,14 @@ func (p *postgresQueue) deleteSlice(
 	ctx context.Context, statement string, from, to int64,
 ) (n int, err error) {
 	err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		n, err = sqldb.Affected(tx.ExecContext(ctx, statement, from, to, slice))
+		n, err = sqldb.Affected(tx.ExecContext(ctx, statement, from, to, discardLimit))
 		return err
 	})
 	return n, err
 }
 
-// discardLogDay drops the oldest day of the log that is over at t. Readers find
-// of the loss first.
+// discardLogDay drops the oldest day of the log that is over at t. The horizon
+// moves first, so that readers know of the loss.
 func (p *postgresQueue) discardLogDay(ctx context.Context, t time.Time) (more bool, err error) {
 	days, err := p.partitions(ctx, "log")
 	if err != nil || len(days) == 0 || !days[0].Before(t) {
@@ -57,8 +56,8 @@ func (p *postgresQueue) discardLogDay(ctx context.Context, t time.Time) (more bo
 	return p.drop(ctx, "log", days[0])
 }
 
-// discardEventDay drops a day that is over at t, or deletes a slice of the
-// events of one where deliveries are pending.
+// discardEventDay drops a day that is over at t, or deletes up to discardLimit
+// events of a day that has pending deliveries.
 func (p *postgresQueue) discardEventDay(ctx context.Context, t time.Time) (bool, error) {
 	days, err := p.partitions(ctx, "event")
 	if err != nil {
@@ -76,22 +75,22 @@ func (p *postgresQueue) discardEventDay(ctx context.Context, t time.Time) (bool,
 		if len(pending) == 0 {
 			return p.drop(ctx, "event", day)
 		}
-		if n, err := p.deleteSlice(ctx, discardEvents, from, to); n == slice || err != nil {
-			return n == slice, err
+		if n, err := p.deleteSlice(ctx, discardEvents, from, to); n == discardLimit || err != nil {
+			return n == discardLimit, err
 		}
 	}
 	return false, nil
 }
 
-// How long drop waits for those who read the table, and how often it tries.
+// How long drop waits for readers of the table, and how often it tries.
 const (
 	dropWait  = "100ms"
 	dropTries = 7
 )
 
-// drop removes a partition. It waits only a moment for those who read the table,
-// because everybody else waits behind it, and tries again a little later; what
-// it can't get is left for the next time that retention runs.
+// drop removes a partition. It waits only a moment for readers of the table,
+// because all other statements wait behind it, and tries again a little later; a
+// table that stays in use is left for the next run of retention.
 func (p *postgresQueue) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
 	pause := sqldb.Pauses()
 	for range dropTries {

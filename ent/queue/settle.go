@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
+	"portalhooks/ent/sqldb"
 )
 
 // Settle implements [delivery.Queue]. The fence and the entry's id make it safe
@@ -26,8 +25,8 @@ func (q *Queue) Settle(ctx context.Context, batch []delivery.Settlement) (held [
 	return held, nil
 }
 
-// settling passes the points before a batch is durable.
-func settling(batch []delivery.Settlement) {
+// hitBeforeCommit passes the failpoints before a batch is durable.
+func hitBeforeCommit(batch []delivery.Settlement) {
 	if !failpoint.Enabled {
 		return
 	}

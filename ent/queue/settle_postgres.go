@@ -70,11 +70,10 @@ WITH s AS MATERIALIZED (
 )
 SELECT id FROM logged`))
 
-//nolint:gosec // the parts are the columns of a table of ours
-var postgresInsertEvents = `INSERT INTO event (` + eventTable.names() + `)
+var postgresInsertEvents = postgresSyntax.Replace(`INSERT INTO event (` + eventTable.names() + `)
 	SELECT ` + eventTable.stored("e", nil) + ` FROM unnest(` + eventTable.arrays(1) + `)
 		AS e(` + eventTable.names() + `)
-	ON CONFLICT DO NOTHING`
+	ON CONFLICT DO NOTHING`)
 
 func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement) ([]bool, error) {
 	rows := make([]settledRow, len(batch))
@@ -92,8 +91,8 @@ func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement)
 	}
 	args := settledColumns.gather(nil, rows)
 	var written []int64
-	settling(batch)
-	err := p.persistRows(ctx, ids, func() (err error) {
+	hitBeforeCommit(batch)
+	err := p.persistInserts(ctx, ids, func() (err error) {
 		written, err = p.settleOnce(ctx, args, events)
 		return err
 	})
@@ -133,7 +132,7 @@ func (p *postgresQueue) settleOnce(
 	return written, tx.Commit()
 }
 
-// confirm reports which settlements are in the log. Those that this try did not
+// confirm reports which settlements are in the log. Those that this run did not
 // write may have been written by an earlier one.
 func (p *postgresQueue) confirm(
 	ctx context.Context, batch []delivery.Settlement, written []int64,

@@ -3,13 +3,12 @@ package queue
 import (
 	"context"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// The fence of every statement that settles: the delivery is where its owner
-// left it.
+// sqliteFence is the fence of every statement that settles: the delivery is as
+// its owner leased it.
 const sqliteFence = ` WHERE id = $1 AND attempts = $2 AND owner_slot = $3 AND owner_epoch = $4`
 
 const (
@@ -33,13 +32,13 @@ var sqliteInsertLog = "INSERT INTO log (" + logTable.names() + ") VALUES (" + lo
 func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (held []bool, err error) {
 	err = s.batch(ctx, func(ctx context.Context, s *session) error {
 		held = make([]bool, len(batch))
-		counts := tallied{}
+		counts := batchCounts{}
 		for i := range batch {
 			if held[i], err = s.settle(ctx, &batch[i], counts); err != nil {
 				return err
 			}
 		}
-		settling(batch)
+		hitBeforeCommit(batch)
 		return counts.store(ctx, s)
 	})
 	return held, err
@@ -47,7 +46,7 @@ func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (
 
 // settle reports whether the fence held. If it did not, the entry may be there
 // from an earlier run. What it writes it adds to the counts.
-func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts tallied) (bool, error) {
+func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts batchCounts) (bool, error) {
 	var row logRow
 	row.setEntry(one)
 	if one.Unqueued {

@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 	"portalhooks/test/faults"
 )
 
@@ -47,9 +46,9 @@ func remember(s *testQueue, by time.Duration) {
 }
 
 // The database's clock is set back by hours and days while deliveries wait, are
-// lent and are to be retried. After the next heartbeat, which is two seconds
+// leased and are to be retried. After the next heartbeat, which is two seconds
 // later at the most, all is as it was: nothing waits for the clock to catch up,
-// and what is lent or paused stays so for as long as it was to.
+// and what is leased or paused stays so for as long as it was to.
 func TestTortureClockSetBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
 		for _, by := range []time.Duration{-time.Minute, -6 * time.Hour, -100 * 24 * time.Hour} {
@@ -62,7 +61,7 @@ func TestTortureClockSetBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			beat(t, s, owner)
-			waiting, lent, paused := threeKinds(t, s, owner)
+			waiting, leased, paused := threeKinds(t, s, owner)
 			jump(t, s, by)
 			if got := claimed(t, s, owner); len(got) > 0 {
 				t.Errorf("%s: claimed %v: the test proves nothing", by, got)
@@ -73,14 +72,14 @@ func TestTortureClockSetBack(t *testing.T) {
 			if got := claimed(t, s, owner); !slices.Equal(got, waiting) {
 				t.Errorf("%s: claimed %d after a heartbeat, want the %d that were due", by, len(got), len(waiting))
 			}
-			for _, id := range slices.Concat(lent, paused) {
+			for _, id := range slices.Concat(leased, paused) {
 				if left := dueIn(t, s, id); left < 50*time.Second || left > 70*time.Second {
 					t.Errorf("%s: %s is due in %s, want about a minute", by, id, left)
 				}
 			}
 			faults.Result{
 				Fault: "the database's clock is set back by " + (-by).String(), Database: databaseOf(s),
-				Rounds: len(waiting) + len(lent) + len(paused), Recovery: 2 * time.Second,
+				Rounds: len(waiting) + len(leased) + len(paused), Recovery: 2 * time.Second,
 				Note: "what was due is due, leases and pauses keep their length, by the next heartbeat",
 			}.Report(t)
 			empty(t, s, owner, other)
@@ -98,20 +97,20 @@ func TestTortureClockSetAhead(t *testing.T) {
 				t.Fatal(err)
 			}
 			beat(t, s, owner)
-			waiting, lent, paused := threeKinds(t, s, owner)
+			waiting, leased, paused := threeKinds(t, s, owner)
 			jump(t, s, by)
 			self := delivery.Owner{Slot: owner.Slot + 1, Epoch: 1}
 			for range 2 { // before and after it has read the clock itself
 				if n, err := s.Reap(t.Context(), self); n > 0 || err != nil {
-					t.Errorf("%s: Bury released %d, %v: nobody is dead", by, n, err)
+					t.Errorf("%s: Reap released %d, %v: nobody is dead", by, n, err)
 				}
-				s.clock.read(reading{time.Now().UnixMicro(), time.Now(), time.Now()})
+				s.clock.note(reading{time.Now().UnixMicro(), time.Now(), time.Now()})
 			}
 			beat(t, s, owner)
 			if members, err := s.Members(t.Context()); err != nil || len(members) != 1 {
 				t.Errorf("%s: %d members, %v, want the one that lives", by, len(members), err)
 			}
-			want := slices.Sorted(slices.Values(slices.Concat(waiting, lent, paused)))
+			want := slices.Sorted(slices.Values(slices.Concat(waiting, leased, paused)))
 			got := claimed(t, s, owner)
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: claimed %d, want all %d: their times are over", by, len(got), len(want))
@@ -140,11 +139,11 @@ func beat(t *testing.T, s *testQueue, owner delivery.Owner) {
 	}
 }
 
-// threeKinds stores deliveries that are due, lent for a minute, and paused for
+// threeKinds stores deliveries that are due, leased for a minute, and paused for
 // a minute.
 func threeKinds(
 	t *testing.T, s *testQueue, owner delivery.Owner,
-) (waiting, lent, paused []delivery.DeliveryID) {
+) (waiting, leased, paused []delivery.DeliveryID) {
 	t.Helper()
 	now := time.Now()
 	all := ids(facts(t, s, 30, now, delivery.Queued))
@@ -155,7 +154,7 @@ func threeKinds(
 	}
 	for i, j := range jobs {
 		if i < 10 {
-			lent = append(lent, j.Delivery.ID)
+			leased = append(leased, j.Delivery.ID)
 		} else {
 			paused = append(paused, j.Delivery.ID)
 		}
@@ -164,11 +163,11 @@ func threeKinds(
 		t.Fatal(n, err)
 	}
 	for _, id := range all {
-		if !slices.Contains(lent, id) && !slices.Contains(paused, id) {
+		if !slices.Contains(leased, id) && !slices.Contains(paused, id) {
 			waiting = append(waiting, id)
 		}
 	}
-	return waiting, lent, paused
+	return waiting, leased, paused
 }
 
 func ids(events []delivery.NewEvent) (all []delivery.DeliveryID) {
@@ -248,11 +247,11 @@ func TestASlowDatabaseHasTheRightTime(t *testing.T) {
 		"set ahead by a minute": {at(0, 0, 0), at(2*time.Second, 3*time.Second, 62*time.Second), false, true},
 	} {
 		k := clock{}
-		k.read(c.last)
-		if got := k.behind(c.now) > 0; got != c.behind {
+		k.note(c.last)
+		if got := k.setBackBy(c.now) > 0; got != c.behind {
 			t.Errorf("%s: set back: %t, want %t", name, got, c.behind)
 		}
-		if got := k.astray(c.now); got != c.leapt {
+		if got := k.jumpedAhead(c.now); got != c.leapt {
 			t.Errorf("%s: set ahead: %t, want %t", name, got, c.leapt)
 		}
 	}

@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 	"portalhooks/test/faults"
 )
 

@@ -40,7 +40,7 @@ func TestTheLowMarkHidesNothingForLong(t *testing.T) {
 		t.Errorf("claimed %d that are below the mark, want none: the look starts at it", n)
 	}
 	for class := range s.low.from {
-		s.low.from[class] = s.Queue.low.from[class].Add(-watermarkLife)
+		s.low.from[class] = s.low.from[class].Add(-watermarkLife)
 	}
 	if n := claim(); n != 2 {
 		t.Errorf("claimed %d after the mark's time, want both", n)

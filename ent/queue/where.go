@@ -6,9 +6,8 @@ import (
 	"time"
 	"unicode"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // A where gathers conditions. Numbers are written into them; text becomes
@@ -82,7 +81,7 @@ func globOf(part string) string {
 
 func regexpOf(part string) string {
 	var b strings.Builder
-	b.WriteString("***:") // an advanced expression, whatever the server's default
+	b.WriteString("***:") // an advanced expression, whatever the server's setting
 	for _, r := range sqldb.Clean(part) {
 		cases := casesOf(r)
 		switch {

@@ -7,9 +7,8 @@ import (
 	"log/slog"
 	"strings"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // A postgresQueue is the queue in a PostgreSQL database. A batch is one
@@ -17,11 +16,11 @@ import (
 type postgresQueue struct {
 	*sqldb.Postgres
 
-	pool     *sql.DB
-	logger   *slog.Logger
-	notifier *sqldb.Notifier // nil through a transaction pooler, as listener is
-	listener *sqldb.Listener
-	missing  missing // locks that were found free
+	pool      *sql.DB
+	logger    *slog.Logger
+	notifier  *sqldb.Notifier // nil through a transaction pooler, as listener is
+	listener  *sqldb.Listener
+	freeLocks freeLocks // locks that were found free
 }
 
 // newPostgresQueue starts to listen if there is a direct way to PostgreSQL.

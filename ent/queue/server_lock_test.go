@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/enttest"
+	"portalhooks/ent/sqldb"
 )
 
 // longLease outlasts any test.
@@ -58,9 +57,9 @@ func isLocked(t *testing.T, s *testQueue, o delivery.Owner) bool {
 func lend(t *testing.T, s *testQueue, owner delivery.Owner, n int) {
 	t.Helper()
 	facts(t, s, n, time.Now(), delivery.Queued)
-	_, err := s.db.Writer().
-		ExecContext(t.Context(), "UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = $3",
-			owner.Slot, owner.Epoch, sqldb.Micros(time.Now().Add(longLease)))
+	_, err := s.db.Writer().ExecContext(t.Context(),
+		"UPDATE queue SET owner_slot = $1, owner_epoch = $2, due_at = $3",
+		owner.Slot, owner.Epoch, sqldb.Micros(time.Now().Add(longLease)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,9 +165,8 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		_, err := held.ExecContext(
-			t.Context(), "SELECT pg_advisory_lock("+sqldb.LockOf(owner.Slot, owner.Epoch)+")",
-		)
+		_, err := held.ExecContext(t.Context(),
+			"SELECT pg_advisory_lock("+sqldb.LockOf(owner.Slot, owner.Epoch)+")")
 		taken <- err
 	}()
 	until(t, "the thief waits", func() bool {

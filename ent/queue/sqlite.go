@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // A sqliteQueue is the queue in a SQLite database. All changes go through one
@@ -66,9 +65,9 @@ type session struct {
 
 // batch runs fn in one transaction, below database/sql.
 func (s *sqliteQueue) batch(ctx context.Context, fn func(ctx context.Context, s *session) error) error {
-	return s.writer.Batch(
-		ctx, func(ctx context.Context, one *sqldb.Session) error { return fn(ctx, &session{Session: one}) },
-	)
+	return s.writer.Batch(ctx, func(ctx context.Context, one *sqldb.Session) error {
+		return fn(ctx, &session{Session: one})
+	})
 }
 
 // events reads the events by literal ids.

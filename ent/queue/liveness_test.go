@@ -5,16 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
-	"portalhooks/ent/enttest"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/enttest"
+	"portalhooks/ent/sqldb"
 )
 
 // A lock must be free for a while, without a break, before its process is
 // taken for dead.
-// observer buries without being one of the processes.
+// observer reaps without being one of the processes.
 var observer = delivery.Owner{Slot: delivery.MaxSlot}
 
 func TestALockIsMissingOnlyAfterAWhile(t *testing.T) {
@@ -27,12 +25,12 @@ func TestALockIsMissingOnlyAfterAWhile(t *testing.T) {
 		want  [][2]int64
 	}{
 		"at once":         {{0, [][2]int64{a}, nil}},
-		"soon":            {{0, [][2]int64{a}, nil}, {vanishGrace - 1, [][2]int64{a}, nil}},
-		"after the grace": {{0, [][2]int64{a}, nil}, {vanishGrace, [][2]int64{a, b}, [][2]int64{a}}},
-		"held in between": {{0, [][2]int64{a}, nil}, {vanishGrace / 2, nil, nil}, {vanishGrace, [][2]int64{a}, nil}},
-		"another epoch":   {{0, [][2]int64{a}, nil}, {vanishGrace, [][2]int64{{1, 2}}, nil}},
+		"soon":            {{0, [][2]int64{a}, nil}, {deadAfter - 1, [][2]int64{a}, nil}},
+		"after the grace": {{0, [][2]int64{a}, nil}, {deadAfter, [][2]int64{a, b}, [][2]int64{a}}},
+		"held in between": {{0, [][2]int64{a}, nil}, {deadAfter / 2, nil, nil}, {deadAfter, [][2]int64{a}, nil}},
+		"another epoch":   {{0, [][2]int64{a}, nil}, {deadAfter, [][2]int64{{1, 2}}, nil}},
 	} {
-		var m missing
+		var m freeLocks
 		for _, look := range looks {
 			if got := m.note(look.free, start.Add(look.after)); !slices.Equal(got, look.want) {
 				t.Errorf("%s: after %s the dead are %v, want %v", name, look.after, got, look.want)
@@ -64,7 +62,7 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 		return n == 1
 	})
 	// The others are back within the longest pause between two tries and a grace.
-	const least = sqldb.ReconnectMax + vanishGrace
+	const least = sqldb.ReconnectMax + deadAfter
 	if lasted := postgres(s).listener.Lasted(); lasted <= least {
 		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, least)
 	}

@@ -9,13 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
-// The columns of the counts of durations, as a list, as sums, and as they are added
-// to those of the row that is there.
+// The columns of the histogram of durations: as a list, as sums, and as they are
+// added to those of the stored row.
 var (
 	durationColumns = eachDuration("d%d")
 	durationSums    = eachDuration("sum(d%d)")
@@ -23,26 +22,28 @@ var (
 		eachDuration("d%[1]d = t.d%[1]d + excluded.d%[1]d")
 )
 
-const countKey = "org, hour, webhook, slot, state, outcome"
+// countKeyColumns are the key of the counts.
+const countKeyColumns = "org, hour, webhook, slot, state, outcome"
 
 // countPostgres counts the entries that the statement around it has logged,
 // always in the order of the key.
-var countPostgres = named(`INSERT INTO tally AS t (` + countKey + `, type, entries, attempts,
+var countPostgres = named(`INSERT INTO tally AS t (` + countKeyColumns + `, type, entries, attempts,
 	` + durationColumns + `)
 	SELECT org, at / 3600000000, webhook, (id >> 12) & 1023, state, COALESCE(outcome, 0), min(type), count(*),
 		count(number), ` + eachDuration("count(*) FILTER (WHERE place = %d)") + `
 	FROM (SELECT *, CASE WHEN number IS NOT NULL THEN width_bucket(COALESCE(duration, 0), ARRAY[` +
 	placeBounds() + `]) END AS place FROM logged WHERE trigger <> @trigger.TEST) l
 	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-	ON CONFLICT (` + countKey + `) DO UPDATE SET ` + addCounts)
+	ON CONFLICT (` + countKeyColumns + `) DO UPDATE SET ` + addCounts)
 
-// countSQLite counts the entries of one key.
-var countSQLite = `INSERT INTO tally AS t (` + countKey + `, type, entries, attempts, ` + durationColumns + `)
+// countSQLite adds to the counts of one key.
+var countSQLite = `INSERT INTO tally AS t (` + countKeyColumns + `, type, entries, attempts,
+	` + durationColumns + `)
 	VALUES (?` + strings.Repeat(", ?", 8+len(delivery.Durations{})) + `)
-	ON CONFLICT (` + countKey + `) DO UPDATE SET ` + addCounts
+	ON CONFLICT (` + countKeyColumns + `) DO UPDATE SET ` + addCounts
 
-const discardCounts = `DELETE FROM tally WHERE (` + countKey + `) IN (
-	SELECT ` + countKey + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
+const discardCounts = `DELETE FROM tally WHERE (` + countKeyColumns + `) IN (
+	SELECT ` + countKeyColumns + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
 
 func eachDuration(form string) string {
 	all := make([]string, len(delivery.Durations{}))
@@ -65,27 +66,27 @@ func placeBounds() string {
 // hourOf numbers the hours since 1970.
 func hourOf(t time.Time) int64 { return sqldb.Micros(t) / time.Hour.Microseconds() }
 
-// A talliedKey is the key of a row of counts.
-type talliedKey struct {
+// A countKey is the key of a row of counts.
+type countKey struct {
 	org, hour, webhook, slot, state, outcome, kind int64
 }
 
-func (k talliedKey) compare(other talliedKey) int {
+func (k countKey) compare(other countKey) int {
 	return cmp.Or(cmp.Compare(k.org, other.org), cmp.Compare(k.hour, other.hour),
 		cmp.Compare(k.webhook, other.webhook), cmp.Compare(k.slot, other.slot),
 		cmp.Compare(k.state, other.state), cmp.Compare(k.outcome, other.outcome))
 }
 
-// tallied gathers what a batch on SQLite adds to the counts.
-type tallied map[talliedKey]*delivery.Count
+// A batchCounts is what a batch on SQLite adds to the counts.
+type batchCounts map[countKey]*delivery.Count
 
 // add counts an entry that was written just now, with its row's outcome.
-func (t tallied) add(e *delivery.LogEntry, row *logRow) {
+func (t batchCounts) add(e *delivery.LogEntry, row *logRow) {
 	d := &e.Delivery
 	if d.Trigger == delivery.ByTest {
 		return
 	}
-	key := talliedKey{
+	key := countKey{
 		int64(d.Org), hourOf(e.At), int64(d.Webhook), int64(delivery.IDSlot(e.ID)),
 		stateWords.code(d.State), row.outcome, typeWords.code(d.Type),
 	}
@@ -102,12 +103,12 @@ func (t tallied) add(e *delivery.LogEntry, row *logRow) {
 }
 
 // store adds what was gathered to the rows.
-func (t tallied) store(ctx context.Context, s *session) error {
-	keys := make([]talliedKey, 0, len(t))
+func (t batchCounts) store(ctx context.Context, s *session) error {
+	keys := make([]countKey, 0, len(t))
 	for key := range t {
 		keys = append(keys, key)
 	}
-	slices.SortFunc(keys, talliedKey.compare)
+	slices.SortFunc(keys, countKey.compare)
 	for _, k := range keys {
 		one := t[k]
 		args := []any{
@@ -127,7 +128,7 @@ func (t tallied) store(ctx context.Context, s *session) error {
 func (q *Queue) Counts(
 	ctx context.Context, org delivery.OrgID, t delivery.CountQuery,
 ) (all []delivery.Count, err error) {
-	query := countQuery(org, t)
+	query := countsQuery(org, t)
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, query)
 		all, err = sqldb.Collect(rows, err, scanCount)
@@ -139,7 +140,7 @@ func (q *Queue) Counts(
 	return all, nil
 }
 
-func countQuery(org delivery.OrgID, t delivery.CountQuery) string {
+func countsQuery(org delivery.OrgID, t delivery.CountQuery) string {
 	w := &where{}
 	w.add(fmt.Sprintf("org = %d", org))
 	w.add(fmt.Sprintf("hour >= %d AND hour < %d", hourOf(t.From), hourOf(t.To)))
@@ -181,8 +182,8 @@ func scanCount(rows *sql.Rows) (t delivery.Count, err error) {
 // DiscardCounts implements [delivery.CountStore].
 func (q *Queue) DiscardCounts(ctx context.Context, t time.Time) (more bool, err error) {
 	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		n, err := sqldb.Affected(tx.ExecContext(ctx, discardCounts, hourOf(t), slice))
-		more = n == slice
+		n, err := sqldb.Affected(tx.ExecContext(ctx, discardCounts, hourOf(t), discardLimit))
+		more = n == discardLimit
 		return err
 	})
 	if err != nil {

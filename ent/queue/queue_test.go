@@ -98,8 +98,8 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	waiting := facts(t, s, 2, day, delivery.Held)
 	facts(t, s, 2, day.AddDate(0, 0, 1), delivery.Queued)
 	facts(t, s, 2, day.AddDate(0, 0, 2), delivery.Queued)
-	_, err := s.db.Writer().
-		ExecContext(t.Context(), "DELETE FROM queue WHERE id <> $1", int64(waiting[0].Event.ID))
+	_, err := s.db.Writer().ExecContext(t.Context(), "DELETE FROM queue WHERE id <> $1",
+		int64(waiting[0].Event.ID))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"slices"
 
-	"portalhooks/ent/sqldb"
-
 	"portalhooks/delivery"
+	"portalhooks/ent/sqldb"
 )
 
 // The lists that are ordered by id, newest first. A cursor names its list, so
-// that one of another list is refused instead of pointing somewhere.
+// that another list refuses it.
 type idList byte
 
 const (
@@ -25,7 +24,7 @@ func (l idList) cursor(id int64) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64([]byte{byte(l)}, uint64(id)))
 }
 
-// position reads a cursor; field is the argument to blame.
+// position reads a cursor; field is the argument that errors name.
 func (l idList) position(field, cursor string) (int64, error) {
 	raw, ok := sqldb.ReadCursor(cursor)
 	if !ok || len(raw) != 9 || raw[0] != byte(l) {
@@ -35,7 +34,7 @@ func (l idList) position(field, cursor string) (int64, error) {
 	return int64(binary.BigEndian.Uint64(raw[1:])), nil
 }
 
-// An idPage is a Page of a list by id, understood.
+// An idPage is a Page of a list by id, with its cursors read.
 type idPage struct {
 	list   idList
 	page   delivery.Page
@@ -76,7 +75,7 @@ func (q idPage) conditions(w *where, column string) {
 	}
 }
 
-// order sorts by the column and cuts.
+// order sorts by the column and limits.
 func (q idPage) order(column string) string {
 	direction := "DESC"
 	if q.oldest {
@@ -91,7 +90,7 @@ func idSlice[T any](q idPage, found []T, id func(*T) int64) delivery.Slice[T] {
 	if more {
 		found = found[:q.limit-1]
 	}
-	// The row that a cursor was made of lies on its far side.
+	// The row that a cursor was made of lies behind it.
 	s := delivery.Slice[T]{Items: found, Total: -1, HasNext: q.page.Before != "", HasPrev: q.page.After != ""}
 	if q.oldest {
 		slices.Reverse(found)
