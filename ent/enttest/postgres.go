@@ -43,16 +43,12 @@ func PostgresDurable(t testing.TB) string {
 	return durable.database(t)
 }
 
-// LeftOut begins the reason for which a test was left out of `make quick`, which
-// counts them.
-const LeftOut = "left out of make quick"
-
-// leaveOut leaves a test out that needs PostgreSQL while only SQLite is tested,
-// as with -short.
+// leaveOut skips a test that needs PostgreSQL when -short asks for SQLite alone.
+// `make quick` counts the tests with this reason.
 func leaveOut(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip(LeftOut + ": it needs PostgreSQL")
+		t.Skip("left out of make quick: it needs PostgreSQL")
 	}
 }
 
