@@ -19,6 +19,9 @@ import (
 // script cannot be run.
 func node(t *testing.T, input, script string, args ...string) (output string, ok bool) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out of make quick: it needs Node.js")
+	}
 	dir := filepath.Join("..", "..", "test", "clients")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "graphql-ws")); err != nil {
 		t.Fatal("the test clients are not installed: run `make setup`")
