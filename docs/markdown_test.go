@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // link matches the target of a Markdown link, without its anchor.
@@ -46,6 +48,51 @@ func TestTheWalkNamesEveryFileOfThePipeline(t *testing.T) {
 		}
 	}
 }
+
+// maxWidth matches the width of a line in .editorconfig.
+var maxWidth = regexp.MustCompile(`(?m)^max_line_length = (\d+)$`)
+
+// Tables, headings, code and URLs can't be wrapped.
+func TestLinesFitTheWidth(t *testing.T) {
+	settings, err := os.ReadFile("../.editorconfig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := maxWidth.FindSubmatch(settings)
+	if found == nil {
+		t.Fatal(".editorconfig has no max_line_length")
+	}
+	width, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range markdown(t) {
+		for number, line := range wrappable(text) {
+			if got := utf8.RuneCountInString(line); got > width {
+				t.Errorf("%s:%d: the line has %d characters, want at most %d", file, number, got, width)
+			}
+		}
+	}
+}
+
+// wrappable returns the lines of a Markdown text that can be wrapped, by number.
+func wrappable(text string) map[int]string {
+	lines, fenced := map[int]string{}, false
+	for i, line := range strings.Split(text, "\n") {
+		fence := strings.HasPrefix(strings.TrimSpace(line), "```")
+		switch {
+		case fence:
+			fenced = !fenced
+		case fenced, fixed.MatchString(line):
+		default:
+			lines[i+1] = line
+		}
+	}
+	return lines
+}
+
+// fixed matches tables, headings, indented code, and lines with a URL.
+var fixed = regexp.MustCompile(`^\||^#|^    |://`)
 
 // markdown returns the Markdown files of the repository, by their path from here.
 func markdown(t *testing.T) map[string]string {
