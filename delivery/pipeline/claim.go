@@ -6,6 +6,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
+	"portalhooks/delivery/fair"
 )
 
 // ClaimSize is how many deliveries are claimed at once.
@@ -57,13 +58,16 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		perWebhook = min(perWebhook, d.opts.Concurrency)
 	}
 	until := time.Now().Add(JobLease)
+	d.memory.beginClaim()
 	jobs, err := d.queue.Claim(ctx, delivery.ClaimRequest{
 		Owner: d.opts.Owner, N: n, PerWebhook: perWebhook, Lease: JobLease,
 		Limits: d.scheduler.Room(), Urgent: urgent,
 	})
 	leased := len(jobs)
-	jobs = d.memory.absent(jobs)
-	d.metrics.requeued("in flight already", leased-len(jobs))
+	jobs, freed := d.memory.endClaim(jobs)
+	d.metrics.requeued("in flight already", leased-len(jobs)-len(freed))
+	// Those that were stored meanwhile stay as they are; the others are due again.
+	d.requeue(fair.Requeue{Jobs: freed, Reason: "settled meanwhile"})
 	d.memory.cancel(max(0, n-len(jobs)))
 	if !urgent { // there is no more room for others than before
 		d.relieve()

@@ -18,6 +18,10 @@ type memory struct {
 	used    int // deliveries in memory, reserved ones included
 	ids     map[delivery.DeliveryID]struct{}
 	starved bool // something was left in the queue for lack of room
+
+	// freed are the deliveries that left memory during the claim in progress; nil
+	// without one.
+	freed map[delivery.DeliveryID]struct{}
 }
 
 func newMemory(limit int) *memory {
@@ -52,17 +56,32 @@ func (m *memory) add(jobs []delivery.Job) (left int) {
 	return m.limit - m.used
 }
 
-// absent returns the jobs whose deliveries are not in memory.
-func (m *memory) absent(jobs []delivery.Job) []delivery.Job {
+// beginClaim is called before a claim, and endClaim after it.
+func (m *memory) beginClaim() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var absent []delivery.Job
+	m.freed = make(map[delivery.DeliveryID]struct{})
+}
+
+// endClaim returns the jobs of a claim that may be sent. Those that are in memory
+// are not among them. Neither are those that left it during the claim: they may
+// have been leased again before their results were stored.
+func (m *memory) endClaim(jobs []delivery.Job) (absent, freed []delivery.Job) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for i := range jobs {
-		if _, held := m.ids[jobs[i].Delivery.ID]; !held {
-			absent = append(absent, jobs[i])
+		id := jobs[i].Delivery.ID
+		if _, held := m.ids[id]; held {
+			continue
 		}
+		if _, left := m.freed[id]; left {
+			freed = append(freed, jobs[i])
+			continue
+		}
+		absent = append(absent, jobs[i])
 	}
-	return absent
+	m.freed = nil
+	return absent, freed
 }
 
 // cancel gives back room that was reserved for n deliveries and not used.
@@ -81,6 +100,9 @@ func (m *memory) free(ids ...delivery.DeliveryID) {
 	for _, id := range ids {
 		if _, held := m.ids[id]; held {
 			delete(m.ids, id)
+			if m.freed != nil {
+				m.freed[id] = struct{}{}
+			}
 			n++
 		}
 	}
