@@ -39,7 +39,7 @@ func TestProfilesAreOnTheMetricsListenerAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"/metrics": "portalhooks_queue_deliveries", "/debug/pprof/": "goroutine",
+		"/metrics": "portalhooks_memory_deliveries", "/debug/pprof/": "goroutine",
 		"/debug/pprof/heap?debug=1": "heap profile", "/debug/pprof/cmdline": "test",
 	} {
 		if status, text := fetch(t, operators+path); status != http.StatusOK || !strings.Contains(text, want) {
