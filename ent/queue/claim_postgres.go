@@ -61,7 +61,7 @@ func (p *postgresQueue) claim(
 	err = sqldb.Persist(ctx, func() error {
 		found, err := p.Query(ctx, postgresClaim,
 			c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), sqldb.Array(&webhooks), sqldb.Array(&rows), n)
-		jobs, err = sqldb.Collect(found, err, scanJob)
+		jobs, err = sqldb.Collect(found, err, scanning(claimedReads, (*queueRow).job))
 		return err
 	})
 	return jobs, err
@@ -104,7 +104,7 @@ func claimLocked(
 	}
 	found, err = tx.QueryContext(ctx, postgresClaimOrdered,
 		c.Owner.Slot, c.Owner.Epoch, c.Lease.Microseconds(), pq.Array(webhooks), pq.Array(rows))
-	return sqldb.Collect(found, err, scanJob)
+	return sqldb.Collect(found, err, scanning(claimedReads, (*queueRow).job))
 }
 
 // events reads the events of claimed rows by one statement.
@@ -118,7 +118,7 @@ func (p *postgresQueue) events(
 	numbers = distinct(numbers)
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := p.Query(ctx, postgresEvents, sqldb.Array(&numbers), slices.Min(numbers), slices.Max(numbers))
-		all, err = sqldb.Collect(rows, err, scanEvent)
+		all, err = sqldb.Collect(rows, err, scanning(eventReads, (*eventRow).event))
 		return err
 	})
 	return all, err

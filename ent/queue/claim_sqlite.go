@@ -69,8 +69,8 @@ func (s *session) lease(
 		return nil, err
 	}
 	jobs = make([]delivery.Job, 0, len(ids))
+	var row queueRow
 	found := func(numbers []int64) {
-		var row queueRow
 		claimedReads.fill(&row, numbers)
 		jobs = append(jobs, row.job())
 	}

@@ -51,7 +51,7 @@ func (t columns[R]) names() string {
 	return t.join(func(_ int, c column[R]) string { return c.name })
 }
 
-// selected lists the columns of a table as scan reads them.
+// selected lists the columns of a table as scanning reads them.
 func (t columns[R]) selected(alias string) string {
 	return t.join(func(_ int, c column[R]) string { return c.orNull(alias + "." + c.name) })
 }
@@ -143,21 +143,23 @@ func (t columns[R]) values(args []any, r *R) []any {
 }
 
 func (c column[R]) value(r *R) any {
-	var value any
 	switch p := c.at(r).(type) {
 	case *int64:
-		value = *p
+		return orNil(*p, c.null)
 	case *bool:
-		value = *p
+		return orNil(*p, c.null)
 	case *string:
-		value = *p
+		return orNil(*p, c.null)
 	case *[]byte:
-		if *p == nil {
-			return nil
+		if *p != nil {
+			return *p
 		}
-		return *p
 	}
-	if value == c.null {
+	return nil
+}
+
+func orNil[T comparable](value T, null any) any {
+	if n, ok := null.(T); ok && value == n {
 		return nil
 	}
 	return value
@@ -189,14 +191,18 @@ func gather[T, R any](c column[R], rows []R) any {
 	return sqldb.Array(&all)
 }
 
-// scan reads a row of the columns.
-func (t columns[R]) scan(rows *sql.Rows) (r R, err error) {
+// scanning returns a function that reads rows of the columns. It reads all into
+// one row, and convert must not keep it.
+func scanning[R, T any](t columns[R], convert func(r *R) T) func(*sql.Rows) (T, error) {
+	r := new(R)
 	into := make([]any, len(t))
 	for i, c := range t {
-		into[i] = c.at(&r)
+		into[i] = c.at(r)
 	}
-	err = rows.Scan(into...)
-	return r, err
+	return func(rows *sql.Rows) (T, error) {
+		err := rows.Scan(into...)
+		return convert(r), err
+	}
 }
 
 // fill reads a row of columns that are numbers or, as numbers, truths.

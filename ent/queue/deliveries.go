@@ -195,13 +195,13 @@ func (d deliverySource) prune(w *where, after time.Time, page idPage) {
 	}
 }
 
-// deliveries runs a query that selects what scanDelivery reads.
+// deliveries runs a query that selects pendingColumns or finalColumns.
 func (q *Queue) deliveries(
 	ctx context.Context, query string, args ...any,
 ) (all []delivery.Delivery, err error) {
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, q.db.sql(query), args...)
-		all, err = sqldb.Collect(rows, err, scanDelivery)
+		all, err = sqldb.Collect(rows, err, scanning(listedReads, (*listedRow).listed))
 		return err
 	})
 	return all, err

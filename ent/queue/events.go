@@ -117,7 +117,7 @@ func readEvents(
 ) (all []delivery.Event, err error) {
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := db.QueryContext(ctx, query, args...)
-		all, err = sqldb.Collect(rows, err, scanEvent)
+		all, err = sqldb.Collect(rows, err, scanning(eventReads, (*eventRow).event))
 		return err
 	})
 	return all, err

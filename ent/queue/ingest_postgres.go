@@ -16,7 +16,7 @@ import (
 var (
 	ingestEvents = slices.Concat(
 		columns[keyedRow]{{"batch", nil, func(r *keyedRow) any { return &r.batch }}},
-		within(eventTable, (*keyedRow).event), keyColumns,
+		within(eventTable, (*keyedRow).base), keyColumns,
 	)
 	ingestDeliveries = slices.Concat(queueTable, columns[queueRow]{leasedColumn})
 )

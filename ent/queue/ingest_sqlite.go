@@ -12,7 +12,7 @@ import (
 // sqliteEvents are the columns of an event. Its key keeps it from being stored
 // twice.
 var (
-	sqliteEvents     = slices.Concat(within(eventTable, (*keyedRow).event), keyColumns)
+	sqliteEvents     = slices.Concat(within(eventTable, (*keyedRow).base), keyColumns)
 	sqliteDeliveries = slices.Concat(queueTable, leaseColumns)
 )
 
@@ -135,22 +135,21 @@ func (i *inserter) known(
 // insertEvent stores an event unless its key or id is there. Tests of a webhook
 // have no key.
 func (s *session) insertEvent(ctx context.Context, e *delivery.NewEvent, key []byte) (int64, error) {
-	var row keyedRow
-	row.setKeyed(e, key)
-	s.args = sqliteEvents.values(s.args[:0], &row)
+	s.event.setKeyed(e, key)
+	s.args = sqliteEvents.values(s.args[:0], &s.event)
 	return s.Exec(ctx, sqliteInsertEvent, s.args...)
 }
 
 // queue adds a delivery to the queue.
 func (i *inserter) queue(ctx context.Context, d *delivery.Delivery, event delivery.EventID) error {
-	row := queueRow{}
+	row := &i.queued
 	row.setQueued(d)
 	row.event, row.dueAt, row.ownerSlot, row.ownerEpoch = int64(event), i.now, absent, absent
 	if row.leased {
 		row.dueAt += i.lease.Microseconds()
 		row.ownerSlot, row.ownerEpoch = int64(i.owner.Slot), i.owner.Epoch
 	}
-	i.args = sqliteDeliveries.values(i.args[:0], &row)
+	i.args = sqliteDeliveries.values(i.args[:0], row)
 	_, err := i.Exec(ctx, sqliteInsertQueue, i.args...)
 	return err
 }

@@ -86,7 +86,7 @@ func (q *Queue) Horizon(ctx context.Context) (time.Time, error) {
 func (q *Queue) entries(ctx context.Context, query string) (all []delivery.LogEntry, err error) {
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.read.QueryContext(ctx, query)
-		all, err = sqldb.Collect(rows, err, scanEntry)
+		all, err = sqldb.Collect(rows, err, scanning(logTable, (*logRow).entry))
 		return err
 	})
 	return all, err

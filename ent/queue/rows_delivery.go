@@ -1,8 +1,6 @@
 package queue
 
 import (
-	"database/sql"
-
 	"portalhooks/delivery"
 	"portalhooks/ent/sqldb"
 )
@@ -87,12 +85,7 @@ var (
 	claimedColumns = claimedReads.selected("queue")
 )
 
-// scanJob reads claimedColumns.
-func scanJob(rows *sql.Rows) (delivery.Job, error) {
-	r, err := claimedReads.scan(rows)
-	return r.job(), err
-}
-
+// job returns the job of a row of claimedColumns.
 func (r *queueRow) job() delivery.Job {
 	d := r.delivery()
 	d.State, d.Ordered = delivery.Sending, r.ordered
@@ -139,11 +132,10 @@ var pendingStates = map[delivery.State]string{
 	delivery.Queued:   "NOT q.held AND q.attempts = 0 AND (q.owner_slot IS NULL OR q.due_at <= @now)",
 }
 
-// scanDelivery reads pendingColumns or finalColumns.
-func scanDelivery(rows *sql.Rows) (delivery.Delivery, error) {
-	r, err := listedReads.scan(rows)
+// listed returns the delivery of a row of pendingColumns or finalColumns.
+func (r *listedRow) listed() delivery.Delivery {
 	d := r.delivery()
 	d.State, d.Ordered = stateWords.word(r.state), r.ordered
 	d.NextAttemptAt, d.FinishedAt = sqldb.TimeOf(r.dueAt), sqldb.TimeOf(r.finishedAt)
-	return d, err
+	return d
 }

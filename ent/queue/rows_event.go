@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"database/sql"
 	"encoding/json"
 
 	"portalhooks/delivery"
@@ -51,16 +50,15 @@ var (
 	eventColumns = eventReads.selected("e")
 )
 
-// scanEvent reads eventColumns.
-func scanEvent(rows *sql.Rows) (delivery.Event, error) {
-	r, err := eventReads.scan(rows)
+// event returns the event of a row of eventColumns.
+func (r *eventRow) event() delivery.Event {
 	return delivery.Event{
 		ID: delivery.EventID(r.id), Org: delivery.OrgID(r.org), Type: typeWords.word(r.kind),
 		Item: delivery.ItemID(r.item), ItemName: r.itemName, Group: delivery.GroupID(r.group),
 		OccurredAt: sqldb.TimeOf(r.occurredAt), ReceivedAt: delivery.IDTime(r.id), SourceEventID: r.source,
 		WorkspaceID: r.workspaceID, WorkspaceName: r.workspace, Variables: json.RawMessage(r.variables),
 		Test: r.test,
-	}, err
+	}
 }
 
 // A keyedRow is an event that is about to be stored, with the key that keeps it
@@ -74,7 +72,7 @@ type keyedRow struct {
 	fingerprint, deliveries int64
 }
 
-func (r *keyedRow) event() *eventRow { return &r.eventRow }
+func (r *keyedRow) base() *eventRow { return &r.eventRow }
 
 var keyColumns = columns[keyedRow]{
 	{"key", nil, func(r *keyedRow) any { return &r.key }},

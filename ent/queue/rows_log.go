@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"database/sql"
 	"encoding/json"
 	"math"
 	"time"
@@ -87,9 +86,8 @@ func plannedAt(s *delivery.Settlement) int64 {
 
 var entryColumns = logTable.selected("l")
 
-// scanEntry reads entryColumns.
-func scanEntry(rows *sql.Rows) (delivery.LogEntry, error) {
-	r, err := logTable.scan(rows)
+// entry returns the entry of a row of entryColumns.
+func (r *logRow) entry() delivery.LogEntry {
 	e := delivery.LogEntry{ID: delivery.LogID(r.id), At: sqldb.TimeOf(r.at), Delivery: r.delivery.delivery()}
 	d := &e.Delivery
 	d.State, d.NextAttemptAt = stateWords.word(r.state), sqldb.TimeOf(r.dueAt)
@@ -99,7 +97,7 @@ func scanEntry(rows *sql.Rows) (delivery.LogEntry, error) {
 	if r.number != 0 {
 		e.Attempt = r.attempt()
 	}
-	return e, err
+	return e
 }
 
 func (r *logRow) attempt() *delivery.Attempt {

@@ -19,9 +19,9 @@ type settledRow struct {
 	unqueued            bool
 }
 
-func (r *settledRow) entry() *logRow { return &r.logRow }
+func (r *settledRow) base() *logRow { return &r.logRow }
 
-var settledColumns = slices.Concat(within(logTable, (*settledRow).entry), columns[settledRow]{
+var settledColumns = slices.Concat(within(logTable, (*settledRow).base), columns[settledRow]{
 	{"before", nil, func(r *settledRow) any { return &r.before }},
 	{"slot", nil, func(r *settledRow) any { return &r.slot }},
 	{"epoch", nil, func(r *settledRow) any { return &r.epoch }},

@@ -47,7 +47,7 @@ func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (
 // settle reports whether the fence held. If it did not, the entry may be there
 // from an earlier run. What it writes it adds to the counts.
 func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts batchCounts) (bool, error) {
-	var row logRow
+	row := &s.entry
 	row.setEntry(one)
 	if one.Unqueued {
 		if one.Event != nil {
@@ -55,17 +55,17 @@ func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts b
 				return false, err
 			}
 		}
-		_, err := s.insertEntry(ctx, &row)
+		_, err := s.insertEntry(ctx, row)
 		return true, err
 	}
-	moved, err := s.move(ctx, one, &row)
+	moved, err := s.move(ctx, one, row)
 	if err != nil {
 		return false, err
 	}
 	if moved > 0 {
-		written, err := s.insertEntry(ctx, &row)
+		written, err := s.insertEntry(ctx, row)
 		if written > 0 {
-			counts.add(&one.Entry, &row)
+			counts.add(&one.Entry, row)
 		}
 		return true, err
 	}

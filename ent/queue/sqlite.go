@@ -60,7 +60,11 @@ func (s *sqliteQueue) query(ctx context.Context, query string, args ...any) (*sq
 type session struct {
 	*sqldb.Session
 
-	args []any // of the statement that runs
+	// What a statement is run with, made once: rows are many.
+	args   []any
+	event  keyedRow
+	queued queueRow
+	entry  logRow
 }
 
 // batch runs fn in one transaction, below database/sql.
