@@ -31,28 +31,14 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 		if err := touchConfig(ctx, tx, w.Org); err != nil {
 			return err
 		}
-		err := tx.Webhook.Create().
+		create := tx.Webhook.Create().
 			SetID(w.ID).
 			SetOrganizationID(w.Org).
-			SetName(w.Name).
-			SetNameKey(sortKey(w.Name)).
-			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
-			SetStatus(w.Status).
-			SetDisabledReason(w.DisabledReason).
-			SetDisabledAt(sqldb.Micros(w.DisabledAt)).
-			SetHolding(w.Holding).
 			SetSecrets(secretsText(w.Secrets)).
-			SetVersionID(w.Version.ID).
-			SetVersionNumber(w.Version.Number).
-			SetEventType(w.Version.Type).
-			SetSelection(selectionText(w.Version.Selection)).
-			SetFingerprint(w.Version.Fingerprint).
 			SetCreatedAt(sqldb.Micros(w.CreatedAt)).
-			SetCreatedBy(w.CreatedBy).
-			SetUpdatedAt(sqldb.Micros(w.UpdatedAt)).
-			SetUpdatedBy(w.UpdatedBy).
-			Exec(ctx)
-		if err != nil {
+			SetCreatedBy(w.CreatedBy)
+		setWebhook(create.Mutation(), w)
+		if err := create.Exec(ctx); err != nil {
 			return err
 		}
 		if err := addVersion(ctx, tx, w); err != nil {
@@ -67,6 +53,24 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 		return fmt.Errorf("create a webhook: %w", sqldb.Unavailable(err))
 	}
 	return nil
+}
+
+// setWebhook sets the columns that an update replaces.
+func setWebhook(m *gen.WebhookMutation, w delivery.Webhook) {
+	m.SetName(w.Name)
+	m.SetNameKey(sortKey(w.Name))
+	m.SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target)))
+	m.SetStatus(w.Status)
+	m.SetDisabledReason(w.DisabledReason)
+	m.SetDisabledAt(sqldb.Micros(w.DisabledAt))
+	m.SetHolding(w.Holding)
+	m.SetVersionID(w.Version.ID)
+	m.SetVersionNumber(w.Version.Number)
+	m.SetEventType(w.Version.Type)
+	m.SetSelection(selectionText(w.Version.Selection))
+	m.SetFingerprint(w.Version.Fingerprint)
+	m.SetUpdatedAt(sqldb.Micros(w.UpdatedAt))
+	m.SetUpdatedBy(w.UpdatedBy)
 }
 
 // addVersion stores w's version, which is never written again but to end it.
@@ -131,26 +135,12 @@ func (s *Store) UpdateWebhook(
 		if err := touchConfig(ctx, tx, w.Org); err != nil {
 			return err
 		}
-		n, err := tx.Webhook.Update().
-			Where(
-				webhook.ID(w.ID), webhook.OrganizationID(w.Org),
-				webhook.VersionNumber(expected), webhook.DeletedAt(0),
-			).
-			SetName(w.Name).
-			SetNameKey(sortKey(w.Name)).
-			SetSearch(searchText(w.Name, delivery.MaskURL(w.Version.Target))).
-			SetStatus(w.Status).
-			SetDisabledReason(w.DisabledReason).
-			SetDisabledAt(sqldb.Micros(w.DisabledAt)).
-			SetHolding(w.Holding).
-			SetVersionID(w.Version.ID).
-			SetVersionNumber(w.Version.Number).
-			SetEventType(w.Version.Type).
-			SetSelection(selectionText(w.Version.Selection)).
-			SetFingerprint(w.Version.Fingerprint).
-			SetUpdatedAt(sqldb.Micros(w.UpdatedAt)).
-			SetUpdatedBy(w.UpdatedBy).
-			Save(ctx)
+		update := tx.Webhook.Update().Where(
+			webhook.ID(w.ID), webhook.OrganizationID(w.Org),
+			webhook.VersionNumber(expected), webhook.DeletedAt(0),
+		)
+		setWebhook(update.Mutation(), w)
+		n, err := update.Save(ctx)
 		if err != nil {
 			return err
 		}
@@ -177,8 +167,9 @@ func (s *Store) UpdateWebhook(
 	return nil
 }
 
-// reorder makes what waits for a webhook ordered, or no longer so. What is
-// stored meanwhile was matched against the older version, and is refused.
+// reorder makes the pending deliveries of a webhook ordered, or no longer so.
+// Events that are stored meanwhile were matched against the older version, and
+// are refused.
 func reorder(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, ordered bool) error {
 	const statement = "UPDATE queue SET ordered = $1 WHERE webhook = $2 AND ordered <> $1 AND "
 	for _, which := range []string{"owner_slot IS NULL", "owner_slot IS NOT NULL"} { // each has its index
