@@ -8,7 +8,7 @@ import (
 )
 
 // fold returns what names are searched and sorted by: lower case, without
-// accents. It is done here because the databases disagree: SQLite folds ASCII
+// accents. It is done here because the databases differ: SQLite folds ASCII
 // only, and PostgreSQL sorts by a locale that may change under an index.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -30,8 +30,8 @@ func (s *Store) Health(ctx context.Context, ids []delivery.WebhookID) ([]deliver
 	return convertAll(rows, toHealth), nil
 }
 
-// A pulse is one row of health, in microseconds.
-type pulse struct {
+// A healthRow is a row of health, in microseconds.
+type healthRow struct {
 	webhook                   delivery.WebhookID
 	success, failure, failing int64
 }
@@ -41,8 +41,8 @@ const never = math.MaxInt64
 
 // merge adds what b has shown to a. A webhook has been failing since the
 // earliest failure known after the last success.
-func (a pulse) merge(b pulse) pulse {
-	m := pulse{
+func (a healthRow) merge(b healthRow) healthRow {
+	m := healthRow{
 		webhook: a.webhook,
 		success: max(a.success, b.success),
 		failure: max(a.failure, b.failure),
@@ -59,9 +59,9 @@ func (a pulse) merge(b pulse) pulse {
 	return m
 }
 
-// merging is merge as the upsert does it, between the stored row and the new
-// one.
-func merging(db sqldb.Database) entsql.ConflictOption {
+// mergeOnConflict is merge as the upsert does it, between the stored row and the
+// new one.
+func mergeOnConflict(db sqldb.Database) entsql.ConflictOption {
 	greatest, least := db.Extremes()
 	stored := func(column string) string { return webhookhealth.Table + "." + column }
 	added := func(column string) string { return "excluded." + column }
@@ -86,19 +86,19 @@ func merging(db sqldb.Database) entsql.ConflictOption {
 
 // RecordHealth implements [delivery.WebhookStore].
 func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) error {
-	byWebhook := make(map[delivery.WebhookID]pulse, len(h))
+	byWebhook := make(map[delivery.WebhookID]healthRow, len(h))
 	for _, one := range h {
-		p := pulse{
+		p := healthRow{
 			webhook: one.Webhook,
 			success: sqldb.Micros(one.LastSuccessAt), failure: sqldb.Micros(one.LastFailureAt),
 		}
 		byWebhook[one.Webhook] = p.merge(byWebhook[one.Webhook])
 	}
-	pulses := make([]pulse, 0, len(byWebhook))
+	pulses := make([]healthRow, 0, len(byWebhook))
 	for _, p := range byWebhook {
 		pulses = append(pulses, p)
 	}
-	slices.SortFunc(pulses, func(a, b pulse) int { return cmp.Compare(a.webhook, b.webhook) })
+	slices.SortFunc(pulses, func(a, b healthRow) int { return cmp.Compare(a.webhook, b.webhook) })
 
 	for chunk := range slices.Chunk(pulses, chunkSize) {
 		if err := s.inTx(ctx, func(tx *gen.Tx) error { return s.recordHealth(ctx, tx, chunk) }); err != nil {
@@ -108,8 +108,8 @@ func (s *Store) RecordHealth(ctx context.Context, h []delivery.WebhookHealth) er
 	return nil
 }
 
-func (s *Store) recordHealth(ctx context.Context, tx *gen.Tx, pulses []pulse) error {
-	rows := convertAll(pulses, func(p pulse) *gen.WebhookHealthCreate {
+func (s *Store) recordHealth(ctx context.Context, tx *gen.Tx, pulses []healthRow) error {
+	rows := convertAll(pulses, func(p healthRow) *gen.WebhookHealthCreate {
 		return tx.WebhookHealth.Create().
 			SetID(p.webhook).
 			SetLastSuccessAt(p.success).
@@ -117,7 +117,7 @@ func (s *Store) recordHealth(ctx context.Context, tx *gen.Tx, pulses []pulse) er
 			SetFailingSince(p.failing)
 	})
 	return tx.WebhookHealth.CreateBulk(rows...).
-		OnConflict(entsql.ConflictColumns(webhookhealth.FieldID), merging(s.db)).
+		OnConflict(entsql.ConflictColumns(webhookhealth.FieldID), mergeOnConflict(s.db)).
 		Exec(ctx)
 }
 

@@ -18,9 +18,9 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 		webhook := delivery.WebhookID(0)
 		rapid.Check(t, func(r *rapid.T) {
 			webhook++
-			want := pulse{webhook: webhook}
+			want := healthRow{webhook: webhook}
 			for range rapid.IntRange(1, 5).Draw(r, "batches") {
-				p := pulse{
+				p := healthRow{
 					webhook: webhook,
 					success: rapid.Int64Range(0, 6).Draw(r, "success"),
 					failure: rapid.Int64Range(0, 6).Draw(r, "failure"),
@@ -38,7 +38,7 @@ func TestHealthIsMergedAlikeInGoAndSQL(t *testing.T) {
 				r.Fatal(got, err)
 			}
 			h := got[0]
-			stored := pulse{
+			stored := healthRow{
 				h.Webhook,
 				sqldb.Micros(h.LastSuccessAt), sqldb.Micros(h.LastFailureAt), sqldb.Micros(h.FailingSince),
 			}

@@ -16,7 +16,7 @@ import (
 
 // CreateKey implements [delivery.KeyStore].
 func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery.AuditEntry) error {
-	err := s.inTurn(ctx, func(tx *gen.Tx) error {
+	err := s.inSerializable(ctx, func(tx *gen.Tx) error {
 		if err := mayHaveOneMore(ctx, tx, k); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery
 	})
 	switch {
 	case sqldb.IsDuplicate(err):
-		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix. Make the key anew.")
+		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix. Create the key again.")
 	case err != nil:
 		return fmt.Errorf("create an API key: %w", sqldb.Unavailable(err))
 	}

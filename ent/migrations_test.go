@@ -77,7 +77,7 @@ func TestMigrateAppliesEachMigrationOnce(t *testing.T) {
 	}
 }
 
-func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
+func TestServersThatStartTogetherMigrateOnce(t *testing.T) {
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
 			address := url(t)

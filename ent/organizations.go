@@ -26,8 +26,8 @@ func (s *Store) RegisterOrganizations(
 ) ([]delivery.Organization, error) {
 	wanted := distinctOrganizations(orgs)
 	known, err := organizationsNamed(ctx, s.reader.Organization, wanted)
-	news := func(o delivery.Organization) bool { return teaches(known, o) }
-	if err == nil && slices.ContainsFunc(wanted, news) {
+	differs := func(o delivery.Organization) bool { return organizationChanges(known, o) }
+	if err == nil && slices.ContainsFunc(wanted, differs) {
 		err = s.inTx(ctx, func(tx *gen.Tx) error {
 			if err := registerOrganizations(ctx, tx, wanted); err != nil {
 				return err
@@ -37,20 +37,20 @@ func (s *Store) RegisterOrganizations(
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("learn organizations: %w", sqldb.Unavailable(err))
+		return nil, fmt.Errorf("register organizations: %w", sqldb.Unavailable(err))
 	}
-	learnt := func(o delivery.Organization) delivery.Organization { return known[o.ExternalID] }
-	return convertAll(orgs, learnt), nil
+	stored := func(o delivery.Organization) delivery.Organization { return known[o.ExternalID] }
+	return convertAll(orgs, stored), nil
 }
 
-// differs reports whether o says something that is not known.
-func teaches(known map[string]delivery.Organization, o delivery.Organization) bool {
+// organizationChanges reports whether o differs from what is known.
+func organizationChanges(known map[string]delivery.Organization, o delivery.Organization) bool {
 	k, found := known[o.ExternalID]
 	return !found || o.Name != "" && o.Name != k.Name
 }
 
-// distinctOrganizations names each once, with the last name that was given, in
-// one order, so that two callers don't wait for each other in a circle.
+// distinctOrganizations lists each once, with the last name that was given, in
+// one order, so that two callers don't deadlock.
 func distinctOrganizations(orgs []delivery.Organization) []delivery.Organization {
 	byID := make(map[string]delivery.Organization, len(orgs))
 	for _, o := range orgs {
@@ -90,7 +90,7 @@ func registerOrganizations(ctx context.Context, tx *gen.Tx, wanted []delivery.Or
 	var fresh, renamed []delivery.Organization
 	for _, o := range wanted {
 		switch _, found := known[o.ExternalID]; {
-		case !teaches(known, o):
+		case !organizationChanges(known, o):
 		case found:
 			renamed = append(renamed, o)
 		default:
@@ -111,7 +111,7 @@ func registerOrganizations(ctx context.Context, tx *gen.Tx, wanted []delivery.Or
 		err := tx.Organization.CreateBulk(organizationRows(tx, chunk)...).OnConflict(
 			entsql.ConflictColumns(organization.FieldExternalID),
 			replacing(organization.FieldName, organization.FieldNameKey, organization.FieldSearch),
-			whenOther(organization.Table, organization.FieldName),
+			whenChanged(organization.Table, organization.FieldName),
 		).Exec(ctx)
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ func (s *Store) RegisterItems(
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("learn items: %w", orphaned(err))
+		return nil, fmt.Errorf("register items: %w", orgError(err))
 	}
 	return convertAll(items, func(i delivery.Item) delivery.Item { return known[keyOf(i)] }), nil
 }
@@ -100,13 +100,14 @@ func (s *Store) SyncItems(
 		return err
 	})
 	if err != nil {
-		return delivery.SyncCounts{}, fmt.Errorf("sync items: %w", orphaned(err))
+		return delivery.SyncCounts{}, fmt.Errorf("sync items: %w", orgError(err))
 	}
 	return counts, nil
 }
 
-// orphaned says what it means that an item refers to nothing.
-func orphaned(err error) error {
+// orgError turns the error of an item that refers to no organization into
+// NOT_FOUND.
+func orgError(err error) error {
 	if sqldb.IsOrphan(err) {
 		return errNoOrganization
 	}
@@ -215,7 +216,7 @@ func (l changes) overwrite(ctx context.Context, tx *gen.Tx, group []delivery.Ite
 		err := tx.Item.CreateBulk(itemRows(tx, chunk)...).OnConflict(
 			entsql.ConflictColumns(item.FieldOrganizationID, item.FieldKind, item.FieldExternalID),
 			replacing(replaced...),
-			whenOther(item.Table, compared...),
+			whenChanged(item.Table, compared...),
 		).Exec(ctx)
 		if err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 
 // What is known is only read: ingest learns the same items all day, and on
 // SQLite every write waits for the only writer.
-func TestNothingNewIsNotWritten(t *testing.T) {
+func TestWhatIsTheSameIsNotWritten(t *testing.T) {
 	s := openStore(t, databases["SQLite"](t))
 	orgs := []delivery.Organization{{ID: 1, ExternalID: "one", Name: "One"}}
 	items := make([]delivery.Item, 3*chunkSize)
@@ -20,7 +20,7 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 			Name: "An alert",
 		}
 	}
-	learn := func() {
+	register := func() {
 		t.Helper()
 		if _, err := s.RegisterOrganizations(t.Context(), orgs); err != nil {
 			t.Fatal(err)
@@ -32,12 +32,12 @@ func TestNothingNewIsNotWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	learn()
+	register()
 	// Without the only connection that writes, reading still works.
 	if err := s.db.Writer().Close(); err != nil {
 		t.Fatal(err)
 	}
-	learn()
+	register()
 }
 
 func TestFold(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"portalhooks/ent/sqldb"
 )
 
-// What is missing, as the callers of the store may tell it.
+// Errors for rows that do not exist. Callers of the store may show them.
 var (
 	errNoOrganization = delivery.Errorf(delivery.NotFound, "", "There is no such organization.")
 	errNoWebhook      = delivery.Errorf(delivery.NotFound, "", "There is no such webhook.")
@@ -30,7 +30,7 @@ func replacing(columns ...string) entsql.ConflictOption {
 // whenOther makes an upsert leave a row alone unless one of the given columns
 // is about to change: a row that is written needlessly costs as much as one
 // that changes.
-func whenOther(table string, columns ...string) entsql.ConflictOption {
+func whenChanged(table string, columns ...string) entsql.ConflictOption {
 	return entsql.UpdateWhere(entsql.P(func(b *entsql.Builder) {
 		for i, c := range columns {
 			if i > 0 {

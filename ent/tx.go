@@ -16,9 +16,10 @@ func (s *Store) inTx(ctx context.Context, change func(tx *gen.Tx) error) error {
 	return sqldb.Retry(ctx, func() error { return s.once(ctx, s.client, nil, change) })
 }
 
-// inTurn is inTx for a change that depends on which rows there are: of several
-// at once each sees what the others have done, as if they followed each other.
-func (s *Store) inTurn(ctx context.Context, change func(tx *gen.Tx) error) error {
+// inSerializable is inTx for a change that depends on which rows there are: of
+// several at once each sees what the others have done, as if one followed the
+// other.
+func (s *Store) inSerializable(ctx context.Context, change func(tx *gen.Tx) error) error {
 	return sqldb.Retry(ctx, func() error { return s.once(ctx, s.client, s.db.Serializable(), change) })
 }
 
@@ -35,7 +36,7 @@ func (s *Store) once(
 		return fmt.Errorf("begin: %w", err)
 	}
 	if err := change(tx); err != nil {
-		// The connection is given back either way; a second error would only
+		// The connection is released either way; a second error would only
 		// repeat the first.
 		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && !sqldb.IsLost(undo) {
 			return errors.Join(err, fmt.Errorf("roll back: %w", undo))

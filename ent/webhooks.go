@@ -13,11 +13,10 @@ import (
 	"portalhooks/ent/sqldb"
 )
 
-// touchConfig raises the organization's ConfigVersion. It comes first in every
-// change of webhooks: the row's lock makes the changes of one organization
-// follow each other, and ingests that matched against the older webhooks find
-// the number changed.
-func touchConfig(ctx context.Context, tx *gen.Tx, org delivery.OrgID) error {
+// raiseConfigVersion comes first in every change of webhooks: the lock of the
+// organization's row makes its changes follow each other, and ingests that
+// matched against the older webhooks find the version changed.
+func raiseConfigVersion(ctx context.Context, tx *gen.Tx, org delivery.OrgID) error {
 	n, err := tx.Organization.Update().Where(organization.ID(org)).AddConfigVersion(1).Save(ctx)
 	if err == nil && n == 0 {
 		return errNoOrganization
@@ -28,7 +27,7 @@ func touchConfig(ctx context.Context, tx *gen.Tx, org delivery.OrgID) error {
 // CreateWebhook implements [delivery.WebhookStore].
 func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry delivery.AuditEntry) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
-		if err := touchConfig(ctx, tx, w.Org); err != nil {
+		if err := raiseConfigVersion(ctx, tx, w.Org); err != nil {
 			return err
 		}
 		create := tx.Webhook.Create().
@@ -47,7 +46,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w delivery.Webhook, entry del
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if sqldb.IsDuplicate(err) {
-		err = s.twin(ctx, w, err)
+		err = s.duplicateOf(ctx, w, err)
 	}
 	if err != nil {
 		return fmt.Errorf("create a webhook: %w", sqldb.Unavailable(err))
@@ -105,10 +104,10 @@ func endVersions(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, at time
 		Exec(ctx)
 }
 
-// twin tells a refused webhook which other one has its configuration. Where
-// there is none, because it was some other index that refused it or the twin
-// has just gone, the refusal stays as it is.
-func (s *Store) twin(ctx context.Context, w delivery.Webhook, refusal error) error {
+// duplicateOf names the webhook that has the configuration of a refused one.
+// Where there is none, because another index refused it or that webhook was
+// deleted meanwhile, it returns the error as it is.
+func (s *Store) duplicateOf(ctx context.Context, w delivery.Webhook, refusal error) error {
 	id, err := s.client.Webhook.Query().
 		Where(
 			webhook.OrganizationID(w.Org), webhook.Fingerprint(w.Version.Fingerprint),
@@ -119,7 +118,7 @@ func (s *Store) twin(ctx context.Context, w delivery.Webhook, refusal error) err
 		return refusal
 	}
 	if err != nil {
-		return fmt.Errorf("find the twin: %w", err)
+		return fmt.Errorf("find the duplicate: %w", err)
 	}
 	e := delivery.Errorf(delivery.Duplicate, "", "Another webhook has the same configuration: both would send "+
 		"the same message to the same URL. Change this one, or use the other.")
@@ -132,7 +131,7 @@ func (s *Store) UpdateWebhook(
 	ctx context.Context, w delivery.Webhook, expected int, entry delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
-		if err := touchConfig(ctx, tx, w.Org); err != nil {
+		if err := raiseConfigVersion(ctx, tx, w.Org); err != nil {
 			return err
 		}
 		update := tx.Webhook.Update().Where(
@@ -159,7 +158,7 @@ func (s *Store) UpdateWebhook(
 		return record(ctx, tx.AuditEntry, entry)
 	})
 	if sqldb.IsDuplicate(err) {
-		err = s.twin(ctx, w, err)
+		err = s.duplicateOf(ctx, w, err)
 	}
 	if err != nil {
 		return fmt.Errorf("update a webhook: %w", sqldb.Unavailable(err))
@@ -204,7 +203,7 @@ func (s *Store) DeleteWebhook(
 	entry delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
-		if err := touchConfig(ctx, tx, org); err != nil {
+		if err := raiseConfigVersion(ctx, tx, org); err != nil {
 			return err
 		}
 		n, err := tx.Webhook.Update().
@@ -239,7 +238,7 @@ func (s *Store) SetSecrets(
 	secrets []delivery.SealedSecret, at time.Time, by string, entry delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
-		if err := touchConfig(ctx, tx, org); err != nil {
+		if err := raiseConfigVersion(ctx, tx, org); err != nil {
 			return err
 		}
 		if err := refuseOlder(ctx, tx, org, id, secrets); err != nil {

@@ -9,8 +9,8 @@ import (
 	"portalhooks/ent/enttest"
 )
 
-// A claim gives back the leases that have ended, but waits for nobody who has
-// one of their rows locked, such as a frozen server.
+// A claim requeues rows whose lease has ended, but does not wait for a server
+// that has one of them locked, such as a frozen one.
 func TestAClaimPassesLockedRowsWhoseLeaseHasEnded(t *testing.T) {
 	t.Parallel()
 	s := openQueue(t, enttest.Postgres(t))

@@ -15,7 +15,9 @@ import (
 // observer reaps without being one of the processes.
 var observer = delivery.Owner{Slot: delivery.MaxSlot}
 
-func TestALockIsMissingOnlyAfterAWhile(t *testing.T) {
+// A lock must be free for a while, without a break, before its server is taken
+// for dead.
+func TestALockMeansDeathOnlyAfterAWhile(t *testing.T) {
 	t.Parallel()
 	a, b := [2]int64{1, 1}, [2]int64{2, 7}
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -39,22 +41,22 @@ func TestALockIsMissingOnlyAfterAWhile(t *testing.T) {
 	}
 }
 
-// Whoever has just lost its own connection judges nobody: the others may have
+// A server that has just lost its own connection reaps none: the others may have
 // lost theirs at the same moment.
-func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
+func TestAServerThatReconnectsReapsNoneForAWhile(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, mine := joined(t, sqldb.Options{URL: url})
 	dead, owner := joined(t, sqldb.Options{URL: url})
-	lend(t, s, owner, 1)
-	until(t, "the first may judge", postgres(s).listener.Steady)
-	_, err := s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, mine)[0])
+	lease(t, s, owner, 1)
+	until(t, "the first may reap", postgres(s).listener.Steady)
+	_, err := s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", holders(t, s, mine)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the loss is noticed", func() bool { return !postgres(s).listener.Steady() })
 	postgres(dead).listener.Close()
-	until(t, "the dead one's deliveries are released", func() bool {
+	until(t, "the dead server's deliveries are released", func() bool {
 		n, err := s.Reap(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
@@ -64,6 +66,6 @@ func TestWhoWasCutOffJudgesNobodyForAWhile(t *testing.T) {
 	// The others are back within the longest pause between two tries and a grace.
 	const least = sqldb.ReconnectMax + deadAfter
 	if lasted := postgres(s).listener.Lasted(); lasted <= least {
-		t.Errorf("it judged when its connection had lasted for %s, want more than %s", lasted, least)
+		t.Errorf("it reaped when its connection had lasted for %s, want more than %s", lasted, least)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A transaction of somebody else is seen for as long as it is open.
+// A transaction of another client is seen for as long as it is open.
 func TestTheOldestTransactionIsSeen(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
 		age, err := s.OldestTransaction(t.Context())

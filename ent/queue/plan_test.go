@@ -15,7 +15,7 @@ import (
 
 // history stores a few thousand deliveries of two organizations and of several
 // webhooks, so that an index is worth its while: half are delivered, some of
-// them failed, the others wait, and some are lent.
+// them failed, the others wait, and some are leased.
 func history(t *testing.T, s *testQueue) (org delivery.OrgID) {
 	t.Helper()
 	day := dayOf(time.Now())
@@ -59,7 +59,7 @@ func history(t *testing.T, s *testQueue) (org delivery.OrgID) {
 			t.Fatal(held[0], err)
 		}
 	}
-	if !isSQLite(s) { // SQLite's files are not analyzed by anybody
+	if !isSQLite(s) { // SQLite's files are not analyzed
 		if _, err := s.db.Writer().ExecContext(t.Context(), "VACUUM (ANALYZE)"); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func flatQueries(t *testing.T, s *testQueue, org delivery.OrgID) map[string]flat
 		})},
 		"old counts":            {query: discardCounts, args: []any{hourOf(now) - 90, discardLimit}},
 		"old events":            {query: discardEvents, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
-		"lent by slot":          {query: requeueOwned + "AND owner_epoch <= $3", args: []any{0, 1, 1}},
+		"leased by slot":        {query: requeueOwned + "AND owner_epoch <= $3", args: []any{0, 1, 1}},
 		"due alerts and others": {query: dueRows, args: []any{80, 80, 0, 0, 0}, sorts: 1},
 		"round":                 {query: nextWebhooks, args: []any{0, 200}},
 		"older log":             {query: discardLog, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
@@ -155,12 +155,12 @@ func flatQueries(t *testing.T, s *testQueue, org delivery.OrgID) map[string]flat
 }
 
 // How plans tell that all of a table that grows is read, and which node reads
-// rows of one. What is lent is never much.
+// rows of one. Leased rows are always few.
 var (
-	postgresWhole = regexp.MustCompile(`Seq Scan on (queue|event|log|tally)`)
-	postgresRows  = regexp.MustCompile(`Scan .*on (queue|event|log|tally)`)
-	sqliteWhole   = regexp.MustCompile(`^SCAN (queue|event|log|tally|[fqle])\b`)
-	lentRows      = "queue_lent"
+	postgresWhole  = regexp.MustCompile(`Seq Scan on (queue|event|log|tally)`)
+	postgresRows   = regexp.MustCompile(`Scan .*on (queue|event|log|tally)`)
+	sqliteWhole    = regexp.MustCompile(`^SCAN (queue|event|log|tally|[fqle])\b`)
+	leasedRowsNode = "queue_lent"
 )
 
 // No statement that is asked all the time may read the whole of what has ever
@@ -190,10 +190,10 @@ func postgresFaults(plan []string) (whole bool, sorts int) {
 	for _, line := range plan {
 		node := strings.Contains(line, "->") || !strings.HasPrefix(line, " ")
 		whole = whole || postgresWhole.MatchString(line)
-		if sorting && node && postgresRows.MatchString(line) && !strings.Contains(line, lentRows) {
+		if sorting && node && postgresRows.MatchString(line) && !strings.Contains(line, leasedRowsNode) {
 			sorts++
 		}
-		if strings.Contains(line, "Sort Key: ((+ ") { // the part of a list that is lent
+		if strings.Contains(line, "Sort Key: ((+ ") { // the part of a list that is leased
 			sorting = false
 		}
 		if node {
@@ -208,9 +208,9 @@ func postgresFaults(plan []string) (whole bool, sorts int) {
 func sqliteFaults(plan []string) (whole bool, sorts int) {
 	before := ""
 	for _, line := range plan {
-		whole = whole || sqliteWhole.MatchString(line) && !strings.Contains(line, lentRows)
+		whole = whole || sqliteWhole.MatchString(line) && !strings.Contains(line, leasedRowsNode)
 		if strings.HasPrefix(line, "USE TEMP B-TREE FOR ORDER BY") &&
-			before != "SCAN part" && before != "SCAN d" && !strings.Contains(before, lentRows) {
+			before != "SCAN part" && before != "SCAN d" && !strings.Contains(before, leasedRowsNode) {
 			sorts++
 		}
 		before = line

@@ -8,8 +8,9 @@ import (
 	"portalhooks/ent/sqldb"
 )
 
-// What dies gives up its lock, as a store does that is closed. So the next
-// server has the dead one's slot and deliveries at once, but nobody's who lives.
+// A server that dies releases its lock, as a queue does that is closed. So the
+// next server has the dead one's slot and deliveries at once, but none of a
+// living one.
 func TestTheNextServerOfAFileTakesOverFromTheDeadAtOnce(t *testing.T) {
 	t.Parallel()
 	url := databases["SQLite"](t)
@@ -34,7 +35,7 @@ func TestTheNextServerOfAFileTakesOverFromTheDeadAtOnce(t *testing.T) {
 	}
 	closeQueue(t, second)
 	beside := open(t, sqldb.Options{URL: url})
-	join(beside, 2) // the first lives, so nobody can tell who is dead
+	join(beside, 2) // the first lives, so the lock does not tell which is dead
 	closeQueue(t, beside)
 	closeQueue(t, first)
 
@@ -46,6 +47,6 @@ func TestTheNextServerOfAFileTakesOverFromTheDeadAtOnce(t *testing.T) {
 		t.Errorf("Members gave %v, %v, want only the last server's", members, err)
 	}
 	if released, err := last.Reap(t.Context(), alone); err != nil || released != 3 {
-		t.Errorf("Bury released %d, %v, want the 3 of the dead server", released, err)
+		t.Errorf("Reap released %d, %v, want the 3 of the dead server", released, err)
 	}
 }

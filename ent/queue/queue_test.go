@@ -112,7 +112,7 @@ func TestDiscardDropsWholeDays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The first day waits for what is held, the second is gone, the third is not
+	// The first day waits for what is held, the second is dropped, the third is not
 	// over.
 	if want := []time.Time{day, day.AddDate(0, 0, 2)}; !slices.EqualFunc(days, want, time.Time.Equal) {
 		t.Errorf("events have the days %v, want %v", days, want)
@@ -163,12 +163,12 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 	}
 }
 
-func TestTheBellWakesOtherProcesses(t *testing.T) {
+func TestNotifyWakesOtherServers(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	first, second := openQueue(t, url), openQueue(t, url)
-	// A connection that was just made counts as something heard, so the first
-	// wake may come early; the bell is pulled until one came after that.
+	// A connection that was just made counts as a notification, so the first wake
+	// may come early; Notify is called until one came after that.
 	for range 2 {
 		tick := time.NewTicker(20 * time.Millisecond)
 		for heard := false; !heard; {
@@ -178,13 +178,13 @@ func TestTheBellWakesOtherProcesses(t *testing.T) {
 			case <-tick.C:
 				first.Notify()
 			case <-t.Context().Done():
-				t.Fatal("nothing was heard")
+				t.Fatal("no notification was received")
 			}
 		}
 		tick.Stop()
 	}
 	if s := openQueue(t, databases["SQLite"](t)); s.Wake() != nil {
-		t.Error("SQLite has a bell")
+		t.Error("SQLite has notifications")
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"portalhooks/test/faults"
 )
 
-// An upkeep is a store whose retention runs while deliveries are made.
-type upkeep struct {
+// A maintained is a queue whose retention runs while deliveries are made.
+type maintained struct {
 	t     *testing.T
 	store *testQueue
 	owner delivery.Owner
@@ -31,11 +31,11 @@ const perDay = 100
 // nothing that is made meanwhile is lost.
 func TestTortureRetention(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
-		owner, err := s.Join(t.Context(), "upkeep", time.Hour)
+		owner, err := s.Join(t.Context(), "retention", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
-		u := &upkeep{t: t, store: s, owner: owner, ids: delivery.NewIDs(owner.Slot), today: dayOf(time.Now())}
+		u := &maintained{t: t, store: s, owner: owner, ids: delivery.NewIDs(owner.Slot), today: dayOf(time.Now())}
 		s.organization(t, 7)
 		rounds := faults.Rounds(2, 40)
 		var alone, besides []time.Duration
@@ -71,7 +71,7 @@ func TestTortureRetention(t *testing.T) {
 }
 
 // day makes the deliveries of one day. Of an old one a third is pending.
-func (u *upkeep) day(day time.Time, old bool) {
+func (u *maintained) day(day time.Time, old bool) {
 	u.t.Helper()
 	u.days++
 	shift := time.Since(day.Add(time.Duration(u.days)*time.Second)).Milliseconds() << 22
@@ -95,7 +95,7 @@ func (u *upkeep) day(day time.Time, old bool) {
 	u.commit(events, batch)
 }
 
-func (u *upkeep) event(id int64) delivery.NewEvent {
+func (u *maintained) event(id int64) delivery.NewEvent {
 	e := delivery.Event{ID: delivery.EventID(id), Org: 7, Type: delivery.ActiveAlert, Variables: []byte("{}")}
 	return delivery.NewEvent{Event: e, Key: e.ID.String(), Deliveries: []delivery.Delivery{{
 		ID: delivery.DeliveryID(id), Org: 7, Webhook: delivery.WebhookID(id%5 + 1), Version: 4, Event: e.ID,
@@ -103,7 +103,7 @@ func (u *upkeep) event(id int64) delivery.NewEvent {
 	}}}
 }
 
-func (u *upkeep) commit(events []delivery.NewEvent, batch []delivery.Settlement) {
+func (u *maintained) commit(events []delivery.NewEvent, batch []delivery.Settlement) {
 	u.t.Helper()
 	in := []delivery.Ingest{{Org: 7, Events: events}}
 	got, err := u.store.Ingest(u.t.Context(), u.owner, time.Hour, in)
@@ -118,7 +118,7 @@ func (u *upkeep) commit(events []delivery.NewEvent, batch []delivery.Settlement)
 
 // deliver makes deliveries, at least so many, and until over is set, and returns
 // how long each batch took.
-func (u *upkeep) deliver(over *atomic.Bool) (took []time.Duration) {
+func (u *maintained) deliver(over *atomic.Bool) (took []time.Duration) {
 	u.t.Helper()
 	for n := 0; n < 30 || over != nil && !over.Load(); n++ {
 		events := make([]delivery.NewEvent, 20)
@@ -136,7 +136,7 @@ func (u *upkeep) deliver(over *atomic.Bool) (took []time.Duration) {
 }
 
 // discard removes what is older than six days.
-func (u *upkeep) discard(ctx context.Context) error {
+func (u *maintained) discard(ctx context.Context) error {
 	before := u.today.AddDate(0, 0, -6)
 	for more := true; more; {
 		var err error
@@ -148,7 +148,7 @@ func (u *upkeep) discard(ctx context.Context) error {
 }
 
 // missing counts the deliveries that are not there, or not with their events.
-func (u *upkeep) missing(ids []delivery.DeliveryID) (n int) {
+func (u *maintained) missing(ids []delivery.DeliveryID) (n int) {
 	u.t.Helper()
 	for some := range slices.Chunk(ids, idsPerStatement) {
 		found, err := u.store.DeliveriesByID(u.t.Context(), 7, some)

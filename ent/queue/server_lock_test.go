@@ -15,13 +15,13 @@ import (
 const longLease = time.Hour
 
 // until waits for what must come true, however long the machine takes.
-func until(t *testing.T, what string, try func() bool) {
+func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !try() {
+	for !holds() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -30,8 +30,8 @@ func until(t *testing.T, what string, try func() bool) {
 	}
 }
 
-// joined opens a store on the database and returns it with its owner, once the
-// others can see that it lives.
+// joined opens a queue in the database and returns it with its owner, once the
+// other servers can see that it lives.
 func joined(t *testing.T, o sqldb.Options) (*testQueue, delivery.Owner) {
 	t.Helper()
 	s := open(t, o)
@@ -40,7 +40,7 @@ func joined(t *testing.T, o sqldb.Options) (*testQueue, delivery.Owner) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the lock is told of", func() bool { return isLocked(t, s, owner) })
+	until(t, "the lock is announced", func() bool { return isLocked(t, s, owner) })
 	return s, owner
 }
 
@@ -53,8 +53,8 @@ func isLocked(t *testing.T, s *testQueue, o delivery.Owner) bool {
 	return n[0] == o.Epoch
 }
 
-// lend stores n deliveries that are lent to owner.
-func lend(t *testing.T, s *testQueue, owner delivery.Owner, n int) {
+// lease stores n deliveries that are leased to owner.
+func lease(t *testing.T, s *testQueue, owner delivery.Owner, n int) {
 	t.Helper()
 	facts(t, s, n, time.Now(), delivery.Queued)
 	_, err := s.db.Writer().ExecContext(t.Context(),
@@ -69,8 +69,8 @@ func lend(t *testing.T, s *testQueue, owner delivery.Owner, n int) {
 const ours = "locktype = 'advisory' AND " +
 	"database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
-// links returns the processes of the server that serve links.
-func links(t *testing.T, s *testQueue, o delivery.Owner) []int64 {
+// holders returns the backends that hold the lock of an owner.
+func holders(t *testing.T, s *testQueue, o delivery.Owner) []int64 {
 	t.Helper()
 	query := "SELECT pid::bigint FROM pg_locks WHERE granted AND objid = $1 AND " + ours
 	pids, err := s.numbers(t.Context(), query, o.Slot<<20|int(o.Epoch))
@@ -80,20 +80,20 @@ func links(t *testing.T, s *testQueue, o delivery.Owner) []int64 {
 	return pids
 }
 
-// A process that dies takes its connections along. Its lease lasts for an hour
-// yet, and what it held is released all the same.
-func TestADeadProcessIsBuriedBeforeItsLeaseEnds(t *testing.T) {
+// The connections of a server end when it dies. Its lease lasts for another
+// hour, and its deliveries are released all the same.
+func TestADeadServerIsReapedBeforeItsLeaseEnds(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, _ := joined(t, sqldb.Options{URL: url})
 	dead, owner := joined(t, sqldb.Options{URL: url})
-	lend(t, s, owner, 3)
+	lease(t, s, owner, 3)
 	if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
-		t.Fatalf("Bury gave %d, %v while all live, want nothing", n, err)
+		t.Fatalf("Reap gave %d, %v while all live, want nothing", n, err)
 	}
 	postgres(dead).listener.Close() // as death would
 	released := 0
-	until(t, "the dead one's deliveries are released", func() bool {
+	until(t, "the dead server's deliveries are released", func() bool {
 		n, err := s.Reap(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)
@@ -109,21 +109,21 @@ func TestADeadProcessIsBuriedBeforeItsLeaseEnds(t *testing.T) {
 		t.Errorf("the members are %v, %v, want the living one", members, err)
 	}
 	if err := dead.Heartbeat(t.Context(), owner, longLease); delivery.CodeOf(err) != delivery.NotFound {
-		t.Errorf("the dead one's heartbeat gave %v, want NOT_FOUND: it must learn of its end", err)
+		t.Errorf("the dead server's heartbeat gave %v, want NOT_FOUND: it must find out", err)
 	}
 }
 
-// A process that has lost its connection but not its life takes its lock again
-// before anybody may take it for dead.
-func TestALostLinkIsNoDeath(t *testing.T) {
+// A server that has only lost its connection takes its lock again before another
+// may take it for dead.
+func TestALostListenConnectionIsNoDeath(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, _ := joined(t, sqldb.Options{URL: url})
 	other, owner := joined(t, sqldb.Options{URL: url})
-	lend(t, s, owner, 3)
-	until(t, "the first may judge", postgres(s).listener.Steady)
+	lease(t, s, owner, 3)
+	until(t, "the first may reap", postgres(s).listener.Steady)
 	for range 3 {
-		before := links(t, s, owner)
+		before := holders(t, s, owner)
 		if len(before) != 1 {
 			t.Fatalf("the lock is held by %v, want one connection", before)
 		}
@@ -133,9 +133,9 @@ func TestALostLinkIsNoDeath(t *testing.T) {
 		}
 		until(t, "the lock is held again", func() bool {
 			if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
-				t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
+				t.Fatalf("Reap gave %d, %v, want none to be reaped", n, err)
 			}
-			now := links(t, s, owner)
+			now := holders(t, s, owner)
 			return len(now) == 1 && now[0] != before[0]
 		})
 	}
@@ -144,16 +144,16 @@ func TestALostLinkIsNoDeath(t *testing.T) {
 	}
 }
 
-// A process that can't have its lock says so, and lives by its lease.
+// A server that can't take its lock retracts it, and is protected by its lease.
 func TestWithoutALockTheLeaseCounts(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, _ := joined(t, sqldb.Options{URL: url})
 	other, owner := joined(t, sqldb.Options{URL: url})
-	lend(t, s, owner, 3)
-	until(t, "the first may judge", postgres(s).listener.Steady)
+	lease(t, s, owner, 3)
+	until(t, "the first may reap", postgres(s).listener.Steady)
 
-	// Somebody else has the lock when the connection is made again.
+	// Another client has the lock when the connection is made again.
 	thief, err := sql.Open("postgres", url)
 	if err != nil {
 		t.Fatal(err)
@@ -173,14 +173,14 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		n, err := s.numbers(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND "+ours)
 		return err == nil && n[0] == 1
 	})
-	_, err = s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", links(t, s, owner)[0])
+	_, err = s.db.Writer().ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", holders(t, s, owner)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := <-taken; err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the lock is no longer told of", func() bool { return !isLocked(t, s, owner) })
+	until(t, "the lock is retracted", func() bool { return !isLocked(t, s, owner) })
 	if err := thief.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -189,38 +189,38 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 	}
 	until(t, "the lock is taken again", func() bool {
 		if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
-			t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
+			t.Fatalf("Reap gave %d, %v, want none to be reaped", n, err)
 		}
-		return isLocked(t, s, owner) && len(links(t, s, owner)) == 1
+		return isLocked(t, s, owner) && len(holders(t, s, owner)) == 1
 	})
 	if err := other.Heartbeat(t.Context(), owner, longLease); err != nil {
 		t.Errorf("Heartbeat: %v", err)
 	}
 }
 
-// After a restart of the database every link is gone. Those who are back first
-// don't take the others for dead.
-func TestNobodyIsBuriedAfterARestartOfTheDatabase(t *testing.T) {
+// After a restart of the database every listen connection is gone. The servers
+// that are back first don't take the others for dead.
+func TestNoServerIsReapedAfterARestartOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := enttest.New(t, enttest.Options{Durable: true})
 	url := cluster.Database(t)
 	s, _ := joined(t, sqldb.Options{URL: url})
 	other, owner := joined(t, sqldb.Options{URL: url})
-	lend(t, s, owner, 3)
-	until(t, "the first may judge", postgres(s).listener.Steady)
+	lease(t, s, owner, 3)
+	until(t, "the first may reap", postgres(s).listener.Steady)
 	if err := cluster.Stop(enttest.Immediate); err != nil {
 		t.Fatal(err)
 	}
 	if err := cluster.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the first may judge again", func() bool {
+	until(t, "the first may reap again", func() bool {
 		_, err := s.Reap(t.Context(), observer)
 		return err == nil && postgres(s).listener.Steady()
 	})
 	for range 3 {
 		if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
-			t.Fatalf("Bury gave %d, %v, want nobody to be buried", n, err)
+			t.Fatalf("Reap gave %d, %v, want none to be reaped", n, err)
 		}
 	}
 	if err := other.Heartbeat(t.Context(), owner, longLease); err != nil {
@@ -228,7 +228,7 @@ func TestNobodyIsBuriedAfterARestartOfTheDatabase(t *testing.T) {
 	}
 }
 
-// Leaving gives the lock up, and whoever takes the slot next has its own.
+// Leaving releases the lock, and the next server in the slot has its own.
 func TestLeavingGivesTheLockUp(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
@@ -236,12 +236,12 @@ func TestLeavingGivesTheLockUp(t *testing.T) {
 	if err := s.Leave(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the lock is free", func() bool { return len(links(t, s, first)) == 0 })
+	until(t, "the lock is free", func() bool { return len(holders(t, s, first)) == 0 })
 	again, second := joined(t, sqldb.Options{URL: url})
 	if second.Slot != first.Slot || second.Epoch == first.Epoch {
 		t.Fatalf("the slot was taken as %+v after %+v", second, first)
 	}
-	if got := links(t, again, second); len(got) != 1 {
+	if got := holders(t, again, second); len(got) != 1 {
 		t.Errorf("the new lock is held by %v, want one connection", got)
 	}
 }
@@ -256,7 +256,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 	if !s.db.(*sqldb.Postgres).Pooled {
 		t.Fatal("the pooler was not found")
 	}
-	until(t, "a ring is heard", func() bool {
+	until(t, "a notification is received", func() bool {
 		dead.Notify()
 		select {
 		case <-s.Wake():
@@ -265,9 +265,9 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 			return false
 		}
 	})
-	lend(t, s, owner, 2)
+	lease(t, s, owner, 2)
 	postgres(dead).listener.Close()
-	until(t, "the dead one's deliveries are released", func() bool {
+	until(t, "the dead server's deliveries are released", func() bool {
 		n, err := s.Reap(t.Context(), observer)
 		if err != nil {
 			t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"portalhooks/test/faults"
 )
 
-// jump makes the store believe that its database's clock was set by some time:
+// jump makes the queue believe that its database's clock was set by some time:
 // what was written before carries the time of the other clock.
 func jump(t *testing.T, s *testQueue, by time.Duration) {
 	t.Helper()
@@ -36,7 +36,7 @@ func jump(t *testing.T, s *testQueue, by time.Duration) {
 	remember(s, by)
 }
 
-// remember makes a store remember the clock from before a jump.
+// remember makes a queue remember the clock from before a jump.
 func remember(s *testQueue, by time.Duration) {
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
@@ -87,8 +87,8 @@ func TestTortureClockSetBack(t *testing.T) {
 	})
 }
 
-// The database's clock jumps ahead. Every lease has ended by it, but who lives
-// keeps its slot, and of what it holds nobody else's result counts.
+// The database's clock jumps ahead. Every lease has ended by it, but a living
+// server keeps its slot, and no other server's result for its deliveries counts.
 func TestTortureClockSetAhead(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
 		for _, by := range []time.Duration{6 * time.Hour, 100 * 24 * time.Hour} {
@@ -102,7 +102,7 @@ func TestTortureClockSetAhead(t *testing.T) {
 			self := delivery.Owner{Slot: owner.Slot + 1, Epoch: 1}
 			for range 2 { // before and after it has read the clock itself
 				if n, err := s.Reap(t.Context(), self); n > 0 || err != nil {
-					t.Errorf("%s: Reap released %d, %v: nobody is dead", by, n, err)
+					t.Errorf("%s: Reap released %d, %v: no server is dead", by, n, err)
 				}
 				s.clock.note(reading{time.Now().UnixMicro(), time.Now(), time.Now()})
 			}
@@ -120,7 +120,7 @@ func TestTortureClockSetAhead(t *testing.T) {
 				Rounds: len(want), Note: fmt.Sprintf("the living keep their slots; %d due at once", len(got)),
 			}.Report(t)
 			empty(t, s, owner)
-			s.clock.ahead = time.Time{} // a lease's length later it may bury again
+			s.clock.ahead = time.Time{} // a lease's length later it may reap again
 		}
 	})
 }
@@ -203,7 +203,7 @@ func dueIn(t *testing.T, s *testQueue, id delivery.DeliveryID) time.Duration {
 	return time.Duration(left[0]) * time.Microsecond
 }
 
-// empty leaves no delivery and no process behind.
+// empty leaves no delivery and no server behind.
 func empty(t *testing.T, s *testQueue, owners ...delivery.Owner) {
 	t.Helper()
 	for _, o := range owners {
@@ -226,8 +226,8 @@ func empty(t *testing.T, s *testQueue, owners ...delivery.Owner) {
 	}
 }
 
-// A database that takes long to answer has not been set: nothing is moved, and
-// the dead are buried.
+// A database that is slow to answer has not been set: nothing is moved, and dead
+// servers are reaped.
 func TestASlowDatabaseHasTheRightTime(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

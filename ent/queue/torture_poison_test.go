@@ -13,8 +13,8 @@ import (
 	"portalhooks/test/faults"
 )
 
-// poisonedRows are what somebody, or a fault of the disk, writes into the
-// tables past the program: one row of each kind is changed.
+// poisonedRows are what a person, or a fault of the disk, writes into the tables
+// past the program: one row of each kind is changed.
 func poisonedRows(sqlite bool) map[string]string {
 	const (
 		queue = "UPDATE queue SET "
@@ -49,8 +49,8 @@ func poisonedRows(sqlite bool) map[string]string {
 	return rows
 }
 
-// A row with broken content is read as far as it can be. It keeps nobody from
-// claiming, settling, listing, following or discarding the others.
+// A row with broken content is read as far as it can be. The others are still
+// claimed, settled, listed, followed and discarded.
 func TestTorturePoisonRows(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
 		owner, err := s.Join(t.Context(), "first", time.Hour)

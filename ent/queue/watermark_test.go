@@ -8,9 +8,9 @@ import (
 	"portalhooks/ent/enttest"
 )
 
-// What another process made due long ago is below the mark, and is found by the
-// next look that starts at the first row.
-func TestTheLowMarkHidesNothingForLong(t *testing.T) {
+// What another server made due long ago is below the watermark, and is found by
+// the next scan that starts at the first row.
+func TestWatermarksHideNothingForLong(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	s, other := openQueue(t, url), openQueue(t, url)
@@ -47,7 +47,7 @@ func TestTheLowMarkHidesNothingForLong(t *testing.T) {
 	}
 }
 
-func TestTheLowMark(t *testing.T) {
+func TestWatermarksFollowScans(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	var l watermarks

@@ -70,7 +70,7 @@ func TestOpenSaysWhatIsWrongWithTheDatabase(t *testing.T) {
 		"another kind of file": {"sqlite:" + other, "name another"},
 		"a file for a folder":  {"sqlite:" + blocked, "make the folder"},
 		"no such database":     {missing.String(), "CREATE DATABASE"},
-		"nobody listens":       {"postgres://u@127.0.0.1:1/d?sslmode=disable", "refused"},
+		"no server listens":    {"postgres://u@127.0.0.1:1/d?sslmode=disable", "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

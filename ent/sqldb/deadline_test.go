@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Whoever waits for PostgreSQL on a connection that leads nowhere is told so,
-// and the handshake keeps the driver's own deadline.
+// A wait for PostgreSQL on a connection that leads nowhere fails, and the
+// handshake keeps the driver's own deadline.
 func TestAConnectionWithoutAnAnswerIsGivenUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		driver, want time.Duration

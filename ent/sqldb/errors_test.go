@@ -20,34 +20,34 @@ func TestErrorsAreClassified(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	silent := &net.OpError{Op: "dial", Err: context.DeadlineExceeded}
 	for name, tt := range map[string]struct {
-		err                               error
-		twin, orphan, clash, lost, repeat bool
+		err                                       error
+		duplicate, orphan, conflict, lost, repeat bool
 	}{
-		"unique violation":         {err: state("23505"), twin: true},
-		"foreign key violation":    {err: state("23503"), orphan: true},
-		"serialization failure":    {err: state("40001"), clash: true, repeat: true},
-		"deadlock":                 {err: state("40P01"), clash: true, repeat: true},
-		"shut down":                {err: state("57P01"), lost: true, repeat: true},
-		"starting up":              {err: state("57P03"), lost: true, repeat: true},
-		"connection failure":       {err: state("08006"), lost: true, repeat: true},
-		"syntax error":             {err: state("42601")},
-		"bad connection":           {err: driver.ErrBadConn, lost: true, repeat: true},
-		"cut off":                  {err: io.ErrUnexpectedEOF, lost: true, repeat: true},
-		"refused":                  {err: refused, lost: true, repeat: true},
-		"no answer to a dial":      {err: silent, lost: true, repeat: true},
-		"lost while it committed":  {err: &CommitError{state("08006")}, lost: true},
-		"clash while it committed": {err: &CommitError{state("40001")}, clash: true, repeat: true},
-		"canceled":                 {err: context.Canceled},
-		"too late":                 {err: context.DeadlineExceeded},
-		"another error":            {err: errors.New("no")},
-		"none":                     {},
+		"unique violation":            {err: state("23505"), duplicate: true},
+		"foreign key violation":       {err: state("23503"), orphan: true},
+		"serialization failure":       {err: state("40001"), conflict: true, repeat: true},
+		"deadlock":                    {err: state("40P01"), conflict: true, repeat: true},
+		"shut down":                   {err: state("57P01"), lost: true, repeat: true},
+		"starting up":                 {err: state("57P03"), lost: true, repeat: true},
+		"connection failure":          {err: state("08006"), lost: true, repeat: true},
+		"syntax error":                {err: state("42601")},
+		"bad connection":              {err: driver.ErrBadConn, lost: true, repeat: true},
+		"cut off":                     {err: io.ErrUnexpectedEOF, lost: true, repeat: true},
+		"refused":                     {err: refused, lost: true, repeat: true},
+		"no answer to a dial":         {err: silent, lost: true, repeat: true},
+		"lost while it committed":     {err: &CommitError{state("08006")}, lost: true},
+		"conflict while it committed": {err: &CommitError{state("40001")}, conflict: true, repeat: true},
+		"canceled":                    {err: context.Canceled},
+		"too late":                    {err: context.DeadlineExceeded},
+		"another error":               {err: errors.New("no")},
+		"none":                        {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for what, c := range map[string]struct{ got, want bool }{
-				"isTwin":      {IsDuplicate(tt.err), tt.twin},
-				"isOrphan":    {IsOrphan(tt.err), tt.orphan},
-				"isClash":     {isConflict(tt.err), tt.clash},
-				"isLost":      {IsLost(tt.err), tt.lost},
+				"IsDuplicate": {IsDuplicate(tt.err), tt.duplicate},
+				"IsOrphan":    {IsOrphan(tt.err), tt.orphan},
+				"isConflict":  {isConflict(tt.err), tt.conflict},
+				"IsLost":      {IsLost(tt.err), tt.lost},
 				"isRetriable": {isRetriable(tt.err), tt.repeat},
 			} {
 				if c.got != c.want {
@@ -59,7 +59,7 @@ func TestErrorsAreClassified(t *testing.T) {
 }
 
 func TestRetryStopsWhenItMust(t *testing.T) {
-	clash := &pq.Error{Code: "40001"}
+	conflict := &pq.Error{Code: "40001"}
 	broken := errors.New("broken")
 	for name, tt := range map[string]struct {
 		errs []error
@@ -67,9 +67,9 @@ func TestRetryStopsWhenItMust(t *testing.T) {
 		runs int
 	}{
 		"success":           {[]error{nil}, nil, 1},
-		"a clash passes":    {[]error{clash, clash, nil}, nil, 3},
-		"other errors stay": {[]error{clash, broken, nil}, broken, 2},
-		"an end to it":      {[]error{clash, clash, clash, clash, clash, clash, clash, clash, nil}, clash, maxTries},
+		"a conflict passes": {[]error{conflict, conflict, nil}, nil, 3},
+		"other errors stay": {[]error{conflict, broken, nil}, broken, 2},
+		"an end to it":      {[]error{conflict, conflict, conflict, conflict, conflict, conflict, conflict, conflict, nil}, conflict, maxTries},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,8 +86,8 @@ func TestRetryStopsWhenItMust(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
 			defer cancel()
 			runs := 0
-			if err := Retry(ctx, func() error { runs++; return clash }); !errors.Is(err, clash) || runs != 1 {
-				t.Errorf("got %v after %d runs, want the clash after one", err, runs)
+			if err := Retry(ctx, func() error { runs++; return conflict }); !errors.Is(err, conflict) || runs != 1 {
+				t.Errorf("got %v after %d runs, want the conflict after one", err, runs)
 			}
 		})
 	})

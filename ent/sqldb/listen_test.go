@@ -11,7 +11,7 @@ import (
 )
 
 // A database with all it may open needs no more connections than are documented.
-func TestConnectionsOfOneProcess(t *testing.T) {
+func TestConnectionsOfOneServer(t *testing.T) {
 	t.Parallel()
 	url := enttest.Postgres(t)
 	db := openDatabase(t, url).(*Postgres)

@@ -18,7 +18,7 @@ func openPostgresTest(t *testing.T) *Postgres {
 
 // A plan that was made for an empty table is not used for long: the tables grow
 // without telling.
-func TestStatementsArePreparedAnew(t *testing.T) {
+func TestStatementsArePreparedAgain(t *testing.T) {
 	t.Parallel()
 	db := openPostgresTest(t)
 	run := func() *sql.Stmt {
@@ -40,8 +40,8 @@ func TestStatementsArePreparedAnew(t *testing.T) {
 	}
 }
 
-// What the server has dropped is run as it is, and then prepared again.
-func TestAForgottenStatementIsRun(t *testing.T) {
+// What PostgreSQL has dropped runs unprepared, and is prepared again later.
+func TestADroppedStatementIsRun(t *testing.T) {
 	t.Parallel()
 	db := openPostgresTest(t)
 	db.prepared.db.SetMaxOpenConns(1)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A walWatch writes to a database that keeps its log of writes very short.
+// A walWatch writes to a database that keeps its write-ahead log very short.
 type walWatch struct {
 	t      *testing.T
 	db     *SQLite
@@ -54,9 +54,9 @@ func (w *walWatch) write() (pages int64) {
 	return pages
 }
 
-// Somebody who reads for long makes the log of writes grow; afterwards it is
-// short again, although the writer never rests.
-func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
+// A long read makes the write-ahead log grow; afterwards it is short again,
+// although the writer never rests.
+func TestTheWriteAheadLogIsTruncatedAfterALongRead(t *testing.T) {
 	t.Parallel()
 	w := newWALWatch(t, openDatabase(t, testDatabases["SQLite"](t)).(*SQLite))
 	reader, err := w.db.read.BeginTx(t.Context(), nil)
@@ -77,12 +77,12 @@ func TestTheLogOfWritesIsCutAfterALongRead(t *testing.T) {
 		longest = w.write()
 	}
 	if longest > testLimit {
-		t.Errorf("the log of writes has %d pages, want at most about %d", longest, testLimit)
+		t.Errorf("the write-ahead log has %d pages, want at most about %d", longest, testLimit)
 	}
 }
 
-// Who reads for long may have all connections for reading, and so the copy must
-// wait for one. The writer waits for neither, and closing does not either.
+// Long reads may hold all connections for reading, so that the copy must wait
+// for one. The writer waits for neither, and neither does closing.
 func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 	t.Parallel()
 	db := openWith(t, Options{URL: testDatabases["SQLite"](t), Connections: 2}).(*SQLite)
@@ -110,9 +110,9 @@ func TestTheWriterDoesNotWaitForReaders(t *testing.T) {
 	}
 }
 
-// When nobody reads, the log is copied beside the writer and begins anew long
-// before it would have to be cut.
-func TestTheLogOfWritesBeginsAnewByItself(t *testing.T) {
+// Without reads, the log is copied beside the writer and restarts long before it
+// would have to be truncated.
+func TestTheWriteAheadLogRestartsByItself(t *testing.T) {
 	t.Parallel()
 	w := newWALWatch(t, openDatabase(t, testDatabases["SQLite"](t)).(*SQLite))
 	longest, shortest, before := int64(0), int64(testLimit), int64(0)
@@ -125,7 +125,7 @@ func TestTheLogOfWritesBeginsAnewByItself(t *testing.T) {
 		before = pages
 	}
 	if longest >= testLimit || shortest >= testPages {
-		t.Errorf("the log of writes had up to %d pages and began anew with %d, want less than %d and %d",
+		t.Errorf("the write-ahead log had up to %d pages and restarted with %d, want less than %d and %d",
 			longest, shortest, testLimit, testPages)
 	}
 }

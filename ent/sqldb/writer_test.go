@@ -25,7 +25,7 @@ func create(t *testing.T, db Database, table string) {
 	}
 }
 
-func TestOneFailedChangeSparesItsNeighbours(t *testing.T) {
+func TestAFailedChangeIsUndoneAlone(t *testing.T) {
 	t.Parallel()
 	w, db := openWriter(t)
 	create(t, db, "CREATE TABLE kept (id bigint)")
