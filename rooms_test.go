@@ -84,8 +84,8 @@ var rooms = map[string]room{
 	// on the pipeline, the pipeline on the scheduler, and all on the nouns.
 	"delivery/service": {
 		imports: []string{
-			"delivery", "delivery/pipeline", "delivery/credential", "delivery/egress", "delivery/loop",
-			"delivery/seal", "delivery/signature", "delivery/template",
+			"delivery", "delivery/pipeline", "delivery/cache", "delivery/credential", "delivery/egress",
+			"delivery/loop", "delivery/seal", "delivery/signature", "delivery/template",
 		},
 		tests: []string{
 			"delivery/deliverytest", "delivery/fair", "delivery/feed", "delivery/memstore", "test/faults",
@@ -93,10 +93,14 @@ var rooms = map[string]room{
 	},
 	"delivery/pipeline": {
 		imports: []string{
-			"delivery", "delivery/fair", "delivery/egress", "delivery/failpoint", "delivery/feed", "delivery/loop",
-			"delivery/seal", "delivery/signature", "delivery/template",
+			"delivery", "delivery/cache", "delivery/fair", "delivery/egress", "delivery/failpoint", "delivery/feed",
+			"delivery/loop", "delivery/seal", "delivery/signature", "delivery/template",
 		},
 		tests: []string{"delivery/deliverytest", "delivery/memstore"},
+	},
+	"delivery/cache": {
+		imports: []string{"delivery", "delivery/seal", "delivery/signature"},
+		tests:   []string{"delivery/deliverytest", "delivery/memstore"},
 	},
 	"delivery/fair": {imports: []string{"delivery", "delivery/egress"}},
 	"delivery": {

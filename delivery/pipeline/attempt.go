@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/fair"
 	"portalhooks/delivery/seal"
@@ -56,8 +57,8 @@ var errSilent = errors.New("this server could not renew the lease of its slot")
 
 // An Attempter makes the attempts of jobs.
 type Attempter struct {
-	targets     *Targets
-	renderer    *Renderer
+	targets     *cache.Targets
+	renderer    *cache.Renderer
 	sender      *Sender
 	concurrency int            // attempts in flight for a webhook whose policy sets none
 	silent      func() bool    // whether other servers may have taken over the jobs of this one
@@ -134,7 +135,7 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 
 // send renders the message and makes the call. It returns the pause that the
 // receiver asked for.
-func (a *Attempter) send(ctx context.Context, r *Result, t *Target) (retryAfter time.Duration, err error) {
+func (a *Attempter) send(ctx context.Context, r *Result, t *cache.Target) (retryAfter time.Duration, err error) {
 	started, number := time.Now().UTC(), r.Delivery.Attempts+1
 	message := messages.Get().(*[]byte)
 	defer recycle(message)
@@ -165,7 +166,7 @@ func (a *Attempter) unopened(ctx context.Context, r *Result, p delivery.Policy, 
 
 // withoutCall returns the state of a delivery whose webhook takes no calls, or
 // "".
-func withoutCall(t *Target) delivery.State {
+func withoutCall(t *cache.Target) delivery.State {
 	switch {
 	case t.Deleted:
 		return delivery.Canceled

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 	"portalhooks/delivery/fair"
 	"portalhooks/delivery/loop"
 )
@@ -31,7 +32,7 @@ type Dispatcher struct {
 	queue     claimer
 	settler   settler
 	attempter *Attempter
-	webhooks  *WebhookCache
+	webhooks  *cache.Webhooks
 	scheduler *fair.Scheduler
 	memory    *memory
 	opts      Options
@@ -192,7 +193,7 @@ func (d *Dispatcher) limits(
 		if err != nil {
 			continue
 		}
-		if w, ok := config.byID[id]; ok {
+		if w, ok := config.Webhook(id); ok {
 			known[id] = limitsOf(w, d.opts.Concurrency)
 		}
 	}

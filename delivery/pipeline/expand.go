@@ -66,7 +66,23 @@ func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
 			return err
 		}
 		in.facts = x.facts(in.org, in.report, earlier)
-		if err := g.register.items(ctx, in.org.ID, in.facts); err != nil {
+		if err := g.registerItems(ctx, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// registerItems gives each fact of a report its item's id. A report has one item,
+// or one after the other.
+func (g *Ingester) registerItems(ctx context.Context, in *submission) (err error) {
+	for i := range in.facts {
+		f := &in.facts[i]
+		if i > 0 && f.Kind == in.facts[i-1].Kind && f.Item == in.facts[i-1].Item {
+			f.ItemID = in.facts[i-1].ItemID
+			continue
+		}
+		if f.ItemID, err = g.register.Item(ctx, in.org.ID, f.Kind, f.Item); err != nil {
 			return err
 		}
 	}

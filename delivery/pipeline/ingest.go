@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 )
 
 // An Ingester accepts what Portal reports.
 type Ingester struct {
 	events   delivery.EventStore
-	webhooks *WebhookCache
-	register *register
+	webhooks *cache.Webhooks
+	register *cache.Register
 	ids      *delivery.IDs
 	metrics  *Metrics
 	enqueuer *enqueuer
@@ -61,6 +62,99 @@ func (g *Ingester) Ingest(
 	}
 	g.metrics.ingested(results)
 	return results, nil
+}
+
+// locate finds the organization of each report, registering the ones that are not
+// known yet. With a scope there is only one that may be named.
+func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions []submission) error {
+	allowed, err := g.scopeOf(ctx, scope)
+	if err != nil {
+		return err
+	}
+	var wanted []cache.NamedOrg
+	for i := range submissions {
+		in := &submissions[i]
+		if in.rejected() {
+			continue
+		}
+		if err := g.resolveOpaque(ctx, in); err != nil {
+			return err
+		}
+		id := in.report.OrganizationID
+		if in.org.ID != 0 {
+			id = in.org.ExternalID
+		}
+		if scope != 0 && id != allowed.ExternalID {
+			in.result.Errors = delivery.Errors{delivery.Errorf(delivery.NotFound, "organizationId",
+				"There is no such organization, or this API key may not report for it.")}
+			continue
+		}
+		wanted = append(wanted, cache.NamedOrg{ExternalID: id, Name: delivery.Clean(in.report.OrganizationName)})
+		in.org.ExternalID = id
+	}
+	known, err := g.register.Organizations(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	for i := range submissions {
+		if !submissions[i].rejected() {
+			submissions[i].org = known[submissions[i].org.ExternalID]
+		}
+	}
+	return nil
+}
+
+// scopeOf returns the only organization that may be reported for; the zero
+// Organization without a scope.
+func (g *Ingester) scopeOf(ctx context.Context, scope delivery.OrgID) (delivery.Organization, error) {
+	if scope == 0 {
+		return delivery.Organization{}, nil
+	}
+	config, err := g.webhooks.Get(ctx, scope)
+	if err != nil {
+		return delivery.Organization{}, err
+	}
+	return config.Org, nil
+}
+
+// resolveOpaque fills in the organization of a report that names it by our own
+// id. What only looks like one is Portal's id.
+func (g *Ingester) resolveOpaque(ctx context.Context, in *submission) error {
+	id, ok := delivery.ParseOrgID(in.report.OrganizationID)
+	if !ok {
+		return nil
+	}
+	config, err := g.webhooks.Get(ctx, id)
+	if delivery.CodeOf(err) == delivery.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.org = config.Org
+	return nil
+}
+
+// Organization returns the organization that Portal names, and registers it when
+// it is not known yet. With a scope there is only one that may be named: others
+// are NotFound.
+func (g *Ingester) Organization(
+	ctx context.Context, scope delivery.OrgID, id, name string,
+) (delivery.Organization, error) {
+	one := []submission{{report: &delivery.Report{OrganizationID: id, OrganizationName: name}}}
+	if err := g.locate(ctx, scope, one); err != nil {
+		return delivery.Organization{}, err
+	}
+	if one[0].rejected() {
+		return delivery.Organization{}, one[0].result.Errors
+	}
+	return one[0].org, nil
+}
+
+// ForgetItems drops what is remembered of an organization's items of one kind:
+// their list has been replaced.
+func (g *Ingester) ForgetItems(org delivery.OrgID, kind delivery.ItemKind) {
+	g.register.Forget(org, kind)
 }
 
 // A submission is one report on its way in.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 )
 
 // maxRounds is how often events are matched again because the webhooks have
@@ -127,9 +128,9 @@ func ended(ctx context.Context, err error) error {
 }
 
 // deliveries returns a new delivery for every webhook that fires for e.
-func (g *Ingester) deliveries(config *OrgWebhooks, e *delivery.Event) []delivery.Delivery {
+func (g *Ingester) deliveries(config *cache.Config, e *delivery.Event) []delivery.Delivery {
 	var deliveries []delivery.Delivery
-	for _, w := range config.listening[e.Type] {
+	for _, w := range config.Listening(e.Type) {
 		if delivery.Match(&w.Version, e) != delivery.Matched {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/fair"
 	"portalhooks/delivery/loop"
@@ -53,9 +54,9 @@ type Pipeline struct {
 	Health     *Health
 	Publisher  *Publisher
 
-	Webhooks *WebhookCache
-	Targets  *Targets
-	Renderer *Renderer
+	Webhooks *cache.Webhooks
+	Targets  *cache.Targets
+	Renderer *cache.Renderer
 	Sender   *Sender
 	Metrics  *Metrics
 	Tracer   *Tracer
@@ -68,12 +69,12 @@ type Pipeline struct {
 func New(store delivery.Store, o Options) *Pipeline {
 	agent := "Portalhooks/" + o.Version
 	client := egress.NewClient(o.Egress, egress.Options{UserAgent: agent})
-	webhooks := NewWebhookCache(store)
+	webhooks := cache.NewWebhooks(store)
 	p := &Pipeline{
 		Publisher: newPublisher(store, o.Logger),
 		Webhooks:  webhooks,
-		Targets:   &Targets{store: store, webhooks: webhooks, keys: o.Keyring},
-		Renderer:  NewRenderer(store),
+		Targets:   cache.NewTargets(store, webhooks, o.Keyring),
+		Renderer:  cache.NewRenderer(store),
 		Sender:    &Sender{post: client.Do, UserAgent: agent},
 		Metrics:   NewMetrics(o.Registry),
 		Tracer:    newTracer(o.Tracer),
@@ -91,7 +92,7 @@ func New(store delivery.Store, o Options) *Pipeline {
 	p.Settler.Settled = p.settled
 	p.Settler.Requeued = p.Dispatcher.Requeued
 	p.Ingester = &Ingester{
-		events: store, webhooks: webhooks, register: newRegister(store, o.IDs), ids: o.IDs, metrics: p.Metrics,
+		events: store, webhooks: webhooks, register: cache.NewRegister(store, o.IDs), ids: o.IDs, metrics: p.Metrics,
 		enqueuer: newEnqueuer(store, p.Dispatcher, o, p.Metrics, p.Tracer),
 	}
 	return p

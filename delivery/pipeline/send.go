@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/failpoint"
 	"portalhooks/delivery/signature"
@@ -62,7 +63,7 @@ func Unsent(number int, started time.Time, err error) (*delivery.Attempt, error)
 // Send posts one signed message. It returns what happened, and the pause that
 // the receiver asked for.
 func (s *Sender) Send(
-	ctx context.Context, t *Target, id delivery.DeliveryID, number int, body []byte,
+	ctx context.Context, t *cache.Target, id delivery.DeliveryID, number int, body []byte,
 ) (a *delivery.Attempt, retryAfter time.Duration) {
 	result := s.post(ctx, egress.Request{
 		URL:     t.URL,
@@ -80,7 +81,7 @@ func (s *Sender) Send(
 // requestHeader returns the headers of one call: the webhook's own ones, which
 // never replace those that make a call what it is.
 func (s *Sender) requestHeader(
-	t *Target, id delivery.DeliveryID, number int, at time.Time, body []byte,
+	t *cache.Target, id delivery.DeliveryID, number int, at time.Time, body []byte,
 ) http.Header {
 	h := make(http.Header, len(t.Headers)+6)
 	maps.Copy(h, t.Headers)

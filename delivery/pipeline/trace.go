@@ -30,7 +30,8 @@ func newTracer(spans trace.Tracer) *Tracer {
 	if spans == nil {
 		return nil
 	}
-	return &Tracer{spans: spans, origins: newLRU[delivery.DeliveryID, trace.SpanContext](keptOrigins)}
+	origins, _ := lru.New[delivery.DeliveryID, trace.SpanContext](keptOrigins) // fails for limits below 1 only
+	return &Tracer{spans: spans, origins: origins}
 }
 
 // Ingest begins the span of a call that brings reports.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/cache"
 	"portalhooks/delivery/egress"
 	"portalhooks/delivery/pipeline"
 	"portalhooks/delivery/signature"
@@ -68,7 +69,7 @@ func (s *Service) TestWebhook(ctx context.Context, c delivery.Caller, in TestInp
 
 // A testCall is a test that is ready to be sent.
 type testCall struct {
-	target  *pipeline.Target
+	target  *cache.Target
 	saved   bool
 	event   *delivery.Event
 	message []byte
@@ -128,7 +129,7 @@ func (s *Service) draftTest(ctx context.Context, c delivery.Caller, in TestInput
 	if err != nil {
 		return nil, err
 	}
-	t.target = &pipeline.Target{
+	t.target = &cache.Target{
 		Webhook: delivery.Webhook{Org: org.ID, Name: d.Version.Name, Version: d.Version},
 		URL:     d.Version.Target, Headers: d.header(), Policy: d.Version.Policy,
 		Secrets: []signature.Secret{secret},

@@ -1,4 +1,4 @@
-package pipeline
+package cache
 
 import (
 	"testing"
@@ -7,30 +7,30 @@ import (
 	"portalhooks/delivery/memstore"
 )
 
-func TestLearnerTakesNewNames(t *testing.T) {
+func TestRegisterTakesNewNames(t *testing.T) {
 	store := memstore.New()
 	store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "org", Name: "Org"}}
-	l := newRegister(store, delivery.NewIDs(1))
-	learn := func(name string) delivery.Item {
+	r := NewRegister(store, delivery.NewIDs(1))
+	register := func(name string) delivery.Item {
 		t.Helper()
-		facts := []fact{{Kind: delivery.AlertItem, Item: delivery.ReportedItem{ID: "a", Name: name}}}
-		if err := l.items(t.Context(), 1, facts); err != nil || facts[0].ItemID != store.ItemRows[0].ID {
-			t.Fatalf("facts = %v, err = %v", facts, err)
+		id, err := r.Item(t.Context(), 1, delivery.AlertItem, delivery.ReportedItem{ID: "a", Name: name})
+		if err != nil || id != store.ItemRows[0].ID {
+			t.Fatalf("id = %v, err = %v", id, err)
 		}
 		return store.ItemRows[0]
 	}
 	for _, tt := range []struct{ reported, want string }{
 		{"", "a"}, {"Alert", "Alert"}, {"", "Alert"}, {"Renamed", "Renamed"},
 	} {
-		if got := learn(tt.reported).Name; got != tt.want {
+		if got := register(tt.reported).Name; got != tt.want {
 			t.Errorf("reported as %q: the name is %q, want %q", tt.reported, got, tt.want)
 		}
 	}
-	orgs, err := l.organizations(t.Context(), []namedOrg{{"acme", ""}, {"acme", "Acme"}, {"b", "B"}})
+	orgs, err := r.Organizations(t.Context(), []NamedOrg{{"acme", ""}, {"acme", "Acme"}, {"b", "B"}})
 	if err != nil || orgs["acme"].Name != "Acme" || len(orgs) != 2 {
 		t.Errorf("organizations = %v, err = %v", orgs, err)
 	}
-	if orgs, err = l.organizations(t.Context(), []namedOrg{{
+	if orgs, err = r.Organizations(t.Context(), []NamedOrg{{
 		"acme",
 		"Acme 2",
 	}}); err != nil || orgs["acme"].Name != "Acme 2" {

@@ -1,4 +1,4 @@
-package pipeline
+package cache
 
 import (
 	"context"
@@ -37,7 +37,12 @@ func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (*delivery.Co
 		return nil, fmt.Errorf("read %s: %w", id, err)
 	}
 	if len(found) == 0 {
-		return nil, delivery.Errorf(delivery.NotFound, "", "There is no version %s of a webhook any more.", id)
+		return nil, delivery.Errorf(
+			delivery.NotFound,
+			"",
+			"There is no version %s of a webhook any more.",
+			id,
+		)
 	}
 	v := &found[0]
 	t, problems := delivery.Compile(v.Type, v.Template, v.Policy.TimeZone)

@@ -1,4 +1,4 @@
-package pipeline
+package cache
 
 import (
 	"testing"
@@ -13,8 +13,8 @@ func TestConfigIsComparedAtMostOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ExternalID: "acme", ConfigVersion: 1}}
-		k := NewWebhookCache(store)
-		get := func() *OrgWebhooks {
+		k := NewWebhooks(store)
+		get := func() *Config {
 			t.Helper()
 			c, err := k.Get(t.Context(), 1)
 			if err != nil {
@@ -53,8 +53,8 @@ func TestConfigReadBeforeADropIsNotKept(t *testing.T) {
 		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ConfigVersion: 1}}
 		store.Took["Config"] = time.Second / 2
-		k := NewWebhookCache(store)
-		old := make(chan *OrgWebhooks)
+		k := NewWebhooks(store)
+		old := make(chan *Config)
 		go func() {
 			c, err := k.Get(t.Context(), 1)
 			if err != nil {
@@ -79,7 +79,7 @@ func TestConfigIsReadOnceForManyCallers(t *testing.T) {
 		store := memstore.NewFaulty()
 		store.OrgRows = []delivery.Organization{{ID: 1, ConfigVersion: 1}}
 		store.Took["Config"] = time.Second / 2
-		k := NewWebhookCache(store)
+		k := NewWebhooks(store)
 		done := make(chan error, 50)
 		for range cap(done) {
 			go func() { _, err := k.Get(t.Context(), 1); done <- err }()
@@ -96,7 +96,7 @@ func TestConfigIsReadOnceForManyCallers(t *testing.T) {
 }
 
 func TestUnknownOrganizationHasNoConfig(t *testing.T) {
-	if _, err := NewWebhookCache(memstore.New()).Get(t.Context(), 9); delivery.CodeOf(err) != delivery.NotFound {
+	if _, err := NewWebhooks(memstore.New()).Get(t.Context(), 9); delivery.CodeOf(err) != delivery.NotFound {
 		t.Errorf("err = %v, want %s", err, delivery.NotFound)
 	}
 }

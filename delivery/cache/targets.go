@@ -1,4 +1,4 @@
-package pipeline
+package cache
 
 import (
 	"context"
@@ -36,8 +36,13 @@ type openSecret struct {
 // Targets finds out what calls of webhooks need.
 type Targets struct {
 	store    delivery.WebhookStore
-	webhooks *WebhookCache
+	webhooks *Webhooks
 	keys     *seal.Keyring
+}
+
+// NewTargets returns targets of the webhooks in store, whose secrets keys opens.
+func NewTargets(store delivery.WebhookStore, webhooks *Webhooks, keys *seal.Keyring) *Targets {
+	return &Targets{store: store, webhooks: webhooks, keys: keys}
 }
 
 // Of returns what a call of the webhook id needs, as it is now. A webhook
@@ -98,7 +103,7 @@ func (o *openTarget) now(w *delivery.Webhook, now time.Time) *Target {
 }
 
 // openTarget opens a webhook's secrets once for each configuration.
-func (t *Targets) openTarget(c *OrgWebhooks, w *delivery.Webhook) (*openTarget, error) {
+func (t *Targets) openTarget(c *Config, w *delivery.Webhook) (*openTarget, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if open, ok := c.targets[w.ID]; ok {

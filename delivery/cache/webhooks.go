@@ -1,4 +1,4 @@
-package pipeline
+package cache
 
 import (
 	"context"
@@ -19,9 +19,9 @@ const (
 	loadTimeout = 10 * time.Second // of one query for several callers
 )
 
-// OrgWebhooks are an organization's webhooks as they stood at one ConfigVersion.
-// They are immutable but for the targets that are opened on demand.
-type OrgWebhooks struct {
+// A Config is an organization's webhooks as they stood at one ConfigVersion. It
+// is immutable but for the targets that are opened on demand.
+type Config struct {
 	Org      delivery.Organization
 	Webhooks []delivery.Webhook
 
@@ -33,8 +33,8 @@ type OrgWebhooks struct {
 	targets map[delivery.WebhookID]*openTarget
 }
 
-func newOrgWebhooks(org delivery.Organization, webhooks []delivery.Webhook) *OrgWebhooks {
-	c := &OrgWebhooks{
+func newConfig(org delivery.Organization, webhooks []delivery.Webhook) *Config {
+	c := &Config{
 		Org: org, Webhooks: webhooks,
 		byID:      make(map[delivery.WebhookID]*delivery.Webhook, len(webhooks)),
 		listening: make(map[delivery.EventType][]*delivery.Webhook),
@@ -53,6 +53,15 @@ func newOrgWebhooks(org delivery.Organization, webhooks []delivery.Webhook) *Org
 	return c
 }
 
+// Webhook returns the webhook id, if it exists.
+func (c *Config) Webhook(id delivery.WebhookID) (w *delivery.Webhook, ok bool) {
+	w, ok = c.byID[id]
+	return w, ok
+}
+
+// Listening returns the webhooks that take events of the type t.
+func (c *Config) Listening(t delivery.EventType) []*delivery.Webhook { return c.listening[t] }
+
 // A senderKey is what webhooks must share to send the same event to the same
 // target.
 type senderKey struct {
@@ -62,7 +71,7 @@ type senderKey struct {
 
 // Overlaps returns the webhooks other than id that share events and target
 // with v.
-func (c *OrgWebhooks) Overlaps(id delivery.WebhookID, v *delivery.WebhookVersion) []*delivery.Webhook {
+func (c *Config) Overlaps(id delivery.WebhookID, v *delivery.WebhookVersion) []*delivery.Webhook {
 	var found []*delivery.Webhook
 	for _, other := range c.senders[senderKey{v.Type, delivery.TargetPlace(v.Target)}] {
 		if other.ID != id && delivery.Overlaps(v.Selection, other.Version.Selection) {
@@ -72,10 +81,10 @@ func (c *OrgWebhooks) Overlaps(id delivery.WebhookID, v *delivery.WebhookVersion
 	return found
 }
 
-// A WebhookCache keeps organizations' configurations. A change made by another
+// Webhooks keeps organizations' configurations. A change made by another
 // server is noticed after configAge at the latest; until then ingest is told
 // by the store that what it matched against is stale.
-type WebhookCache struct {
+type Webhooks struct {
 	store   delivery.Store
 	entries *lru.Cache[delivery.OrgID, configEntry]
 	flight  singleflight.Group
@@ -83,28 +92,34 @@ type WebhookCache struct {
 }
 
 type configEntry struct {
-	config  *OrgWebhooks
+	config  *Config
 	checked time.Time
 }
 
-// NewWebhookCache returns an empty cache over store.
-func NewWebhookCache(store delivery.Store) *WebhookCache {
-	return &WebhookCache{store: store, entries: newLRU[delivery.OrgID, configEntry](configsKept)}
+// NewWebhooks returns an empty cache over store.
+func NewWebhooks(store delivery.Store) *Webhooks {
+	return &Webhooks{store: store, entries: newLRU[delivery.OrgID, configEntry](configsKept)}
 }
 
 // Get returns the configuration of org, at most configAge old where another
 // server changes it. It returns NotFound for an unknown organization.
-func (k *WebhookCache) Get(ctx context.Context, org delivery.OrgID) (*OrgWebhooks, error) {
+func (k *Webhooks) Get(ctx context.Context, org delivery.OrgID) (*Config, error) {
 	entry, ok := k.entries.Get(org)
 	if ok && time.Since(entry.checked) < configAge {
 		return entry.config, nil
 	}
+	return k.refresh(ctx, org, entry.config)
+}
+
+// refresh returns the configuration of org as the store has it. Known is what was
+// read last, or nil.
+func (k *Webhooks) refresh(ctx context.Context, org delivery.OrgID, known *Config) (*Config, error) {
 	drops := k.drops.Load()
 	// Callers that wait share the query, so no single one may cancel it.
 	done := k.flight.DoChan(fmt.Sprint(drops, org), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
-		return k.load(ctx, org, entry.config, drops)
+		return k.load(ctx, org, known, drops)
 	})
 	select {
 	case <-ctx.Done():
@@ -113,12 +128,12 @@ func (k *WebhookCache) Get(ctx context.Context, org delivery.OrgID) (*OrgWebhook
 		if result.Err != nil {
 			return nil, result.Err
 		}
-		return result.Val.(*OrgWebhooks), nil
+		return result.Val.(*Config), nil
 	}
 }
 
 // Latest returns the configuration of org as it was known last, however old.
-func (k *WebhookCache) Latest(ctx context.Context, org delivery.OrgID) (*OrgWebhooks, error) {
+func (k *Webhooks) Latest(ctx context.Context, org delivery.OrgID) (*Config, error) {
 	if entry, ok := k.entries.Get(org); ok {
 		return entry.config, nil
 	}
@@ -126,9 +141,9 @@ func (k *WebhookCache) Latest(ctx context.Context, org delivery.OrgID) (*OrgWebh
 }
 
 // load returns the configuration that known still is, or else reads it again.
-func (k *WebhookCache) load(
-	ctx context.Context, org delivery.OrgID, known *OrgWebhooks, drops int64,
-) (*OrgWebhooks, error) {
+func (k *Webhooks) load(
+	ctx context.Context, org delivery.OrgID, known *Config, drops int64,
+) (*Config, error) {
 	checked := time.Now()
 	if known != nil {
 		found, err := k.store.OrganizationsByID(ctx, []delivery.OrgID{org})
@@ -147,19 +162,19 @@ func (k *WebhookCache) load(
 	if found.ID == 0 {
 		return nil, delivery.ErrNotFound
 	}
-	config := newOrgWebhooks(found, webhooks)
+	config := newConfig(found, webhooks)
 	k.keep(org, configEntry{config, checked}, drops)
 	return config, nil
 }
 
-func (k *WebhookCache) keep(org delivery.OrgID, e configEntry, drops int64) {
+func (k *Webhooks) keep(org delivery.OrgID, e configEntry, drops int64) {
 	if k.drops.Load() == drops {
 		k.entries.Add(org, e)
 	}
 }
 
 // Drop forgets the configuration of org: it has changed.
-func (k *WebhookCache) Drop(org delivery.OrgID) {
+func (k *Webhooks) Drop(org delivery.OrgID) {
 	k.drops.Add(1)
 	k.entries.Remove(org)
 }
