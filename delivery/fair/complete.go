@@ -1,7 +1,6 @@
 package fair
 
 import (
-	"slices"
 	"time"
 
 	"portalhooks/delivery"
@@ -137,37 +136,6 @@ func (s *Scheduler) Room() map[delivery.WebhookID]int {
 		room[id] = l.room(now, s.opts.ClaimSize)
 	}
 	return room
-}
-
-// Lease returns events with those of their deliveries SENDING that may go
-// straight to a worker, and how many they are. A delivery may when it is queued
-// and not ordered, and its webhook has neither a rate limit nor a circuit
-// breaker that is not closed. Urgent says that all events are alerts. The
-// caller's events are not changed.
-func (s *Scheduler) Lease(events []delivery.NewEvent) (leased []delivery.NewEvent, n int, urgent bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	size := 0
-	for i := range events {
-		size += len(events[i].Deliveries)
-	}
-	leased, urgent = slices.Clone(events), true
-	deliveries := make([]delivery.Delivery, 0, size)
-	for i := range leased {
-		e := &leased[i]
-		urgent = urgent && e.Event.Type.Urgent()
-		from := len(deliveries)
-		deliveries = append(deliveries, e.Deliveries...)
-		e.Deliveries = deliveries[from:len(deliveries):len(deliveries)]
-		for j := range e.Deliveries {
-			d := &e.Deliveries[j]
-			if d.State == delivery.Queued && !d.Ordered && s.restricted[d.Webhook] == nil {
-				d.State = delivery.Sending
-				n++
-			}
-		}
-	}
-	return leased, n, urgent
 }
 
 // Blocked reports whether no job of a webhook can start now.

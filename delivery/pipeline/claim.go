@@ -45,9 +45,9 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	n, urgent := min(ClaimSize, (d.opts.Memory+1)/2), false
-	if !d.memory.reserve(n, false) {
+	if !d.memory.Reserve(n, false) {
 		// A wake-up comes when there is room. There is some left for alerts.
-		if n, urgent = max(1, n/8), true; !d.memory.reserve(n, true) {
+		if n, urgent = max(1, n/8), true; !d.memory.Reserve(n, true) {
 			return false, nil
 		}
 	}
@@ -58,17 +58,17 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		perWebhook = min(perWebhook, d.opts.Concurrency)
 	}
 	until := time.Now().Add(JobLease)
-	d.memory.beginClaim()
+	d.memory.BeginClaim()
 	jobs, err := d.queue.Claim(ctx, delivery.ClaimRequest{
 		Owner: d.opts.Owner, N: n, PerWebhook: perWebhook, Lease: JobLease,
 		Limits: d.scheduler.Room(), Urgent: urgent,
 	})
 	leased := len(jobs)
-	jobs, freed := d.memory.endClaim(jobs)
+	jobs, freed := d.memory.EndClaim(jobs)
 	d.metrics.requeued("in flight already", leased-len(jobs)-len(freed))
 	// Those that were stored meanwhile stay as they are; the others are due again.
 	d.requeue(fair.Requeue{Jobs: freed, Reason: "settled meanwhile"})
-	d.memory.cancel(max(0, n-len(jobs)))
+	d.memory.Cancel(max(0, n-len(jobs)))
 	if !urgent { // there is no more room for others than before
 		d.relieve()
 	}

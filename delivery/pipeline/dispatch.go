@@ -34,7 +34,7 @@ type Dispatcher struct {
 	attempter *Attempter
 	webhooks  *cache.Webhooks
 	scheduler *fair.Scheduler
-	memory    *memory
+	memory    *fair.Memory
 	opts      Options
 	metrics   *Metrics
 	tracer    *Tracer
@@ -62,25 +62,16 @@ type settler interface {
 	Stuck() bool
 }
 
-// Lease returns the batch as it is to be stored. Where there is room in memory,
-// deliveries that may start at once are leased to this server. Reserved is how
-// many: hand it to Offer when the batch is stored, otherwise to Cancel.
+// Lease returns the batch as it is to be stored: deliveries that may start at once
+// are leased to this server. Reserved is how many: hand it to Offer when the batch
+// is stored, otherwise to Cancel.
 func (d *Dispatcher) Lease(batch []delivery.Ingest) (leased []delivery.Ingest, reserved int) {
-	leased = make([]delivery.Ingest, len(batch))
-	for i, unit := range batch {
-		leased[i] = unit
-		events, n, urgent := d.scheduler.Lease(unit.Events)
-		if n > 0 && d.memory.reserve(n, urgent) {
-			leased[i].Events = events
-			reserved += n
-		}
-	}
-	return leased, reserved
+	return d.scheduler.Lease(batch, d.memory)
 }
 
 // Cancel gives back what Lease has reserved.
 func (d *Dispatcher) Cancel(reserved int) {
-	d.memory.cancel(reserved)
+	d.memory.Cancel(reserved)
 	d.relieve()
 }
 
@@ -135,7 +126,7 @@ func (d *Dispatcher) Wake() { d.wake.Notify() }
 func (d *Dispatcher) Busy() int { return int(d.busy.Load()) }
 
 // Held returns how many deliveries are in memory, reserved ones included.
-func (d *Dispatcher) Held() int { return d.memory.held() }
+func (d *Dispatcher) Held() int { return d.memory.Held() }
 
 // Breaker returns the state of a webhook's circuit breaker and, with OPEN, until
 // when calls wait.
@@ -155,7 +146,7 @@ func (d *Dispatcher) Reset(id delivery.WebhookID) {
 
 // relieve claims what was left in the queue for lack of room.
 func (d *Dispatcher) relieve() {
-	if d.memory.relieved() {
+	if d.memory.Relieved() {
 		d.Wake()
 	}
 }
@@ -163,7 +154,7 @@ func (d *Dispatcher) relieve() {
 // add gives jobs to the scheduler and returns how many it has taken; the others
 // return to the queue. Urgent jobs are in room that only alerts may take.
 func (d *Dispatcher) add(ctx context.Context, jobs []delivery.Job, urgent bool) (taken int) {
-	free := d.memory.add(jobs)
+	free := d.memory.Add(jobs)
 	limits := d.limits(ctx, d.scheduler.Unknown(jobs))
 	taken = len(jobs)
 	for _, r := range d.scheduler.Add(jobs, free, limits) {
@@ -213,7 +204,7 @@ func (d *Dispatcher) requeue(r fair.Requeue) {
 // forget takes jobs that return to the queue out of memory: from then on they
 // may be claimed again.
 func (d *Dispatcher) forget(r *fair.Requeue) {
-	d.memory.free(delivery.DeliveriesOf(r.Jobs)...)
+	d.memory.Free(delivery.DeliveriesOf(r.Jobs)...)
 	d.metrics.requeued(r.Reason, len(r.Jobs))
 }
 
@@ -277,7 +268,7 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 		ordered := r.Delivery.Ordered
 		if !d.settler.Submit(r) {
 			// The delivery is due again when its lease ends.
-			d.memory.free(r.Delivery.ID)
+			d.memory.Free(r.Delivery.ID)
 			d.relieve()
 		}
 		if ordered {
@@ -298,7 +289,7 @@ func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (blocked []
 	for i := range settled {
 		ids[i] = settled[i].Entry.Delivery.ID
 	}
-	d.memory.free(ids...)
+	d.memory.Free(ids...)
 	for i := range settled {
 		s := &settled[i]
 		if s.Result == nil || !s.Result.Delivery.Ordered {

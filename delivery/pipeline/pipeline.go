@@ -109,7 +109,7 @@ func (p *Pipeline) newDispatcher(queue claimer) *Dispatcher {
 		scheduler: fair.NewScheduler(fair.Options{
 			Concurrency: o.Concurrency, Workers: o.Workers, ClaimSize: ClaimSize, Lease: JobLease,
 		}),
-		memory:  newMemory(o.Memory),
+		memory:  fair.NewMemory(o.Memory),
 		metrics: p.Metrics, tracer: p.Tracer, log: o.Logger, wake: loop.NewWake(),
 	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package fair
 
 import (
 	"sync"
@@ -6,12 +6,12 @@ import (
 	"portalhooks/delivery"
 )
 
-// A memory accounts for the deliveries that this server holds: room for them is
+// A Memory accounts for the deliveries that this server holds: room for them is
 // reserved before they come in, and freed when their results are stored or they
 // return to the queue. It also knows which they are: the database may lease one
 // of them again when its clock jumps ahead, or when it has waited for longer
 // than its lease, and the same server would then send it twice at once.
-type memory struct {
+type Memory struct {
 	limit int
 
 	mu      sync.Mutex
@@ -24,13 +24,14 @@ type memory struct {
 	freed map[delivery.DeliveryID]struct{}
 }
 
-func newMemory(limit int) *memory {
-	return &memory{limit: limit, ids: make(map[delivery.DeliveryID]struct{})}
+// NewMemory returns a memory with room for limit deliveries.
+func NewMemory(limit int) *Memory {
+	return &Memory{limit: limit, ids: make(map[delivery.DeliveryID]struct{})}
 }
 
-// reserve takes room for n deliveries and reports whether there was enough; an
+// Reserve takes room for n deliveries and reports whether there was enough; an
 // eighth of all room is left for alerts.
-func (m *memory) reserve(n int, urgent bool) bool {
+func (m *Memory) Reserve(n int, urgent bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	room := m.limit
@@ -45,9 +46,9 @@ func (m *memory) reserve(n int, urgent bool) bool {
 	return true
 }
 
-// add notes which deliveries the reserved room is for, and returns how much
+// Add notes which deliveries the reserved room is for, and returns how much
 // room is left.
-func (m *memory) add(jobs []delivery.Job) (left int) {
+func (m *Memory) Add(jobs []delivery.Job) (left int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range jobs {
@@ -56,17 +57,17 @@ func (m *memory) add(jobs []delivery.Job) (left int) {
 	return m.limit - m.used
 }
 
-// beginClaim is called before a claim, and endClaim after it.
-func (m *memory) beginClaim() {
+// BeginClaim is called before a claim, and EndClaim after it.
+func (m *Memory) BeginClaim() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.freed = make(map[delivery.DeliveryID]struct{})
 }
 
-// endClaim returns the jobs of a claim that may be sent. Those that are in memory
-// are not among them. Neither are those that left it during the claim: they may
-// have been leased again before their results were stored.
-func (m *memory) endClaim(jobs []delivery.Job) (absent, freed []delivery.Job) {
+// EndClaim returns the jobs of a claim that are absent from memory: these may be
+// sent. Freed are the ones that left memory during the claim: they may have been
+// leased again before their results were stored.
+func (m *Memory) EndClaim(jobs []delivery.Job) (absent, freed []delivery.Job) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range jobs {
@@ -84,16 +85,16 @@ func (m *memory) endClaim(jobs []delivery.Job) (absent, freed []delivery.Job) {
 	return absent, freed
 }
 
-// cancel gives back room that was reserved for n deliveries and not used.
-func (m *memory) cancel(n int) {
+// Cancel gives back room that was reserved for n deliveries and not used.
+func (m *Memory) Cancel(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.release(n)
+	m.used -= n
 }
 
-// free forgets deliveries and gives their room back; ids that are not in memory
+// Free forgets deliveries and gives their room back; ids that are not in memory
 // change nothing.
-func (m *memory) free(ids ...delivery.DeliveryID) {
+func (m *Memory) Free(ids ...delivery.DeliveryID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := 0
@@ -106,17 +107,12 @@ func (m *memory) free(ids ...delivery.DeliveryID) {
 			n++
 		}
 	}
-	m.release(n)
-}
-
-// release lowers the use by n. It needs the lock.
-func (m *memory) release(n int) {
 	m.used -= n
 }
 
-// relieved reports, once, that something was left in the queue for lack of room
+// Relieved reports, once, that something was left in the queue for lack of room
 // and that a quarter of all room is free again.
-func (m *memory) relieved() bool {
+func (m *Memory) Relieved() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.starved || m.used > m.limit*3/4 {
@@ -126,8 +122,8 @@ func (m *memory) relieved() bool {
 	return true
 }
 
-// held returns how many deliveries are in memory, reserved ones included.
-func (m *memory) held() int {
+// Held returns how many deliveries are in memory, reserved ones included.
+func (m *Memory) Held() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.used

@@ -1,4 +1,4 @@
-package pipeline
+package fair
 
 import (
 	"reflect"
@@ -17,14 +17,14 @@ func TestClaimsDoNotSendWhatIsHeldOrJustLeft(t *testing.T) {
 		}
 		return all
 	}
-	m := newMemory(100)
-	m.reserve(3, false)
-	m.add(jobs(1, 2, 3))
-	m.free(1)
+	m := NewMemory(100)
+	m.Reserve(3, false)
+	m.Add(jobs(1, 2, 3))
+	m.Free(1)
 
-	m.beginClaim()
-	m.free(2)
-	absent, freed := m.endClaim(jobs(1, 2, 3, 4))
+	m.BeginClaim()
+	m.Free(2)
+	absent, freed := m.EndClaim(jobs(1, 2, 3, 4))
 	if want := jobs(1, 4); !reflect.DeepEqual(absent, want) {
 		t.Errorf("to send: %v, want %v", absent, want)
 	}
@@ -32,11 +32,11 @@ func TestClaimsDoNotSendWhatIsHeldOrJustLeft(t *testing.T) {
 		t.Errorf("left during the claim: %v, want %v", freed, want)
 	}
 
-	m.beginClaim()
-	if absent, freed = m.endClaim(jobs(2)); len(absent) != 1 || len(freed) != 0 {
+	m.BeginClaim()
+	if absent, freed = m.EndClaim(jobs(2)); len(absent) != 1 || len(freed) != 0 {
 		t.Errorf("by the next claim %d are to send and %d left, want 1 and 0", len(absent), len(freed))
 	}
-	if held := m.held(); held != 1 {
+	if held := m.Held(); held != 1 {
 		t.Errorf("%d deliveries are held, want 1", held)
 	}
 }

@@ -1,0 +1,54 @@
+package fair
+
+import (
+	"slices"
+
+	"portalhooks/delivery"
+)
+
+// Lease returns the batch as it is to be stored. Where there is room in memory,
+// deliveries that may start at once are leased to this server: they are SENDING.
+// Reserved is how many they are, and for how many room was reserved. The caller's
+// events are not changed.
+func (s *Scheduler) Lease(batch []delivery.Ingest, m *Memory) (leased []delivery.Ingest, reserved int) {
+	leased = make([]delivery.Ingest, len(batch))
+	for i, unit := range batch {
+		leased[i] = unit
+		events, n, urgent := s.lease(unit.Events)
+		if n > 0 && m.Reserve(n, urgent) {
+			leased[i].Events = events
+			reserved += n
+		}
+	}
+	return leased, reserved
+}
+
+// lease returns events with those of their deliveries SENDING that may go
+// straight to a worker, and how many they are. A delivery may when it is queued
+// and not ordered, and its webhook has neither a rate limit nor a circuit
+// breaker that is not closed. Urgent says that all events are alerts.
+func (s *Scheduler) lease(events []delivery.NewEvent) (leased []delivery.NewEvent, n int, urgent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	size := 0
+	for i := range events {
+		size += len(events[i].Deliveries)
+	}
+	leased, urgent = slices.Clone(events), true
+	deliveries := make([]delivery.Delivery, 0, size)
+	for i := range leased {
+		e := &leased[i]
+		urgent = urgent && e.Event.Type.Urgent()
+		from := len(deliveries)
+		deliveries = append(deliveries, e.Deliveries...)
+		e.Deliveries = deliveries[from:len(deliveries):len(deliveries)]
+		for j := range e.Deliveries {
+			d := &e.Deliveries[j]
+			if d.State == delivery.Queued && !d.Ordered && s.restricted[d.Webhook] == nil {
+				d.State = delivery.Sending
+				n++
+			}
+		}
+	}
+	return leased, n, urgent
+}
