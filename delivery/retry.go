@@ -44,6 +44,19 @@ func Judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random
 	return Verdict{State: Retrying, DueAt: now.Add(pause)}
 }
 
+// After returns d as it stands after attempt a, nil for none, which led to v at
+// the given time.
+func (d Delivery) After(a *Attempt, v Verdict, at time.Time) Delivery {
+	d.State, d.NextAttemptAt = v.State, v.DueAt
+	if a != nil {
+		d.Attempts = a.Number
+	}
+	if v.State.Final() {
+		d.FinishedAt = at
+	}
+	return d
+}
+
 // isPermanent reports whether an answer blames the request in a way that
 // sending it again won't change.
 func isPermanent(status int) bool {

@@ -5,48 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
+
+	"portalhooks/delivery/failpoint"
+	"portalhooks/delivery/signature"
+	"portalhooks/delivery/template"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/cache"
 	"portalhooks/delivery/egress"
-	"portalhooks/delivery/fair"
 	"portalhooks/delivery/seal"
 )
-
-// A Result is what became of a job.
-type Result struct {
-	delivery.Job
-	delivery.Verdict
-
-	Attempt *delivery.Attempt // nil when no call was made
-	Target  string            // the URL that was called
-	Limits  *fair.Limits      // the webhook's, as they are now; nil if they were not read
-	At      time.Time
-}
-
-// After returns the delivery as it stands after the result.
-func (r *Result) After() *delivery.Delivery {
-	d := r.Delivery
-	d.State, d.NextAttemptAt = r.State, r.DueAt
-	if r.Attempt != nil {
-		d.Attempts = r.Attempt.Number
-	}
-	if r.State.Final() {
-		d.FinishedAt = r.At
-	}
-	return &d
-}
-
-// settlement returns what is stored of the result.
-func (r *Result) settlement() delivery.Settlement {
-	return delivery.Settlement{
-		Owner:  r.Owner,
-		Before: r.Delivery.Attempts,
-		Entry:  delivery.LogEntry{At: r.At, Delivery: *r.After(), Attempt: r.Attempt},
-		DueAt:  r.DueAt,
-	}
-}
 
 // errLeaseOver says that a job has waited for so long that its delivery may be
 // leased to another server before an attempt would be settled.
@@ -178,16 +153,130 @@ func withoutCall(t *cache.Target) delivery.State {
 	return delivery.Canceled
 }
 
-// limitsOf returns the limits of a webhook; concurrency is the server's
-// default. A webhook that takes no calls has no target, and neither a rate
-// limit nor a circuit breaker holds up the end of its deliveries.
-func limitsOf(w *delivery.Webhook, concurrency int) fair.Limits {
-	if w.Version.Deleted || w.Status != delivery.Enabled {
-		return fair.Limits{Concurrency: concurrency}
+// ContentType is the type of messages.
+const ContentType = "application/json; charset=utf-8"
+
+// noTiming belongs to an attempt without a call.
+var noTiming = delivery.Timing{DNS: -1, Connect: -1, TLS: -1, FirstByte: -1, Body: -1}
+
+// messages holds the memory of messages between attempts.
+var messages = sync.Pool{New: func() any { return new([]byte) }}
+
+// keptMessage bounds the memory that one message leaves behind, in bytes.
+const keptMessage = 64 << 10
+
+// recycle lets the next attempt use the memory of a message.
+func recycle(message *[]byte) {
+	if cap(*message) <= keptMessage {
+		messages.Put(message)
 	}
-	p := &w.Version.Policy
-	if p.Concurrency > 0 {
-		concurrency = p.Concurrency
+}
+
+// A Sender makes signed calls.
+type Sender struct {
+	post      func(context.Context, egress.Request) egress.Result
+	UserAgent string
+}
+
+// Unsent returns the attempt of a message that can't be rendered, or err where
+// it may be rendered later.
+func Unsent(number int, started time.Time, err error) (*delivery.Attempt, error) {
+	a := &delivery.Attempt{Number: number, StartedAt: started, Timing: noTiming, Outcome: delivery.BodyTooLarge}
+	switch {
+	case errors.Is(err, template.ErrTooLarge):
+		a.Error = "The message is too large to be sent. Shorten the template, or cut long variables with a filter."
+	case delivery.CodeOf(err) != "" && delivery.CodeOf(err) != delivery.Unavailable:
+		a.Outcome, a.Error = delivery.RuleFailed, "The message could not be made: "+err.Error()
+	default:
+		return nil, fmt.Errorf("render the message: %w", err)
 	}
-	return fair.Limits{Concurrency: concurrency, PerMinute: p.PerMinute, Target: w.Version.Target}
+	return a, nil
+}
+
+// Send posts one signed message. It returns what happened, and the pause that
+// the receiver asked for.
+func (s *Sender) Send(
+	ctx context.Context, t *cache.Target, id delivery.DeliveryID, number int, body []byte,
+) (a *delivery.Attempt, retryAfter time.Duration) {
+	result := s.post(ctx, egress.Request{
+		URL:     t.URL,
+		Header:  s.requestHeader(t, id, number, time.Now(), body),
+		Body:    body,
+		Timeout: t.Policy.AttemptTimeout(),
+	})
+	failpoint.Hit(failpoint.CallAnswered)
+	if result.HasRetryAfter {
+		retryAfter = result.RetryAfter
+	}
+	return toAttempt(number, &result), retryAfter
+}
+
+// requestHeader returns the headers of one call: the webhook's own ones, which
+// never replace those that make a call what it is.
+func (s *Sender) requestHeader(
+	t *cache.Target, id delivery.DeliveryID, number int, at time.Time, body []byte,
+) http.Header {
+	h := make(http.Header, len(t.Headers)+6)
+	maps.Copy(h, t.Headers)
+	text := id.String()
+	values := [...]string{ // in one piece, cut below so that none can grow into the next
+		ContentType, s.UserAgent, text, signature.Timestamp(at),
+		signature.Sign(text, at, body, t.Secrets...), strconv.Itoa(number),
+	}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = values[0:1:1]
+	}
+	if h["User-Agent"] == nil {
+		h["User-Agent"] = values[1:2:2]
+	}
+	h[signature.HeaderID] = values[2:3:3]
+	h[signature.HeaderTimestamp] = values[3:4:4]
+	h[signature.HeaderSignature] = values[4:5:5]
+	h[signature.HeaderAttempt] = values[5:6:6]
+	return h
+}
+
+// toAttempt keeps of a call's result what the log remembers.
+func toAttempt(number int, r *egress.Result) *delivery.Attempt {
+	return &delivery.Attempt{
+		Number:            number,
+		StartedAt:         r.Started.UTC(),
+		Duration:          r.Duration,
+		Timing:            toTiming(r.Timing),
+		Outcome:           r.Outcome,
+		HTTPStatus:        r.Status,
+		Error:             r.Err,
+		RemoteAddress:     r.RemoteAddr,
+		ResponseHeaders:   toHeaders(r.Header),
+		ResponseBody:      string(r.Body),
+		ResponseTruncated: r.Truncated,
+		ResponseBytes:     r.BodyBytes,
+	}
+}
+
+func toTiming(t egress.Timing) delivery.Timing {
+	return delivery.Timing{
+		DNS: phase(t.DNS), Connect: phase(t.Connect), TLS: phase(t.TLS),
+		FirstByte: phase(t.FirstByte), Body: phase(t.Body), Reused: t.Reused,
+	}
+}
+
+// phase marks a phase that took no time as one that did not happen.
+func phase(took time.Duration) time.Duration {
+	if took <= 0 {
+		return -1
+	}
+	return took
+}
+
+// toHeaders lists headers by name.
+func toHeaders(h http.Header) []delivery.Header {
+	list := make([]delivery.Header, 0, len(h))
+	for name, values := range h {
+		for _, value := range values {
+			list = append(list, delivery.Header{Name: name, Value: value})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b delivery.Header) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }

@@ -75,12 +75,14 @@ func (d *Dispatcher) Cancel(reserved int) {
 	d.relieve()
 }
 
-// Offer takes over the leased deliveries of events that were stored, and claims
-// the others.
-func (d *Dispatcher) Offer(ctx context.Context, events []*delivery.NewEvent, reserved int) {
+// Offer takes over the leased deliveries of the events in batch that were stored,
+// and claims the others.
+func (d *Dispatcher) Offer(
+	ctx context.Context, batch []delivery.Ingest, stored []delivery.Ingested, reserved int,
+) {
 	var jobs []delivery.Job
 	unleased := false
-	for _, e := range events {
+	for _, e := range freshEvents(batch, stored) {
 		jobs = d.appendLeased(jobs, e)
 		for i := range e.Deliveries {
 			to := &e.Deliveries[i]
@@ -191,6 +193,20 @@ func (d *Dispatcher) limits(
 	return known
 }
 
+// limitsOf returns the limits of a webhook; concurrency is the server's
+// default. A webhook that takes no calls has no target, and neither a rate
+// limit nor a circuit breaker holds up the end of its deliveries.
+func limitsOf(w *delivery.Webhook, concurrency int) fair.Limits {
+	if w.Version.Deleted || w.Status != delivery.Enabled {
+		return fair.Limits{Concurrency: concurrency}
+	}
+	p := &w.Version.Policy
+	if p.Concurrency > 0 {
+		concurrency = p.Concurrency
+	}
+	return fair.Limits{Concurrency: concurrency, PerMinute: p.PerMinute, Target: w.Version.Target}
+}
+
 // requeue returns jobs to the queue. Where that fails they are due again when
 // their lease ends. The caller calls relieve.
 func (d *Dispatcher) requeue(r fair.Requeue) {
@@ -264,7 +280,8 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 		d.requeue(fair.Requeue{Jobs: []delivery.Job{r.Job}, Reason: fair.RequeueStopped})
 		d.relieve()
 	default:
-		d.tracer.Attempted(ctx, r.After(), r.Attempt, r.Target)
+		after := r.after()
+		d.tracer.Attempted(ctx, &after, r.Attempt, r.Target)
 		ordered := r.Delivery.Ordered
 		if !d.settler.Submit(r) {
 			// The delivery is due again when its lease ends.
@@ -280,28 +297,6 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 		d.requeue(q)
 	}
 	d.relieve()
-}
-
-// Settled takes note of results that are settled, and returns the jobs that
-// have to wait behind one of them.
-func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (blocked []fair.Requeue) {
-	ids := make([]delivery.DeliveryID, len(settled))
-	for i := range settled {
-		ids[i] = settled[i].Entry.Delivery.ID
-	}
-	d.memory.Free(ids...)
-	for i := range settled {
-		s := &settled[i]
-		if s.Result == nil || !s.Result.Delivery.Ordered {
-			continue
-		}
-		for _, q := range d.complete(ctx, s.Result, !s.OK || s.Entry.Delivery.State.Waits(), false) {
-			d.forget(&q)
-			blocked = append(blocked, q)
-		}
-	}
-	d.relieve()
-	return blocked
 }
 
 // Requeued says that deliveries are back in the queue. If the webhooks that had

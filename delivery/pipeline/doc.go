@@ -8,6 +8,7 @@
 //	dispatch  hand jobs to workers: fresh ones at once, all others by claim
 //	attempt   look up the target, render the message, send it
 //	settle    store the attempt and the delivery's next state
+//	settled   free the memory, let ordered deliveries go on, note the target's health
 //	watch     publish the entry of the log to its subscribers
 //
 // Once Portal has its answer, every delivery that the event causes is durable.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -47,7 +48,7 @@ type ingestQueue interface {
 type dispatcher interface {
 	Lease(batch []delivery.Ingest) (leased []delivery.Ingest, reserved int)
 	Cancel(reserved int)
-	Offer(ctx context.Context, events []*delivery.NewEvent, reserved int)
+	Offer(ctx context.Context, batch []delivery.Ingest, stored []delivery.Ingested, reserved int)
 }
 
 // A handover is a part of a call: at most about partSize events.
@@ -149,34 +150,25 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 		return
 	}
 	e.metrics.ingestBatch(e.events, time.Since(began))
-	e.dispatcher.Offer(ctx, e.fresh(batch, units, stored), reserved)
+	e.metrics.ingestedEvents(units, stored)
+	e.tracer.rememberBatch(batch, units, stored)
+	e.dispatcher.Offer(ctx, units, stored, reserved)
 	for _, h := range batch {
 		h.stored, stored = stored[:len(h.units)], stored[len(h.units):]
 		close(h.done)
 	}
 }
 
-// fresh returns the events that were stored, as they were stored.
-func (e *enqueuer) fresh(
-	batch []*handover, units []delivery.Ingest, stored []delivery.Ingested,
-) []*delivery.NewEvent {
-	var fresh []*delivery.NewEvent
-	counts := make(map[delivery.EventType]int)
-	n := 0
-	for _, h := range batch {
-		for range h.units {
-			for j := range stored[n].Events {
-				if stored[n].Stale || !stored[n].Events[j].Fresh {
-					continue
+// freshEvents yields the events of a batch that were stored, each with the place of
+// its unit in the batch.
+func freshEvents(batch []delivery.Ingest, stored []delivery.Ingested) iter.Seq2[int, *delivery.NewEvent] {
+	return func(yield func(int, *delivery.NewEvent) bool) {
+		for i := range batch {
+			for j := range stored[i].Events {
+				if !stored[i].Stale && stored[i].Events[j].Fresh && !yield(i, &batch[i].Events[j]) {
+					return
 				}
-				event := &units[n].Events[j]
-				fresh = append(fresh, event)
-				counts[event.Event.Type]++
-				e.tracer.remember(h.origin, event.Deliveries)
 			}
-			n++
 		}
 	}
-	e.metrics.ingestedEvents(counts)
-	return fresh
 }

@@ -168,21 +168,6 @@ type submission struct {
 
 func (in *submission) rejected() bool { return len(in.result.Errors) > 0 }
 
-// event returns the i-th fact as a new event with the id.
-func (in *submission) event(i int, id delivery.EventID) delivery.NewEvent {
-	f := &in.facts[i]
-	return delivery.NewEvent{
-		Event: delivery.Event{
-			ID: id, ReceivedAt: delivery.IDTime(id),
-			Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: f.Item.DisplayName(), Group: f.Group,
-			OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
-			WorkspaceName: f.WorkspaceName, Variables: f.Variables,
-		},
-		Key: f.Key, Fingerprint: f.Fingerprint,
-		BySource: in.report.ActiveAlert != nil || in.report.ObjectChange != nil,
-	}
-}
-
 // answer sums up what the store did with the report.
 func (in *submission) answer() delivery.IngestResult {
 	if in.rejected() {

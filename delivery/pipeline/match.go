@@ -119,6 +119,21 @@ func (g *Ingester) match(ctx context.Context, parts []part) ([]delivery.Ingest, 
 	return units, nil
 }
 
+// event returns the i-th fact as a new event with the id.
+func (in *submission) event(i int, id delivery.EventID) delivery.NewEvent {
+	f := &in.facts[i]
+	return delivery.NewEvent{
+		Event: delivery.Event{
+			ID: id, ReceivedAt: delivery.IDTime(id),
+			Org: in.org.ID, Type: f.Type, Item: f.ItemID, ItemName: f.Item.DisplayName(), Group: f.Group,
+			OccurredAt: f.At.UTC(), SourceEventID: in.report.SourceEventID, WorkspaceID: f.WorkspaceID,
+			WorkspaceName: f.WorkspaceName, Variables: f.Variables,
+		},
+		Key: f.Key, Fingerprint: f.Fingerprint,
+		BySource: in.report.ActiveAlert != nil || in.report.ObjectChange != nil,
+	}
+}
+
 // ended turns the end of the caller's patience into an answer.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {

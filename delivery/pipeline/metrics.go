@@ -92,9 +92,13 @@ func (m *Metrics) ingested(results []delivery.IngestResult) {
 	}
 }
 
-// ingestedEvents counts stored events by their type.
-func (m *Metrics) ingestedEvents(n map[delivery.EventType]int) {
-	for t, n := range n {
+// ingestedEvents counts the events that were stored by their type.
+func (m *Metrics) ingestedEvents(batch []delivery.Ingest, stored []delivery.Ingested) {
+	counts := make(map[delivery.EventType]int)
+	for _, e := range freshEvents(batch, stored) {
+		counts[e.Event.Type]++
+	}
+	for t, n := range counts {
 		m.events.WithLabelValues(string(t)).Add(float64(n))
 	}
 }

@@ -114,13 +114,6 @@ func (p *Pipeline) newDispatcher(queue claimer) *Dispatcher {
 	}
 }
 
-// settled publishes results that are settled.
-func (p *Pipeline) settled(ctx context.Context, settled []Settled) []fair.Requeue {
-	p.Publisher.Wake()
-	p.Health.Observe(settled)
-	return p.Dispatcher.Settled(ctx, settled)
-}
-
 // Run runs every stage until ctx ends, and returns when all have ended: it stops
 // accepting and claiming, waits up to Options.Drain for attempts in flight,
 // stores their results and requeues everything else.

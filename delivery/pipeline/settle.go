@@ -26,6 +26,30 @@ const (
 	SettleFlush = 20 * time.Second
 )
 
+// A Result is what became of a job.
+type Result struct {
+	delivery.Job
+	delivery.Verdict
+
+	Attempt *delivery.Attempt // nil when no call was made
+	Target  string            // the URL that was called
+	Limits  *fair.Limits      // the webhook's, as they are now; nil if they were not read
+	At      time.Time
+}
+
+// after returns the delivery as it stands after the result.
+func (r *Result) after() delivery.Delivery { return r.Delivery.After(r.Attempt, r.Verdict, r.At) }
+
+// settlement returns what is stored of the result.
+func (r *Result) settlement() delivery.Settlement {
+	return delivery.Settlement{
+		Owner:  r.Owner,
+		Before: r.Delivery.Attempts,
+		Entry:  delivery.LogEntry{At: r.At, Delivery: r.after(), Attempt: r.Attempt},
+		DueAt:  r.DueAt,
+	}
+}
+
 // A settling is a request to the settler: a settlement to store, or else jobs
 // to return to the queue.
 type settling struct {
@@ -34,13 +58,6 @@ type settling struct {
 	result  *Result // nil for a test of a webhook
 	requeue *fair.Requeue
 	reply   chan<- Settled
-}
-
-// Settled is what became of one settlement.
-type Settled struct {
-	Entry  delivery.LogEntry
-	Result *Result // nil for a test of a webhook
-	OK     bool    // false when another server settled the attempt, or it could not be stored
 }
 
 // A settleQueue is the part of the Store that a Settler writes to.
@@ -153,7 +170,8 @@ func (t *Settler) commit(ctx context.Context, batch []settling) {
 		results = append(results, item)
 	}
 	if len(results) > 0 {
-		requeues = append(requeues, t.report(ctx, results, t.settle(ctx, results))...)
+		oks := t.settle(ctx, results)
+		requeues = append(requeues, t.report(ctx, results, oks)...)
 	}
 	t.release(ctx, requeues)
 }
@@ -219,26 +237,6 @@ func (t *Settler) transact(ctx context.Context, results []settling) ([]bool, err
 		t.metrics.settleBatch(len(results), time.Since(began))
 	}
 	return oks, err
-}
-
-// report tells of results that are settled: the other servers, the callers that
-// wait, and the other stages.
-func (t *Settler) report(ctx context.Context, results []settling, oks []bool) []fair.Requeue {
-	t.queue.Notify()
-	settled := make([]Settled, len(results))
-	for i := range results {
-		item := &results[i]
-		settled[i] = Settled{Entry: item.Entry, Result: item.result, OK: oks[i]}
-		if oks[i] {
-			t.metrics.settled(&item.Entry)
-		} else {
-			t.metrics.fenced.Inc()
-		}
-		if item.reply != nil {
-			item.reply <- settled[i]
-		}
-	}
-	return t.Settled(ctx, settled)
 }
 
 // release returns jobs to the queue. What can't be returned now is due again

@@ -72,6 +72,21 @@ func (t *Tracer) origin(ctx context.Context) trace.SpanContext {
 	return trace.SpanContextFromContext(ctx)
 }
 
+// rememberBatch notes which calls brought the events of a batch that were stored.
+// The units of the handovers are those of the batch, one after the other.
+func (t *Tracer) rememberBatch(handovers []*handover, batch []delivery.Ingest, stored []delivery.Ingested) {
+	if t == nil {
+		return
+	}
+	for _, h := range handovers {
+		n := len(h.units)
+		for _, e := range freshEvents(batch[:n], stored[:n]) {
+			t.remember(h.origin, e.Deliveries)
+		}
+		batch, stored = batch[n:], stored[n:]
+	}
+}
+
 // remember notes which call brought the deliveries.
 func (t *Tracer) remember(origin trace.SpanContext, deliveries []delivery.Delivery) {
 	if t == nil || !origin.IsValid() {

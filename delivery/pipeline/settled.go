@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"context"
+
+	"portalhooks/delivery"
+	"portalhooks/delivery/fair"
+)
+
+// Settled is what became of one settlement.
+type Settled struct {
+	Entry  delivery.LogEntry
+	Result *Result // nil for a test of a webhook
+	OK     bool    // false when another server settled the attempt, or it could not be stored
+}
+
+// report tells of results that are settled: the other servers, the callers that
+// wait, and the other stages.
+func (t *Settler) report(ctx context.Context, results []settling, oks []bool) []fair.Requeue {
+	t.queue.Notify()
+	settled := make([]Settled, len(results))
+	for i := range results {
+		item := &results[i]
+		settled[i] = Settled{Entry: item.Entry, Result: item.result, OK: oks[i]}
+		if oks[i] {
+			t.metrics.settled(&item.Entry)
+		} else {
+			t.metrics.fenced.Inc()
+		}
+		if item.reply != nil {
+			item.reply <- settled[i]
+		}
+	}
+	return t.Settled(ctx, settled)
+}
+
+// settled publishes results that are settled.
+func (p *Pipeline) settled(ctx context.Context, settled []Settled) []fair.Requeue {
+	p.Publisher.Wake()
+	p.Health.Observe(settled)
+	return p.Dispatcher.Settled(ctx, settled)
+}
+
+// Settled takes note of results that are settled, and returns the jobs that
+// have to wait behind one of them.
+func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (blocked []fair.Requeue) {
+	ids := make([]delivery.DeliveryID, len(settled))
+	for i := range settled {
+		ids[i] = settled[i].Entry.Delivery.ID
+	}
+	d.memory.Free(ids...)
+	for i := range settled {
+		s := &settled[i]
+		if s.Result == nil || !s.Result.Delivery.Ordered {
+			continue
+		}
+		for _, q := range d.complete(ctx, s.Result, !s.OK || s.Entry.Delivery.State.Waits(), false) {
+			d.forget(&q)
+			blocked = append(blocked, q)
+		}
+	}
+	d.relieve()
+	return blocked
+}
