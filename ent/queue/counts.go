@@ -1,11 +1,9 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,12 +34,6 @@ var countPostgres = named(`INSERT INTO tally AS t (` + countKeyColumns + `, type
 	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
 	ON CONFLICT (` + countKeyColumns + `) DO UPDATE SET ` + addCounts)
 
-// countSQLite adds to the counts of one key.
-var countSQLite = `INSERT INTO tally AS t (` + countKeyColumns + `, type, entries, attempts,
-	` + durationColumns + `)
-	VALUES (?` + strings.Repeat(", ?", 8+len(delivery.Durations{})) + `)
-	ON CONFLICT (` + countKeyColumns + `) DO UPDATE SET ` + addCounts
-
 const discardCounts = `DELETE FROM tally WHERE (` + countKeyColumns + `) IN (
 	SELECT ` + countKeyColumns + ` FROM tally WHERE hour < $1 ORDER BY hour LIMIT $2)`
 
@@ -65,64 +57,6 @@ func placeBounds() string {
 
 // hourOf numbers the hours since 1970.
 func hourOf(t time.Time) int64 { return sqldb.Micros(t) / time.Hour.Microseconds() }
-
-// A countKey is the key of a row of counts.
-type countKey struct {
-	org, hour, webhook, slot, state, outcome, kind int64
-}
-
-func (k countKey) compare(other countKey) int {
-	return cmp.Or(cmp.Compare(k.org, other.org), cmp.Compare(k.hour, other.hour),
-		cmp.Compare(k.webhook, other.webhook), cmp.Compare(k.slot, other.slot),
-		cmp.Compare(k.state, other.state), cmp.Compare(k.outcome, other.outcome))
-}
-
-// A batchCounts is what a batch on SQLite adds to the counts.
-type batchCounts map[countKey]*delivery.Count
-
-// add counts an entry that was written just now, with its row's outcome.
-func (t batchCounts) add(e *delivery.LogEntry, row *logRow) {
-	d := &e.Delivery
-	if d.Trigger == delivery.ByTest {
-		return
-	}
-	key := countKey{
-		int64(d.Org), hourOf(e.At), int64(d.Webhook), int64(delivery.IDSlot(e.ID)),
-		stateWords.code(d.State), row.outcome, typeWords.code(d.Type),
-	}
-	one := t[key]
-	if one == nil {
-		one = &delivery.Count{}
-		t[key] = one
-	}
-	one.Entries++
-	if e.Attempt != nil {
-		one.Attempts++
-		one.Durations[delivery.PlaceOf(phaseOf(max(0, row.duration)))]++
-	}
-}
-
-// store adds what was gathered to the rows.
-func (t batchCounts) store(ctx context.Context, s *session) error {
-	keys := make([]countKey, 0, len(t))
-	for key := range t {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, countKey.compare)
-	for _, k := range keys {
-		one := t[k]
-		args := []any{
-			k.org, k.hour, k.webhook, k.slot, k.state, k.outcome, k.kind, one.Entries, one.Attempts,
-		}
-		for _, n := range one.Durations {
-			args = append(args, n)
-		}
-		if _, err := s.Exec(ctx, countSQLite, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // Counts implements [delivery.CountStore].
 func (q *Queue) Counts(

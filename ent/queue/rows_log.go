@@ -54,10 +54,9 @@ var logTable = append(within(deliveryTable.without("id"), (*logRow).base), colum
 // setEntry makes r the row of an entry.
 func (r *logRow) setEntry(s *delivery.Settlement) {
 	e := &s.Entry
-	*r = logRow{
-		id: int64(e.ID), at: sqldb.Micros(e.At), state: stateWords.code(e.Delivery.State), dueAt: plannedAt(s),
-		duration: absent, phases: [5]int64{absent, absent, absent, absent, absent},
-	}
+	*r = logRow{duration: absent, phases: [5]int64{absent, absent, absent, absent, absent}}
+	r.id, r.at, r.dueAt = int64(e.ID), sqldb.Micros(e.At), plannedAt(s)
+	r.state = stateWords.code(e.Delivery.State)
 	r.delivery.set(&e.Delivery)
 	if e.Attempt != nil {
 		r.setAttempt(e.Attempt)

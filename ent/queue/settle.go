@@ -27,9 +27,6 @@ func (q *Queue) Settle(ctx context.Context, batch []delivery.Settlement) (held [
 
 // hitBeforeCommit passes the failpoints before a batch is durable.
 func hitBeforeCommit(batch []delivery.Settlement) {
-	if !failpoint.Enabled {
-		return
-	}
 	failpoint.Hit(failpoint.SettleBeforeCommit)
 	for i := range batch {
 		if batch[i].Entry.Delivery.State == delivery.Retrying {

@@ -7,6 +7,7 @@ import (
 	"github.com/lib/pq"
 
 	"portalhooks/delivery"
+	"portalhooks/delivery/failpoint"
 	"portalhooks/ent/sqldb"
 )
 
@@ -91,7 +92,9 @@ func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement)
 	}
 	args := settledColumns.gather(nil, rows)
 	var written []int64
-	hitBeforeCommit(batch)
+	if failpoint.Enabled {
+		hitBeforeCommit(batch)
+	}
 	err := p.persistInserts(ctx, ids, func() (err error) {
 		written, err = p.settleOnce(ctx, args, events)
 		return err
