@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
@@ -281,6 +282,20 @@ type Ingested struct {
 	// this Ingest was stored; match again.
 	Stale  bool
 	Events []Stored // as in Ingest.Events
+}
+
+// FreshEvents yields the events of a batch that were stored by its call, each with
+// the place of its Ingest in the batch.
+func FreshEvents(batch []Ingest, stored []Ingested) iter.Seq2[int, *NewEvent] {
+	return func(yield func(int, *NewEvent) bool) {
+		for i := range batch {
+			for j := range stored[i].Events {
+				if !stored[i].Stale && stored[i].Events[j].Fresh && !yield(i, &batch[i].Events[j]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // A Settlement moves one delivery on and writes one log entry.

@@ -82,7 +82,7 @@ func (d *Dispatcher) Offer(
 ) {
 	var jobs []delivery.Job
 	unleased := false
-	for _, e := range freshEvents(batch, stored) {
+	for _, e := range delivery.FreshEvents(batch, stored) {
 		jobs = d.appendLeased(jobs, e)
 		for i := range e.Deliveries {
 			to := &e.Deliveries[i]
@@ -310,11 +310,7 @@ func (d *Dispatcher) Requeued() {
 // complete tells the scheduler what became of a job and returns the jobs that
 // can't start now. With worker set the job's worker is free, too.
 func (d *Dispatcher) complete(ctx context.Context, r *Result, blocked, worker bool) []fair.Requeue {
-	c := fair.Completion{Signal: fair.SignalOf(r.Attempt), Limits: r.Limits, Blocked: blocked}
-	if r.Attempt != nil {
-		c.Took = r.Attempt.Duration
-	}
-	changed := d.scheduler.Complete(&r.Job, c, worker)
+	changed := d.scheduler.Complete(&r.Job, r.completion(blocked), worker)
 	if changed.Room {
 		d.Wake()
 	}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -156,19 +155,5 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 	for _, h := range batch {
 		h.stored, stored = stored[:len(h.units)], stored[len(h.units):]
 		close(h.done)
-	}
-}
-
-// freshEvents yields the events of a batch that were stored, each with the place of
-// its unit in the batch.
-func freshEvents(batch []delivery.Ingest, stored []delivery.Ingested) iter.Seq2[int, *delivery.NewEvent] {
-	return func(yield func(int, *delivery.NewEvent) bool) {
-		for i := range batch {
-			for j := range stored[i].Events {
-				if !stored[i].Stale && stored[i].Events[j].Fresh && !yield(i, &batch[i].Events[j]) {
-					return
-				}
-			}
-		}
 	}
 }

@@ -77,12 +77,11 @@ func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions
 		if in.rejected() {
 			continue
 		}
-		if err := g.resolveOpaque(ctx, in); err != nil {
-			return err
-		}
 		id := in.report.OrganizationID
-		if in.org.ID != 0 {
-			id = in.org.ExternalID
+		if opaque, ok := delivery.ParseOrgID(id); ok {
+			if id, err = g.externalID(ctx, opaque, id); err != nil {
+				return err
+			}
 		}
 		if scope != 0 && id != allowed.ExternalID {
 			in.result.Errors = delivery.Errors{delivery.Errorf(delivery.NotFound, "organizationId",
@@ -117,22 +116,17 @@ func (g *Ingester) scopeOf(ctx context.Context, scope delivery.OrgID) (delivery.
 	return config.Org, nil
 }
 
-// resolveOpaque fills in the organization of a report that names it by our own
-// id. What only looks like one is Portal's id.
-func (g *Ingester) resolveOpaque(ctx context.Context, in *submission) error {
-	id, ok := delivery.ParseOrgID(in.report.OrganizationID)
-	if !ok {
-		return nil
-	}
-	config, err := g.webhooks.Get(ctx, id)
+// externalID returns Portal's id of an organization that a report names by
+// Portalhooks' own one. What only looks like one is Portal's id.
+func (g *Ingester) externalID(ctx context.Context, own delivery.OrgID, given string) (string, error) {
+	config, err := g.webhooks.Get(ctx, own)
 	if delivery.CodeOf(err) == delivery.NotFound {
-		return nil
+		return given, nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	in.org = config.Org
-	return nil
+	return config.Org.ExternalID, nil
 }
 
 // Organization returns the organization that Portal names, and registers it when

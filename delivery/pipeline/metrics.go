@@ -95,7 +95,7 @@ func (m *Metrics) ingested(results []delivery.IngestResult) {
 // ingestedEvents counts the events that were stored by their type.
 func (m *Metrics) ingestedEvents(batch []delivery.Ingest, stored []delivery.Ingested) {
 	counts := make(map[delivery.EventType]int)
-	for _, e := range freshEvents(batch, stored) {
+	for _, e := range delivery.FreshEvents(batch, stored) {
 		counts[e.Event.Type]++
 	}
 	for t, n := range counts {

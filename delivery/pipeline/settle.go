@@ -40,6 +40,16 @@ type Result struct {
 // after returns the delivery as it stands after the result.
 func (r *Result) after() delivery.Delivery { return r.Delivery.After(r.Attempt, r.Verdict, r.At) }
 
+// completion returns what the result tells about its webhook. Blocked says that
+// later deliveries have to wait for it.
+func (r *Result) completion(blocked bool) fair.Completion {
+	c := fair.Completion{Signal: fair.SignalOf(r.Attempt), Limits: r.Limits, Blocked: blocked}
+	if r.Attempt != nil {
+		c.Took = r.Attempt.Duration
+	}
+	return c
+}
+
 // settlement returns what is stored of the result.
 func (r *Result) settlement() delivery.Settlement {
 	return delivery.Settlement{
@@ -173,7 +183,9 @@ func (t *Settler) commit(ctx context.Context, batch []settling) {
 		oks := t.settle(ctx, results)
 		requeues = append(requeues, t.report(ctx, results, oks)...)
 	}
-	t.release(ctx, requeues)
+	if len(requeues) > 0 {
+		t.release(ctx, requeues)
+	}
 }
 
 // settle stores results, however long it takes, and reports for each whether it

@@ -36,9 +36,10 @@ func (t *Settler) report(ctx context.Context, results []settling, oks []bool) []
 
 // settled publishes results that are settled.
 func (p *Pipeline) settled(ctx context.Context, settled []Settled) []fair.Requeue {
-	p.Publisher.Wake()
+	blocked := p.Dispatcher.Settled(ctx, settled)
 	p.Health.Observe(settled)
-	return p.Dispatcher.Settled(ctx, settled)
+	p.Publisher.Wake()
+	return blocked
 }
 
 // Settled takes note of results that are settled, and returns the jobs that

@@ -80,7 +80,7 @@ func (t *Tracer) rememberBatch(handovers []*handover, batch []delivery.Ingest, s
 	}
 	for _, h := range handovers {
 		n := len(h.units)
-		for _, e := range freshEvents(batch[:n], stored[:n]) {
+		for _, e := range delivery.FreshEvents(batch[:n], stored[:n]) {
 			t.remember(h.origin, e.Deliveries)
 		}
 		batch, stored = batch[n:], stored[n:]
