@@ -48,12 +48,12 @@ type App struct {
 // Run serves until ctx ends, then finishes what was begun. It writes what a
 // person wants to know to out, and the log to logs.
 func Run(ctx context.Context, c *Settings, out, logs io.Writer) error {
-	if err := c.check(); err != nil {
+	if err := c.check(ctx); err != nil {
 		return err
 	}
-	bare, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	bare, err := Listen(ctx, c.Listen, "--listen")
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	listener := httpserver.Listen(bare, c.TrustedProxies)
 	PaceCollector()
@@ -243,9 +243,9 @@ func (a *App) serveMetrics(ctx context.Context) error {
 	if a.Settings.MetricsListen == "" {
 		return nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Settings.MetricsListen)
+	listener, err := Listen(ctx, a.Settings.MetricsListen, "--metrics-listen")
 	if err != nil {
-		return fmt.Errorf("listen for metrics: %w", err)
+		return err
 	}
 	server := a.Settings.Timeouts.server(a.operatorRoutes(), a.Log)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })

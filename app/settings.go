@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -59,33 +60,34 @@ type Settings struct {
 func (c *Settings) development() bool { return !c.Production && isLoopback(c.Listen) }
 
 // check refuses settings that can't work, before anything is opened.
-func (c *Settings) check() error {
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("--listen is an address such as 127.0.0.1:8080 or :8080, not %q", c.Listen)
+func (c *Settings) check(ctx context.Context) error {
+	if err := c.checkAddresses(ctx); err != nil {
+		return err
 	}
 	if c.Workers < 1 || c.Workers > 10_000 || c.WebhookWorkers < 1 || c.WebhookWorkers > c.Workers {
-		return errors.New("--workers is 1 to 10000, and --webhook-workers no more than that")
+		return errors.New("--workers must be 1 to 10000, and --webhook-workers 1 to the number of --workers")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("--tls-cert and --tls-key go together: give both, or none behind a proxy that speaks TLS")
+		return errors.New("--tls-cert and --tls-key go together: set both, or neither behind a proxy that terminates TLS")
 	}
 	if u := c.EgressProxy; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
-		return fmt.Errorf("--egress-proxy is an HTTP proxy such as http://proxy.example:3128, not %q", u.Redacted())
+		return fmt.Errorf("--egress-proxy must be the URL of an HTTP proxy, such as http://proxy.example:3128, not %q",
+			u.Redacted())
 	}
 	if c.IngestRate < 0 || c.APIRate < 0 || c.AddressRate < 0 || c.IngestBurst < 1 {
 		return errors.New(
-			"--ingest-rate, --api-rate and --address-rate are 0 or more, and --ingest-burst at least 1")
+			"--ingest-rate, --api-rate and --address-rate must not be negative, and --ingest-burst must be at least 1")
 	}
 	if c.Retention < time.Hour {
-		return errors.New("--retention is at least 1h")
+		return errors.New("--retention must be at least 1h")
 	}
 	if c.AuditRetention < delivery.MinAuditRetention {
-		return fmt.Errorf("--audit-retention is at least %s", delivery.MinAuditRetention)
+		return fmt.Errorf("--audit-retention must be at least %s", delivery.MinAuditRetention)
 	}
 	for kind, pattern := range c.ViewURL {
 		u, err := url.Parse(pattern)
 		if err != nil || u.Host == "" || !strings.Contains(pattern, "{id}") {
-			return fmt.Errorf("--view-url %s=%s: the URL is absolute and has {id} in it", kind, pattern)
+			return fmt.Errorf("--view-url %s=%s: the URL must be absolute and contain {id}", kind, pattern)
 		}
 		switch delivery.ItemKind(kind) {
 		case delivery.AlertItem, delivery.MicroserviceItem, delivery.ObjectItem, delivery.OperationItem:
@@ -94,7 +96,7 @@ func (c *Settings) check() error {
 		}
 	}
 	if !c.development() && c.EncryptionKeyFile == "" {
-		return errors.New("production needs --encryption-key-file: make one with " +
+		return errors.New("production needs --encryption-key-file: create one with " +
 			"\"(printf 'k1:'; openssl rand -base64 32) > portalhooks.key\" and keep a copy of it in a safe place")
 	}
 	if c.EncryptionKeyFile != "" && !c.development() {
@@ -108,7 +110,18 @@ func (c *Settings) check() error {
 	return c.CheckProvider(c.PublicURL)
 }
 
-// isLoopback reports whether addr can be reached from this machine only.
+// checkAddresses refuses addresses that no server can listen on.
+func (c *Settings) checkAddresses(ctx context.Context) error {
+	if err := checkAddress(ctx, "--listen", c.Listen, ":8080"); err != nil {
+		return err
+	}
+	if c.MetricsListen == "" {
+		return nil
+	}
+	return checkAddress(ctx, "--metrics-listen", c.MetricsListen, ":9090")
+}
+
+// isLoopback reports whether addr is on loopback.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
+	"portalhooks/app"
 	"portalhooks/delivery/receiver"
 )
 
@@ -18,9 +18,9 @@ type receiverCmd struct {
 
 // Run serves until ctx ends.
 func (c *receiverCmd) Run(ctx context.Context, t terminal) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	listener, err := app.Listen(ctx, c.Listen, "--listen")
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	fmt.Fprintf(t.out, "Simulated receivers at http://%s/ (open it for the list)\n", listener.Addr())
 	server := &http.Server{
