@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"portalhooks/app"
@@ -32,14 +34,14 @@ type Client struct {
 	waits    func(status string, pause time.Duration) // told of each time that do waits; may be nil
 }
 
-// NewClient returns a client of the server at url, such as
-// https://hooks.example.com, with an API key.
-func NewClient(url, key string) *Client {
-	return &Client{HTTP: &http.Client{}, endpoint: strings.TrimSuffix(url, "/") + "/graphql", key: key}
+// NewClient returns a client of a server, such as https://hooks.example.com, with
+// an API key.
+func NewClient(server, key string) *Client {
+	return &Client{HTTP: &http.Client{}, endpoint: strings.TrimSuffix(server, "/") + "/graphql", key: key}
 }
 
-// connect returns a client. Local picks the key from a development server's
-// credentials.
+// connect returns a client. Local selects the key from the credentials of a
+// development server.
 func (f serverFlags) connect(local func(app.LocalCredentials) string) (*Client, error) {
 	if f.URL == "" || f.Key == "" {
 		found, err := app.ReadCredentials(filepath.Join(app.DataFolder, app.CredentialFile))
@@ -99,14 +101,30 @@ func (c *Client) post(
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("reach the server (does it run?): %w", err)
+		return nil, unreachable(strings.TrimSuffix(c.endpoint, "/graphql"), err)
 	}
 	return resp, nil
 }
 
-// do sends one query or mutation and decodes its data into out. When the server
-// asks to come back later it does, for as long as ctx lasts: so it must be a
-// mutation that may be sent twice.
+// unreachable says which server could not be reached, why, and where the URL
+// comes from. Every command that calls a server has the flag and the variable.
+func unreachable(server string, err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the method and the URL
+	}
+	if u, err := url.Parse(server); err == nil {
+		server = u.Redacted()
+	}
+	advice := ""
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		err, advice = syscall.ECONNREFUSED, "; is it running?"
+	}
+	return fmt.Errorf("can't reach the server at %s: %w%s (--url or PORTALHOOKS_URL says where it is)",
+		server, err, advice)
+}
+
+// do sends one query or mutation and decodes its data into out. While the server
+// asks to retry later, do retries until ctx ends: a mutation must be idempotent.
 func (c *Client) do(ctx context.Context, query string, variables, out any) error {
 	for {
 		resp, err := c.post(ctx, query, variables, "application/graphql-response+json, application/json")

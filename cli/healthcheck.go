@@ -22,14 +22,14 @@ const healthTimeout = 5 * time.Second
 func (c *healthcheckCmd) Run(ctx context.Context, t terminal) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	url := strings.TrimSuffix(c.URL, "/") + "/readyz"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	server := strings.TrimSuffix(c.URL, "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/readyz", nil)
 	if err != nil {
 		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return unreachable(server, err)
 	}
 	if err := resp.Body.Close(); err != nil {
 		return err
