@@ -27,8 +27,8 @@ import (
 	"portalhooks/httpserver"
 )
 
-// An App is the server, put together: the store, the service over it, and the
-// API over that.
+// An App is the assembled server: the store, the service on it, and the API on
+// that.
 type App struct {
 	Settings *Settings
 	Log      *slog.Logger
@@ -42,11 +42,11 @@ type App struct {
 	signIn   *auth.SignIn // nil without an identity provider
 	dev      *development // nil in production
 
-	certificate *httpserver.Certificate // nil where something in front speaks TLS
+	certificate *httpserver.Certificate // nil if a proxy terminates TLS
 }
 
-// Run serves until ctx ends, then finishes what was begun. It writes what a
-// person wants to know to out, and the log to logs.
+// Run serves until ctx ends, then finishes the attempts in flight. It greets the
+// person at the terminal on out, and logs to logs.
 func Run(ctx context.Context, c *Settings, out, logs io.Writer) error {
 	if err := c.check(ctx); err != nil {
 		return err
@@ -75,8 +75,8 @@ func PaceCollector() {
 	}
 }
 
-// New opens the store and puts the server together. Nothing runs yet but
-// what sends traces.
+// New opens the store and assembles the server. Only the export of traces runs
+// already.
 func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *App, err error) {
 	a := &App{Settings: c, Log: log, metrics: prometheus.NewRegistry()}
 	a.metrics.MustRegister(
@@ -107,7 +107,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	}
 	host, _ := os.Hostname()
 	if a.owner, err = a.Store.Join(ctx, fmt.Sprintf("%s:%d", host, os.Getpid()), delivery.SlotTTL); err != nil {
-		return nil, fmt.Errorf("take a slot among the servers of this database: %w", err)
+		return nil, fmt.Errorf("lease a slot: %w", err)
 	}
 	if a.traces, err = openTracing(ctx, c, log); err != nil {
 		return nil, err
@@ -180,8 +180,8 @@ func (a *App) requireKey(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("no caller could authenticate: make an API key first, with the same --database, such as " +
-		"\"portalhooks key create --role portal --name portal\", or name an identity provider with --oidc-issuer")
+	return errors.New("no caller could authenticate: create an API key first, with the same --database, such as " +
+		"\"portalhooks key create --role portal --name portal\", or set an identity provider with --oidc-issuer")
 }
 
 // Run serves on listener until ctx ends or a part fails. The API stops first,
@@ -206,7 +206,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// How long requests that are under way may take to end.
+// How long requests in progress may take to end.
 const httpDrain = 15 * time.Second
 
 // serveHTTP serves the API until ctx ends.
@@ -224,7 +224,7 @@ func (a *App) serveHTTP(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	a.Log.InfoContext(ctx, "stopping: finishing what was begun")
+	a.Log.InfoContext(ctx, "stopping: finishing requests and attempts")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
 	defer cancel()
 	err := errors.Join(a.api.Shutdown(drain), server.Shutdown(drain))

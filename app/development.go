@@ -21,39 +21,39 @@ import (
 	"portalhooks/delivery/service"
 )
 
-// What development mode keeps beside the SQLite database.
+// The files of development mode, beside the SQLite database.
 const (
 	DataFolder     = "data"
 	KeyFileName    = "encryption.key"
 	CredentialFile = "local.json"
 )
 
-// loopbackNetworks are where webhooks may be sent to in development mode
+// loopbackNetworks are the networks that webhooks may call in development mode
 // although they are not public.
 var loopbackNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// A development is what a server on loopback has so that nothing needs to be
-// set up: demo data, simulated receivers, a sign-in URL, and credentials that
-// the program's own commands find by themselves.
+// A development is what lets a server on loopback run without any setup: demo data,
+// simulated receivers, a sign-in URL, and credentials for the program's own
+// commands.
 type development struct {
 	sessions *auth.Sessions // nil where people sign in with an identity provider
 	token    string
 	receiver http.Handler
 }
 
-// LocalCredentials are for commands on the same machine.
+// LocalCredentials are the credentials for commands on the same machine.
 type LocalCredentials struct {
 	URL      string `json:"url"`
 	Portal   string `json:"portal"`   // an API key that may submit events
 	Operator string `json:"operator"` // an API key that may watch everything
 }
 
-// newDevelopment fills an empty database with the demo organization and makes
-// the ways to sign in. Addr is where the server listens.
+// newDevelopment creates the demo organization in an empty database, and the
+// credentials. Addr is the address that the server listens on.
 func newDevelopment(ctx context.Context, a *App, addr string) (*development, error) {
 	base := "http://" + addr
 	if err := a.Service.Seed(ctx, base+"/dev/receiver"); err != nil {
-		return nil, fmt.Errorf("make the demo organization: %w", err)
+		return nil, fmt.Errorf("create the demo organization: %w", err)
 	}
 	if err := writeCredentials(ctx, a, base); err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func newDevelopment(ctx context.Context, a *App, addr string) (*development, err
 	return d, nil
 }
 
-// adminEverywhere grants the first hundred organizations: development mode has
-// a few.
+// adminEverywhere makes the person an admin of the first hundred organizations;
+// development mode has a few.
 func adminEverywhere(
 	ctx context.Context, store delivery.OrganizationStore,
 ) (map[delivery.OrgID]delivery.Role, error) {
@@ -91,8 +91,7 @@ func adminEverywhere(
 	return grants, nil
 }
 
-// writeCredentials makes sure that the file with the local credentials holds
-// keys that work.
+// writeCredentials ensures that the file of local credentials has valid keys.
 func writeCredentials(ctx context.Context, a *App, base string) error {
 	path := filepath.Join(DataFolder, CredentialFile)
 	had, _ := ReadCredentials(path)
@@ -122,9 +121,9 @@ func writeCredentials(ctx context.Context, a *App, base string) error {
 	return writePrivate(path, append(content, '\n'))
 }
 
-// replaceKeys makes a key for the commands on this machine. Of the earlier ones
-// the texts are lost, but for that of a server beside this one: the newest
-// stays.
+// replaceKeys creates a key for the commands on this machine. It revokes the earlier
+// ones, whose text is lost, except for the newest: another server on this machine may
+// use it.
 func replaceKeys(ctx context.Context, keys *service.Keys, role delivery.KeyRole) (string, error) {
 	by, name := delivery.AtTerminalOf("development mode"), "local "+string(role)
 	old, err := keys.List(ctx, by, 0)
@@ -150,8 +149,8 @@ func replaceKeys(ctx context.Context, keys *service.Keys, role delivery.KeyRole)
 	return made.Text, nil
 }
 
-// ReadCredentials reads the credentials that a server in development mode left
-// for commands on the same machine.
+// ReadCredentials reads the credentials that a server in development mode wrote for
+// commands on the same machine.
 func ReadCredentials(path string) (LocalCredentials, error) {
 	var c LocalCredentials
 	content, err := os.ReadFile(path)
@@ -169,8 +168,8 @@ func writePrivate(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o600)
 }
 
-// Keyring reads the encryption keys. In development mode a missing file is
-// made.
+// Keyring reads the encryption keys. In development mode it creates a missing
+// file.
 func (c *Settings) Keyring() (*seal.Keyring, error) {
 	path := c.EncryptionKeyFile
 	if path == "" {
@@ -191,7 +190,7 @@ func makeKeyFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content := []byte("# Opens the secrets in the database beside it. Without this file they are lost.\n" +
+	content := []byte("# This key opens the secrets in the database. Without it they are lost.\n" +
 		seal.FormatKey(key) + "\n")
 	return content, writePrivate(path, content)
 }
@@ -209,12 +208,12 @@ func (a *App) greet(out io.Writer, addr string) {
 		fmt.Fprintf(out, "Portalhooks is ready. Sign in once:  http://%s/dev/sign-in?token=%s\n",
 			addr, a.dev.token)
 	}
-	fmt.Fprintf(out, "Watch every delivery live:           %s tail\n", program)
-	fmt.Fprintf(out, "Send an event, in another terminal:  %s ingest examples/restart.jsonl\n", program)
+	fmt.Fprintf(out, "Follow every delivery live:          %s tail\n", program)
+	fmt.Fprintf(out, "Submit events in another terminal:   %s ingest examples/restart.jsonl\n", program)
 }
 
-// programName returns how this program was called: "go run ." leaves its
-// binary in a folder for builds.
+// programName returns the command that started this program: "go run ." starts a
+// binary in a build folder.
 func programName() string {
 	path, err := os.Executable()
 	if err != nil || strings.Contains(path, string(filepath.Separator)+"go-build") {

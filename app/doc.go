@@ -1,8 +1,8 @@
-// Package app is the server, put together: the store, the service over it, the
-// API over that, and the HTTP server around all.
+// Package app assembles the server: the store, the service on it, the API on that,
+// and the HTTP server around everything.
 //
-// Settings are what it can be told; New opens and wires everything, App.Run
-// serves until its context ends. Run does both, for the command line. A file is
-// one thing to assemble: routes, development mode, the identity provider, rate
-// limits, timeouts, traces.
+// Settings configure it. New opens and connects the parts, App.Run serves until its
+// context ends, and Run does both, for the command line. A file assembles one part:
+// listeners, routes, development mode, the identity provider, rate limits, timeouts,
+// traces.
 package app

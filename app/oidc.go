@@ -11,15 +11,15 @@ import (
 	"portalhooks/delivery/seal"
 )
 
-// OIDCFlags say which identity provider vouches for people and programs.
+// OIDCFlags are the settings of the identity provider for people and programs.
 type OIDCFlags struct {
-	OIDCIssuer           string   `name:"oidc-issuer" help:"OpenID Connect identity provider whose tokens are accepted, as it names itself in them." placeholder:"URL"`
-	OIDCClientID         string   `name:"oidc-client-id" help:"Name of this server at the provider. With it, people sign in at --public-url." placeholder:"ID"`
-	OIDCClientSecretFile string   `name:"oidc-client-secret-file" help:"File with the secret that goes with the name; none for a public client." placeholder:"FILE"`
-	OIDCAudience         string   `name:"oidc-audience" help:"Audience (aud) of the tokens that programs send; the client id if left out." placeholder:"TEXT"`
-	OIDCScopes           []string `name:"oidc-scopes" help:"Scopes that are asked for when people sign in, besides openid." default:"profile,email"`
-	OIDCGrantsClaim      string   `name:"oidc-grants-claim" help:"Claim that holds groups or roles; dots lead into objects, as in realm_access.roles." default:"groups"`
-	OIDCGrant            []string `name:"oidc-grant" help:"What a value of the claim grants: VALUE=ROLE[@ORGANIZATION], by Portal's id of it, or with {org} in the value. The roles are admin, viewer, operator and portal. CLAIM~ in front names another claim. May be repeated." placeholder:"RULE"`
+	OIDCIssuer           string   `name:"oidc-issuer" help:"Issuer URL of the OpenID Connect identity provider whose tokens are accepted." placeholder:"URL"`
+	OIDCClientID         string   `name:"oidc-client-id" help:"Client id of this server at the provider. With it, people can sign in at --public-url." placeholder:"ID"`
+	OIDCClientSecretFile string   `name:"oidc-client-secret-file" help:"File with the client secret. Leave it out for a public client." placeholder:"FILE"`
+	OIDCAudience         string   `name:"oidc-audience" help:"Required audience (aud) of the tokens of programs. Default: the client id." placeholder:"TEXT"`
+	OIDCScopes           []string `name:"oidc-scopes" help:"Scopes to request at sign-in, besides openid." default:"profile,email"`
+	OIDCGrantsClaim      string   `name:"oidc-grants-claim" help:"Claim with groups or roles. Dots select members of objects, as in realm_access.roles." default:"groups"`
+	OIDCGrant            []string `name:"oidc-grant" help:"Rule that grants a role: VALUE=ROLE[@ORGANIZATION]. ORGANIZATION is an id in Portal; instead of it, {org} may stand in VALUE. ROLE is admin, viewer, operator or portal. CLAIM~ in front of VALUE selects another claim. Can be repeated." placeholder:"RULE"`
 }
 
 // rules reads the --oidc-grant settings.
@@ -35,8 +35,8 @@ func (f *OIDCFlags) rules() (auth.Rules, error) {
 	return rules, nil
 }
 
-// CheckProvider refuses settings that can't work. Base is where browsers reach the
-// server.
+// CheckProvider refuses settings that can't work. Base is the URL at which browsers
+// reach the server.
 func (f *OIDCFlags) CheckProvider(base *url.URL) error {
 	if f.OIDCIssuer == "" {
 		if f.OIDCClientID != "" || f.OIDCAudience != "" || f.OIDCClientSecretFile != "" || len(f.OIDCGrant) > 0 {
@@ -46,32 +46,32 @@ func (f *OIDCFlags) CheckProvider(base *url.URL) error {
 	}
 	issuer, err := url.Parse(f.OIDCIssuer)
 	if err != nil || !private(issuer) || issuer.RawQuery != "" || issuer.Fragment != "" {
-		return errors.New("--oidc-issuer is the https URL that the provider's " +
-			"/.well-known/openid-configuration has as its issuer")
+		return errors.New("--oidc-issuer must be the https URL that the provider's " +
+			"/.well-known/openid-configuration names as its issuer")
 	}
 	if f.OIDCClientID == "" && f.OIDCAudience == "" {
 		return errors.New("--oidc-issuer needs --oidc-client-id, for people to sign in, or --oidc-audience, " +
-			"for programs with tokens: tokens for others must not be accepted")
+			"for programs with tokens: tokens for other audiences must not be accepted")
 	}
 	if f.OIDCClientID == "" && f.OIDCClientSecretFile != "" {
 		return errors.New("--oidc-client-secret-file needs --oidc-client-id")
 	}
 	if len(f.OIDCGrant) == 0 || f.OIDCGrantsClaim == "" {
-		return errors.New("--oidc-issuer needs --oidc-grant: without one no caller would have a role here; " +
-			"such as --oidc-grant acme-webhooks=admin@acme")
+		return errors.New("--oidc-issuer needs --oidc-grant, such as --oidc-grant acme-webhooks=admin@acme: " +
+			"without a rule no caller has a role")
 	}
 	if _, err := f.rules(); err != nil {
 		return err
 	}
 	if f.OIDCClientID != "" && (base == nil || !private(base) || strings.Trim(base.Path, "/") != "" ||
 		base.RawQuery != "" || base.Fragment != "") {
-		return errors.New("--oidc-client-id needs --public-url: where browsers reach this server, " +
-			"such as https://hooks.example.com; give the provider that and /auth/callback as the redirect URI")
+		return errors.New("--oidc-client-id needs --public-url, the URL at which browsers reach this server, " +
+			"such as https://hooks.example.com; register that URL with /auth/callback as the redirect URI")
 	}
 	return nil
 }
 
-// private reports whether what goes to u can't be read on the way.
+// private reports whether traffic to u can't be read on the way.
 func private(u *url.URL) bool {
 	if u.Host == "" || u.User != nil {
 		return false
@@ -95,8 +95,8 @@ func (f *OIDCFlags) Secret() (string, error) {
 	return text, nil
 }
 
-// useProvider lets people and programs in for whom the identity provider
-// vouches. It does not have to answer now.
+// useProvider accepts the people and programs that the identity provider
+// authenticates. The provider need not be reachable yet.
 func (a *App) useProvider(keyring *seal.Keyring) error {
 	c := a.Settings
 	rules, err := c.rules()

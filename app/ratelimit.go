@@ -8,13 +8,13 @@ import (
 	"portalhooks/httpserver"
 )
 
-// Burst is how many seconds' worth of calls may come at once after a pause. For
-// Portal there is a setting: it reports whole groups of devices.
+// Burst is the size of a burst, in seconds of the rate limit. Portal's is a setting,
+// because it reports whole groups of devices.
 const Burst = 5
 
-// A pace says how often callers may call. What Portal's operations cost and
-// what the events in them cost is counted apart: an operation that is refused
-// for its events must not use up what the next one needs.
+// A pace holds the rate limits of callers. Portal's operations and the events in
+// them are limited separately: an operation that is refused for its events must not
+// use up the limit of the next one.
 type pace struct {
 	events, portal, api, unauthenticated *httpserver.Rates
 }
@@ -31,8 +31,8 @@ func newPace(c *Settings) pace {
 	}
 }
 
-// portalRate is how many operations a second Portal may make: each may bring
-// one event only, and it may ask as often as others.
+// portalRate is the number of operations per second that Portal may make: as many
+// as others, and enough to submit each event by itself.
 func portalRate(c *Settings) float64 {
 	if c.IngestRate == 0 || c.APIRate == 0 {
 		return 0

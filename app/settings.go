@@ -15,42 +15,42 @@ import (
 	"portalhooks/delivery/seal"
 )
 
-// DatabaseFlag is for every command that opens the database.
+// DatabaseFlag is the flag of every command that opens the database.
 type DatabaseFlag struct {
-	Database string `help:"Where data is kept: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME." default:"sqlite:data/portalhooks.db"`
+	Database string `help:"Database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME." default:"sqlite:data/portalhooks.db"`
 }
 
-// Settings are the server's settings: flags, environment variables and keys of
-// the settings file, as package cli reads them.
+// Settings are the settings of the server. Package cli reads them from flags, the
+// environment and the settings file.
 type Settings struct {
 	DatabaseFlag
 	OIDCFlags
-	DatabaseDirect    string            `help:"Where PostgreSQL is without the transaction pooler that --database leads through: for the one connection that must not be pooled." placeholder:"URL"`
-	Listen            string            `help:"Address to listen on. Anything but loopback turns development mode off." default:"127.0.0.1:8080"`
+	DatabaseDirect    string            `help:"URL of PostgreSQL itself, if --database goes through a transaction pooler. The server uses it for the one connection that must not be pooled." placeholder:"URL"`
+	Listen            string            `help:"Address to listen on. Any address but loopback turns development mode off." default:"127.0.0.1:8080"`
 	Production        bool              `help:"Turn development mode off on loopback too."`
-	PublicURL         *url.URL          `name:"public-url" help:"URL under which browsers reach the server, such as https://hooks.example.com; people who sign in come back there." placeholder:"URL"`
-	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and those that lead to its root. Read again when it changes." placeholder:"FILE"`
-	TLSKey            string            `name:"tls-key" help:"PEM file with the certificate's private key." placeholder:"FILE"`
-	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
-	AllowedOrigins    []string          `help:"Origins of web pages that may call the API besides the server's own." placeholder:"ORIGIN"`
-	MetricsListen     string            `help:"Address for /metrics and the profiles under /debug/pprof/. Without it, /metrics is on the main listener in development mode, and nowhere in production." placeholder:"ADDR"`
-	OTLPEndpoint      *url.URL          `name:"otlp-endpoint" help:"Where traces are sent by OTLP over HTTP, such as http://127.0.0.1:4318. Left out: what OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere." placeholder:"URL"`
-	EncryptionKeyFile string            `help:"File with the keys that seal secrets, one ID:BASE64 a line, the first one seals. In development mode it is made." placeholder:"FILE"`
-	EgressAllow       []netip.Prefix    `help:"Networks that webhooks may be sent to although they are not public." placeholder:"CIDR"`
+	PublicURL         *url.URL          `name:"public-url" help:"URL at which browsers reach the server, such as https://hooks.example.com. The identity provider redirects to it after sign-in." placeholder:"URL"`
+	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and its chain. Reloaded when it changes." placeholder:"FILE"`
+	TLSKey            string            `name:"tls-key" help:"PEM file with the private key of the certificate." placeholder:"FILE"`
+	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted." placeholder:"CIDR"`
+	AllowedOrigins    []string          `help:"Origins of web pages that may call the API, besides the server's own." placeholder:"ORIGIN"`
+	MetricsListen     string            `help:"Address for /metrics and the profiles under /debug/pprof/. By default, /metrics is on the main listener in development mode, and off in production." placeholder:"ADDR"`
+	OTLPEndpoint      *url.URL          `name:"otlp-endpoint" help:"Endpoint for traces (OTLP over HTTP), such as http://127.0.0.1:4318. Default: OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces." placeholder:"URL"`
+	EncryptionKeyFile string            `help:"File with the encryption keys for secrets, one ID:BASE64 per line. The first key seals. Development mode creates the file." placeholder:"FILE"`
+	EgressAllow       []netip.Prefix    `help:"Networks that webhooks may call although they are not public." placeholder:"CIDR"`
 	EgressAllowHTTP   bool              `name:"egress-allow-http" help:"Allow http:// targets."`
-	EgressPorts       []uint16          `help:"Ports that webhooks may be sent to." default:"80,443,8080,8443"`
-	EgressProxy       *url.URL          `help:"HTTP proxy for all webhooks; it must do the filtering of addresses." placeholder:"URL"`
-	ViewURL           map[string]string `name:"view-url" help:"Portal's page about an item, by kind, with {id} in it, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
-	IngestRate        float64           `help:"Events a second that one credential of Portal's may submit, on average, to this server; 0 for any number." default:"1000"`
-	IngestBurst       int               `help:"Events that it may submit at once after a pause." default:"20000"`
-	AddressRate       float64           `help:"Requests a second from one address without credentials that are known to be good, on average; 0 for any number." default:"20"`
-	APIRate           float64           `name:"api-rate" help:"Operations a second that any other caller may make, on average; 0 for any number." default:"50"`
+	EgressPorts       []uint16          `help:"Ports that webhooks may call." default:"80,443,8080,8443"`
+	EgressProxy       *url.URL          `help:"HTTP proxy for all calls to receivers. It must filter the addresses itself." placeholder:"URL"`
+	ViewURL           map[string]string `name:"view-url" help:"URL of an item's page in Portal, by kind, with {id} for the item's id, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
+	IngestRate        float64           `help:"Events per second that one credential of Portal may submit to this server, on average; 0 for no limit." default:"1000"`
+	IngestBurst       int               `help:"Events that one credential of Portal may submit at once." default:"20000"`
+	AddressRate       float64           `help:"Requests per second from one address without valid credentials, on average; 0 for no limit." default:"20"`
+	APIRate           float64           `name:"api-rate" help:"Operations per second of any other caller, on average; 0 for no limit." default:"50"`
 	Workers           int               `help:"Attempts in flight at once." default:"64"`
-	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook." default:"8"`
-	Retention         time.Duration     `help:"How long events and finished deliveries are kept." default:"720h"`
-	AuditRetention    time.Duration     `help:"How long the audit log is kept, 720h at least." default:"8760h"`
-	LogFormat         string            `help:"Format of the log: text or json." enum:"text,json" default:"text"`
-	LogLevel          string            `help:"Least level that is logged: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook, unless its policy sets another number." default:"8"`
+	Retention         time.Duration     `help:"How long to keep events and finished deliveries." default:"720h"`
+	AuditRetention    time.Duration     `help:"How long to keep the audit log, at least 720h." default:"8760h"`
+	LogFormat         string            `help:"Log format: text or json." enum:"text,json" default:"text"`
+	LogLevel          string            `help:"Minimum log level: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 
 	Timeouts Timeouts `kong:"-"`
 }
@@ -134,8 +134,8 @@ func isLoopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// ParseKeyring parses a file of encryption keys, one ID:BASE64 a line; the first
-// one seals.
+// ParseKeyring parses a file of encryption keys, one ID:BASE64 per line. The first
+// key seals.
 func ParseKeyring(path string, content []byte) (*seal.Keyring, error) {
 	keys, err := seal.ParseKeyFile(content)
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Timeouts are how long the server waits for its clients. No setting changes it.
+// Timeouts are how long the server waits for its clients. No setting changes them.
 type Timeouts struct {
 	Header time.Duration // for the header of a request, or a TLS handshake; 5s if zero
 	Body   time.Duration // for all of a request; 30s if zero
-	Answer time.Duration // for an answer of no operation to be taken; 60s if zero
+	Answer time.Duration // to write a page or another answer that is not an operation's; 60s if zero
 	Idle   time.Duration // for the next request on a connection; 60s if zero
 
-	Traces time.Duration // for the last spans to be sent when the server stops; 5s if zero
+	Traces time.Duration // to send the last spans when the server stops; 5s if zero
 
-	// As those of sockets, event streams and operations in graph.Options.
+	// For sockets, event streams and operations, as in graph.Options.
 	Init, Ping, Write time.Duration
 }
 

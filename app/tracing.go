@@ -17,9 +17,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Tracing collects the spans of this server and sends them to a collector.
-// Spans wait in a bounded queue and are dropped when it is full. All methods of
-// a nil tracing work, and do nothing.
+// A tracing sends the spans of this server to a collector. Spans wait in a bounded
+// queue and are dropped when it is full. A nil tracing sends nothing.
 type tracing struct {
 	provider *sdktrace.TracerProvider
 	log      *slog.Logger
@@ -30,8 +29,8 @@ type tracing struct {
 // traceFlush is how long the last spans may take to be sent.
 const traceFlush = 5 * time.Second
 
-// Collected reports whether traces are collected: by the setting, or by OpenTelemetry's
-// own variables.
+// collected reports whether traces are collected, by the setting or by
+// OpenTelemetry's variables.
 func (c *Settings) collected() bool {
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
@@ -40,18 +39,17 @@ func (c *Settings) collected() bool {
 		os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// checkEndpoint refuses a URL to which nothing can be sent.
+// checkEndpoint refuses a URL that is not an endpoint for traces.
 func checkEndpoint(u *url.URL) error {
 	if u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
-		return errors.New("--otlp-endpoint is a URL such as http://127.0.0.1:4318, without a user or a password: " +
-			"OTEL_EXPORTER_OTLP_HEADERS has what the collector wants to see")
+		return errors.New("--otlp-endpoint must be a URL such as http://127.0.0.1:4318, without user or password: " +
+			"set credentials for the collector with OTEL_EXPORTER_OTLP_HEADERS")
 	}
 	return nil
 }
 
-// openTracing starts to send traces, where a collector is set; otherwise it
-// returns nil. Sampling, queue, headers and certificates are what
-// OpenTelemetry's variables say.
+// openTracing starts to send traces, or returns nil if no collector is set.
+// OpenTelemetry's variables set sampling, queue, headers and certificates.
 func openTracing(ctx context.Context, c *Settings, log *slog.Logger) (*tracing, error) {
 	if !c.collected() {
 		return nil, nil
@@ -71,7 +69,7 @@ func openTracing(ctx context.Context, c *Settings, log *slog.Logger) (*tracing, 
 			semconv.ServiceName("portalhooks"), semconv.ServiceVersion(Version()),
 			semconv.ServiceInstanceID(fmt.Sprintf("%s:%d", host, os.Getpid())),
 		),
-		resource.WithFromEnv()) // last: it is the operator's word
+		resource.WithFromEnv()) // last, so that the operator's attributes win
 	if err != nil {
 		return nil, fmt.Errorf("describe this server for traces: %w", err)
 	}
@@ -82,7 +80,7 @@ func openTracing(ctx context.Context, c *Settings, log *slog.Logger) (*tracing, 
 	return t, nil
 }
 
-// Tracer returns what makes spans, or nil.
+// tracer returns a tracer, or nil if no collector is set.
 func (t *tracing) tracer(name string) trace.Tracer {
 	if t == nil {
 		return nil
@@ -90,11 +88,10 @@ func (t *tracing) tracer(name string) trace.Tracer {
 	return t.provider.Tracer(name)
 }
 
-// Tracer returns what makes spans, or nil where no collector is set.
+// Tracer returns a tracer, or nil if no collector is set.
 func (a *App) Tracer(name string) trace.Tracer { return a.traces.tracer(name) }
 
-// FlushTraces sends the spans that wait. It returns nil where no collector is
-// set.
+// FlushTraces sends the spans in the queue. Without a collector it does nothing.
 func (a *App) FlushTraces(ctx context.Context) error {
 	if a.traces == nil {
 		return nil
@@ -102,7 +99,7 @@ func (a *App) FlushTraces(ctx context.Context) error {
 	return a.traces.provider.ForceFlush(ctx)
 }
 
-// Close sends what waits, for as long as flush allows.
+// close sends the spans in the queue, for at most t.flush.
 func (t *tracing) close(ctx context.Context) {
 	if t == nil {
 		return
@@ -115,21 +112,21 @@ func (t *tracing) close(ctx context.Context) {
 	}
 }
 
-// A reporter sends spans and logs when that begins to fail, and when it works
-// again: once, however long the collector is away.
+// A reporter sends spans. It logs once when that begins to fail, and once when it
+// works again, however long the collector is unreachable.
 type reporter struct {
 	sdktrace.SpanExporter // called by one goroutine at a time
 
-	life    context.Context // ends when nothing is sent any more
+	life    context.Context // ends when close gives up
 	log     *slog.Logger
 	failing bool
 }
 
-// longestReason bounds what is logged of an answer of the collector's.
+// longestReason bounds the length of the collector's answer in the log.
 const longestReason = 300
 
-// ExportSpans implements [sdktrace.SpanExporter]. It returns no error, as
-// OpenTelemetry would write each to standard error.
+// ExportSpans implements [sdktrace.SpanExporter]. It returns no error, because
+// OpenTelemetry would write each one to standard error.
 func (r *reporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -138,17 +135,17 @@ func (r *reporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	if failing := err != nil; failing != r.failing {
 		r.failing = failing
 		if failing {
-			r.log.WarnContext(ctx, "traces are lost: the collector does not take them",
+			r.log.WarnContext(ctx, "traces are lost: the collector does not accept them",
 				"err", fmt.Sprintf("%.*s", longestReason, err))
 		} else {
-			r.log.InfoContext(ctx, "the collector takes traces again")
+			r.log.InfoContext(ctx, "the collector accepts traces again")
 		}
 	}
 	return nil
 }
 
-// LogHandler returns a handler whose records say which trace they belong to,
-// where a collector is set.
+// LogHandler returns a handler that adds the ids of the trace and the span to
+// records, if a collector is set.
 func (c *Settings) LogHandler(h slog.Handler) slog.Handler {
 	if !c.collected() {
 		return h
@@ -156,7 +153,7 @@ func (c *Settings) LogHandler(h slog.Handler) slog.Handler {
 	return tracedLog{h}
 }
 
-// A tracedLog adds to a record the trace that its context belongs to.
+// A tracedLog adds the trace and the span of the context to a record.
 type tracedLog struct{ slog.Handler }
 
 // Handle implements [slog.Handler].

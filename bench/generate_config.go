@@ -52,7 +52,7 @@ func openForBulkInsert(ctx context.Context, text string) (db *sql.DB, isSQLite b
 func (g *generator) configure(ctx context.Context, store *ent.Store) (err error) {
 	owner, err := store.Join(ctx, "portalhooks generate", delivery.SlotTTL)
 	if err != nil {
-		return fmt.Errorf("take a slot among the servers of this database: %w", err)
+		return fmt.Errorf("lease a slot: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Leave(ctx, owner)) }()
 	service := service.New(store, service.Options{

@@ -19,11 +19,11 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// serverFlags say which server a command talks to. Without them the command
-// finds a server in development mode that was started in the same folder.
+// serverFlags say which server a command calls. Without them it calls the
+// development server that was started in the same folder.
 type serverFlags struct {
-	URL string `name:"url" help:"The server, such as https://hooks.example.com." placeholder:"URL"`
-	Key string `help:"API key; better given as PORTALHOOKS_KEY, which other users can't see." placeholder:"KEY"`
+	URL string `name:"url" help:"URL of the server, such as https://hooks.example.com." placeholder:"URL"`
+	Key string `help:"API key. Prefer the variable PORTALHOOKS_KEY: other users of the machine can see the command line." placeholder:"KEY"`
 }
 
 // A Client talks to a server's GraphQL API.
@@ -31,7 +31,7 @@ type Client struct {
 	HTTP     *http.Client
 	endpoint string
 	key      string
-	waits    func(status string, pause time.Duration) // told of each time that do waits; may be nil
+	waits    func(status string, pause time.Duration) // called before each pause of do; may be nil
 }
 
 // NewClient returns a client of a server, such as https://hooks.example.com, with
@@ -46,7 +46,7 @@ func (f serverFlags) connect(local func(app.LocalCredentials) string) (*Client, 
 	if f.URL == "" || f.Key == "" {
 		found, err := app.ReadCredentials(filepath.Join(app.DataFolder, app.CredentialFile))
 		if err != nil {
-			return nil, errors.New("say which server and which API key with --url and --key " +
+			return nil, errors.New("set the server and the API key with --url and --key " +
 				"(or PORTALHOOKS_URL and PORTALHOOKS_KEY), or start a server in this folder first")
 		}
 		if f.URL == "" {
@@ -59,7 +59,7 @@ func (f serverFlags) connect(local func(app.LocalCredentials) string) (*Client, 
 	return NewClient(f.URL, f.Key), nil
 }
 
-// A graphQLError is one entry of an answer's errors.
+// A graphQLError is one entry of a response's errors.
 type graphQLError struct {
 	Message    string `json:"message"`
 	Path       []any  `json:"path"` // to the input at fault, or to the field that failed
@@ -68,7 +68,7 @@ type graphQLError struct {
 	} `json:"extensions"`
 }
 
-// refusal tells what is wrong, and where.
+// refusal returns the error with its code and the place in the request.
 func (e graphQLError) refusal() error {
 	where := ""
 	if len(e.Path) > 0 {
@@ -80,7 +80,7 @@ func (e graphQLError) refusal() error {
 	return fmt.Errorf("the server refused (%s)%s: %s", e.Extensions.Code, where, e.Message)
 }
 
-// answerLimit bounds what is read of an answer.
+// answerLimit is the most that is read of a response.
 const answerLimit = 64 << 20
 
 // post sends one operation and returns the response, whose body the caller
@@ -131,7 +131,7 @@ func (c *Client) do(ctx context.Context, query string, variables, out any) error
 		if err != nil {
 			return err
 		}
-		pause, later := comeBack(resp)
+		pause, later := retryAfter(resp)
 		if !later {
 			defer resp.Body.Close()
 			return decodeAnswer(resp.Status, resp.Body, out)
@@ -148,9 +148,8 @@ func (c *Client) do(ctx context.Context, query string, variables, out any) error
 	}
 }
 
-// comeBack reports whether the server asks to come back later, and after what
-// pause.
-func comeBack(resp *http.Response) (pause time.Duration, later bool) {
+// retryAfter reports whether the server asks to retry later, and after what pause.
+func retryAfter(resp *http.Response) (pause time.Duration, later bool) {
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 	default:
@@ -167,7 +166,7 @@ func decodeAnswer(status string, body io.Reader, out any) error {
 		Errors []graphQLError  `json:"errors"`
 	}
 	if err := json.NewDecoder(io.LimitReader(body, answerLimit)).Decode(&answer); err != nil {
-		return fmt.Errorf("the server answered %s, which is not GraphQL: is the URL right?", status)
+		return fmt.Errorf("the server answered %s without a GraphQL response: is the URL right?", status)
 	}
 	if len(answer.Errors) > 0 {
 		return answer.Errors[0].refusal()

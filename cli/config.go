@@ -23,26 +23,26 @@ type command interface {
 // commands is the command line. Each flag is also an environment variable
 // (PORTALHOOKS_ and its name in capitals) and a key of the YAML file.
 type commands struct {
-	Config kong.ConfigFlag `help:"YAML file with settings: each flag's name, without dashes in front, is a key." placeholder:"FILE"`
+	Config kong.ConfigFlag `help:"YAML file with settings. Its keys are the names of the flags, without the dashes." placeholder:"FILE"`
 
-	Serve       serveCmd       `cmd:"" default:"withargs" help:"Serve the API and deliver webhooks (what happens without a command)."`
-	Key         keyCmd         `cmd:"" help:"Make, list and revoke API keys."`
+	Serve       serveCmd       `cmd:"" default:"withargs" help:"Serve the API and deliver webhooks (the default command)."`
+	Key         keyCmd         `cmd:"" help:"Create, list and revoke API keys."`
 	Ingest      ingestCmd      `cmd:"" help:"Submit events to a running server."`
-	Tail        tailCmd        `cmd:"" help:"Watch deliveries live."`
-	Receiver    receiverCmd    `cmd:"" help:"Run simulated receivers to try webhooks on."`
-	Rekey       rekeyCmd       `cmd:"" help:"Seal all secrets with the first of the encryption keys, beside running servers."`
-	Migrate     migrateCmd     `cmd:"" help:"Bring the database's tables up to date, or show how they stand."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 when a running server is ready, with 1 when it is not."`
-	Bench       benchCmd       `cmd:"" help:"Measure how fast this machine delivers, as ratios within one run."`
-	Generate    generateCmd    `cmd:"" help:"Fill an empty database with a history of deliveries, to try things on."`
-	BenchSink   benchSinkCmd   `cmd:"" hidden:"" help:"Run the receiver that bench measures with."`
+	Tail        tailCmd        `cmd:"" help:"Follow the delivery log live."`
+	Receiver    receiverCmd    `cmd:"" help:"Run simulated receivers for trying out webhooks."`
+	Rekey       rekeyCmd       `cmd:"" help:"Seal all secrets with the first encryption key, while servers run."`
+	Migrate     migrateCmd     `cmd:"" help:"Apply or list the migrations of the database."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 if a running server is ready, otherwise with 1."`
+	Bench       benchCmd       `cmd:"" help:"Measure the speed of this machine, as ratios within one run."`
+	Generate    generateCmd    `cmd:"" help:"Fill an empty database with generated deliveries, for experiments."`
+	BenchSink   benchSinkCmd   `cmd:"" hidden:"" help:"Run the receiver of a benchmark."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // serveCmd is the server with its settings.
 type serveCmd struct{ app.Settings }
 
-// Run serves until ctx ends, then finishes what was begun.
+// Run serves until ctx ends, then finishes the attempts in flight.
 func (c *serveCmd) Run(ctx context.Context, t terminal) error {
 	return app.Run(ctx, &c.Settings, t.out, t.err)
 }
@@ -55,7 +55,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	helped := false
 	parser, err := kong.New(&all,
 		kong.Name("portalhooks"),
-		kong.Description("Webhooks for Portal: events in, signed messages out, every delivery seen live."),
+		kong.Description("Webhooks for Portal: ingest events, send signed messages, and follow every delivery live."),
 		kong.DefaultEnvars("PORTALHOOKS"),
 		kong.Configuration(loadSettings),
 		kong.Writers(stdout, stderr),
@@ -74,13 +74,13 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	}
 	cmd, ok := reflect.TypeAssert[command](selected.Selected().Target.Addr())
 	if !ok {
-		return nil, fmt.Errorf("say what to do: see portalhooks %s --help", selected.Selected().Name)
+		return nil, fmt.Errorf("name a command: see portalhooks %s --help", selected.Selected().Name)
 	}
 	return cmd, nil
 }
 
-// loadSettings reads the YAML file. An unknown key is an error: a misspelt
-// setting must not be ignored.
+// loadSettings reads the YAML file. An unknown key is an error, so that a misspelt
+// setting is not ignored.
 func loadSettings(r io.Reader) (kong.Resolver, error) {
 	values := map[string]any{}
 	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
@@ -102,7 +102,7 @@ func (f settingsFile) Validate(app *kong.Application) error {
 	})
 	for key := range f.values {
 		if !known[key] {
-			return fmt.Errorf("the settings file has the key %q, which is no setting", key)
+			return fmt.Errorf("the settings file has the key %q, which is not a setting", key)
 		}
 	}
 	return nil

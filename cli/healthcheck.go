@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// healthcheckCmd is for container runtimes: it asks a server whether it is
-// ready.
+// healthcheckCmd asks a server whether it is ready, for container runtimes.
 type healthcheckCmd struct {
-	URL string `name:"url" help:"The server." default:"http://127.0.0.1:8080"`
+	URL string `name:"url" help:"URL of the server." default:"http://127.0.0.1:8080"`
 }
 
-// healthTimeout bounds the question.
+// healthTimeout bounds the request.
 const healthTimeout = 5 * time.Second
 
 // Run fails when the server is not ready.
@@ -35,7 +34,7 @@ func (c *healthcheckCmd) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return errors.New("the server answers " + resp.Status)
+		return errors.New("the server is not ready: it answered " + resp.Status)
 	}
 	_, err = fmt.Fprintln(t.out, "ready")
 	return err

@@ -17,25 +17,25 @@ import (
 // ingestCmd submits events to a running server.
 type ingestCmd struct {
 	serverFlags
-	File  string `arg:"" help:"JSON lines, one PortalEventInput each; - for standard input."`
-	Quiet bool   `help:"Print only what was rejected." short:"q"`
+	File  string `arg:"" help:"File with one PortalEventInput as JSON per line; - for standard input."`
+	Quiet bool   `help:"Print only rejected events." short:"q"`
 }
 
-// A batch of lines goes to the server together: as many as fit.
+// The bounds of a batch, the lines that are sent in one request.
 const (
 	batchLines = 100
 	batchBytes = 4 << 20
 	lineBytes  = 8 << 20 // an operation on 20,000 devices is 5.4 MB
 )
 
-// Run submits the file's events and prints what became of each.
+// Run submits the events in the file and prints the result of each.
 func (c *ingestCmd) Run(ctx context.Context, t terminal) error {
 	server, err := c.connect(func(l app.LocalCredentials) string { return l.Portal })
 	if err != nil {
 		return err
 	}
 	server.waits = func(status string, pause time.Duration) {
-		fmt.Fprintf(t.err, "The server answers %s: going on in %s.\n", status, pause)
+		fmt.Fprintf(t.err, "The server answered %s; retrying in %s.\n", status, pause)
 	}
 	file := os.Stdin
 	if c.File != "-" {
@@ -49,8 +49,8 @@ func (c *ingestCmd) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	if rejected > 0 {
-		return fmt.Errorf("%d of the events were rejected; correct them and send the file again: "+
-			"what was accepted is not doubled", rejected)
+		return fmt.Errorf("%s rejected; correct the file and send it again: accepted events are not stored twice",
+			count(rejected, "event was", "events were"))
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ type eventLine struct {
 	json   json.RawMessage
 }
 
-// An ingestResult is what the server says of one event.
+// An ingestResult is the server's result for one report.
 type ingestResult struct {
 	SourceEventID string      `json:"sourceEventId"`
 	Status        string      `json:"status"`
@@ -76,8 +76,8 @@ type userError struct {
 	Message string `json:"message"`
 }
 
-// submit sends all lines in batches and calls done for each. It returns how
-// many were rejected.
+// submit sends all lines in batches and calls done for each. It returns how many
+// reports were rejected.
 func submit(
 	ctx context.Context, server *Client, r io.Reader, done func(eventLine, ingestResult),
 ) (rejected int, err error) {

@@ -16,27 +16,27 @@ import (
 	"portalhooks/ent"
 )
 
-// keyCmd makes, lists and revokes API keys, directly in the database: it works
-// beside a running server and before the first one.
+// keyCmd creates, lists and revokes API keys directly in the database, whether or
+// not a server is running.
 type keyCmd struct {
-	Create keyCreateCmd `cmd:"" help:"Make a key and print it, alone, on standard output. It is shown only this once."`
+	Create keyCreateCmd `cmd:"" help:"Create a key and print it to standard output. It is shown only once."`
 	List   keyListCmd   `cmd:"" help:"List the keys, without their secrets."`
-	Revoke keyRevokeCmd `cmd:"" help:"Make a key stop working, within seconds on every server."`
+	Revoke keyRevokeCmd `cmd:"" help:"Revoke a key. It stops working within seconds on every server."`
 }
 
 type keyCreateCmd struct {
 	app.DatabaseFlag
-	Role             string        `help:"What the key may do: portal, admin, viewer or operator." enum:"portal,admin,viewer,operator" required:""`
-	Organization     string        `help:"The organization that the key is for, by its id or Portal's own; required for admin and viewer. One that is not known yet is registered." placeholder:"ID"`
-	OrganizationName string        `help:"Name of an organization that is registered by this." placeholder:"NAME"`
-	Name             string        `help:"Name of the client that will use the key; its role if left out. Two keys of one client work at a time." placeholder:"NAME"`
-	ExpiresIn        time.Duration `help:"After how long the key stops working, 5 years at most; never if left out." placeholder:"DURATION"`
+	Role             string        `help:"Role of the key: portal, admin, viewer or operator." enum:"portal,admin,viewer,operator" required:""`
+	Organization     string        `help:"Organization of the key, by its id or by its id in Portal; required for admin and viewer. An unknown organization is registered." placeholder:"ID"`
+	OrganizationName string        `help:"Name of the organization, if this command registers it." placeholder:"NAME"`
+	Name             string        `help:"Name of the client that will use the key. Default: the role. A client can have two valid keys at a time." placeholder:"NAME"`
+	ExpiresIn        time.Duration `help:"Lifetime of the key, at most 5 years. Default: the key never expires." placeholder:"DURATION"`
 }
 
-// Run makes the key and prints it.
+// Run creates the key and prints it.
 func (c *keyCreateCmd) Run(ctx context.Context, t terminal) error {
 	if c.ExpiresIn < 0 {
-		return errors.New("--expires-in is a length of time in the future, such as 720h")
+		return errors.New("--expires-in must be a positive duration, such as 720h")
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
 		text, err := c.create(ctx, store)
@@ -68,8 +68,8 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 	return text, err
 }
 
-// withIDs brings the tables up to date and takes a slot among the servers of
-// the database, so that do can make ids, for as long as do needs it.
+// withIDs applies the migrations and leases a slot for as long as do runs, so that
+// do can generate ids.
 func withIDs(
 	ctx context.Context, store *ent.Store, command string, do func(ids *delivery.IDs) error,
 ) (err error) {
@@ -78,7 +78,7 @@ func withIDs(
 	}
 	owner, err := store.Join(ctx, "portalhooks "+command, delivery.SlotTTL)
 	if err != nil {
-		return fmt.Errorf("take a slot among the servers of this database: %w", err)
+		return fmt.Errorf("lease a slot: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Leave(ctx, owner)) }()
 	return do(delivery.NewIDs(owner.Slot))
@@ -158,14 +158,14 @@ func orNever(t time.Time) string {
 
 type keyRevokeCmd struct {
 	app.DatabaseFlag
-	ID string `arg:"" help:"The key's id (key_…), as \"portalhooks key list\" shows it."`
+	ID string `arg:"" help:"Id of the key (key_…), as \"portalhooks key list\" shows it."`
 }
 
 // Run revokes the key.
 func (c *keyRevokeCmd) Run(ctx context.Context, t terminal) error {
 	id, ok := delivery.ParseKeyID(c.ID)
 	if !ok {
-		// Maybe it is the key itself.
+		// It may be the key itself: don't print it.
 		return errors.New("this is not the id of a key (key_…): \"portalhooks key list\" shows them")
 	}
 	return withStore(ctx, c.Database, func(store *ent.Store) error {

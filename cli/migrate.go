@@ -10,16 +10,16 @@ import (
 	"portalhooks/ent"
 )
 
-// migrateCmd looks after the database's tables. The server brings them up to
-// date by itself when it starts; this is for those who want to do it before.
+// migrateCmd applies and lists migrations. A server also applies them when it
+// starts.
 type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" help:"Apply the migrations that are missing."`
+	Up     migrateUpCmd     `cmd:"" help:"Apply the pending migrations."`
 	Status migrateStatusCmd `cmd:"" help:"List the migrations and when they were applied."`
 }
 
 type migrateUpCmd struct{ app.DatabaseFlag }
 
-// Run applies the migrations that are missing.
+// Run applies the pending migrations.
 func (c *migrateUpCmd) Run(ctx context.Context, t terminal) error {
 	return withStore(ctx, c.Database, func(store *ent.Store) error {
 		applied, err := store.Migrate(ctx)
@@ -61,7 +61,7 @@ func (c *migrateStatusCmd) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// withStore opens the database for use and closes it afterwards.
+// withStore opens the database, calls use and closes the database.
 func withStore(ctx context.Context, url string, use func(*ent.Store) error) error {
 	store, err := ent.Open(ctx, ent.Options{URL: url})
 	if err != nil {

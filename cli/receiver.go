@@ -11,7 +11,7 @@ import (
 	"portalhooks/delivery/receiver"
 )
 
-// receiverCmd runs simulated receivers, to try webhooks on without a network.
+// receiverCmd runs simulated receivers, for trying out webhooks without a network.
 type receiverCmd struct {
 	Listen string `help:"Address to listen on." default:"127.0.0.1:8090"`
 }

@@ -12,14 +12,14 @@ import (
 	"portalhooks/ent"
 )
 
-// rekeyCmd seals all secrets in the database with the first of the encryption
-// keys. It works beside running servers.
+// rekeyCmd seals all secrets in the database with the first encryption key, while
+// servers run.
 type rekeyCmd struct {
 	app.DatabaseFlag
-	EncryptionKeyFile string `help:"File with the keys, one ID:BASE64 a line: the first one seals, all of them open." default:"data/encryption.key" placeholder:"FILE"`
+	EncryptionKeyFile string `help:"File with the encryption keys, one ID:BASE64 per line. The first key seals, and every key opens." default:"data/encryption.key" placeholder:"FILE"`
 }
 
-// Run seals what the first key has not sealed.
+// Run seals the secrets that another key has sealed.
 func (c *rekeyCmd) Run(ctx context.Context, t terminal) error {
 	keys, err := readKeyring(c.EncryptionKeyFile)
 	if err != nil {
@@ -34,8 +34,8 @@ func (c *rekeyCmd) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return fmt.Errorf("after %d secrets: %w", done.Secrets, err)
 		}
-		_, err = fmt.Fprintf(t.out, "%d secrets were sealed with the first key, %d were already. "+
-			"The file's other keys are not needed any more.\n", done.Secrets, done.Current)
+		_, err = fmt.Fprintf(t.out, "Sealed %d secrets with the first key; %d were already sealed with it. "+
+			"The other keys in the file are no longer needed.\n", done.Secrets, done.Current)
 		return err
 	})
 }

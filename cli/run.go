@@ -9,11 +9,11 @@ import (
 	"portalhooks/delivery"
 )
 
-// exitUsage is the exit code for a command line that makes no sense; 1 is for
-// everything else that goes wrong.
+// exitUsage is the exit code for an invalid command line; 1 is for all other
+// errors.
 const exitUsage = 2
 
-// Run carries out one command line and returns the exit code.
+// Run runs one command line and returns the exit code.
 func Run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	cmd, err := parse(args, stdout, stderr)
 	switch {
@@ -34,8 +34,8 @@ func Run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 // A terminal is where a command writes.
 type terminal struct{ out, err *os.File }
 
-// explain returns err's text; of a failure that a person can do something
-// about, only what it says to them.
+// explain returns the text of err; of a delivery.Error, which is meant for people,
+// only its message.
 func explain(err error) string {
 	if e, ok := errors.AsType[*delivery.Error](err); ok {
 		return e.Message

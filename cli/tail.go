@@ -15,14 +15,14 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-// tailCmd shows deliveries in the terminal as they happen.
+// tailCmd prints the delivery log to the terminal as it grows.
 type tailCmd struct {
 	serverFlags
-	Organization string   `help:"Whose deliveries, by the organization's id or Portal's own." placeholder:"ID"`
+	Organization string   `help:"Organization whose deliveries to follow, by its id or by its id in Portal. Default: all that the key may read." placeholder:"ID"`
 	After        string   `help:"Resume after this cursor instead of starting now." placeholder:"CURSOR"`
-	State        []string `help:"Only entries with these states, such as FAILED,RETRYING." placeholder:"STATE"`
-	Count        int      `help:"Stop after so many entries." placeholder:"N"`
-	JSON         bool     `name:"json" help:"Print one JSON object a line, with its cursor."`
+	State        []string `help:"Show only entries with these states, such as FAILED,RETRYING." placeholder:"STATE"`
+	Count        int      `help:"Stop after this number of entries." placeholder:"N"`
+	JSON         bool     `name:"json" help:"Print one JSON object per line, with its cursor."`
 }
 
 const tailSubscription = `subscription Tail($organizationId: ID, $after: Cursor, $filter: DeliveryFilter) {
@@ -76,15 +76,15 @@ type TailItem struct {
 // errTailDone ends the tail after Count entries.
 var errTailDone = errors.New("all entries were shown")
 
-// Run shows entries until ctx ends or Count is reached. A lost connection is
-// taken up again after the last cursor seen, so nothing is missed.
+// Run prints entries until ctx ends or Count is reached. After a lost connection
+// it resumes from the last cursor, so no entry is missed.
 func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 	server, err := c.connect(func(l app.LocalCredentials) string { return l.Operator })
 	if err != nil {
 		return err
 	}
 	cursor, shown := c.After, 0
-	// Jitter keeps clients from coming back all at once.
+	// Jitter keeps clients from reconnecting all at once.
 	pause := loop.Backoff{Min: 250 * time.Millisecond, Max: 10 * time.Second, Jitter: 0.5}
 	for {
 		err := server.Follow(
@@ -113,23 +113,23 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 		case errors.As(err, &refused):
 			return err
 		}
-		fmt.Fprintf(t.err, "Lost the server (%v); trying again.\n", err)
+		fmt.Fprintf(t.err, "Lost the connection: %v. Retrying.\n", err)
 		pause.Sleep(ctx) // when ctx ends the next round does
 	}
 }
 
-// A refusal is the server's answer that trying again won't change.
+// A refusal is an answer of the server that a retry won't change.
 type refusal struct{ error }
 
-// A Subscription says what of the delivery log to follow.
+// A Subscription selects the entries of the delivery log to follow.
 type Subscription struct {
-	Organization string   // its id or Portal's own; all that the key may see if empty
+	Organization string   // its id or its id in Portal; all that the key may read if empty
 	After        string   // a cursor; from now on if empty
-	States       []string // that entries led to; all if empty
+	States       []string // the entries with these states; all if empty
 }
 
 // Follow subscribes once and hands every item to each, until the stream ends.
-// It calls opened once nothing can be missed any more.
+// It calls opened as soon as no entry can be missed.
 func (c *Client) Follow(
 	ctx context.Context, s Subscription, opened func(), each func(TailItem, json.RawMessage) error,
 ) error {
@@ -219,7 +219,7 @@ func readResult(text string, each func(TailItem, json.RawMessage) error) error {
 	return each(item, result.Data.DeliveryLog)
 }
 
-// show prints an item and returns how many entries that were, 0 or 1.
+// show prints an item and returns how many entries it is, 0 or 1.
 func (c *tailCmd) show(w io.Writer, item TailItem, raw json.RawMessage) int {
 	switch {
 	case item.Type == "DeliveryLogHeartbeat":
@@ -237,7 +237,7 @@ func (c *tailCmd) show(w io.Writer, item TailItem, raw json.RawMessage) int {
 	return 0
 }
 
-// line says in one line what happened.
+// line formats the item as one line.
 func (i TailItem) line() string {
 	about := i.Delivery.Event.Item.Name
 	if i.Delivery.Event.WorkspaceName != "" {

@@ -55,13 +55,13 @@ func (m *manualServer) wantNoStart(t *testing.T) {
 		"a certificate alone":   {without(m.settings, "tls-key") + m.provider, "--tls-cert and --tls-key go together"},
 		"an issuer in clear": {
 			m.settings + strings.Replace(m.provider, m.issuer.URL, "http://id.example.com/realms/it", 1),
-			"--oidc-issuer is the https URL",
+			"--oidc-issuer must be the https URL",
 		},
 		"a proxy of another kind": {
 			m.settings + "egress-proxy: socks5://me:canary@proxy.example\n",
 			`not "socks5://me:xxxxx@proxy.example"`,
 		},
-		"a misspelt setting": {m.settings + "oidc-isuer: x\n", `"oidc-isuer", which is no setting`},
+		"a misspelt setting": {m.settings + "oidc-isuer: x\n", `"oidc-isuer", which is not a setting`},
 	} {
 		p, err := harness.StartProcess(m.command(t, tt.settings))
 		if err != nil {

@@ -60,11 +60,11 @@ func TestRekeyWhileServing(t *testing.T) {
 		rekey := func() string { return r.Run(t, "rekey", "--encryption-key-file", turned) }
 		// Those of the demo and the two of this test: a signing secret and a
 		// target each, and a header.
-		if got := rekey(); strings.HasPrefix(got, "0 ") || !strings.Contains(got, " 0 were already") {
+		if got := rekey(); strings.HasPrefix(got, "Sealed 0 ") || !strings.Contains(got, " 0 were already") {
 			t.Errorf("the first time: %s", got)
 		}
 		deliver(10, 20)
-		if got := rekey(); !strings.HasPrefix(got, "0 ") || strings.Contains(got, " 0 were already") {
+		if got := rekey(); !strings.HasPrefix(got, "Sealed 0 ") || strings.Contains(got, " 0 were already") {
 			t.Errorf("the second time: %s", got)
 		}
 		restart(fresh)
