@@ -15,8 +15,8 @@ import (
 	"portalhooks/test/collector"
 )
 
-// The queue has a bound: while the collector is away spans are dropped.
-func TestSpansThatNobodyTakesAreDropped(t *testing.T) {
+// The queue has a bound: while the collector is unreachable, spans are dropped.
+func TestSpansAreDroppedWithoutACollector(t *testing.T) {
 	t.Parallel()
 	c := collector.New(t)
 	let := make(chan struct{})
@@ -88,11 +88,11 @@ func TestNothingIsTracedWithoutAnEndpoint(t *testing.T) {
 		t.Fatalf("traces %v, %v, want none", made, err)
 	}
 	if made.tracer("test") != nil {
-		t.Error("there is a tracer, which would make spans for nobody")
+		t.Error("there is a tracer although no collector is set")
 	}
 	made.close(t.Context())
 	if _, ok := new(Settings).LogHandler(slog.DiscardHandler).(tracedLog); ok {
-		t.Error("records are looked at for traces that nobody makes")
+		t.Error("log records are searched for traces although there are none")
 	}
 }
 

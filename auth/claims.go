@@ -146,7 +146,7 @@ func printable(r rune) rune {
 }
 
 // values returns the strings of a claim that is a string or a list of strings,
-// without those that a database cannot store.
+// without the strings that a database cannot store.
 func values(claim any) []string {
 	list, ok := claim.([]any)
 	if !ok {

@@ -29,7 +29,7 @@ type site struct {
 	now    time.Time
 }
 
-// sessions returns those that are stored.
+// sessions returns the stored sessions.
 func (s *site) sessions() (all []delivery.Session) {
 	s.store.Change(func() { all = slices.Clone(s.store.SessionRows) })
 	return all

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Whoever has the same key is shown the same entries, so nothing that entry
-// looks at may be missing from it.
+// Subscribers with the same key get the same entries, so the key must have
+// everything that the filter looks at.
 func TestFiltersWithOneKeyWantTheSameEntries(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	some := DeliveryFilter{

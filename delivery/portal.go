@@ -123,8 +123,8 @@ const (
 // An IngestResult is the answer to one report.
 type IngestResult struct {
 	Status IngestStatus
-	// Events are those that the report raised; of a duplicate, those that the
-	// same report raised before.
+	// Events are the events that the report raised, now or, if it is a duplicate,
+	// before.
 	Events     []EventID
 	Deliveries int    // that Events caused
 	Errors     Errors // when rejected; Field is the path inside the report

@@ -32,10 +32,10 @@ func (s Session) Lasts(now time.Time) bool {
 type SessionStore interface {
 	// CreateSession stores s, and ends the oldest of the same Person beyond keep.
 	CreateSession(ctx context.Context, s Session, keep int) error
-	// SessionsByID returns those that exist, in no order. Those that no longer
-	// last are returned: the caller judges.
+	// SessionsByID returns the sessions that exist, in no order, including expired
+	// ones: the caller decides.
 	SessionsByID(ctx context.Context, ids []string) ([]Session, error)
-	// TouchSessions moves SeenAt of those that exist on, never back.
+	// TouchSessions moves SeenAt of the sessions that exist forward, never back.
 	TouchSessions(ctx context.Context, ids []string, at time.Time) error
 	// EndSession removes the session. Ending twice is fine.
 	EndSession(ctx context.Context, id string) error

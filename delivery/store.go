@@ -34,12 +34,12 @@ type OrganizationStore interface {
 	// ExternalID in a new one), and returns them as stored, in order. New ones
 	// take the given ID.
 	RegisterOrganizations(ctx context.Context, orgs []Organization) ([]Organization, error)
-	// OrganizationsByID returns those that exist, in no order.
+	// OrganizationsByID returns the organizations that exist, in no order.
 	OrganizationsByID(ctx context.Context, ids []OrgID) ([]Organization, error)
 	// OrganizationByExternalID returns NotFound when there is none.
 	OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error)
-	// Organizations lists by name those among only (nil for all) whose name or
-	// external id contains search in any case.
+	// Organizations lists, by name, the organizations in only (nil for all) whose name
+	// or external id contains search in any case.
 	Organizations(ctx context.Context, only []OrgID, search string, p Page) (Slice[Organization], error)
 }
 
@@ -53,9 +53,9 @@ type ItemStore interface {
 	// SyncItems does the same but takes Enabled and Attributes too. With
 	// complete set, items of the kind that are not in the list become Missing.
 	SyncItems(ctx context.Context, org OrgID, kind ItemKind, items []Item, complete bool) (SyncCounts, error)
-	// ItemsByID returns those that exist in org (0 for any), in no order.
+	// ItemsByID returns the items that exist in org (0 for any), in no order.
 	ItemsByID(ctx context.Context, org OrgID, ids []ItemID) ([]Item, error)
-	// ItemsByExternalID returns those that exist, in no order.
+	// ItemsByExternalID returns the items that exist, in no order.
 	ItemsByExternalID(ctx context.Context, org OrgID, kind ItemKind, externalIDs []string) ([]Item, error)
 	// Items lists a kind's items by name, then id, with Total.
 	Items(
@@ -92,7 +92,7 @@ type WebhookStore interface {
 		ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
 		record AuditEntry,
 	) error
-	// WebhooksByID returns those that exist in org (0 for any), also deleted
+	// WebhooksByID returns the webhooks that exist in org (0 for any), including deleted
 	// ones (Version.Deleted), in no order.
 	WebhooksByID(ctx context.Context, org OrgID, ids []WebhookID) ([]Webhook, error)
 	// Webhooks lists the organization's webhooks with Total.
@@ -102,7 +102,7 @@ type WebhookStore interface {
 	// Config returns everything that matching needs: the organization, with its
 	// ConfigVersion, and all its webhooks that are not deleted, read together.
 	Config(ctx context.Context, org OrgID) (Organization, []Webhook, error)
-	// VersionsByID returns those that exist, in no order. Any organization:
+	// VersionsByID returns the versions that exist, of any organization, in no order:
 	// callers check through the webhook.
 	VersionsByID(ctx context.Context, ids []VersionID) ([]WebhookVersion, error)
 	// Versions lists a webhook's versions, newest first.
@@ -130,7 +130,7 @@ type WebhookStore interface {
 
 // An EventStore reads events; the Queue writes them.
 type EventStore interface {
-	// EventsByID returns those that exist in org (0 for any), in no order.
+	// EventsByID returns the events that exist in org (0 for any), in no order.
 	EventsByID(ctx context.Context, org OrgID, ids []EventID) ([]Event, error)
 	// Events lists the newest first. Events of tests are left out.
 	Events(ctx context.Context, org OrgID, f EventFilter, p Page) (Slice[Event], error)
@@ -141,13 +141,13 @@ type EventStore interface {
 
 // A DeliveryStore reads deliveries, pending and finished ones as one list.
 type DeliveryStore interface {
-	// DeliveriesByID returns those that exist in org (0 for any), in no order.
+	// DeliveriesByID returns the deliveries that exist in org (0 for any), in no order.
 	DeliveriesByID(ctx context.Context, org OrgID, ids []DeliveryID) ([]Delivery, error)
 	// Deliveries lists the newest first, of org or (0) of all.
 	Deliveries(ctx context.Context, org OrgID, f DeliveryFilter, p Page) (Slice[Delivery], error)
 	// Entries returns the log entries of each delivery, oldest first.
 	Entries(ctx context.Context, org OrgID, ids []DeliveryID) (map[DeliveryID][]LogEntry, error)
-	// EntriesByID returns those that exist in org (0 for any), in no order.
+	// EntriesByID returns the entries that exist in org (0 for any), in no order.
 	EntriesByID(ctx context.Context, org OrgID, ids []LogID) ([]LogEntry, error)
 	// Pending counts the pending and the held deliveries of each webhook, each up
 	// to limit.
@@ -195,8 +195,8 @@ type KeyStore interface {
 	KeyByPrefix(ctx context.Context, prefix string) (APIKey, error)
 	// KeyByID does the same by the key's id.
 	KeyByID(ctx context.Context, id KeyID) (APIKey, error)
-	// Keys lists the keys of org, 0 for every organization's: those that work at
-	// the given time, and the latest MaxKeys of those that don't; newest first.
+	// Keys lists the keys of org, 0 for every organization's: the keys that are valid at
+	// the given time, and the latest MaxKeys of the others; newest first.
 	Keys(ctx context.Context, org OrgID, at time.Time) ([]APIKey, error)
 	// RevokeKey returns NotFound when there is none. Revoking twice is fine; only
 	// the first time is recorded.

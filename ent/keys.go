@@ -65,11 +65,11 @@ func mayHaveOneMore(ctx context.Context, tx *gen.Tx, k delivery.APIKey) error {
 	}
 	switch {
 	case len(same) >= delivery.KeysPerName:
-		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q work already. Revoke one that is not "+
-			"used any more first: %s (%s…) is the oldest.", len(same), k.Name, same[0].ID, same[0].Prefix)
+		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q are valid already. First revoke one "+
+			"that is no longer used: %s (%s…) is the oldest.", len(same), k.Name, same[0].ID, same[0].Prefix)
 	case k.Org != 0 && len(others) >= delivery.MaxKeys:
-		return delivery.Errorf(delivery.LimitExceeded, "", "At most %d API keys of an organization work at a "+
-			"time. Revoke those that are not used any more.", delivery.MaxKeys)
+		return delivery.Errorf(delivery.LimitExceeded, "", "An organization has at most %d valid API keys. "+
+			"Revoke keys that are no longer used.", delivery.MaxKeys)
 	}
 	return nil
 }

@@ -80,8 +80,8 @@ func organizationsNamed(
 	return found, nil
 }
 
-// registerOrganizations stores new ones first, leaving alone those that another caller
-// else has just stored, and then renames those that have another name.
+// registerOrganizations stores the new organizations, except for any that another
+// caller has just stored, and then renames the ones whose name has changed.
 func registerOrganizations(ctx context.Context, tx *gen.Tx, wanted []delivery.Organization) error {
 	known, err := organizationsNamed(ctx, tx.Organization, wanted)
 	if err != nil {

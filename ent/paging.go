@@ -67,8 +67,8 @@ func (l listing) parse(field, cursor string) (position, error) {
 	return p, nil
 }
 
-// beside narrows to the rows on one side of p: those that come later in the
-// list, or earlier; with also set, p itself too.
+// beside narrows to the rows on one side of p: the later rows of the list, or the
+// earlier ones; with also set, p itself too.
 func (l listing) beside(s *entsql.Selector, p position, later, also bool) {
 	op := " < "
 	if later != l.descending {

@@ -8,7 +8,7 @@ import (
 	"portalhooks/ent/sqldb"
 )
 
-// What is known is only read: ingest learns the same items all day, and on
+// What is registered is only read: reports name the same items all day, and on
 // SQLite every write waits for the only writer.
 func TestWhatIsTheSameIsNotWritten(t *testing.T) {
 	s := openStore(t, databases["SQLite"](t))

@@ -36,14 +36,14 @@ func TestExpectedFailuresAreShown(t *testing.T) {
 		code, field string
 		message     string
 	}{
-		"not found":      {delivery.Errorf(delivery.NotFound, "", "None."), "NOT_FOUND", "", "None."},
-		"forbidden":      {delivery.Errorf(delivery.Forbidden, "", "No."), "FORBIDDEN", "", "No."},
-		"nobody":         {delivery.Errorf(delivery.Unauthenticated, "", "Who?"), "UNAUTHENTICATED", "", "Who?"},
-		"limit":          {delivery.Errorf(delivery.LimitExceeded, "first", "Much."), "LIMIT_EXCEEDED", "first", "Much."},
-		"unavailable":    {delivery.Errorf(delivery.Unavailable, "", "Later."), "UNAVAILABLE", "", "Later."},
-		"invalid input":  {delivery.Errorf(delivery.Invalid, "after", "Bad."), "BAD_USER_INPUT", "after", "Bad."},
-		"missing input":  {delivery.Errorf(delivery.Required, "id", "Which?"), "BAD_USER_INPUT", "id", "Which?"},
-		"a bad template": {delivery.Errorf(delivery.TemplateInvalid, "", "Oh."), "BAD_USER_INPUT", "", "Oh."},
+		"not found":       {delivery.Errorf(delivery.NotFound, "", "None."), "NOT_FOUND", "", "None."},
+		"forbidden":       {delivery.Errorf(delivery.Forbidden, "", "No."), "FORBIDDEN", "", "No."},
+		"unauthenticated": {delivery.Errorf(delivery.Unauthenticated, "", "Who?"), "UNAUTHENTICATED", "", "Who?"},
+		"limit":           {delivery.Errorf(delivery.LimitExceeded, "first", "Much."), "LIMIT_EXCEEDED", "first", "Much."},
+		"unavailable":     {delivery.Errorf(delivery.Unavailable, "", "Later."), "UNAVAILABLE", "", "Later."},
+		"invalid input":   {delivery.Errorf(delivery.Invalid, "after", "Bad."), "BAD_USER_INPUT", "after", "Bad."},
+		"missing input":   {delivery.Errorf(delivery.Required, "id", "Which?"), "BAD_USER_INPUT", "id", "Which?"},
+		"a bad template":  {delivery.Errorf(delivery.TemplateInvalid, "", "Oh."), "BAD_USER_INPUT", "", "Oh."},
 		"several": {
 			delivery.Errors{
 				delivery.Errorf(delivery.Invalid, "a", "One."), delivery.Errorf(delivery.Invalid, "b", "Two."),

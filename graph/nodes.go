@@ -8,8 +8,8 @@ import (
 	"portalhooks/graph/model"
 )
 
-// A nodeLoader loads objects of one type by the text of their ids, in order; nil
-// for those that are not visible to the caller.
+// A nodeLoader loads objects of one type by the text of their ids, in order; nil for
+// each that is not visible to the caller.
 type nodeLoader func(ctx context.Context, texts []string) ([]model.Node, error)
 
 // nodeLoaders returns the loaders by prefix of the id.

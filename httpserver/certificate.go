@@ -29,8 +29,8 @@ type stamp struct {
 	size    int64
 }
 
-// LoadCertificate reads a certificate, with those that lead to its root, and
-// its private key from PEM files.
+// LoadCertificate reads a certificate with its chain, and its private key, from PEM
+// files.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if _, err := c.reload(); err != nil {

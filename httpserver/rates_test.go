@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A caller may do as much as its bucket holds, then as much as flows in, and
-// learns how long to wait. Others are not held up.
+// A caller may do as much as its bucket holds, then as much as flows in, and is told
+// how long to wait. Other callers are not delayed.
 func TestRates(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)

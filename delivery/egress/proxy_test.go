@@ -26,7 +26,7 @@ type testProxy struct {
 	asked []string
 }
 
-// saw returns what has been asked for, with the names of those who asked.
+// saw returns the requests, with the names of the users that made them.
 func (x *testProxy) saw() []string {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 	"portalhooks/test/faults"
 )
 
-// moreFaults are those that the cases of every run do not have.
+// moreFaults are the faults of the long form only.
 func moreFaults() map[string]faultCase {
 	cases := map[string]faultCase{
 		"one byte a moment, then the deadline": {

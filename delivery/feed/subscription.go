@@ -219,7 +219,7 @@ func (s *Subscription[T]) replay(ctx context.Context) ([]Item[T], place, error) 
 	}
 	if len(entries) == 0 {
 		// The log has no entry before the start of the ring, as of the start of this
-		// read: those that s has not seen were discarded.
+		// read: the entries that s has not seen were discarded.
 		seen.Seen.join(base)
 	}
 	s.seen = seen

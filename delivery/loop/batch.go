@@ -85,8 +85,8 @@ func (b *Batcher[T]) RunAll(ctx context.Context, commit func(batch []T)) {
 	}
 }
 
-// commit commits first with all items that have arrived, and those that did not
-// fit into its batch.
+// commit commits first with all items that have arrived, and then the items that did
+// not fit into that batch.
 func (b *Batcher[T]) commit(first T, commit func(batch []T)) {
 	for more := true; more; {
 		var batch []T

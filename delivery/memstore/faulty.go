@@ -31,7 +31,7 @@ type Faulty struct {
 	Supply     func(delivery.ClaimRequest) []delivery.Job
 
 	// What was seen.
-	Calls    map[string]int // by method, of those that failed too
+	Calls    map[string]int // by method, failed calls included
 	Claims   []int          // PerWebhook of each Claim
 	Notified int            // calls of Notify
 	Told     chan struct{}  // gets a value when Notify is called

@@ -23,11 +23,11 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, record deliver
 	switch {
 	case len(same) >= delivery.KeysPerName:
 		oldest := same[len(same)-1]
-		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q work already; %s (%s…) is the oldest.",
+		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q are valid already; %s (%s…) is the oldest.",
 			len(same), k.Name, oldest.ID, oldest.Prefix)
 	case k.Org != 0 && len(others) >= delivery.MaxKeys:
 		return delivery.Errorf(delivery.LimitExceeded, "",
-			"At most %d API keys of an organization work at a time.", delivery.MaxKeys)
+			"An organization has at most %d valid API keys.", delivery.MaxKeys)
 	case taken:
 		return delivery.Errorf(delivery.Conflict, "", "Another API key has the same prefix.")
 	}

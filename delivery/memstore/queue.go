@@ -114,8 +114,8 @@ func (q *queue) releaseAll(due time.Time, ends func(*row) bool) (n int) {
 	return n
 }
 
-// recall makes a webhook's deliveries due, and returns how many. With cancel
-// set they are to be canceled; those that are held stay so unless held is set.
+// recall makes a webhook's deliveries due, and returns how many. With cancel set they
+// are to be canceled. Held deliveries stay held unless held is set.
 func (q *queue) recall(id delivery.WebhookID, cancel, held bool, now time.Time) (n int) {
 	for _, r := range q.byWebhook[id] {
 		if r.held && !held {

@@ -111,8 +111,8 @@ func (s *Store) Pending(
 	return backlogs, nil
 }
 
-// Queued returns all pending deliveries as jobs, oldest first, with the Owner of
-// those that are leased. Call it within Change.
+// Queued returns all pending deliveries as jobs, oldest first; leased ones have their
+// Owner. Call it within Change.
 func (s *Store) Queued() []delivery.Job {
 	jobs := make([]delivery.Job, 0, len(s.queue.rows))
 	now := s.now()

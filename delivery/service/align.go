@@ -16,8 +16,8 @@ func align[K comparable, T any](ids []K, found []T, id func(*T) K, visible func(
 	return aligned
 }
 
-// distinctOf returns the values of a list without repeats, in order, leaving
-// out those that value reports false for.
+// distinctOf returns the values of a list in order, without repeats and without the
+// values for which value reports false.
 func distinctOf[T any, K comparable](list []T, value func(T) (K, bool)) []K {
 	seen := make(map[K]bool, len(list))
 	var values []K

@@ -82,8 +82,8 @@ func TestOnlyAnAdminConfigures(t *testing.T) {
 		caller delivery.Caller
 		want   delivery.Code
 	}{
-		"nobody":                 {delivery.Caller{}, delivery.Unauthenticated},
-		"a stranger":             {delivery.Caller{Name: "x"}, delivery.NotFound},
+		"unauthenticated":        {delivery.Caller{}, delivery.Unauthenticated},
+		"without a role":         {delivery.Caller{Name: "x"}, delivery.NotFound},
 		"another's admin":        {delivery.Caller{Name: "x", Grants: map[delivery.OrgID]delivery.Role{c.org.ID + 1: delivery.Admin}}, delivery.NotFound},
 		"a viewer":               {delivery.Caller{Name: "x", Grants: map[delivery.OrgID]delivery.Role{c.org.ID: delivery.ViewerRole}}, delivery.Forbidden},
 		"an operator":            {delivery.Caller{Name: "x", Operator: true}, delivery.Forbidden},
@@ -233,7 +233,7 @@ func TestUpdateWebhook(t *testing.T) {
 func TestUpdateChecksOnlyWhatChanges(t *testing.T) {
 	c := newConfiguring(t)
 	w := c.create(t, same).Webhook
-	c.store.Change(func() { c.store.ItemRows = nil }) // the selected item has vanished
+	c.store.Change(func() { c.store.ItemRows = nil }) // the selected item no longer exists
 	_, err := c.UpdateWebhook(t.Context(), c.admin, UpdateWebhookInput{
 		ID: w.ID, ExpectedVersion: 1,
 		Name: new("New"),

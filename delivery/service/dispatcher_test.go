@@ -187,9 +187,9 @@ func TestHeldDeliveriesGoOutWhenReleased(t *testing.T) {
 	})
 }
 
-// A receiver that hangs, with more deliveries than memory holds, doesn't keep
-// those of the others from being sent at once.
-func TestAHangingReceiverHoldsUpNobody(t *testing.T) {
+// A hanging receiver with more deliveries than memory holds doesn't delay the
+// deliveries to other receivers.
+func TestAHangingReceiverDelaysNoOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		hang := func(ctx context.Context, _ int) egress.Result {
 			<-ctx.Done()

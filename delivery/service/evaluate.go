@@ -17,7 +17,7 @@ type Evaluation struct {
 
 // Evaluate explains an event: for each webhook that the organization has or
 // had, whether it fired for the event, by what the webhook was at that time.
-// Those that fired come first, then by name.
+// Webhooks that fired come first, then by name.
 func (s *Service) Evaluate(ctx context.Context, c delivery.Caller, e *delivery.Event) ([]Evaluation, error) {
 	if err := c.CheckRead(e.Org); err != nil {
 		return nil, err

@@ -49,9 +49,9 @@ func TestEvaluateExplainsEveryWebhook(t *testing.T) {
 			t.Errorf("%s: %s, want %s", e.Webhook.Name, e.Reason, want[e.Webhook.ID])
 		}
 	}
-	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "stranger"}, events[0]); delivery.CodeOf(
+	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "without a role"}, events[0]); delivery.CodeOf(
 		err,
 	) != delivery.NotFound {
-		t.Errorf("a stranger gets %v", err)
+		t.Errorf("a caller without a role gets %v", err)
 	}
 }

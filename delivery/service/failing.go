@@ -9,8 +9,8 @@ import (
 	"portalhooks/delivery"
 )
 
-// checkFailing gives notice of webhooks that have done nothing but fail for
-// half of the limit, and disables those that have for all of it.
+// checkFailing gives notice of webhooks that have only failed for half of the limit,
+// and disables webhooks that have only failed for all of it.
 func (s *Service) checkFailing(ctx context.Context) error {
 	now := delivery.Now()
 	half := s.opts.FailingLimit / 2

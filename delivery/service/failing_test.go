@@ -8,7 +8,7 @@ import (
 	"portalhooks/delivery"
 )
 
-func TestAFailingWebhookThatWasEnabledAgainGetsAsLongAnew(t *testing.T) {
+func TestEnablingAFailingWebhookRestartsItsLimit(t *testing.T) {
 	c := newConfiguring(t)
 	w := c.create(t, same).Webhook
 	c.opts.FailingLimit = time.Hour
@@ -63,8 +63,8 @@ func (r *rig) wantNotices(when string, want int) {
 	}
 }
 
-// However many servers look, and however often they are started, a notice is
-// given once until the target works again or somebody changes the webhook.
+// However many servers look, and however often they are started, a notice is given
+// once until the target works again or the webhook is changed.
 func TestNoticeIsGivenOnceInAPeriodOfFailures(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := Options{FailingLimit: 4 * time.Hour}

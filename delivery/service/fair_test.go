@@ -75,8 +75,8 @@ func TestAnAlertOvertakesABulkOperation(t *testing.T) {
 	})
 }
 
-// An alert that is nobody's waits behind thousands of rows that fell due before
-// it, while memory is full of them.
+// An alert without a lease waits behind thousands of rows that fell due before it,
+// while memory is full of them.
 func TestAClaimFindsTheAlertBehindABacklog(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		slowly := answers{}

@@ -204,9 +204,9 @@ func TestIngestChecksWhoCalls(t *testing.T) {
 		caller delivery.Caller
 		code   delivery.Code
 	}{
-		"nobody":   {delivery.Caller{}, delivery.Unauthenticated},
-		"an admin": {delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{acme: delivery.Admin}}, delivery.Forbidden},
-		"operator": {delivery.Caller{Name: "o", Operator: true}, delivery.Forbidden},
+		"unauthenticated": {delivery.Caller{}, delivery.Unauthenticated},
+		"an admin":        {delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{acme: delivery.Admin}}, delivery.Forbidden},
+		"operator":        {delivery.Caller{Name: "o", Operator: true}, delivery.Forbidden},
 	} {
 		if _, err := s.Ingest(t.Context(), tt.caller,
 			[]delivery.Report{deliverytest.AlertReport("s")}); delivery.CodeOf(

@@ -162,8 +162,8 @@ func (k *Keys) Revoke(ctx context.Context, c delivery.Caller, id delivery.KeyID)
 	return &key, nil
 }
 
-// List returns an organization's keys, or with org 0 all there are, the newest
-// first: those that work, and the latest of those that no longer do.
+// List returns the keys of an organization, or with org 0 all keys, newest first: the
+// valid ones, and the latest of the others.
 func (k *Keys) List(ctx context.Context, c delivery.Caller, org delivery.OrgID) ([]delivery.APIKey, error) {
 	if !c.Terminal() {
 		if err := c.CheckAudit(org); err != nil {

@@ -13,7 +13,7 @@ func TestWhoMayMakeWhichKeys(t *testing.T) {
 	org := c.org.ID
 	viewer := delivery.Caller{Name: "vic", Grants: map[delivery.OrgID]delivery.Role{org: delivery.ViewerRole}}
 	operator := delivery.Caller{Name: "olga", Operator: true}
-	stranger := delivery.Caller{Name: "eve", Grants: map[delivery.OrgID]delivery.Role{org + 1: delivery.Admin}}
+	otherAdmin := delivery.Caller{Name: "eve", Grants: map[delivery.OrgID]delivery.Role{org + 1: delivery.Admin}}
 	terminal := delivery.AtTerminalOf("root")
 	day := delivery.Now().Add(24 * time.Hour)
 	fleeting := c.admin
@@ -29,12 +29,12 @@ func TestWhoMayMakeWhichKeys(t *testing.T) {
 		"an admin, an operator's":             {c.admin, KeyInput{Org: org, Role: delivery.OperatorKey}, delivery.Invalid},
 		"an admin, Portal's for all":          {c.admin, KeyInput{Role: delivery.PortalKey}, delivery.Forbidden},
 		"an admin, another organization's":    {c.admin, KeyInput{Org: org + 1, Role: delivery.ViewerKey}, delivery.NotFound},
-		"another organization's admin":        {stranger, KeyInput{Org: org, Role: delivery.ViewerKey}, delivery.NotFound},
+		"another organization's admin":        {otherAdmin, KeyInput{Org: org, Role: delivery.ViewerKey}, delivery.NotFound},
 		"a viewer":                            {viewer, KeyInput{Org: org, Role: delivery.ViewerKey}, delivery.Forbidden},
 		"an operator, in an organization":     {operator, KeyInput{Org: org, Role: delivery.ViewerKey}, delivery.Forbidden},
 		"an operator, an operator's":          {operator, KeyInput{Role: delivery.OperatorKey}, delivery.Forbidden},
-		"nobody":                              {delivery.Caller{}, KeyInput{Org: org, Role: delivery.ViewerKey}, delivery.Unauthenticated},
-		"nobody, for all":                     {delivery.Caller{}, KeyInput{Role: delivery.PortalKey}, delivery.Unauthenticated},
+		"an unauthenticated caller":           {delivery.Caller{}, KeyInput{Org: org, Role: delivery.ViewerKey}, delivery.Unauthenticated},
+		"an unauthenticated caller, for all":  {delivery.Caller{}, KeyInput{Role: delivery.PortalKey}, delivery.Unauthenticated},
 		"the terminal, an operator's":         {terminal, KeyInput{Role: delivery.OperatorKey}, ""},
 		"the terminal, Portal's for all":      {terminal, KeyInput{Role: delivery.PortalKey}, ""},
 		"the terminal, an admin of nothing":   {terminal, KeyInput{Role: delivery.AdminKey}, delivery.Required},
@@ -44,7 +44,7 @@ func TestWhoMayMakeWhichKeys(t *testing.T) {
 		"expired from birth":                  {c.admin, KeyInput{Org: org, Role: delivery.ViewerKey, ExpiresAt: delivery.Now()}, delivery.Invalid},
 		"six years":                           {c.admin, KeyInput{Org: org, Role: delivery.ViewerKey, ExpiresAt: delivery.Now().AddDate(6, 0, 0)}, delivery.Invalid},
 		"by one that expires, as long":        {fleeting, KeyInput{Org: org, Role: delivery.AdminKey, ExpiresAt: day}, ""},
-		"by one that expires, for ever":       {fleeting, KeyInput{Org: org, Role: delivery.AdminKey}, delivery.Invalid},
+		"by one that expires, without end":    {fleeting, KeyInput{Org: org, Role: delivery.AdminKey}, delivery.Invalid},
 		"by one that expires, a second more":  {fleeting, KeyInput{Org: org, Role: delivery.AdminKey, ExpiresAt: day.Add(time.Second)}, delivery.Invalid},
 		"by one that expires, a second fewer": {fleeting, KeyInput{Org: org, Role: delivery.AdminKey, ExpiresAt: day.Add(-time.Second)}, ""},
 	} {
@@ -78,7 +78,7 @@ func TestWhoMayRevokeKeys(t *testing.T) {
 		by   delivery.Caller
 		want delivery.Code
 	}{
-		"nobody":                       {delivery.Caller{}, delivery.Unauthenticated},
+		"an unauthenticated caller":    {delivery.Caller{}, delivery.Unauthenticated},
 		"a viewer":                     {delivery.Caller{Name: "vic", Grants: map[delivery.OrgID]delivery.Role{c.org.ID: delivery.ViewerRole}}, delivery.Forbidden},
 		"another organization's admin": {delivery.Caller{Name: "eve", Grants: map[delivery.OrgID]delivery.Role{c.org.ID + 1: delivery.Admin}}, delivery.NotFound},
 		"itself":                       {itself, delivery.Conflict},
@@ -111,8 +111,8 @@ func TestWhoMayListKeys(t *testing.T) {
 		"an operator, all": {delivery.Caller{Name: "olga", Operator: true}, 0, ""},
 		"the terminal":     {delivery.AtTerminalOf("root"), 0, ""},
 		"a viewer":         {delivery.Caller{Name: "vic", Grants: map[delivery.OrgID]delivery.Role{c.org.ID: delivery.ViewerRole}}, c.org.ID, delivery.Forbidden},
-		"a stranger":       {delivery.Caller{Name: "eve", Portal: true}, c.org.ID, delivery.NotFound},
-		"nobody":           {delivery.Caller{}, 0, delivery.Unauthenticated},
+		"Portal":           {delivery.Caller{Name: "eve", Portal: true}, c.org.ID, delivery.NotFound},
+		"unauthenticated":  {delivery.Caller{}, 0, delivery.Unauthenticated},
 	} {
 		if _, err := c.Keys.List(t.Context(), tt.by, tt.org); delivery.CodeOf(err) != tt.want {
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)

@@ -193,7 +193,7 @@ func TestRemovingSecretsUndoesNoRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.store.Fail = func(method string) error {
-			if method == "SetSecrets" { // somebody rotates at this very moment
+			if method == "SetSecrets" { // a concurrent rotation
 				r.store.WebhookRows[w.ID].Secrets = []delivery.SealedSecret{fresh}
 			}
 			return nil
@@ -233,10 +233,10 @@ func TestSystemStatus(t *testing.T) {
 	})
 }
 
-// What needs to be done once is done by the living process with the lowest
-// slot, and by the next one when that is gone.
-func TestOneProcessMaintainsForAll(t *testing.T) {
-	chores := []string{"Prepare", "Discard", "FailingWebhooks", "Organizations"}
+// Maintenance that is needed once runs on the live server with the lowest slot, and
+// on the next one when that server is gone.
+func TestOneServerMaintainsForAll(t *testing.T) {
+	tasks := []string{"Prepare", "Discard", "FailingWebhooks", "Organizations"}
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{Owner: delivery.Owner{Slot: 3, Epoch: 1}}, nil)
 		r.store.OldestTx = time.Minute
@@ -249,18 +249,18 @@ func TestOneProcessMaintainsForAll(t *testing.T) {
 		r.start()
 		time.Sleep(2 * time.Hour)
 		r.store.Change(func() {
-			for _, method := range chores {
+			for _, method := range tasks {
 				if n := r.store.Calls[method]; n != 0 {
 					t.Errorf("%s was called %d times although slot 1 lives", method, n)
 				}
 			}
 			if n := r.store.Calls["Reap"]; n == 0 {
-				t.Error("nobody was buried: that is everybody's duty")
+				t.Error("nothing was reaped: every server does that")
 			}
 		})
 		time.Sleep(3 * time.Hour)
 		r.store.Change(func() {
-			for _, method := range chores {
+			for _, method := range tasks {
 				if n := r.store.Calls[method]; n == 0 {
 					t.Errorf("%s was not called after slot 1 had ended", method)
 				}

@@ -74,8 +74,8 @@ func (s *Service) heartbeat(ctx context.Context) error {
 	}
 }
 
-// takeOver makes what an earlier server in this slot held due again, and lets
-// new ids follow those that it gave, even if the clock was set back.
+// takeOver makes the deliveries due that an earlier server in this slot held, and lets
+// new ids follow that server's, even if the clock was set back.
 func (s *Service) takeOver(ctx context.Context) error {
 	released, err := s.store.Release(ctx, s.opts.Owner, nil, 0)
 	if err != nil {

@@ -72,9 +72,9 @@ func TestRedeliverRefuses(t *testing.T) {
 			"twice the same":       {admin, []delivery.DeliveryID{id, id}, SameMessage, delivery.Invalid},
 			"no mode":              {admin, []delivery.DeliveryID{id}, "", delivery.Invalid},
 			"what doesn't exist":   {admin, []delivery.DeliveryID{id, 12345}, SameMessage, delivery.NotFound},
-			"another organization": {stranger, []delivery.DeliveryID{id}, SameMessage, delivery.NotFound},
+			"another organization": {otherAdmin, []delivery.DeliveryID{id}, SameMessage, delivery.NotFound},
 			"a viewer":             {viewer, []delivery.DeliveryID{id}, SameMessage, delivery.Forbidden},
-			"nobody":               {delivery.Caller{}, []delivery.DeliveryID{id}, SameMessage, delivery.Unauthenticated},
+			"unauthenticated":      {delivery.Caller{}, []delivery.DeliveryID{id}, SameMessage, delivery.Unauthenticated},
 			"a disabled webhook":   {admin, []delivery.DeliveryID{id, offID}, SameMessage, delivery.Conflict},
 		} {
 			if _, err := r.Redeliver(t.Context(), tt.caller, tt.ids, tt.mode); delivery.CodeOf(err) != tt.want {
@@ -99,7 +99,7 @@ func TestDeliveriesAreReadByWhoMaySeeThem(t *testing.T) {
 		for name, tt := range map[string]struct {
 			caller delivery.Caller
 			sees   bool
-		}{"viewer": {viewer, true}, "operator": {operator, true}, "stranger": {stranger, false}} {
+		}{"viewer": {viewer, true}, "operator": {operator, true}, "another organization's admin": {otherAdmin, false}} {
 			found, err := r.DeliveriesByID(ctx, tt.caller, []delivery.DeliveryID{77, id})
 			if err != nil || found[0] != nil || (found[1] != nil) != tt.sees {
 				t.Fatalf("%s: %v, %v", name, found, err)
@@ -310,7 +310,7 @@ func TestTestWebhookRefuses(t *testing.T) {
 			"both":                   {admin, TestInput{Webhook: w.ID, Draft: draft}, delivery.Invalid},
 			"a viewer":               {viewer, TestInput{Webhook: w.ID}, delivery.Forbidden},
 			"an operator":            {operator, TestInput{Webhook: w.ID}, delivery.Forbidden},
-			"a stranger":             {stranger, TestInput{Webhook: w.ID}, delivery.NotFound},
+			"another's admin":        {otherAdmin, TestInput{Webhook: w.ID}, delivery.NotFound},
 			"a viewer's draft":       {viewer, TestInput{Draft: draft}, delivery.Forbidden},
 			"a forbidden address":    {admin, TestInput{Draft: draft}, delivery.URLForbidden},
 			"no such webhook":        {admin, TestInput{Webhook: 99}, delivery.NotFound},

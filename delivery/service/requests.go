@@ -142,7 +142,7 @@ func (s *Service) shownHeaders(
 	return s.framed(v.MaskedHeaders(), id, attempt, timestamp)
 }
 
-// framed adds to a webhook's own headers those that every call has.
+// framed adds to a webhook's own headers the headers of every call.
 func (s *Service) framed(
 	own []delivery.Header, id delivery.DeliveryID, attempt, timestamp string,
 ) []delivery.Header {

@@ -277,8 +277,8 @@ func (r *rig) ingest(n int, webhooks ...delivery.Webhook) []delivery.DeliveryID 
 	return ids
 }
 
-// queued stores n events whose deliveries are nobody's and due, as an earlier
-// process leaves them.
+// queued stores n events whose deliveries are due and not leased, as an earlier
+// server leaves them.
 func (r *rig) queued(n int, webhooks ...delivery.Webhook) []delivery.DeliveryID {
 	var ids []delivery.DeliveryID
 	for range n {

@@ -86,10 +86,10 @@ func TestTargetURLIsWholeOnlyForWhoMayConfigure(t *testing.T) {
 		caller delivery.Caller
 		whole  bool
 	}{
-		"admin":    {delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{1: delivery.Admin}}, true},
-		"viewer":   {delivery.Caller{Name: "v", Grants: map[delivery.OrgID]delivery.Role{1: delivery.ViewerRole}}, false},
-		"operator": {delivery.Caller{Name: "o", Operator: true}, false},
-		"nobody":   {delivery.Caller{}, false},
+		"admin":           {delivery.Caller{Name: "a", Grants: map[delivery.OrgID]delivery.Role{1: delivery.Admin}}, true},
+		"viewer":          {delivery.Caller{Name: "v", Grants: map[delivery.OrgID]delivery.Role{1: delivery.ViewerRole}}, false},
+		"operator":        {delivery.Caller{Name: "o", Operator: true}, false},
+		"unauthenticated": {delivery.Caller{}, false},
 	} {
 		if got := s.TargetURL(tt.caller, 1, v); (got == v.Target) != tt.whole {
 			t.Errorf("%s sees %s", name, got)

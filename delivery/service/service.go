@@ -20,7 +20,7 @@ import (
 // Options tune a Service. Owner, Keyring and Registry must be set; the zero
 // value of everything else is ready for production.
 type Options struct {
-	Owner    delivery.Owner               // this server's slot among those that share the store
+	Owner    delivery.Owner               // this server's slot among the servers on the store
 	Keyring  *seal.Keyring                // seals secrets at rest
 	Registry prometheus.Registerer        // takes the metrics
 	Egress   egress.Policy                // where webhooks may be sent to

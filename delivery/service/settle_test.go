@@ -106,7 +106,7 @@ func (r *rig) takeOver(id delivery.DeliveryID, other delivery.Owner) {
 	}
 }
 
-// Nobody waits for ever for a result that the settler can't store.
+// No caller waits forever for a result that the settler can't store.
 func TestAwaitEndsWithTheSettler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)

@@ -10,9 +10,9 @@ import (
 // signInOrgs is in how many organizations a sign-in is recorded.
 const signInOrgs = 25
 
-// SignedIn records that a person has signed in: in each organization where the
-// person has a role or, for operators and those who have roles in many, once
-// for the platform. A sign-in that can't be recorded must be refused.
+// SignedIn records that a person has signed in: in each organization where the person
+// has a role or, for operators and people with roles in many, once for the platform. A
+// sign-in that can't be recorded must be refused.
 func (s *Service) SignedIn(ctx context.Context, c delivery.Caller) error {
 	return s.store.Record(ctx, s.comings(c, delivery.SignedIn)...)
 }

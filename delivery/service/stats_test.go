@@ -81,13 +81,13 @@ func TestStatsTellWhatBecameOfDeliveries(t *testing.T) {
 			counts[2].Delivered != 3 || counts[3] != counts[2] {
 			t.Errorf("the webhooks have %+v, %v", counts, err)
 		}
-		stranger := delivery.Caller{
+		otherAdmin := delivery.Caller{
 			Name:   "x",
 			Grants: map[delivery.OrgID]delivery.Role{good.Org + 1: delivery.Admin},
 		}
-		if counts, err = r.WebhookCounts(t.Context(), stranger, []*delivery.Webhook{&good}); err != nil ||
+		if counts, err = r.WebhookCounts(t.Context(), otherAdmin, []*delivery.Webhook{&good}); err != nil ||
 			counts[0] != (Counts{}) {
-			t.Errorf("a stranger is told %+v, %v", counts, err)
+			t.Errorf("another organization's admin is told %+v, %v", counts, err)
 		}
 	})
 }

@@ -65,8 +65,8 @@ type clockJump struct {
 	by time.Duration
 }
 
-// Whatever the clock does, what comes afterwards is sent at once, nothing is
-// lost, no more calls are in flight than may be, and nobody is flooded.
+// Whatever the clock does, later deliveries are sent at once, nothing is lost, no
+// more calls are in flight than allowed, and no receiver is flooded.
 func TestTortureClockJumps(t *testing.T) {
 	for _, by := range []time.Duration{
 		-30 * time.Second, 30 * time.Second, 6 * time.Hour, 3 * 24 * time.Hour,
@@ -144,8 +144,8 @@ func (r *rig) attempted(ids []delivery.DeliveryID) (n int) {
 	return n
 }
 
-// freshAfter ingests some deliveries after a jump of the clock, to a target
-// that nobody else waits for, and checks that they go at once.
+// freshAfter ingests some deliveries after a jump of the clock, to a target without
+// a backlog, and checks that they are sent at once.
 func (r *rig) freshAfter(
 	t *testing.T, m *meter, w delivery.Webhook, jumped time.Time,
 ) (ids []delivery.DeliveryID) {

@@ -121,8 +121,8 @@ func TestTortureWebhooksThatComeAndGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		faults.Result{
-			Fault: "webhooks and watchers come and go", Rounds: n * len(kindsOfHook()),
-			Note: fmt.Sprintf("%d goroutines and %.2f MiB more at the end; no lane, breaker or watcher is left",
+			Fault: "webhooks and subscribers come and go", Rounds: n * len(kindsOfHook()),
+			Note: fmt.Sprintf("%d goroutines and %.2f MiB more at the end; no lane, breaker or subscriber is left",
 				more, mib(grown)),
 		}.Report(t)
 	})

@@ -97,12 +97,12 @@ func TestTortureMemoryOfABacklog(t *testing.T) {
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
-// A thousand watchers look at the log, and most of them read slowly or not at
-// all. They share what they have not read yet.
-func TestTortureMemoryOfSlowWatchers(t *testing.T) {
+// A thousand subscribers follow the log, and most of them read slowly or not at all.
+// They share what they have not read yet.
+func TestTortureMemoryOfSlowSubscribers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const most = 96 << 20
-		watchers, n := faults.Rounds(200, 1000), faults.Rounds(5_000, 30_000)
+		subscribers, n := faults.Rounds(200, 1000), faults.Rounds(5_000, 30_000)
 		r := newRig(t, Options{}, nil)
 		m := r.measured(func(context.Context, string) egress.Result {
 			return egress.Result{
@@ -115,7 +115,7 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 		synctest.Wait()
 		var ends []func()
 		var slow []<-chan delivery.LogItem
-		for range watchers {
+		for range subscribers {
 			items, end := r.watch(delivery.WatchInput{Org: 1})
 			<-items // a heartbeat
 			slow, ends = append(slow, items), append(ends, end)
@@ -131,13 +131,13 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 			m.calls = nil
 			clear(m.times)
 			m.mu.Unlock()
-			for j := 0; j < watchers/10; j++ { // some read a little
-				<-slow[(j*10+i)%watchers]
+			for j := 0; j < subscribers/10; j++ { // some read a little
+				<-slow[(j*10+i)%subscribers]
 			}
 			most1 = max(most1, inUse()-before)
 		}
 		if most1 > most {
-			t.Errorf("%d MiB in use for %d watchers, want at most %d", most1>>20, watchers, most>>20)
+			t.Errorf("%d MiB in use for %d subscribers, want at most %d", most1>>20, subscribers, most>>20)
 		}
 		for _, end := range ends {
 			end()
@@ -150,7 +150,7 @@ func TestTortureMemoryOfSlowWatchers(t *testing.T) {
 			t.Fatal(err)
 		}
 		faults.Result{
-			Fault: fmt.Sprintf("%d watchers who read slowly", watchers), Rounds: n,
+			Fault: fmt.Sprintf("%d subscribers that read slowly", subscribers), Rounds: n,
 			Note: fmt.Sprintf("%.1f MiB more while %d entries with 16 KiB answers pass", mib(most1), n),
 		}.Report(t)
 	})
@@ -166,7 +166,7 @@ func (r *rig) forgetDelivered([]delivery.DeliveryID) {
 	for i := range r.store.LogRows[:max(0, len(r.store.LogRows)-1000)] {
 		if a := r.store.LogRows[i].Attempt; a != nil && a.ResponseBody != "" {
 			short := *a
-			short.ResponseBody = "" // the watchers' entries have their own
+			short.ResponseBody = "" // the subscribers' entries have their own
 			r.store.LogRows[i].Attempt = &short
 		}
 	}

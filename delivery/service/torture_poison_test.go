@@ -197,8 +197,8 @@ func (p poisoning) check(t *testing.T, name string) {
 	r.sentOnce(append(fine, later...), append(r.sentTo(okURL), r.sentTo("https://other.example/")...))
 }
 
-// Results that the database refuses are stored without what the receiver said,
-// then given up; those that came with them are stored.
+// Results that the database refuses are stored without the response, then discarded.
+// The other results of the batch are stored.
 func TestTorturePoisonedResults(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := faults.Rounds(20, 200)
@@ -221,8 +221,8 @@ func TestTorturePoisonedResults(t *testing.T) {
 	})
 }
 
-// A result that can't be stored at all keeps nobody else's from being stored,
-// and is not tried for ever.
+// A result that can't be stored at all doesn't keep others from being stored, and is
+// not retried forever.
 func TestTortureResultsThatAreNeverStored(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)

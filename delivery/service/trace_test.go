@@ -137,7 +137,7 @@ func TestIngestTellsHowManyEventsAndDeliveriesItBrought(t *testing.T) {
 	take(t, s, deliverytest.AlertReport("s-1"))
 	if _, err := s.Ingest(t.Context(), delivery.Caller{},
 		[]delivery.Report{deliverytest.AlertReport("s-2")}); err == nil {
-		t.Fatal("a stranger may report")
+		t.Fatal("an unauthenticated caller may report")
 	}
 	ended := spans.Ended()
 	if len(ended) != 3 {

@@ -7,9 +7,9 @@ import (
 	"portalhooks/delivery"
 )
 
-// Watchers who share what the log tells, and differ in what the events tell, or
-// in the organization, each see their own.
-func TestWatchersWhoShareSeeTheirOwn(t *testing.T) {
+// Subscribers that share a view of the log, but filter by the events or belong to
+// another organization, each see their own entries.
+func TestSubscribersThatShareAViewSeeTheirOwn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)
 		w := r.webhook(okURL)
@@ -22,7 +22,7 @@ func TestWatchersWhoShareSeeTheirOwn(t *testing.T) {
 			"all of the organization": {viewer, delivery.WatchInput{Org: 1}, true},
 			"one item's":              {viewer, delivery.WatchInput{Org: 1, Filter: delivery.DeliveryFilter{Text: "disk"}}, true},
 			"another item's":          {viewer, delivery.WatchInput{Org: 1, Filter: delivery.DeliveryFilter{Text: "printer"}}, false},
-			"another organization":    {stranger, delivery.WatchInput{Org: 2}, false},
+			"another organization":    {otherAdmin, delivery.WatchInput{Org: 2}, false},
 			"every organization":      {operator, delivery.WatchInput{}, true},
 		} {
 			ctx, end := context.WithCancel(t.Context())

@@ -13,13 +13,13 @@ import (
 )
 
 var (
-	viewer   = delivery.Caller{Name: "vera", Grants: map[delivery.OrgID]delivery.Role{1: delivery.ViewerRole}}
-	admin    = delivery.Caller{Name: "ada", Grants: map[delivery.OrgID]delivery.Role{1: delivery.Admin}}
-	operator = delivery.Caller{Name: "otto", Operator: true}
-	stranger = delivery.Caller{Name: "stan", Grants: map[delivery.OrgID]delivery.Role{2: delivery.Admin}}
+	viewer     = delivery.Caller{Name: "vera", Grants: map[delivery.OrgID]delivery.Role{1: delivery.ViewerRole}}
+	admin      = delivery.Caller{Name: "ada", Grants: map[delivery.OrgID]delivery.Role{1: delivery.Admin}}
+	operator   = delivery.Caller{Name: "otto", Operator: true}
+	otherAdmin = delivery.Caller{Name: "stan", Grants: map[delivery.OrgID]delivery.Role{2: delivery.Admin}}
 )
 
-// watch starts a watcher and returns its channel and what ends it.
+// watch starts a subscriber and returns its channel and the function that ends it.
 func (r *rig) watch(in delivery.WatchInput) (<-chan delivery.LogItem, func()) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -70,8 +70,8 @@ func TestWatchSeesWhatComes(t *testing.T) {
 	})
 }
 
-// A watcher that is cut off again and again, and resumes from its latest
-// cursor, sees every entry once, in the order of the log.
+// A subscriber that is cut off again and again, and resumes from its latest cursor,
+// sees every entry once, in the order of the log.
 func TestWatchResumesWithoutGapsOrRepeats(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, answers{okURL: slow(7 * time.Millisecond)})
@@ -205,8 +205,8 @@ func TestWhoMayWatch(t *testing.T) {
 			org    delivery.OrgID
 			want   delivery.Code
 		}{
-			"nobody":                  {delivery.Caller{}, 1, delivery.Unauthenticated},
-			"another organization":    {stranger, 1, delivery.NotFound},
+			"unauthenticated":         {delivery.Caller{}, 1, delivery.Unauthenticated},
+			"another organization":    {otherAdmin, 1, delivery.NotFound},
 			"everything, as a viewer": {viewer, 0, delivery.Forbidden},
 			"a viewer":                {viewer, 1, ""},
 			"everything, an operator": {operator, 0, ""},
@@ -279,7 +279,7 @@ func TestWatchEndsWithTheService(t *testing.T) {
 		stop := r.start()
 		items, end := r.watch(delivery.WatchInput{Org: 1})
 		defer end()
-		stuck, end := r.watch(delivery.WatchInput{Org: 1}) // nobody reads from it
+		stuck, end := r.watch(delivery.WatchInput{Org: 1}) // nothing reads from it
 		defer end()
 		r.ingest(5, w)
 		go func() {
@@ -292,12 +292,12 @@ func TestWatchEndsWithTheService(t *testing.T) {
 		}
 		synctest.Wait()
 		if _, open := <-stuck; open {
-			t.Error("a watcher that nobody reads from goes on after the service has stopped")
+			t.Error("a subscriber that nothing reads from outlives the service")
 		}
 	})
 }
 
-// While the database is away a watcher waits, and misses nothing.
+// While the database is down a subscriber waits, and misses nothing.
 func TestWatchSurvivesTheDatabase(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)

@@ -32,7 +32,7 @@ func storedHeaders(stored []delivery.StoredHeader) []draftHeader {
 	return headers
 }
 
-// forbiddenHeaders are those that the HTTP client or the signature sets.
+// forbiddenHeaders are the headers that the HTTP client or the signature sets.
 var forbiddenHeaders = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Te": true,
 	"Trailer": true, "Upgrade": true, "Expect": true, "Keep-Alive": true,

@@ -103,7 +103,7 @@ func testLeaseLost(s *scene) {
 func (s *scene) reap(want int) {
 	s.t.Helper()
 	if n, err := s.store.Reap(s.t.Context(), delivery.Owner{Slot: delivery.MaxSlot}); n != want || err != nil {
-		s.t.Errorf("Bury gave %d, %v, want %d", n, err, want)
+		s.t.Errorf("Reap gave %d, %v, want %d", n, err, want)
 	}
 }
 

@@ -159,11 +159,11 @@ func (w *world) die(t *rapid.T) {
 		t.Fatalf("Heartbeat of a server that lives: %v", err)
 	}
 	got, err := w.store.Reap(w.ctx, w.servers[0])
-	ensure(t, "Bury", err)
+	ensure(t, "Reap", err)
 	its := func(r *row) bool { return r.owner.Slot == dead.Slot && r.owner.Epoch <= dead.Epoch }
 	want := w.released(its, false)
 	if got != want {
-		t.Fatalf("Bury released %d, want %d", got, want)
+		t.Fatalf("Reap released %d, want %d", got, want)
 	}
 	if err := w.store.Heartbeat(w.ctx, dead, longLease); delivery.CodeOf(err) != delivery.NotFound {
 		t.Fatalf("Heartbeat of a reaped server: %v, want %s", err, delivery.NotFound)

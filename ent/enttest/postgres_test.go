@@ -170,7 +170,7 @@ func await(ctx context.Context, t *testing.T, what string, done func() bool) {
 	for !done() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("still waiting for %s", what)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

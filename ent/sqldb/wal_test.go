@@ -67,7 +67,7 @@ func TestTheWriteAheadLogIsTruncatedAfterALongRead(t *testing.T) {
 	if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM written").Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
-	for w.write() < 3*testLimit { // in vain, it tries at one limit and at two
+	for w.write() < 3*testLimit { // it tries at one limit and at two, without effect
 	}
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)

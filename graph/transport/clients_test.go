@@ -79,7 +79,7 @@ func TestWatchLosesNothingWhenItsSocketIsCut(t *testing.T) {
 	url, _ := serve(t, options())
 	output, ok := node(t, "", "watch.mjs", url, token, "c10", "100", "7")
 	if !ok {
-		t.Fatal("the watcher gave up")
+		t.Fatal("the subscriber gave up")
 	}
 	want := 11
 	for lines := bufio.NewScanner(strings.NewReader(output)); lines.Scan(); want++ {

@@ -72,7 +72,7 @@ type resolver func(ctx context.Context, args map[string]any) (any, error)
 // source starts a subscription and returns its items one by one, nil at its end.
 type source func(ctx context.Context, args map[string]any) (func() map[string]any, error)
 
-// testSchema is an executable schema like those that gqlgen generates.
+// testSchema is an executable schema like the ones that gqlgen generates.
 type testSchema struct {
 	schema  *ast.Schema
 	fields  map[string]resolver

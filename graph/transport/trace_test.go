@@ -134,9 +134,9 @@ func TestOnlyTheTraceOfACallerWithANameGoesOn(t *testing.T) {
 		header []string
 		want   bool
 	}{
-		"known":       {header: []string{"Authorization", "Bearer good"}, want: true},
-		"stranger":    {},
-		"turned away": {header: []string{"Authorization", "Bearer bad"}},
+		"known":           {header: []string{"Authorization", "Bearer good"}, want: true},
+		"unauthenticated": {},
+		"turned away":     {header: []string{"Authorization", "Bearer bad"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTraces(t, func(t *testing.T, w *world, spans *tracetest.SpanRecorder) {

@@ -12,8 +12,8 @@ import (
 	"portalhooks/test/harness"
 )
 
-// printedBy returns what the program's commands print beside a server, those that
-// go wrong included.
+// printedBy returns what the program's commands print beside a server, failed commands
+// included.
 func printedBy(w *harness.World, t *testing.T, database string) string {
 	t.Helper()
 	url := strings.TrimSuffix(w.URL, "/graphql")

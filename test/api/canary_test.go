@@ -114,7 +114,7 @@ func TestCanariesAreNowhere(t *testing.T) {
 				headers: [{name: "X-Key", value: "canary-a-header-2"}]}) { userErrors { message } } }`, w.A.Names, nil),
 				map[string]any{"url": w.Receiver + "/?token=canary-b-token"})
 
-			// Nobody listens there: what goes wrong is logged and recorded.
+			// Nothing listens there: the error is logged and recorded.
 			w.Must(t, w.A.Admin, `mutation ($in: CreateWebhookInput!) {
 				createWebhook(input: $in) { webhook { id } userErrors { message } } }`,
 				map[string]any{"in": map[string]any{

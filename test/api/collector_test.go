@@ -62,7 +62,7 @@ func TestACollectorThatHangsDelaysNothing(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}, slog.New(slog.DiscardHandler), func(c *app.Settings) { c.Timeouts.Traces = 100 * time.Millisecond })
 	tracer := s.Tracer("test")
-	for range 100_000 { // far more than are kept; it would take for ever if one had to wait
+	for range 100_000 { // far more than are kept; it would never end if one had to wait
 		_, span := tracer.Start(t.Context(), "many")
 		span.End()
 	}

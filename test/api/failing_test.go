@@ -9,8 +9,8 @@ import (
 	"portalhooks/test/harness"
 )
 
-// Whoever may read a webhook sees since when it fails and when it will be
-// disabled for that, as long as both are so.
+// Callers that may read a webhook see since when it fails and when it will be
+// disabled, as long as it is failing and enabled.
 func TestHealthSaysWhenAWebhookWillBeDisabled(t *testing.T) {
 	t.Parallel()
 	harness.OnEveryDatabase(t, func(t *testing.T, s *harness.APIServer) {

@@ -155,7 +155,7 @@ func hostileDocuments() map[string]hostile {
 		),
 		"two operations and no name": admin("query a{viewer{name}} query b{viewer{name}}"),
 		"no such operation":          {body: `{"query":"query a{viewer{name}}","operationName":"b"}`, signed: true},
-		"the schema, by a stranger":  {body: harness.Query("{__schema{types{name}}}", nil)},
+		"the schema without a key":   {body: harness.Query("{__schema{types{name}}}", nil)},
 		"a subscription by POST": {
 			body:   harness.Query("subscription{deliveryLog{__typename}}", nil),
 			signed: true,
@@ -163,8 +163,8 @@ func hostileDocuments() map[string]hostile {
 		"no end of a text":      admin(`{node(id:"`),
 		"a number beyond all":   admin("{organizations(first:99999999999999999999){nodes{id}}}"),
 		"control characters":    admin("{\u0000viewer{name}}"),
-		"a stranger's question": {body: harness.Query("{organizations{nodes{id}}}", nil)},
-		"a stranger's events": {
+		"a query without a key": {body: harness.Query("{organizations{nodes{id}}}", nil)},
+		"events without a key": {
 			body: harness.Query(harness.IngestMutation, map[string]any{"input": []any{}}),
 		},
 		"an admin's events": {
@@ -195,7 +195,7 @@ func hostileInputs() map[string]hostile {
 		"a page as text":         admin(search, map[string]any{"first": "5"}),
 		"a page as a fraction":   admin(search, map[string]any{"first": 2.5}),
 		"a search of a megabyte": admin(search, map[string]any{"s": strings.Repeat("%", 900<<10)}),
-		"a field nobody knows":   hook(map[string]any{"isAdmin": true}),
+		"an unknown field":       hook(map[string]any{"isAdmin": true}),
 		"both ways to select": hook(
 			map[string]any{"selection": map[string]any{"all": true, "itemIds": []any{}}},
 		),

@@ -23,17 +23,17 @@ func forAdmin(queries ...string) isolationCase {
 }
 
 func deliveryMutationCases() map[string]isolationCase {
-	trial := func(input string) string {
+	test := func(input string) string {
 		return `mutation { testWebhook(input: {` + input + `}) {
 			delivery { id } message request { url } userErrors { code message field } } }`
 	}
 	draft := func(organization, selection string) string {
-		return trial(`draft: {organizationId: ` + organization + `, name: "x", eventType: ACTIVE_ALERT,
+		return test(`draft: {organizationId: ` + organization + `, name: "x", eventType: ACTIVE_ALERT,
 			targetUrl: "https://203.0.113.1/x", selection: {` + selection + `}}`)
 	}
 	return map[string]isolationCase{
-		"Mutation.testWebhook(input.webhookId)": asked(trial(`webhookId: @webhook`)),
-		"Mutation.testWebhook(input.eventId)":   forAdmin(trial(`webhookId: ~webhook, eventId: @event`)),
+		"Mutation.testWebhook(input.webhookId)": asked(test(`webhookId: @webhook`)),
+		"Mutation.testWebhook(input.eventId)":   forAdmin(test(`webhookId: ~webhook, eventId: @event`)),
 		"Mutation.testWebhook(input.draft.organizationId)": asked(
 			draft("@organization", "all: true"), draft("@externalId", "all: true")),
 		"Mutation.testWebhook(input.draft.selection.itemIds)": forAdmin(
@@ -76,7 +76,7 @@ func portalCases() map[string]isolationCase {
 	}
 }
 
-// watched is what the cases of the live log ask for.
+// watched selects the fields of the delivery log that the cases ask for.
 const watched = `{ __typename ... on DeliveryLogEntry {
 	replayed delivery { id webhook { name } event { item { name } } } } }`
 

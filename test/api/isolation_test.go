@@ -39,7 +39,7 @@ func (c isolationCase) askers(w *harness.World) []asker {
 
 // TestOrganizationsDoNotKnowOfEachOther asks for every field of the schema that
 // takes an id or a cursor, or shows what belongs to an organization, with what
-// is another organization's. The answer must be that to an id that nobody has.
+// is another organization's. The answer must be that to an id that does not exist.
 func TestOrganizationsDoNotKnowOfEachOther(t *testing.T) {
 	t.Parallel()
 	cases := isolationCases()
@@ -58,7 +58,7 @@ func TestOrganizationsDoNotKnowOfEachOther(t *testing.T) {
 		w := harness.NewWorld(t, s)
 		for _, name := range slices.Sorted(maps.Keys(cases)) {
 			if strings.HasPrefix(name, "Subscription.") {
-				continue // see TestWatchersSeeOnlyTheirOrganization
+				continue // see TestSubscribersSeeOnlyTheirOrganization
 			}
 			t.Run(name, func(t *testing.T) { cases[name].check(t, w) })
 		}
@@ -81,8 +81,8 @@ func (c isolationCase) check(t *testing.T, w *harness.World) {
 	}
 }
 
-// checkSense makes sure that a query asks for something: those who may see it
-// get another answer.
+// checkSense makes sure that a query asks for something: callers that may see it get
+// another answer.
 func (c isolationCase) checkSense(t *testing.T, w *harness.World, query string) {
 	if !strings.Contains(query, "@") || c.cursor {
 		return
@@ -97,7 +97,7 @@ func (c isolationCase) checkSense(t *testing.T, w *harness.World, query string) 
 	got := w.Ask(t, key, fill(query, w.A.Names, w.A.Names), nil)
 	ghost := w.Ask(t, key, fill(query, harness.Ghosts, w.A.Names), nil)
 	if mask(got.Body, w.A.Names) == mask(ghost.Body, harness.Ghosts) {
-		t.Errorf("nobody would learn anything by %s: %s", query, got.Body)
+		t.Errorf("no caller gets anything from %s: %s", query, got.Body)
 	}
 }
 

@@ -156,12 +156,12 @@ func TestBodyLimits(t *testing.T) {
 		size   int
 		status int
 	}{
-		"an admin, 1 MiB":             {admin, 1 << 20, http.StatusOK},
-		"an admin, one byte more":     {admin, 1<<20 + 1, http.StatusRequestEntityTooLarge},
-		"nobody, one byte more":       {"", 1<<20 + 1, http.StatusRequestEntityTooLarge},
-		"Portal, much more":           {portal, 1<<20 + 1, http.StatusOK},
-		"Portal, 8 MiB":               {portal, 8 << 20, http.StatusOK},
-		"Portal, 8 MiB and one byte ": {portal, 8<<20 + 1, http.StatusRequestEntityTooLarge},
+		"an admin, 1 MiB":              {admin, 1 << 20, http.StatusOK},
+		"an admin, one byte more":      {admin, 1<<20 + 1, http.StatusRequestEntityTooLarge},
+		"without a key, one byte more": {"", 1<<20 + 1, http.StatusRequestEntityTooLarge},
+		"Portal, much more":            {portal, 1<<20 + 1, http.StatusOK},
+		"Portal, 8 MiB":                {portal, 8 << 20, http.StatusOK},
+		"Portal, 8 MiB and one byte ":  {portal, 8<<20 + 1, http.StatusRequestEntityTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const start, end = `{"query":"{ viewer { name } }","variables":{"x":"`, `"}}`

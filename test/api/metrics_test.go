@@ -12,8 +12,8 @@ import (
 	"portalhooks/test/harness"
 )
 
-// Metrics and profiles have a listener of their own. The public one serves
-// neither, whoever asks.
+// Metrics and profiles have a listener of their own. The public one serves neither
+// to any caller.
 func TestProfilesAreOnTheMetricsListenerAlone(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.NotFoundHandler())
@@ -51,7 +51,7 @@ func TestProfilesAreOnTheMetricsListenerAlone(t *testing.T) {
 	}
 }
 
-// freeAddress returns an address on loopback that nobody listens on.
+// freeAddress returns an address on loopback on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

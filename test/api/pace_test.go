@@ -33,8 +33,8 @@ func wantSlowDown(t *testing.T, what string, a *harness.Answer) {
 	}
 }
 
-// Portal may report so many events and no more; those that are refused are not
-// stored, and what was said of the others holds.
+// Portal may report so many events and no more. Refused events are not stored, and
+// the answers to the others hold.
 func TestPortalIsPaced(t *testing.T) {
 	t.Parallel()
 	s := startPaced(t, 10)
@@ -72,9 +72,9 @@ func TestCallersArePaced(t *testing.T) {
 	s.Must(t, other, query, nil)
 }
 
-// Whoever tries keys is told to wait before the next one is looked at; those
-// from the same address whose key is known go on.
-func TestStrangersArePaced(t *testing.T) {
+// A client that guesses keys is told to wait before the next one is checked; callers
+// from the same address with a valid key go on.
+func TestUnauthenticatedCallersArePaced(t *testing.T) {
 	t.Parallel()
 	s := startPaced(t, twoAtOnce)
 	known := s.Key(t, delivery.OperatorKey, "")

@@ -16,10 +16,10 @@ import (
 
 // What a role gets as the answer to an operation.
 const (
-	allowed   = "" // no error
-	forbidden = "FORBIDDEN"
-	hidden    = "null" // as if there were no such thing
-	nobody    = "UNAUTHENTICATED"
+	allowed         = "" // no error
+	forbidden       = "FORBIDDEN"
+	hidden          = "null" // as if there were no such thing
+	unauthenticated = "UNAUTHENTICATED"
 )
 
 // An operation is a line of the table of roles. Refused codes are those of
@@ -130,12 +130,12 @@ func TestRoles(t *testing.T) {
 	}
 	harness.OnEveryDatabase(t, func(t *testing.T, s *harness.APIServer) {
 		w := harness.NewWorld(t, s)
-		// Those who change something come last: first nothing is changed.
+		// Roles that change something come last: first nothing is changed.
 		for _, name := range slices.Sorted(maps.Keys(operations)) {
 			op := operations[name]
 			query := fill(op.query, w.A.Names, w.A.Names)
 			for _, by := range []struct{ role, key, want string }{
-				{"nobody", "", nobody},
+				{"an unauthenticated caller", "", unauthenticated},
 				{"a viewer", w.A.Viewer, op.viewer},
 				{"Portal", w.Portal, op.portal},
 				{"Portal for one", w.A.Portal, op.portal},
@@ -179,13 +179,13 @@ func TestThingsOfTwoOrganizationsDoNotMix(t *testing.T) {
 	}
 }
 
-func TestNobodyWatches(t *testing.T) {
+func TestUnauthenticatedCallersDoNotWatch(t *testing.T) {
 	t.Parallel()
 	s := harness.StartAPI(t, harness.APIDatabases["SQLite"](t))
 	org := s.Key(t, "admin", "somebody") // so that there is an organization
 	const query = `subscription { deliveryLog(organizationId: "somebody") { __typename } }`
 	for role, by := range map[string]struct{ key, want string }{
-		"nobody": {"", nobody}, "Portal": {s.Key(t, "portal", ""), "NOT_FOUND"},
+		"an unauthenticated caller": {"", unauthenticated}, "Portal": {s.Key(t, "portal", ""), "NOT_FOUND"},
 		"another organization's admin": {s.Key(t, "admin", "else"), "NOT_FOUND"},
 	} {
 		if sent := watchLog(s, t, by.key, query); len(sent) != 1 || !strings.Contains(sent[0], `"`+by.want+`"`) {
@@ -206,21 +206,21 @@ func TestIntrospection(t *testing.T) {
 	t.Cleanup(development.Close)
 	const query = `{ __schema { queryType { name } } }`
 	if got := verdict(s.Ask(t, "", query, nil)); got != forbidden {
-		t.Errorf("nobody reads the schema in production: got %q, want %q", got, forbidden)
+		t.Errorf("without a key, the schema in production: got %q, want %q", got, forbidden)
 	}
 	if got := verdict(s.Ask(t, s.Key(t, "portal", ""), query, nil)); got != allowed {
-		t.Errorf("who has a key reads the schema: got %q", got)
+		t.Errorf("with a key, the schema in production: got %q", got)
 	}
 	open := &harness.APIServer{App: s.App, URL: development.URL, Client: s.Client}
 	if got := verdict(open.Ask(t, "", query, nil)); got != allowed {
-		t.Errorf("anybody reads the schema in development: got %q", got)
+		t.Errorf("without a key, the schema in development: got %q", got)
 	}
-	if got := verdict(open.Ask(t, "", `{ eventTypes { id } }`, nil)); got != nobody {
-		t.Errorf("nobody reads anything else: got %q, want %q", got, nobody)
+	if got := verdict(open.Ask(t, "", `{ eventTypes { id } }`, nil)); got != unauthenticated {
+		t.Errorf("without a key, anything else: got %q, want %q", got, unauthenticated)
 	}
 	for _, key := range []string{"phk_nonsense", "phk_00000000" + strings.Repeat("0", 43)} {
-		if got := open.Ask(t, key, query, nil); got.Status != http.StatusUnauthorized || verdict(got) != nobody {
-			t.Errorf("a wrong key: %d %q, want 401 %s", got.Status, verdict(got), nobody)
+		if got := open.Ask(t, key, query, nil); got.Status != http.StatusUnauthorized || verdict(got) != unauthenticated {
+			t.Errorf("a wrong key: %d %q, want 401 %s", got.Status, verdict(got), unauthenticated)
 		}
 	}
 }

@@ -154,7 +154,7 @@ func arguments(schema *ast.Schema, field *ast.FieldDefinition) string {
 	return "(" + strings.Join(given, ", ") + ")"
 }
 
-// TestCasesAreMissed proves that a field nobody thought of is noticed.
+// TestCasesAreMissed proves that a field without a case is noticed.
 func TestCasesAreMissed(t *testing.T) {
 	t.Parallel()
 	cases := isolationCases()

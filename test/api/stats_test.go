@@ -12,7 +12,7 @@ func TestStatsCountWhatWasDelivered(t *testing.T) {
 	t.Parallel()
 	harness.OnEveryDatabase(t, func(t *testing.T, s *harness.APIServer) {
 		w := harness.NewWorld(t, s)
-		w.Report(t, "tenant-b", 50, 4) // with those that a world begins with, some of several webhooks
+		w.Report(t, "tenant-b", 50, 4) // in addition to the reports of NewWorld, some for several webhooks
 		list := w.Must(t, w.B.Viewer, `{ organization(id: "tenant-b") {
 			deliveries(first: 100, filter: {states: [DELIVERED], triggers: [EVENT, REDELIVERY]}) {
 				nodes { id } } } }`, nil)

@@ -45,9 +45,9 @@ func watchLog(s *harness.APIServer, t *testing.T, key, query string) []string {
 	return sent
 }
 
-// TestWatchersSeeOnlyTheirOrganization watches the log from its start until it
+// TestSubscribersSeeOnlyTheirOrganization watches the log from its start until it
 // is quiet, by every argument.
-func TestWatchersSeeOnlyTheirOrganization(t *testing.T) {
+func TestSubscribersSeeOnlyTheirOrganization(t *testing.T) {
 	t.Parallel()
 	cases := isolationCases()
 	harness.OnEveryDatabase(t, func(t *testing.T, s *harness.APIServer) {
@@ -85,6 +85,6 @@ func checkWatch(t *testing.T, w *harness.World, query string, cursor bool) {
 	case !cursor && got != want:
 		t.Errorf("the viewer is told: %s\nof what does not exist: %s\nof: %s", got, want, query)
 	case len(own) == 0:
-		t.Errorf("nobody would learn anything by %s", query)
+		t.Errorf("no caller gets anything from %s", query)
 	}
 }

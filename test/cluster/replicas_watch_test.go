@@ -81,10 +81,10 @@ func followLog(p *harness.Pair, t *testing.T, server int, cursor string, want, f
 	}
 }
 
-// Whoever watches sees the entries of all servers, at any server, although
-// notifications are lost or never come, and may go on at another one: the
-// cursors are good everywhere.
-func TestTheLiveLogIsWholeOnEveryServer(t *testing.T) {
+// A subscriber sees the entries of all servers, at any server, although
+// notifications are lost or never come, and may resume at another one: cursors are
+// valid everywhere.
+func TestTheDeliveryLogIsCompleteOnEveryServer(t *testing.T) {
 	t.Parallel()
 	const each, few = 300, 7
 	for name, pooled := range map[string]bool{"notifications get lost": false, "there are none": true} {

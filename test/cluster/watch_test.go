@@ -13,9 +13,9 @@ import (
 	"portalhooks/test/harness"
 )
 
-// A watcher whose connection is cut after every few entries, in the middle of a
-// load, sees each entry once. It is npm's graphql-ws.
-func TestAWatcherThatIsCutOffMissesNothing(t *testing.T) {
+// A subscriber whose connection is cut after every few entries, under load, sees each
+// entry once. It is npm's graphql-ws.
+func TestASubscriberThatIsCutOffMissesNothing(t *testing.T) {
 	t.Parallel()
 	const deliveries, cutAfter = 200, 7
 	harness.OnEveryKind(t, func(t *testing.T, r *harness.Rig) {
@@ -25,16 +25,16 @@ func TestAWatcherThatIsCutOffMissesNothing(t *testing.T) {
 		}
 		l := harness.NewLedger()
 		cursor := r.FirstCursor(t, l)
-		watcher := r.Begin(t, regexp.MustCompile("watching"), "node", script, r.Server.URL+"/graphql",
+		subscriber := r.Begin(t, regexp.MustCompile("watching"), "node", script, r.Server.URL+"/graphql",
 			r.Server.Operator, cursor, fmt.Sprint(deliveries), fmt.Sprint(cutAfter))
 		if err := harness.Load(t.Context(), r.Server, l, 1, 1+deliveries); err != nil {
 			t.Fatal(err)
 		}
-		if err := watcher.Wait(); err != nil {
+		if err := subscriber.Wait(); err != nil {
 			t.Fatal(err)
 		}
 		seen, cursors := map[string]bool{}, map[string]bool{}
-		text, _ := watcher.Out.Read()
+		text, _ := subscriber.Out.Read()
 		for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
 			var entry cli.TailItem
 			if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
@@ -51,7 +51,7 @@ func TestAWatcherThatIsCutOffMissesNothing(t *testing.T) {
 		if len(seen) != deliveries {
 			t.Errorf("%d deliveries were seen, want %d", len(seen), deliveries)
 		}
-		notes, _ := watcher.Err.Read()
+		notes, _ := subscriber.Err.Read()
 		if got := strings.Count(notes, "watching"); got < deliveries/cutAfter {
 			t.Errorf("%d connections, want at least %d: it was not cut off", got, deliveries/cutAfter)
 		}

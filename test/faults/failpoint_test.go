@@ -71,7 +71,7 @@ func (k killPoint) on(kind string) bool {
 }
 
 // Wherever in its work the program is killed, nothing that it has acknowledged
-// is lost, only what was not settled is sent again, and who watches misses
+// is lost, only what was not settled is sent again, and a subscriber misses
 // nothing. The program that is released has no such points.
 func TestTortureKilledAtEachStep(t *testing.T) {
 	t.Parallel()

@@ -12,9 +12,9 @@ import (
 	"portalhooks/test/harness"
 )
 
-// A swallowToxic drops what comes. When it is gone, the connection goes on
-// without what was lost: who waits for an answer on it waits for ever, as behind
-// a firewall that has forgotten the connection.
+// A swallowToxic drops what comes. When it is removed, the connection continues
+// without what was lost: a client waits forever for an answer on it, as behind a
+// firewall that has forgotten the connection.
 type swallowToxic struct{}
 
 // Pipe implements [toxics.Toxic].
@@ -49,7 +49,7 @@ var networkFaults = []struct {
 }
 
 // Whatever happens to the connections to PostgreSQL under a stream of events,
-// nothing that was acknowledged is lost, nothing is sent twice, who watches sees
+// nothing that was acknowledged is lost, nothing is sent twice, a subscriber sees
 // every entry once, and the server is there again by itself.
 func TestTortureDatabaseConnections(t *testing.T) {
 	t.Parallel()

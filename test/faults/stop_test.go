@@ -9,9 +9,8 @@ import (
 	"portalhooks/test/harness"
 )
 
-// A server that is asked to stop under load ends in good order and takes leave
-// of its watchers; its successor delivers what was left, and nothing is sent
-// twice.
+// A server that is asked to stop under load shuts down gracefully and closes its
+// subscriptions. Its successor delivers the rest, and nothing is sent twice.
 func TestTortureStoppedUnderLoad(t *testing.T) {
 	t.Parallel()
 	const each = 150
@@ -32,7 +31,7 @@ func TestTortureStoppedUnderLoad(t *testing.T) {
 				return err
 			})
 			if err := <-left; !websocket.IsCloseError(err, websocket.CloseGoingAway) {
-				t.Errorf("the watcher's socket ended with %v, want close code %d", err, websocket.CloseGoingAway)
+				t.Errorf("the subscriber's socket ended with %v, want close code %d", err, websocket.CloseGoingAway)
 			}
 			began := time.Now()
 			r.Start(t)

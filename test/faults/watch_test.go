@@ -15,14 +15,13 @@ import (
 	"portalhooks/test/harness"
 )
 
-// moment is how long is waited between two looks at what is to come.
+// moment is the pause between two polls.
 const moment = 10 * time.Millisecond
 
-// Whoever watches sees every entry of the log once, in the order of the
-// cursors, although the socket is dropped all the time, notifications are lost
-// and one of the servers is restarted. On SQLite there is one server, which
-// stays.
-func TestTortureTheLiveLogMissesNothing(t *testing.T) {
+// A subscriber sees every entry of the log once, in the order of the cursors,
+// although its socket is dropped all the time, notifications are lost and one of the
+// servers is restarted. On SQLite there is one server, which stays.
+func TestTortureTheDeliveryLogMissesNothing(t *testing.T) {
 	t.Parallel()
 	updates := Rounds(1_000, 10_000)
 	for name, database := range harness.APIDatabases {
@@ -41,7 +40,7 @@ func TestTortureTheLiveLogMissesNothing(t *testing.T) {
 	}
 }
 
-// A audience is one or two servers, those who watch them, and what they saw.
+// An audience is one or two servers, their subscribers, and what these saw.
 type audience struct {
 	*harness.Pair
 
@@ -50,11 +49,11 @@ type audience struct {
 	replicas  bool // whether there are two
 	followers []*follower
 	serving   [2]atomic.Pointer[harness.APIServer]
-	end       atomic.Pointer[feed.Vector] // up to where everybody is to watch, once it is known
+	end       atomic.Pointer[feed.Vector] // the end that every subscriber has to reach, once it is known
 	log       []delivery.LogEntry         // all of it, read at the end
 }
 
-// run does everything at once and returns when everybody has seen it.
+// run does everything at once and returns when every subscriber has seen it.
 func (w *audience) run(t *testing.T, updates int) *audience {
 	ctx, stop := context.WithTimeout(t.Context(), 4*harness.Patience)
 	defer stop()
@@ -89,7 +88,7 @@ func (w *audience) run(t *testing.T, updates int) *audience {
 	reporting.Wait()
 	end := w.readLog(ctx, t, updates)
 	w.end.Store(&end)
-	w.reports(ctx, t, 0, "last", 1) // shows its cursor to those who wait
+	w.reports(ctx, t, 0, "last", 1) // shows its cursor to the subscribers that wait
 	watching.Wait()
 	w.readLog(ctx, t, updates)
 	return w
@@ -148,7 +147,7 @@ func (w *audience) readLog(ctx context.Context, t *testing.T, deliveries int) fe
 
 // check compares what everybody saw with the log.
 func (w *audience) check(t *testing.T, updates int) {
-	kind, fault := "sqlite", "a watcher's socket is dropped again and again"
+	kind, fault := "sqlite", "a subscriber's socket is dropped again and again"
 	if w.replicas {
 		kind, fault = "postgres", fault+", NOTIFY is lost, a server restarts"
 	}
@@ -160,7 +159,7 @@ func (w *audience) check(t *testing.T, updates int) {
 		result.Duplicated += again
 		sockets += f.sockets
 	}
-	result.Note = fmt.Sprintf("%d entries, %d watchers on %d sockets", len(w.log), len(w.followers), sockets)
+	result.Note = fmt.Sprintf("%d entries, %d subscribers on %d sockets", len(w.log), len(w.followers), sockets)
 	if r := result.Report(t); r.Lost > 0 || r.Duplicated > 0 {
 		t.Errorf("%d entries were missed and %d came twice", r.Lost, r.Duplicated)
 	}

@@ -11,8 +11,8 @@ import (
 	"portalhooks/test/harness"
 )
 
-// Whoever sets the server up by the manual, with Keycloak, has one that does
-// what it should and refuses all else.
+// A server that is set up by the manual, with Keycloak, does what it should and
+// refuses everything else.
 func TestProductionByTheManual(t *testing.T) {
 	t.Parallel()
 	harness.OnEveryKindOfDatabase(t, func(t *testing.T, database string) {
@@ -51,8 +51,8 @@ func (m *manualServer) wantNoStart(t *testing.T) {
 		"a key file that is not there": {
 			strings.Replace(m.settings, "portalhooks.key", "other.key", 1) + m.provider, "other.key",
 		},
-		"nobody who could call": {without(m.settings, "oidc-client-secret-file"), "no caller could authenticate"},
-		"a certificate alone":   {without(m.settings, "tls-key") + m.provider, "--tls-cert and --tls-key go together"},
+		"no way to call it":   {without(m.settings, "oidc-client-secret-file"), "no caller could authenticate"},
+		"a certificate alone": {without(m.settings, "tls-key") + m.provider, "--tls-cert and --tls-key go together"},
 		"an issuer in clear": {
 			m.settings + strings.Replace(m.provider, m.issuer.URL, "http://id.example.com/realms/it", 1),
 			"--oidc-issuer must be the https URL",
@@ -90,9 +90,9 @@ func (m *manualServer) wantOnlyTheFront(t *testing.T) {
 	}
 	schema := m.ask(t, b, "", `{ __schema { types { name } } }`, nil)
 	if strings.Contains(schema, "Webhook") || !strings.Contains(schema, `"errors"`) {
-		t.Errorf("a stranger reads the schema: %.300s", schema)
+		t.Errorf("without signing in, the schema: %.300s", schema)
 	}
-	wants(t, "a stranger", m.ask(t, b, "", listWebhooks, map[string]any{"o": "acme"}), "UNAUTHENTICATED")
+	wants(t, "an unauthenticated caller", m.ask(t, b, "", listWebhooks, map[string]any{"o": "acme"}), "UNAUTHENTICATED")
 }
 
 // wantPeople lets people of each role sign in.
@@ -130,19 +130,19 @@ func (m *manualServer) wantPeople(t *testing.T) {
 		wants(t, name+" configures",
 			m.ask(t, b, "", makeWebhook, webhookTo("acme", "https://hooks.example.org/in")), "FORBIDDEN")
 	}
-	nobody, p := m.person(t, "nobody", []string{"staff"}, []string{"webhooks-admins-acme"})
+	staff, p := m.person(t, "sam", []string{"staff"}, []string{"webhooks-admins-acme"})
 	if p.status != http.StatusForbidden {
-		t.Errorf("somebody without a role: %+v, want 403", p)
+		t.Errorf("a person without a role: %+v, want 403", p)
 	}
 	wants(t, "without a role", p.text, "none of your claims grants a role here")
-	wants(t, "without a role", m.ask(t, nobody, "", harness.WhoAmI, nil), "UNAUTHENTICATED")
+	wants(t, "without a role", m.ask(t, staff, "", harness.WhoAmI, nil), "UNAUTHENTICATED")
 }
 
 // wantTokensRefused shows tokens that are not Portal's, and Portal's for what it
 // may not do.
 func (m *manualServer) wantTokensRefused(t *testing.T, portal string) {
 	t.Helper()
-	stranger := authtest.NewKeycloak(t)
+	foreign := authtest.NewKeycloak(t)
 	signed := func(by *authtest.Issuer, change map[string]any) string {
 		claims := m.issuer.Usual()
 		maps.Copy(claims, authtest.KeycloakProgram("portal", "ingest"))
@@ -151,8 +151,8 @@ func (m *manualServer) wantTokensRefused(t *testing.T, portal string) {
 	}
 	hourAgo := time.Now().Add(-time.Hour).Unix()
 	for name, tt := range map[string]struct{ token, document, want string }{
-		"a token of another provider": {stranger.Sign(stranger.Usual()), ingestReports, "UNAUTHENTICATED"},
-		"a token signed by another":   {signed(stranger, nil), ingestReports, "UNAUTHENTICATED"},
+		"a token of another provider": {foreign.Sign(foreign.Usual()), ingestReports, "UNAUTHENTICATED"},
+		"a token signed by another":   {signed(foreign, nil), ingestReports, "UNAUTHENTICATED"},
 		"an expired token": {
 			signed(m.issuer, map[string]any{"iat": hourAgo, "exp": hourAgo + 300}), ingestReports, "UNAUTHENTICATED",
 		},

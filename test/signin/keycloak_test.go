@@ -147,8 +147,8 @@ func (m *manualServer) browser(t *testing.T) *http.Client {
 	return &http.Client{Transport: m.tls, Jar: jar}
 }
 
-// person returns the browser of somebody who has gone to sign in, and what was
-// shown there in the end.
+// person signs a person in, and returns the browser and the page that it shows in
+// the end.
 func (m *manualServer) person(t *testing.T, name string, groups, roles []string) (*http.Client, shown) {
 	t.Helper()
 	m.issuer.Claims = authtest.KeycloakPerson(name, groups, roles)

@@ -46,8 +46,8 @@ func withCookie(c *http.Cookie) http.Header {
 	return http.Header{"Cookie": {c.Name + "=" + c.Value}}
 }
 
-// A person who signed in at one server is known to the other ones, and when he
-// signs out at one, his sockets at all of them are closed.
+// A person who signed in at one server is known to the others. Signing out at one
+// closes the person's sockets at all of them.
 func TestSignedInEverywhereUntilSignedOut(t *testing.T) {
 	t.Parallel()
 	for name, database := range harness.APIDatabases {
@@ -143,7 +143,7 @@ func TestTokensAndKeys(t *testing.T) {
 		"an operator":          {token("ops"), "acme"},
 		"an admin":             {token("hooks-acme"), "acme"},
 		"an admin of nothing":  {token("hooks-globex"), "FORBIDDEN"},
-		"nobody":               {token("others"), "FORBIDDEN"},
+		"without a role":       {token("others"), "FORBIDDEN"},
 		"a token that is over": {token("ops") + "x", "UNAUTHENTICATED"},
 	} {
 		if a := s.Ask(t, tt.token, systemOnly, nil); !strings.Contains(string(a.Body), tt.want) {

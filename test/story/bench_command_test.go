@@ -99,8 +99,8 @@ func TestBenchPrintsATable(t *testing.T) {
 	}
 }
 
-// Whoever loses patience leaves neither files nor processes behind: the pipe of
-// the errors, which those would hold, closes.
+// An interrupted benchmark leaves neither files nor processes behind: the pipe of
+// the errors, which such processes would hold open, closes.
 func TestBenchStopsInGoodOrder(t *testing.T) {
 	t.Parallel()
 	cmd, dir := benchmark(t, "", "--only", "graphql", "--rounds", "100", "--duration", "1m")

@@ -27,9 +27,9 @@ func browserPath(t *testing.T) string {
 	return ""
 }
 
-// A page of the server follows the live log with what the browser has for that.
-// When its connection is cut the browser goes on by itself, and the page sees
-// every entry once. What is refused is told, and completed, as an event.
+// A page of the server follows the delivery log with the browser's own EventSource.
+// When its connection is cut the browser resumes by itself, and the page sees every
+// entry once. A refusal is sent as an event, and the stream is completed.
 func TestABrowsersEventSourceMissesNothing(t *testing.T) {
 	t.Parallel()
 	const deliveries = 20

@@ -87,13 +87,13 @@ func checkMessages(ts *testscript.TestScript, neg bool, args []string) {
 	for _, c := range calls {
 		i := slices.IndexFunc(want, func(w json.RawMessage) bool { return sameJSON([]byte(c.Body), w) })
 		if i < 0 {
-			ts.Fatalf("nobody promised this message:\n%s\nexpected still:\n%s",
+			ts.Fatalf("an unexpected message:\n%s\nstill expected:\n%s",
 				c.Body, bytes.Join(rawBytes(want), []byte("\n")))
 		}
 		want = slices.Delete(want, i, i+1)
 	}
 	if len(want) > 0 {
-		ts.Fatalf("these messages did not come:\n%s", bytes.Join(rawBytes(want), []byte("\n")))
+		ts.Fatalf("these messages are missing:\n%s", bytes.Join(rawBytes(want), []byte("\n")))
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 	"portalhooks/test/harness"
 )
 
-// The encryption key is changed while the server serves: it learns the new key,
-// everything is sealed with that, and the old one is forgotten. Deliveries go
-// out all the while.
+// The encryption key is changed while the server serves: it gets the new key,
+// everything is sealed with that, and the old key is removed. Deliveries are sent all
+// the while.
 func TestRekeyWhileServing(t *testing.T) {
 	t.Parallel()
 	harness.OnEveryKind(t, func(t *testing.T, r *harness.Rig) {

@@ -102,7 +102,7 @@ func (p *pool) expire() {
 	}
 }
 
-// close closes all connections in the pool, and those that are put later.
+// close closes all connections in the pool, and every connection that is put later.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
