@@ -3084,10 +3084,10 @@ extend type Mutation {
     input: CreateApiKeyInput!
   ): CreateApiKeyPayload!
   """
-  Revokes an API key: it stops working within five seconds for requests, and within a minute for the
-  WebSockets and event streams that it opened. Revoking a key again has no effect. A key cannot revoke itself:
-  revoke it with its successor, which proves that the successor works. Admins may revoke the keys of their
-  organization, operators any key.
+  Revokes an API key: it stops working within five seconds, and the WebSockets and event streams that it
+  opened are closed within two. Revoking a key again has no effect. A key cannot revoke itself: revoke it with
+  its successor, which proves that the successor works. Admins may revoke the keys of their organization,
+  operators any key.
   """
   revokeApiKey(
     "The key to revoke."
@@ -3575,34 +3575,34 @@ type RedeliverPayload {
   userErrors: [UserError!]!
 }
 
-"What comes out of the live log."
+"An item of the delivery log."
 union DeliveryLogItem = DeliveryLogEntry | DeliveryLogGap | DeliveryLogHeartbeat
 
-"Something happened to a delivery."
+"An attempt of a delivery, or a delivery that was held or canceled."
 type DeliveryLogEntry {
-  "The position in the log: subscribe again with it to go on from here."
+  "The position in the log; pass it to a new subscription to resume after this entry."
   cursor: Cursor!
-  "When it was written down."
+  "When it was recorded."
   at: Time!
   "The delivery."
   delivery: Delivery!
   "The attempt that was made; null when the delivery was held or canceled."
   attempt: Attempt
-  "The state that this led to."
+  "The state of the delivery after it."
   state: DeliveryState!
-  "Whether it was written before the subscription began."
+  "Whether it was recorded before the subscription began."
   replayed: Boolean!
 }
 
-"The cursor was older than what the log still has: what happened in between can't be shown."
+"A gap: entries after the cursor have expired and cannot be sent."
 type DeliveryLogGap {
-  "The position from which the log goes on."
+  "The position at which the log continues."
   cursor: Cursor!
-  "From when on entries are missing."
+  "The time since which entries are missing."
   missedSince: Time!
 }
 
-"A sign of life when there is nothing to tell."
+"A sign that the subscription is alive, sent when there are no entries."
 type DeliveryLogHeartbeat {
   "The position in the log."
   cursor: Cursor!
