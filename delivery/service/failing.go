@@ -83,7 +83,7 @@ func (s *Service) notice(
 		return err
 	}
 	s.metrics.Noticed.Inc()
-	s.log.WarnContext(ctx, "webhook does nothing but fail and will be disabled", "webhook", w.ID,
+	s.log.WarnContext(ctx, "webhook keeps failing and will be disabled", "webhook", w.ID,
 		"organization", w.Org, "failing_since", h.FailingSince, "disables_at", disables)
 	return nil
 }
