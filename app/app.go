@@ -180,8 +180,9 @@ func (a *App) requireKey(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("no caller could authenticate: create an API key first, with the same --database, such as " +
-		"\"portalhooks key create --role portal --name portal\", or set an identity provider with --oidc-issuer")
+	return errors.New("no caller could authenticate: create an API key first, with the same --database, " +
+		"such as \"portalhooks key create --role portal --name portal\", or set an identity provider " +
+		"with --oidc-issuer")
 }
 
 // Run serves on listener until ctx ends or a part fails. The API stops first,

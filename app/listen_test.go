@@ -54,7 +54,11 @@ func TestAddressesAreChecked(t *testing.T) {
 	} {
 		c := &Settings{Listen: tt.listen, MetricsListen: tt.metrics}
 		err := c.checkAddresses(t.Context())
-		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want)) {
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: error %v, want %q", name, err, tt.want)
 		}
 	}

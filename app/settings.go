@@ -68,11 +68,12 @@ func (c *Settings) check(ctx context.Context) error {
 		return errors.New("--workers must be 1 to 10000, and --webhook-workers 1 to the number of --workers")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("--tls-cert and --tls-key go together: set both, or neither behind a proxy that terminates TLS")
+		return errors.New("--tls-cert and --tls-key go together: " +
+			"set both, or neither behind a proxy that terminates TLS")
 	}
 	if u := c.EgressProxy; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
-		return fmt.Errorf("--egress-proxy must be the URL of an HTTP proxy, such as http://proxy.example:3128, not %q",
-			u.Redacted())
+		return fmt.Errorf("--egress-proxy must be the URL of an HTTP proxy such as http://proxy.example:3128, "+
+			"not %q", u.Redacted())
 	}
 	if c.IngestRate < 0 || c.APIRate < 0 || c.AddressRate < 0 || c.IngestBurst < 1 {
 		return errors.New(

@@ -42,8 +42,8 @@ func (c *Settings) collected() bool {
 // checkEndpoint refuses a URL that is not an endpoint for traces.
 func checkEndpoint(u *url.URL) error {
 	if u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
-		return errors.New("--otlp-endpoint must be a URL such as http://127.0.0.1:4318, without user or password: " +
-			"set credentials for the collector with OTEL_EXPORTER_OTLP_HEADERS")
+		return errors.New("--otlp-endpoint must be a URL such as http://127.0.0.1:4318, without user or " +
+			"password: set credentials for the collector with OTEL_EXPORTER_OTLP_HEADERS")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestUnreachableServerIsNamed(t *testing.T) {
 	closed.Close()
 	want := "can't reach the server at " + closed.URL + ": connection refused; is it running? " + source
 
-	_, err := NewClient(closed.URL+"/", "phk_x").post(t.Context(), "{ viewer { name } }", nil, "*/*")
+	err := NewClient(closed.URL+"/", "phk_x").do(t.Context(), "{ viewer { name } }", nil, nil)
 	if err == nil || err.Error() != want {
 		t.Errorf("a command: error %v, want %q", err, want)
 	}
@@ -43,7 +43,7 @@ func TestUnreachableSaysWhy(t *testing.T) {
 	} {
 		client := NewClient("https://ada:hidden@hooks.example", "phk_x")
 		client.HTTP.Transport = failing{tt.cause}
-		_, err := client.post(t.Context(), "{ viewer { name } }", nil, "*/*")
+		err := client.do(t.Context(), "{ viewer { name } }", nil, nil)
 		want := "can't reach the server at https://ada:xxxxx@hooks.example: " + tt.want + " (--url or"
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", name, err, want)

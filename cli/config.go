@@ -55,7 +55,7 @@ func parse(args []string, stdout, stderr io.Writer) (command, error) {
 	helped := false
 	parser, err := kong.New(&all,
 		kong.Name("portalhooks"),
-		kong.Description("Webhooks for Portal: ingest events, send signed messages, and follow every delivery live."),
+		kong.Description("Webhooks for Portal: ingest events, send signed messages, and follow deliveries live."),
 		kong.DefaultEnvars("PORTALHOOKS"),
 		kong.Configuration(loadSettings),
 		kong.Writers(stdout, stderr),

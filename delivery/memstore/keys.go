@@ -23,7 +23,8 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, record deliver
 	switch {
 	case len(same) >= delivery.KeysPerName:
 		oldest := same[len(same)-1]
-		return delivery.Errorf(delivery.Conflict, "name", "%d keys of %q are valid already; %s (%s…) is the oldest.",
+		return delivery.Errorf(delivery.Conflict, "name",
+			"%d keys of %q are valid already; %s (%s…) is the oldest.",
 			len(same), k.Name, oldest.ID, oldest.Prefix)
 	case k.Org != 0 && len(others) >= delivery.MaxKeys:
 		return delivery.Errorf(delivery.LimitExceeded, "",

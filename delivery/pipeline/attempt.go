@@ -110,7 +110,9 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 
 // send renders the message and makes the call. It returns the pause that the
 // receiver asked for.
-func (a *Attempter) send(ctx context.Context, r *Result, t *cache.Target) (retryAfter time.Duration, err error) {
+func (a *Attempter) send(
+	ctx context.Context, r *Result, t *cache.Target,
+) (retryAfter time.Duration, err error) {
 	started, number := time.Now().UTC(), r.Delivery.Attempts+1
 	message := messages.Get().(*[]byte)
 	defer recycle(message)

@@ -92,7 +92,8 @@ func New(store delivery.Store, o Options) *Pipeline {
 	p.Settler.Settled = p.settled
 	p.Settler.Requeued = p.Dispatcher.Requeued
 	p.Ingester = &Ingester{
-		events: store, webhooks: webhooks, register: cache.NewRegister(store, o.IDs), ids: o.IDs, metrics: p.Metrics,
+		events: store, webhooks: webhooks, register: cache.NewRegister(store, o.IDs), ids: o.IDs,
+		metrics:  p.Metrics,
 		enqueuer: newEnqueuer(store, p.Dispatcher, o, p.Metrics, p.Tracer),
 	}
 	return p

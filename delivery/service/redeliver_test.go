@@ -99,7 +99,10 @@ func TestDeliveriesAreReadByWhoMaySeeThem(t *testing.T) {
 		for name, tt := range map[string]struct {
 			caller delivery.Caller
 			sees   bool
-		}{"viewer": {viewer, true}, "operator": {operator, true}, "another organization's admin": {otherAdmin, false}} {
+		}{
+			"viewer": {viewer, true}, "operator": {operator, true},
+			"another organization's admin": {otherAdmin, false},
+		} {
 			found, err := r.DeliveriesByID(ctx, tt.caller, []delivery.DeliveryID{77, id})
 			if err != nil || found[0] != nil || (found[1] != nil) != tt.sees {
 				t.Fatalf("%s: %v, %v", name, found, err)

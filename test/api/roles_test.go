@@ -219,7 +219,8 @@ func TestIntrospection(t *testing.T) {
 		t.Errorf("without a key, anything else: got %q, want %q", got, unauthenticated)
 	}
 	for _, key := range []string{"phk_nonsense", "phk_00000000" + strings.Repeat("0", 43)} {
-		if got := open.Ask(t, key, query, nil); got.Status != http.StatusUnauthorized || verdict(got) != unauthenticated {
+		got := open.Ask(t, key, query, nil)
+		if got.Status != http.StatusUnauthorized || verdict(got) != unauthenticated {
 			t.Errorf("a wrong key: %d %q, want 401 %s", got.Status, verdict(got), unauthenticated)
 		}
 	}

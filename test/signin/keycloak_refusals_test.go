@@ -92,7 +92,8 @@ func (m *manualServer) wantOnlyTheFront(t *testing.T) {
 	if strings.Contains(schema, "Webhook") || !strings.Contains(schema, `"errors"`) {
 		t.Errorf("without signing in, the schema: %.300s", schema)
 	}
-	wants(t, "an unauthenticated caller", m.ask(t, b, "", listWebhooks, map[string]any{"o": "acme"}), "UNAUTHENTICATED")
+	wants(t, "an unauthenticated caller",
+		m.ask(t, b, "", listWebhooks, map[string]any{"o": "acme"}), "UNAUTHENTICATED")
 }
 
 // wantPeople lets people of each role sign in.
