@@ -3,11 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 
 	"portalhooks/bench"
-	"portalhooks/delivery/seal"
 )
 
 // generateCmd fills databases for experiments.
@@ -32,15 +29,8 @@ func (c *generateCmd) Run(ctx context.Context, t terminal) error {
 		Organizations: c.Organizations, Webhooks: c.Webhooks, Progress: t.err,
 	}
 	if c.EncryptionKeyFile != "" {
-		content, err := os.ReadFile(c.EncryptionKeyFile)
-		if err != nil {
-			return fmt.Errorf("read the encryption keys: %w", err)
-		}
-		keys, err := seal.ParseKeyFile(content)
-		if err != nil {
-			return fmt.Errorf("read the encryption keys in %s: %w", c.EncryptionKeyFile, err)
-		}
-		if h.Keyring, err = seal.NewKeyring(keys...); err != nil {
+		var err error
+		if h.Keyring, err = readKeyring(c.EncryptionKeyFile); err != nil {
 			return err
 		}
 	}
