@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"portalhooks/delivery"
@@ -33,33 +32,17 @@ func testRegisterItems(d *desk) {
 }
 
 func testRegisterItemsTogether(d *desk) {
-	const callers, each = 8, 60
-	answers := make([][]delivery.Item, callers)
-	var together sync.WaitGroup
-	for c := range callers {
-		together.Go(func() {
-			given := make([]delivery.Item, each)
-			for i := range given {
-				n := (i*7 + c*11) % each
-				given[n] = d.item(fmt.Sprintf("item-%d", n), fmt.Sprintf("Caller %d", c))
-			}
-			var err error
-			if answers[c], err = d.store.RegisterItems(d.Context(), d.org.ID, given); err != nil {
-				d.Error(err)
-			}
-		})
-	}
-	together.Wait()
-	if d.Failed() {
-		return
-	}
-	for c := range callers {
-		for i := range each {
-			if got, want := answers[c][i].ID, answers[0][i].ID; got != want {
-				d.Fatalf("caller %d got id %s for item %d, caller 0 got %s", c, got, i, want)
-			}
+	registerTogether(d, 60, func(caller int, numbers []int) (ids []delivery.ItemID, err error) {
+		given := make([]delivery.Item, len(numbers))
+		for i, n := range numbers {
+			given[i] = d.item(fmt.Sprintf("item-%d", n), fmt.Sprintf("Caller %d", caller))
 		}
-	}
+		stored, err := d.store.RegisterItems(d.Context(), d.org.ID, given)
+		for _, item := range stored {
+			ids = append(ids, item.ID)
+		}
+		return ids, err
+	})
 }
 
 func testRegisterManyItems(d *desk) {

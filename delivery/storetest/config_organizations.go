@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 
 	"portalhooks/delivery"
@@ -37,35 +38,52 @@ func testRegisterOrganizations(d *desk) {
 }
 
 func testRegisterOrganizationsTogether(d *desk) {
-	const callers, each = 8, 40
-	answers := make([][]delivery.Organization, callers)
+	registerTogether(d, 40, func(caller int, numbers []int) (ids []delivery.OrgID, err error) {
+		given := make([]delivery.Organization, len(numbers))
+		for i, n := range numbers {
+			given[i] = delivery.Organization{
+				ID:         delivery.OrgID(d.ids.Next()),
+				ExternalID: fmt.Sprintf("%s-%d", d.org.ExternalID, n),
+				Name:       fmt.Sprintf("Caller %d", caller),
+			}
+		}
+		stored, err := d.store.RegisterOrganizations(d.Context(), given)
+		for _, o := range stored {
+			ids = append(ids, o.ID)
+		}
+		return ids, err
+	})
+}
+
+// registerTogether lets several callers register things with the same numbers at
+// once, each in an order of its own. All callers must get the same id for a number.
+func registerTogether[ID comparable](
+	d *desk, things int, register func(caller int, numbers []int) ([]ID, error),
+) {
+	const callers = 8
+	answers := make([]map[int]ID, callers)
 	var together sync.WaitGroup
 	for c := range callers {
 		together.Go(func() {
-			given := make([]delivery.Organization, each)
-			for i := range given {
-				n := (i*7 + c*11) % each // each caller in another order
-				given[n] = delivery.Organization{
-					ID:         delivery.OrgID(d.ids.Next()),
-					ExternalID: fmt.Sprintf("%s-%d", d.org.ExternalID, n),
-					Name:       fmt.Sprintf("Caller %d", c),
-				}
+			numbers := make([]int, things)
+			for i := range numbers {
+				numbers[i] = (i*7 + c*11) % things // things is not a multiple of 7
 			}
-			var err error
-			if answers[c], err = d.store.RegisterOrganizations(d.Context(), given); err != nil {
-				d.Error(err)
+			ids, err := register(c, numbers)
+			if err != nil || len(ids) != things {
+				d.Errorf("caller %d got %d ids, %v, want %d", c, len(ids), err, things)
+				return
+			}
+			answers[c] = make(map[int]ID, things)
+			for i, n := range numbers {
+				answers[c][n] = ids[i]
 			}
 		})
 	}
 	together.Wait()
-	if d.Failed() {
-		return
-	}
-	for c := range callers {
-		for i := range each {
-			if got, want := answers[c][i].ID, answers[0][i].ID; got != want {
-				d.Fatalf("caller %d got id %s for organization %d, caller 0 got %s", c, got, i, want)
-			}
+	for c, got := range answers {
+		if !maps.Equal(got, answers[0]) {
+			d.Errorf("caller %d got the ids %v, caller 0 got %v", c, got, answers[0])
 		}
 	}
 }
