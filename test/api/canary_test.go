@@ -97,18 +97,10 @@ func TestCanariesAreNowhere(t *testing.T) {
 			w := harness.NewWorld(t, s)
 			canaries := []string{"canary-a-header", "canary-a-token", "canary-b-token", "phk_canary"}
 			for _, key := range []string{w.Operator, w.Portal, w.A.Admin, w.A.Viewer, w.A.Portal} {
-				canaries = append(canaries, key[len("phk_")+8:])
+				canaries = append(canaries, secretOf(key))
 			}
-			rotated := w.Must(t, w.A.Admin, fill(
-				`mutation { rotateWebhookSecret(input: {id: @webhook}) { secret userErrors { code } } }`,
-				w.A.Names,
-				nil,
-			), nil)
-			secret := strings.TrimPrefix(rotated.At(t, "rotateWebhookSecret.secret"), "whsec_")
-			made := w.Must(t, w.A.Admin, fill(`mutation { createApiKey(input: {
-				organizationId: @organization, name: "x", role: ADMIN}) {
-				key userErrors { code } } }`, w.A.Names, nil), nil)
-			canaries = append(canaries, secret, made.At(t, "createApiKey.key")[len("phk_")+8:])
+			secret, key := newSecrets(t, w, "ADMIN")
+			canaries = append(canaries, secret, key)
 			w.Must(t, w.A.Admin, fill(`mutation ($url: String!) { updateWebhook(input: {
 				id: @webhook, expectedVersion: 2, targetUrl: $url,
 				headers: [{name: "X-Key", value: "canary-a-header-2"}]}) { userErrors { message } } }`, w.A.Names, nil),
