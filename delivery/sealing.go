@@ -27,9 +27,9 @@ func (s sealing) CreateWebhook(ctx context.Context, w Webhook, record AuditEntry
 }
 
 // UpdateWebhook implements [WebhookStore].
-func (s sealing) UpdateWebhook(ctx context.Context, w Webhook, expected int, record AuditEntry) error {
+func (s sealing) UpdateWebhook(ctx context.Context, w Webhook, expected int, records ...AuditEntry) error {
 	s.seal(&w.Version, w.Org, w.ID)
-	return s.Store.UpdateWebhook(ctx, w, expected, record)
+	return s.Store.UpdateWebhook(ctx, w, expected, records...)
 }
 
 // WebhooksByID implements [WebhookStore].

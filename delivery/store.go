@@ -77,19 +77,21 @@ type WebhookStore interface {
 	// whose current version number is expected, and ends the older version at
 	// the new one's CreatedAt. It returns NotFound, Conflict when the number is
 	// another, or Duplicate as CreateWebhook does. It leaves the secrets to
-	// SetSecrets.
-	UpdateWebhook(ctx context.Context, w Webhook, expected int, record AuditEntry) error
-	// DeleteWebhook ends the current version at the given time, marks the
-	// webhook deleted and asks the dispatchers to cancel what is pending. Its
-	// versions, log and name stay readable. NotFound as usual.
+	// SetSecrets. What the change means for pending deliveries is decided with it:
+	// claims, settlements and ingests that begin later go by it, and Recall brings
+	// the deliveries in line.
+	UpdateWebhook(ctx context.Context, w Webhook, expected int, records ...AuditEntry) error
+	// DeleteWebhook ends the current version at the given time and marks the
+	// webhook deleted, which cancels what is pending: see Recall. Its versions, log
+	// and name stay readable. NotFound as usual.
 	DeleteWebhook(
 		ctx context.Context, org OrgID, id WebhookID, at time.Time, by string, record AuditEntry,
 	) error
 	// SetSecrets replaces the signing secrets. It does not make a version. It
-	// returns Conflict when the stored first secret was made later than the
-	// first of secrets: a caller can't undo a rotation it has not seen.
+	// returns Conflict when the stored ones are not old, those that the caller has
+	// read: of two rotations at once, one is told that it did not take place.
 	SetSecrets(
-		ctx context.Context, org OrgID, id WebhookID, secrets []SealedSecret, at time.Time, by string,
+		ctx context.Context, org OrgID, id WebhookID, old, secrets []SealedSecret, at time.Time, by string,
 		record AuditEntry,
 	) error
 	// WebhooksByID returns the webhooks that exist in org (0 for any), including deleted
@@ -232,7 +234,12 @@ type Job struct {
 	Delivery Delivery // Attempts counts those already made
 	Event    Event
 	Owner    Owner // the fence: Settle compares it
-	Cancel   bool  // cancellation of the delivery was requested
+	Cancel   bool  // its webhook, as it was stored when it was leased, cancels the delivery
+	Hold     bool  // or holds it
+	// WebhookVersion is the number of the webhook's version when the delivery was
+	// leased; 0 for a delivery that was leased when it was stored: then it was that
+	// of the delivery's Version.
+	WebhookVersion int
 
 	// The pipeline sets these while it holds the job; the store leaves them zero.
 	LeasedUntil  time.Time // the lease does not end before
@@ -321,23 +328,39 @@ type Queue interface {
 	// same time; one whose lease has ended is due. Held ones are never leased.
 	// Alerts come first, but leave an eighth of N to others. Ordered deliveries
 	// are leased only while no other of their webhook is, the oldest first, up to
-	// the first that is not due yet.
+	// the first that is not due yet or, unless the webhook makes no calls, still
+	// held. None is leased of a webhook whose deliveries are being put in order.
 	Claim(ctx context.Context, c ClaimRequest) ([]Job, error)
 	// Settle stores a batch in one transaction and reports for each whether its
 	// fence held; where it did not, nothing is written: another server has
 	// settled that attempt. Final states remove the delivery from the queue,
-	// RETRYING requeues it due at DueAt, HELD holds it.
+	// RETRYING requeues it due at DueAt, HELD holds it. Where the webhook, as it is
+	// stored, does not hold the delivery, HELD requeues it due at once, without an
+	// entry, and reports false.
 	Settle(ctx context.Context, batch []Settlement) ([]bool, error)
 	// Release requeues, due after the pause, those of ids that are leased to
 	// owner; with ids nil everything that is leased to any epoch of owner's slot
 	// up to owner's. It uses up no attempt.
 	Release(ctx context.Context, owner Owner, ids []DeliveryID, pause time.Duration) (int, error)
-	// Requeue adds deliveries for events that are stored, due at once.
+	// Requeue adds deliveries for events that are stored, due at once. They are
+	// held only where their webhook holds, and ordered as it is. It returns
+	// NotFound when an event is not stored, and Conflict when a webhook was
+	// disabled or deleted, and then adds nothing.
 	Requeue(ctx context.Context, deliveries []Delivery, records []AuditEntry) error
-	// Recall makes a webhook's pending deliveries due at once, for the
-	// dispatcher to look at them again. With cancel set it asks for their
-	// cancellation; held says whether to release the held ones too.
-	Recall(ctx context.Context, id WebhookID, cancel, held bool) (int, error)
+	// Recall brings pending deliveries of a webhook in line with the webhook as it
+	// is stored, in portions of limit at most: begin with the zero RecallPosition
+	// and go on at Next until Done. Held ones that are not to be held are due at
+	// once, those that are canceled are due at once and no longer ordered, those
+	// of a webhook that makes no calls don't wait for a retry, and all others are
+	// ordered as the webhook is. The deliveries of an ordered webhook are recalled
+	// in their order. Recalling again changes nothing.
+	Recall(ctx context.Context, id WebhookID, at RecallPosition, limit int) (Recalled, error)
+	// Unrecalled returns webhooks that are to be recalled: those that were changed
+	// and not recalled completely since, and those that have deliveries which
+	// contradict them, whatever the reason. It looks at a portion of limit webhooks
+	// behind the given one; next is where the following portion begins, 0 at the
+	// end.
+	Unrecalled(ctx context.Context, after WebhookID, limit int) (found []WebhookID, next WebhookID, err error)
 	// Depth describes the queue for metrics.
 	Depth(ctx context.Context) (QueueDepth, error)
 }

@@ -35,13 +35,17 @@ type Webhook struct {
 	DisabledAt     time.Time
 	// Holding webhooks are disabled but keep their events: deliveries are made
 	// and stay HELD until the webhook is enabled again.
-	Holding   bool
-	Secrets   []SealedSecret // signing secrets, newest first; the first is current
-	Version   WebhookVersion // the current one
-	CreatedAt time.Time
-	CreatedBy string
-	UpdatedAt time.Time
-	UpdatedBy string
+	Holding bool
+	// CancelBefore is the number of the version whose change canceled what was
+	// pending: deliveries that were pending before it are canceled, and no later
+	// change sends them.
+	CancelBefore int
+	Secrets      []SealedSecret // signing secrets, newest first; the first is current
+	Version      WebhookVersion // the current one
+	CreatedAt    time.Time
+	CreatedBy    string
+	UpdatedAt    time.Time
+	UpdatedBy    string
 }
 
 // A WebhookVersion is what a webhook was from one change of its configuration
@@ -170,6 +174,19 @@ const (
 
 // A Backlog says what waits to be sent by a webhook.
 type Backlog struct{ Pending, Held int }
+
+// Releasing returns how many of the backlog a change of the webhook has still to
+// release or cancel: held ones of a webhook that does not hold, and all of one
+// that is disabled or deleted.
+func (b Backlog) Releasing(w *Webhook) int {
+	switch {
+	case w.Version.Deleted || w.Status == Disabled && !w.Holding:
+		return b.Pending + b.Held
+	case w.Holding:
+		return 0
+	}
+	return b.Held
+}
 
 // Later returns the later of two times.
 func Later(a, b time.Time) time.Time {

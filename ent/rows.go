@@ -58,6 +58,7 @@ func toWebhook(r *gen.Webhook, current *gen.WebhookVersion) (delivery.Webhook, e
 		DisabledReason: r.DisabledReason,
 		DisabledAt:     sqldb.TimeOf(r.DisabledAt),
 		Holding:        r.Holding,
+		CancelBefore:   r.CancelBefore,
 		Secrets:        secrets,
 		Version:        v,
 		CreatedAt:      sqldb.TimeOf(r.CreatedAt),

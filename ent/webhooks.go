@@ -10,6 +10,7 @@ import (
 	"portalhooks/ent/gen/organization"
 	"portalhooks/ent/gen/webhook"
 	"portalhooks/ent/gen/webhookversion"
+	"portalhooks/ent/queue"
 	"portalhooks/ent/sqldb"
 )
 
@@ -63,6 +64,7 @@ func setWebhook(m *gen.WebhookMutation, w delivery.Webhook) {
 	m.SetDisabledReason(w.DisabledReason)
 	m.SetDisabledAt(sqldb.Micros(w.DisabledAt))
 	m.SetHolding(w.Holding)
+	m.SetCancelBefore(w.CancelBefore)
 	m.SetVersionID(w.Version.ID)
 	m.SetVersionNumber(w.Version.Number)
 	m.SetEventType(w.Version.Type)
@@ -128,34 +130,28 @@ func (s *Store) duplicateOf(ctx context.Context, w delivery.Webhook, refusal err
 
 // UpdateWebhook implements [delivery.WebhookStore].
 func (s *Store) UpdateWebhook(
-	ctx context.Context, w delivery.Webhook, expected int, entry delivery.AuditEntry,
+	ctx context.Context, w delivery.Webhook, expected int, entries ...delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		if err := raiseConfigVersion(ctx, tx, w.Org); err != nil {
 			return err
 		}
-		update := tx.Webhook.Update().Where(
-			webhook.ID(w.ID), webhook.OrganizationID(w.Org),
-			webhook.VersionNumber(expected), webhook.DeletedAt(0),
-		)
-		setWebhook(update.Mutation(), w)
-		n, err := update.Save(ctx)
+		was, err := expectedWebhook(ctx, tx, w.Org, w.ID, expected)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return otherVersion(ctx, tx, w.Org, w.ID)
-		}
-		if err := endVersions(ctx, tx, w.ID, w.Version.CreatedAt, false); err != nil {
+		update := tx.Webhook.UpdateOneID(w.ID).SetRecalling(was.recalling(w))
+		setWebhook(update.Mutation(), w)
+		if err := update.Exec(ctx); err != nil {
 			return err
 		}
-		if err := reorder(ctx, tx, w.ID, w.Version.Policy.Ordered); err != nil {
+		if err := endVersions(ctx, tx, w.ID, w.Version.CreatedAt, false); err != nil {
 			return err
 		}
 		if err := addVersion(ctx, tx, w); err != nil {
 			return err
 		}
-		return record(ctx, tx.AuditEntry, entry)
+		return record(ctx, tx.AuditEntry, entries...)
 	})
 	if sqldb.IsDuplicate(err) {
 		err = s.duplicateOf(ctx, w, err)
@@ -166,38 +162,63 @@ func (s *Store) UpdateWebhook(
 	return nil
 }
 
-// reorder makes the pending deliveries of a webhook ordered, or no longer so.
-// Events that are stored meanwhile were matched against the older version, and
-// are refused.
-func reorder(ctx context.Context, tx *gen.Tx, id delivery.WebhookID, ordered bool) error {
-	const statement = "UPDATE queue SET ordered = $1 WHERE webhook = $2 AND ordered <> $1 AND "
-	for _, which := range []string{"owner_slot IS NULL", "owner_slot IS NOT NULL"} { // each has its index
-		if _, err := tx.ExecContext(ctx, statement+which, ordered, int64(id)); err != nil {
-			return err
-		}
-	}
-	return nil
+// A storedWebhook is a webhook before it is updated.
+type storedWebhook struct {
+	*gen.Webhook
+
+	ordered bool
 }
 
-// otherVersion says why no webhook had the expected version.
-func otherVersion(ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID) error {
+// expectedWebhook reads a webhook that is to be updated. In its transaction no
+// other one updates it.
+func expectedWebhook(
+	ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID, expected int,
+) (was storedWebhook, err error) {
+	if was.Webhook, err = undeletedWebhook(ctx, tx, org, id); err != nil {
+		return was, err
+	}
+	if was.VersionNumber != expected {
+		return was, delivery.Errorf(delivery.Conflict, "expectedVersion",
+			"The webhook was changed meanwhile: it is at version %d. Load it again and repeat your change.",
+			was.VersionNumber)
+	}
+	version, err := tx.WebhookVersion.Get(ctx, was.VersionID)
+	if err != nil {
+		return was, err
+	}
+	policy, err := fromPolicy(version.Policy)
+	was.ordered = policy.Ordered
+	return was, err
+}
+
+func undeletedWebhook(
+	ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID,
+) (*gen.Webhook, error) {
 	row, err := tx.Webhook.Query().
 		Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
 		Only(ctx)
-	switch {
-	case gen.IsNotFound(err):
-		return errNoWebhook
-	case err != nil:
-		return err
+	if gen.IsNotFound(err) {
+		return nil, errNoWebhook
 	}
-	return delivery.Errorf(delivery.Conflict, "expectedVersion",
-		"The webhook was changed meanwhile: it is at version %d. Load it again and repeat your change.",
-		row.VersionNumber)
+	return row, err
 }
 
-// DeleteWebhook implements [delivery.WebhookStore]. The pending deliveries are
-// recalled once the deletion is stored; should that fail, the dispatchers
-// still cancel each when it falls due, because its webhook is deleted.
+// recalling returns what the pending deliveries have to be told when w replaces
+// the stored webhook, and of earlier changes still.
+func (was storedWebhook) recalling(w delivery.Webhook) int {
+	reordered := was.ordered != w.Version.Policy.Ordered || was.Recalling >= queue.RecallOrder
+	switch {
+	case reordered && w.Version.Policy.Ordered:
+		return queue.RecallIntoOrder
+	case reordered:
+		return queue.RecallOrder
+	case was.Status != w.Status, was.Holding != w.Holding, was.CancelBefore != w.CancelBefore:
+		return queue.RecallStates
+	}
+	return was.Recalling
+}
+
+// DeleteWebhook implements [delivery.WebhookStore].
 func (s *Store) DeleteWebhook(
 	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, at time.Time, by string,
 	entry delivery.AuditEntry,
@@ -209,6 +230,7 @@ func (s *Store) DeleteWebhook(
 		n, err := tx.Webhook.Update().
 			Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
 			SetDeletedAt(sqldb.Micros(at)).
+			SetRecalling(queue.RecallStates).
 			SetUpdatedAt(sqldb.Micros(at)).
 			SetUpdatedBy(by).
 			Save(ctx)
@@ -226,25 +248,27 @@ func (s *Store) DeleteWebhook(
 	if err != nil {
 		return fmt.Errorf("delete a webhook: %w", sqldb.Unavailable(err))
 	}
-	if _, err := s.Recall(ctx, id, true, true); err != nil {
-		s.logger.WarnContext(ctx, "recall the deliveries of a deleted webhook", "webhook", id, "err", err)
-	}
 	return nil
 }
 
 // SetSecrets implements [delivery.WebhookStore].
 func (s *Store) SetSecrets(
 	ctx context.Context, org delivery.OrgID, id delivery.WebhookID,
-	secrets []delivery.SealedSecret, at time.Time, by string, entry delivery.AuditEntry,
+	old, secrets []delivery.SealedSecret, at time.Time, by string, entry delivery.AuditEntry,
 ) error {
 	err := s.inTx(ctx, func(tx *gen.Tx) error {
 		if err := raiseConfigVersion(ctx, tx, org); err != nil {
 			return err
 		}
-		if err := refuseOlder(ctx, tx, org, id, secrets); err != nil {
+		row, err := undeletedWebhook(ctx, tx, org, id)
+		if err != nil {
 			return err
 		}
-		err := tx.Webhook.UpdateOneID(id).
+		if row.Secrets != secretsText(old) {
+			return delivery.Errorf(delivery.Conflict, "",
+				"The webhook's secrets were changed meanwhile. Load the webhook again before you change them once more.")
+		}
+		err = tx.Webhook.UpdateOneID(id).
 			SetSecrets(secretsText(secrets)).
 			SetUpdatedAt(sqldb.Micros(at)).
 			SetUpdatedBy(by).
@@ -256,32 +280,6 @@ func (s *Store) SetSecrets(
 	})
 	if err != nil {
 		return fmt.Errorf("replace a webhook's secrets: %w", sqldb.Unavailable(err))
-	}
-	return nil
-}
-
-// refuseOlder keeps a rotation from being undone by a caller that has not seen
-// it.
-func refuseOlder(
-	ctx context.Context, tx *gen.Tx, org delivery.OrgID, id delivery.WebhookID, secrets []delivery.SealedSecret,
-) error {
-	row, err := tx.Webhook.Query().
-		Where(webhook.ID(id), webhook.OrganizationID(org), webhook.DeletedAt(0)).
-		Only(ctx)
-	switch {
-	case gen.IsNotFound(err):
-		return errNoWebhook
-	case err != nil:
-		return err
-	}
-	stored, err := fromSecrets(row.Secrets)
-	if err != nil {
-		return err
-	}
-	if len(stored) > 0 && len(secrets) > 0 &&
-		sqldb.Micros(stored[0].CreatedAt) > sqldb.Micros(secrets[0].CreatedAt) {
-		return delivery.Errorf(delivery.Conflict, "",
-			"The webhook's secret was replaced meanwhile. Load the webhook again before you replace it once more.")
 	}
 	return nil
 }

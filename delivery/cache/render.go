@@ -15,7 +15,14 @@ const templatesKept = 2_000
 // are immutable.
 type Renderer struct {
 	store   versions
-	entries *lru.Cache[delivery.VersionID, *delivery.Compiled]
+	entries *lru.Cache[delivery.VersionID, compiled]
+}
+
+// A compiled is what is kept of a version.
+type compiled struct {
+	*delivery.Compiled
+
+	number int
 }
 
 // versions is where a Renderer reads webhooks' versions.
@@ -25,19 +32,19 @@ type versions interface {
 
 // NewRenderer returns a renderer with an empty cache.
 func NewRenderer(store versions) *Renderer {
-	return &Renderer{store: store, entries: newLRU[delivery.VersionID, *delivery.Compiled](templatesKept)}
+	return &Renderer{store: store, entries: newLRU[delivery.VersionID, compiled](templatesKept)}
 }
 
-func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (*delivery.Compiled, error) {
+func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (c compiled, err error) {
 	if c, ok := k.entries.Get(id); ok {
 		return c, nil
 	}
 	found, err := k.store.VersionsByID(ctx, []delivery.VersionID{id})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", id, err)
+		return c, fmt.Errorf("read %s: %w", id, err)
 	}
 	if len(found) == 0 {
-		return nil, delivery.Errorf(
+		return c, delivery.Errorf(
 			delivery.NotFound,
 			"",
 			"There is no version %s of a webhook any more.",
@@ -47,13 +54,22 @@ func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (*delivery.Co
 	v := &found[0]
 	t, problems := delivery.Compile(v.Type, v.Template, v.Policy.TimeZone)
 	if t == nil {
-		return nil, delivery.Errorf(
+		return c, delivery.Errorf(
 			delivery.TemplateInvalid, "", "The template of %s can't be used: %s", id, problems[0],
 		)
 	}
-	c := &delivery.Compiled{Template: t, Webhook: v.Webhook.String(), Name: v.Name}
+	c = compiled{&delivery.Compiled{Template: t, Webhook: v.Webhook.String(), Name: v.Name}, v.Number}
 	k.entries.Add(id, c)
 	return c, nil
+}
+
+// Number returns the number of a version; 0 for one that can't be used.
+func (k *Renderer) Number(ctx context.Context, id delivery.VersionID) int {
+	c, err := k.get(ctx, id)
+	if err != nil {
+		return 0
+	}
+	return c.number
 }
 
 // Render appends the message of e by the version v to dst; d is the id that

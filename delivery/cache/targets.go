@@ -45,11 +45,18 @@ func NewTargets(store delivery.WebhookStore, webhooks *Webhooks, keys *seal.Keyr
 	return &Targets{store: store, webhooks: webhooks, keys: keys}
 }
 
-// Of returns what a call of the webhook id needs, as it is now. A webhook
-// of an organization that does not exist counts as deleted. Where the secrets
-// can't be opened it returns that error with the rest.
-func (t *Targets) Of(ctx context.Context, org delivery.OrgID, id delivery.WebhookID) (*Target, error) {
+// Of returns what a call of the webhook id needs, as it is now, from the version
+// of the given number on: an older one in the cache is out of date. A webhook of
+// an organization that does not exist counts as deleted. Where the secrets can't
+// be opened it returns that error with the rest.
+func (t *Targets) Of(
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, number int,
+) (*Target, error) {
 	config, err := t.webhooks.Get(ctx, org)
+	if err == nil && config.byID[id] != nil && config.byID[id].Version.Number < number {
+		t.webhooks.Drop(org)
+		config, err = t.webhooks.Get(ctx, org)
+	}
 	if delivery.CodeOf(err) == delivery.NotFound {
 		return &Target{Webhook: delivery.Webhook{ID: id, Org: org}, Deleted: true}, nil
 	}

@@ -22,25 +22,38 @@ func (s *Store) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.
 	now := s.now()
 	s.queue.releaseAll(now, func(r *row) bool { return !r.leased(now) })
 	var jobs []delivery.Job
-	for _, r := range s.queue.due(c, now) {
+	for _, r := range s.due(c, now) {
 		event, stored := s.EventRows[r.delivery.Event]
 		if !stored { // it was discarded: the delivery can't be sent
 			s.queue.remove(r)
 			continue
 		}
 		s.queue.lease(r, c.Owner, now.Add(c.Lease))
-		d := r.delivery
-		d.State = delivery.Sending
-		jobs = append(jobs, delivery.Job{Delivery: d, Event: event, Owner: c.Owner, Cancel: r.cancel})
+		jobs = append(jobs, s.job(r, event))
 	}
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
 	return jobs, nil
 }
 
+// job returns a row that was leased, with what its webhook decides.
+func (s *Store) job(r *row, event delivery.Event) delivery.Job {
+	d, w := s.disposition(r)
+	j := delivery.Job{
+		Delivery: r.delivery, Event: event, Owner: r.owner,
+		Cancel: r.cancel || d == delivery.ToCancel, Hold: !r.cancel && d == delivery.ToHold,
+	}
+	j.Delivery.State = delivery.Sending
+	if w != nil {
+		j.WebhookVersion = w.Version.Number
+	}
+	return j
+}
+
 // due chooses the rows of a claim: alerts first, which leave an eighth to others.
-func (q *queue) due(c delivery.ClaimRequest, now time.Time) []*row {
+func (s *Store) due(c delivery.ClaimRequest, now time.Time) []*row {
+	q := &s.queue
 	q.turn++
-	blocked := q.blocked()
+	blocked := s.blocked()
 	alerts := q.candidates(c, true, blocked, now)
 	if c.Urgent {
 		return q.take(nil, alerts, c.N)
@@ -53,12 +66,26 @@ func (q *queue) due(c delivery.ClaimRequest, now time.Time) []*row {
 	return q.take(q.take(nil, alerts, room), others, c.N)
 }
 
-// blocked returns the webhooks that have ordered deliveries out.
-func (q *queue) blocked() map[delivery.WebhookID]bool {
-	blocked := make(map[delivery.WebhookID]bool)
-	for _, r := range q.leases {
+// A block is why rows of a webhook may not be leased.
+type block struct {
+	ordered bool // those that are ordered: another one is leased
+	behind  bool // those behind one that is held, although the webhook makes calls
+	all     bool // they are being put in order
+}
+
+// blocked returns the webhooks that rows may not be leased of.
+func (s *Store) blocked() map[delivery.WebhookID]block {
+	blocked := make(map[delivery.WebhookID]block)
+	for id, w := range s.WebhookRows {
+		blocked[id] = block{
+			behind: w.Status == delivery.Enabled && !w.Version.Deleted, all: s.recalling[id] == recallIntoOrder,
+		}
+	}
+	for _, r := range s.queue.leases {
 		if r.delivery.Ordered {
-			blocked[r.delivery.Webhook] = true
+			b := blocked[r.delivery.Webhook]
+			b.ordered = true
+			blocked[r.delivery.Webhook] = b
 		}
 	}
 	return blocked
@@ -67,7 +94,7 @@ func (q *queue) blocked() map[delivery.WebhookID]bool {
 // candidates returns what each webhook could give to a claim, by turn. Urgent
 // says whether to look for alerts, or for all others.
 func (q *queue) candidates(
-	c delivery.ClaimRequest, urgent bool, blocked map[delivery.WebhookID]bool, now time.Time,
+	c delivery.ClaimRequest, urgent bool, blocked map[delivery.WebhookID]block, now time.Time,
 ) (all [][]*row) {
 	for id, line := range q.byWebhook {
 		most := c.PerWebhook
@@ -86,17 +113,20 @@ func (q *queue) candidates(
 }
 
 // available returns at most n rows of a line that may be leased. Ordered rows may
-// be leased up to the first that is not due, and not while the line is blocked.
-func available(line []*row, n int, urgent, blocked bool, now time.Time) (rows []*row) {
+// be leased up to the first that is not due or blocks the line, and not while it
+// is blocked.
+func available(line []*row, n int, urgent bool, blocked block, now time.Time) (rows []*row) {
 	for _, r := range line {
 		d := &r.delivery
 		switch {
-		case len(rows) >= n:
+		case len(rows) >= n, blocked.all:
 			return rows
-		case r.held || d.Type.Urgent() != urgent || r.owner != delivery.Owner{}:
+		case r.held:
+			blocked.ordered = blocked.ordered || d.Ordered && blocked.behind
+		case d.Type.Urgent() != urgent || r.owner != delivery.Owner{}:
 		case r.due.After(now):
-			blocked = blocked || d.Ordered
-		case !d.Ordered || !blocked:
+			blocked.ordered = blocked.ordered || d.Ordered
+		case !d.Ordered || !blocked.ordered:
 			rows = append(rows, r)
 		}
 	}

@@ -15,6 +15,7 @@ type row struct {
 	due      time.Time         // with a lease: when that ends
 	held     bool
 	cancel   bool
+	since    int // the number of its webhook's version since which it is pending
 }
 
 // leased reports whether the row has a lease that lasts.
@@ -112,27 +113,4 @@ func (q *queue) releaseAll(due time.Time, ends func(*row) bool) (n int) {
 		}
 	}
 	return n
-}
-
-// recall makes a webhook's deliveries due, and returns how many. With cancel set they
-// are to be canceled. Held deliveries stay held unless held is set.
-func (q *queue) recall(id delivery.WebhookID, cancel, held bool, now time.Time) (n int) {
-	for _, r := range q.byWebhook[id] {
-		if r.held && !held {
-			continue
-		}
-		r.held, r.cancel = false, r.cancel || cancel
-		if r.owner == (delivery.Owner{}) {
-			r.due = now
-		}
-		n++
-	}
-	return n
-}
-
-// setOrdered sets whether a webhook's deliveries go out in order.
-func (q *queue) setOrdered(id delivery.WebhookID, ordered bool) {
-	for _, r := range q.byWebhook[id] {
-		r.delivery.Ordered = ordered
-	}
 }

@@ -49,19 +49,26 @@ func (s *Store) Requeue(
 		}
 	}
 	for _, d := range deliveries {
-		s.queue.add(d, s.now())
+		w := s.WebhookRows[d.Webhook]
+		if w != nil && w.Disposition(w.Version.Number) == delivery.ToCancel {
+			return delivery.ErrNotEnabled
+		}
+	}
+	for _, d := range deliveries {
+		w := s.WebhookRows[d.Webhook]
+		if w != nil {
+			d.Ordered = w.Version.Policy.Ordered
+			if d.State == delivery.Held && !w.Holding {
+				d.State = delivery.Queued
+			}
+		}
+		r := s.queue.add(d, s.now())
+		if w != nil {
+			r.since = w.Version.Number
+		}
 	}
 	s.record(records...)
 	return nil
-}
-
-// Recall implements [delivery.Queue].
-func (s *Store) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (int, error) {
-	if err := s.lock(ctx, "Recall"); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	return s.queue.recall(id, cancel, held, s.now()), nil
 }
 
 // Depth implements [delivery.Queue].
@@ -117,7 +124,10 @@ func (s *Store) Queued() []delivery.Job {
 	jobs := make([]delivery.Job, 0, len(s.queue.rows))
 	now := s.now()
 	for _, r := range s.queue.rows {
-		jobs = append(jobs, delivery.Job{Delivery: r.view(now), Owner: r.owner, Cancel: r.cancel})
+		d, _ := s.disposition(r)
+		jobs = append(jobs, delivery.Job{
+			Delivery: r.view(now), Owner: r.owner, Cancel: r.cancel || d == delivery.ToCancel,
+		})
 	}
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return int(a.Delivery.ID - b.Delivery.ID) })
 	return jobs

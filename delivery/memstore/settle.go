@@ -30,7 +30,7 @@ func (s *Store) Settle(ctx context.Context, batch []delivery.Settlement) ([]bool
 }
 
 // settle reports whether the fence held, now or when an earlier call wrote the
-// entry.
+// entry. What is to be held by a webhook that does not hold it is due at once.
 func (s *Store) settle(one *delivery.Settlement) bool {
 	if one.Unqueued {
 		s.settleTest(one)
@@ -40,6 +40,12 @@ func (s *Store) settle(one *delivery.Settlement) bool {
 	r := s.queue.leases[d.ID]
 	if r == nil || r.owner != one.Owner || r.delivery.Attempts != one.Before {
 		return s.hasEntry(&one.Entry)
+	}
+	if d.State == delivery.Held {
+		if fate, w := s.disposition(r); w != nil && fate != delivery.ToHold {
+			s.queue.release(r, s.now())
+			return false
+		}
 	}
 	s.write(one.Entry)
 	s.count(&one.Entry)

@@ -42,6 +42,8 @@ type Store struct {
 	outcomes map[delivery.DeliveryID]outcome // of the latest attempt of each delivery
 	counts   map[countKey]*delivery.Count    // of what was settled, by the hour
 	queue    queue                           // the pending deliveries
+
+	recalling map[delivery.WebhookID]int // what their deliveries have still to be told
 }
 
 var _ delivery.Store = (*Store)(nil)
@@ -58,6 +60,7 @@ func New() *Store {
 		outcomes:    make(map[delivery.DeliveryID]outcome),
 		counts:      make(map[countKey]*delivery.Count),
 		queue:       newQueue(),
+		recalling:   make(map[delivery.WebhookID]int),
 	}
 }
 
@@ -104,6 +107,7 @@ func (s *Store) Reset() (pending int) {
 	clear(s.WebhookRows)
 	clear(s.HealthRows)
 	clear(s.counts)
+	clear(s.recalling)
 	s.ForgetEvents()
 	s.LogRows, s.VersionRows, s.queue = nil, nil, newQueue()
 	return pending

@@ -1,7 +1,9 @@
 package memstore
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"portalhooks/delivery"
@@ -56,7 +58,7 @@ func (s *Store) webhook(org delivery.OrgID, id delivery.WebhookID) *delivery.Web
 
 // UpdateWebhook implements [delivery.WebhookStore].
 func (s *Store) UpdateWebhook(
-	ctx context.Context, w delivery.Webhook, expected int, record delivery.AuditEntry,
+	ctx context.Context, w delivery.Webhook, expected int, records ...delivery.AuditEntry,
 ) error {
 	if err := s.lock(ctx, "UpdateWebhook"); err != nil {
 		return err
@@ -75,9 +77,9 @@ func (s *Store) UpdateWebhook(
 	}
 	s.endVersion(known.Version.ID, w.Version.CreatedAt, false)
 	w.Secrets, w.CreatedAt, w.CreatedBy = known.Secrets, known.CreatedAt, known.CreatedBy
+	s.changed(known, &w)
 	s.putWebhook(w)
-	s.queue.setOrdered(w.ID, w.Version.Policy.Ordered)
-	s.record(record)
+	s.record(records...)
 	return nil
 }
 
@@ -106,14 +108,14 @@ func (s *Store) DeleteWebhook(
 	w.Version.EndedAt, w.Version.Deleted = at, true
 	s.endVersion(w.Version.ID, at, true)
 	s.Org(org).ConfigVersion++
-	s.queue.recall(id, true, true, s.now())
+	s.recalling[id] = recallStates
 	s.record(record)
 	return nil
 }
 
 // SetSecrets implements [delivery.WebhookStore].
 func (s *Store) SetSecrets(
-	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, secrets []delivery.SealedSecret,
+	ctx context.Context, org delivery.OrgID, id delivery.WebhookID, old, secrets []delivery.SealedSecret,
 	at time.Time, by string, record delivery.AuditEntry,
 ) error {
 	if err := s.lock(ctx, "SetSecrets"); err != nil {
@@ -124,11 +126,17 @@ func (s *Store) SetSecrets(
 	if w == nil {
 		return delivery.ErrNotFound
 	}
-	if len(w.Secrets) > 0 && len(secrets) > 0 && w.Secrets[0].CreatedAt.After(secrets[0].CreatedAt) {
-		return delivery.Errorf(delivery.Conflict, "", "The webhook's secret was replaced meanwhile.")
+	if !sameSecrets(w.Secrets, old) {
+		return delivery.Errorf(delivery.Conflict, "", "The webhook's secrets were changed meanwhile.")
 	}
 	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, by
 	s.Org(org).ConfigVersion++
 	s.record(record)
 	return nil
+}
+
+func sameSecrets(a, b []delivery.SealedSecret) bool {
+	return slices.EqualFunc(a, b, func(a, b delivery.SealedSecret) bool {
+		return bytes.Equal(a.Sealed, b.Sealed) && a.CreatedAt.Equal(b.CreatedAt) && a.ExpiresAt.Equal(b.ExpiresAt)
+	})
 }

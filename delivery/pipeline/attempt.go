@@ -80,13 +80,13 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 		r.State = delivery.Canceled
 		return nil
 	}
-	target, err := a.targets.Of(ctx, r.Delivery.Org, r.Delivery.Webhook)
+	target, err := a.targets.Of(ctx, r.Delivery.Org, r.Delivery.Webhook, r.WebhookVersion)
 	sealed := errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrNotOpened)
 	if err != nil && !sealed {
 		return fmt.Errorf("look up the webhook: %w", err)
 	}
 	limits := limitsOf(&target.Webhook, a.concurrency)
-	if state := withoutCall(target); state != "" {
+	if state := a.withoutCall(ctx, &r.Job, target); state != "" {
 		r.State, r.Limits = state, &limits
 		return nil
 	}
@@ -142,17 +142,20 @@ func (a *Attempter) unopened(ctx context.Context, r *Result, p delivery.Policy, 
 }
 
 // withoutCall returns the state of a delivery whose webhook takes no calls, or
-// "".
-func withoutCall(t *cache.Target) delivery.State {
-	switch {
-	case t.Deleted:
+// "". What the claim has read counts where the webhook is not known as late: a
+// delivery that was to be held then is looked at again by the one who settles it.
+func (a *Attempter) withoutCall(ctx context.Context, job *delivery.Job, t *cache.Target) delivery.State {
+	number := job.WebhookVersion
+	if number == 0 && t.Webhook.CancelBefore > 0 {
+		number = a.renderer.Number(ctx, job.Delivery.Version)
+	}
+	switch d := t.Webhook.Disposition(number); {
+	case t.Deleted, d == delivery.ToCancel:
 		return delivery.Canceled
-	case t.Webhook.Status == delivery.Enabled:
-		return ""
-	case t.Webhook.Holding:
+	case job.Hold, d == delivery.ToHold:
 		return delivery.Held
 	}
-	return delivery.Canceled
+	return ""
 }
 
 // ContentType is the type of messages.

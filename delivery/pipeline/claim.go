@@ -72,7 +72,7 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	if !urgent { // there is no more room for others than before
 		d.relieve()
 	}
-	if err != nil || len(jobs) == 0 {
+	if len(jobs) == 0 {
 		return leased > 0, err
 	}
 	for i := range jobs {
@@ -82,5 +82,5 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 	taken := d.add(ctx, jobs, urgent)
 	// What could not be attempted is back in the queue; it would only come again.
 	calm := taken == len(jobs) && !d.trouble.Swap(false)
-	return calm && leased >= min(n, perWebhook), nil
+	return calm && leased >= min(n, perWebhook), err
 }

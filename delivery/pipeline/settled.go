@@ -11,7 +11,7 @@ import (
 type Settled struct {
 	Entry  delivery.LogEntry
 	Result *Result // nil for a test of a webhook
-	OK     bool    // false when another server settled the attempt, or it could not be stored
+	OK     bool    // false when another server settled the attempt, it could not be stored, or was not held
 }
 
 // report tells of results that are settled: the other servers, the callers that
@@ -22,9 +22,12 @@ func (t *Settler) report(ctx context.Context, results []settling, oks []bool) []
 	for i := range results {
 		item := &results[i]
 		settled[i] = Settled{Entry: item.Entry, Result: item.result, OK: oks[i]}
-		if oks[i] {
+		switch {
+		case oks[i]:
 			t.metrics.settled(&item.Entry)
-		} else {
+		case item.Entry.Delivery.State == delivery.Held:
+			t.metrics.requeued("no longer held", 1)
+		default:
 			t.metrics.fenced.Inc()
 		}
 		if item.reply != nil {
@@ -36,6 +39,11 @@ func (t *Settler) report(ctx context.Context, results []settling, oks []bool) []
 
 // settled publishes results that are settled.
 func (p *Pipeline) settled(ctx context.Context, settled []Settled) []fair.Requeue {
+	for i := range settled {
+		if d := &settled[i].Entry.Delivery; d.State == delivery.Held && !settled[i].OK {
+			p.Webhooks.Drop(d.Org) // the webhook holds no longer
+		}
+	}
 	blocked := p.Dispatcher.Settled(ctx, settled)
 	p.Health.Observe(settled)
 	p.Publisher.Wake()
@@ -44,7 +52,7 @@ func (p *Pipeline) settled(ctx context.Context, settled []Settled) []fair.Requeu
 
 // Settled takes note of results that are settled, and returns the jobs that
 // have to wait behind one of them.
-func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (blocked []fair.Requeue) {
+func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (waiting []fair.Requeue) {
 	ids := make([]delivery.DeliveryID, len(settled))
 	for i := range settled {
 		ids[i] = settled[i].Entry.Delivery.ID
@@ -55,11 +63,14 @@ func (d *Dispatcher) Settled(ctx context.Context, settled []Settled) (blocked []
 		if s.Result == nil || !s.Result.Delivery.Ordered {
 			continue
 		}
-		for _, q := range d.complete(ctx, s.Result, !s.OK || s.Entry.Delivery.State.Waits(), false) {
+		// Behind one that is held all are, unless the webhook was enabled meanwhile.
+		blocked := !s.OK || s.Entry.Delivery.State.Waits() ||
+			s.Entry.Delivery.State == delivery.Held && !s.Result.Hold
+		for _, q := range d.complete(ctx, s.Result, blocked, false) {
 			d.forget(&q)
-			blocked = append(blocked, q)
+			waiting = append(waiting, q)
 		}
 	}
 	d.relieve()
-	return blocked
+	return waiting
 }

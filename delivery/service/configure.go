@@ -193,16 +193,16 @@ func (s *Service) UpdateWebhook(
 		&updated)); err != nil {
 		return nil, err
 	}
-	s.pipeline.Dispatcher.Reset(w.ID)
+	s.recall(ctx, w.ID)
 	return &UpdatedWebhook{Webhook: &updated, Warnings: append(d.Warnings, s.overlapWarnings(ctx,
 		&updated)...)}, nil
 }
 
 // update stores a new version of w over the expected one.
 func (s *Service) update(
-	ctx context.Context, w delivery.Webhook, expected int, record delivery.AuditEntry,
+	ctx context.Context, w delivery.Webhook, expected int, records ...delivery.AuditEntry,
 ) error {
-	err := s.store.UpdateWebhook(ctx, w, expected, record)
+	err := s.store.UpdateWebhook(ctx, w, expected, records...)
 	s.pipeline.Webhooks.Drop(w.Org)
 	if delivery.CodeOf(err) != delivery.Conflict {
 		return s.twin(ctx, w.Org, err)
@@ -244,6 +244,6 @@ func (s *Service) DeleteWebhook(ctx context.Context, c delivery.Caller, id deliv
 		return err
 	}
 	s.pipeline.Webhooks.Drop(w.Org)
-	s.pipeline.Dispatcher.Reset(id)
+	s.recall(ctx, id)
 	return nil
 }

@@ -217,7 +217,7 @@ func TestUpdateWebhook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
+	target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

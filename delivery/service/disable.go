@@ -46,7 +46,7 @@ func (s *Service) disable(
 	s.pipeline.Webhooks.Drop(org)
 	s.metrics.Disabled.WithLabelValues(string(reason)).Inc()
 	s.log.WarnContext(ctx, "webhook disabled", "webhook", id, "organization", org, "reason", reason)
-	s.recall(ctx, id, false, false)
+	s.recall(ctx, id)
 	return nil
 }
 
@@ -57,21 +57,8 @@ func (s *Service) markDisabled(w *delivery.Webhook, reason delivery.DisabledReas
 	w.UpdatedAt, w.UpdatedBy = now, delivery.SystemName
 	w.Version.ID = delivery.VersionID(s.ids.Next())
 	w.Version.Number++
+	w.CancelBefore = w.Version.Number
 	w.Version.Listening = false
 	w.Version.CreatedAt, w.Version.CreatedBy = now, delivery.SystemName
 	w.Version.EndedAt = time.Time{}
-}
-
-// recall makes the dispatchers look at a webhook's pending deliveries again:
-// with cancel to cancel them, with held also at those kept back.
-func (s *Service) recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) {
-	// The change that calls for it is made: it must not depend on the caller's
-	// patience.
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-	defer stop()
-	if _, err := s.store.Recall(ctx, id, cancel, held); err != nil {
-		s.metrics.Failed("recall")
-		s.log.WarnContext(ctx, "recall a webhook's deliveries", "webhook", id, "err", err)
-	}
-	s.pipeline.Dispatcher.Reset(id)
 }

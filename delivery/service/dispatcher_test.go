@@ -36,7 +36,7 @@ func TestAFreshDeliveryIsSentAtOnce(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
-		target, err := r.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
+		target, err := r.pipeline.Targets.Of(t.Context(), w.Org, w.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,8 +145,8 @@ func TestUnwantedDeliveriesAreSettledWithoutACall(t *testing.T) {
 				r.t.Fatal(err)
 			}
 		}},
-		"cancel asked": {change: func(*delivery.Webhook) {}, want: delivery.Canceled, before: func(r *rig, w delivery.Webhook) {
-			r.recall(r.t.Context(), w.ID, true, false)
+		"dropped": {change: func(*delivery.Webhook) {}, want: delivery.Canceled, before: func(r *rig, w delivery.Webhook) {
+			r.change(w.ID, func(now *delivery.Webhook) { now.CancelBefore = now.Version.Number })
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,9 +178,8 @@ func TestHeldDeliveriesGoOutWhenReleased(t *testing.T) {
 		ids := r.ingest(3, w)
 		time.Sleep(time.Minute)
 		r.wantStates(map[delivery.State]int{delivery.Held: 3})
-		r.store.Change(func() { r.store.WebhookRows[w.ID].Status = delivery.Enabled })
-		r.pipeline.Webhooks.Drop(w.Org)
-		r.recall(t.Context(), w.ID, false, true)
+		r.change(w.ID, func(now *delivery.Webhook) { now.Status, now.Holding = delivery.Enabled, false })
+		r.recall(t.Context(), w.ID)
 		synctest.Wait()
 		r.sentOnce(ids, r.sent())
 		r.wantStates(map[delivery.State]int{delivery.Delivered: 3})

@@ -21,6 +21,7 @@ const (
 	failingPause = 10 * time.Minute
 	secretsPause = time.Hour
 	sessionPause = 10 * time.Minute
+	recallPause  = 10 * time.Second
 
 	// discardRest lets others write between two portions of what is discarded.
 	discardRest = 10 * time.Millisecond
@@ -39,6 +40,7 @@ func (s *Service) maintain(ctx context.Context) error {
 	tasks := []task{
 		{name: "reap", pause: reapPause, do: s.reap},
 		{name: "depth", pause: depthPause, do: s.measure},
+		s.byLeader(task{name: "recall", pause: recallPause, do: s.findUnrecalled}),
 		s.byLeader(task{name: "prepare", pause: preparePause, do: s.prepare}),
 		s.byLeader(task{name: "discard", pause: discardPause, do: s.discard}),
 		s.byLeader(task{name: "discard audit", pause: discardPause, do: s.discardAudit}),

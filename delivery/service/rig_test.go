@@ -324,6 +324,18 @@ func (r *rig) current(id delivery.WebhookID) (w delivery.Webhook) {
 	return w
 }
 
+// change gives a webhook another version, as another server does.
+func (r *rig) change(id delivery.WebhookID, change func(now *delivery.Webhook)) {
+	r.t.Helper()
+	now := r.current(id)
+	number := now.Version.Number
+	now.Version.ID, now.Version.Number = delivery.VersionID(r.ids.Next()), number+1
+	change(&now)
+	if err := r.store.UpdateWebhook(context.Background(), now, number); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // counted returns the sum of a metric over all its labels.
 func (r *rig) counted(name string) float64 {
 	r.t.Helper()

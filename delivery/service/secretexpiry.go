@@ -43,7 +43,7 @@ func (s *Service) dropSecretsOf(ctx context.Context, org delivery.OrgID) error {
 			continue
 		}
 		record := s.recordSecrets(delivery.System, delivery.SecretExpired, &w, w.Secrets, kept)
-		err := s.store.SetSecrets(ctx, org, w.ID, kept, now, delivery.SystemName, record)
+		err := s.store.SetSecrets(ctx, org, w.ID, w.Secrets, kept, now, delivery.SystemName, record)
 		// A secret rotated or a webhook deleted meanwhile is seen the next time.
 		if code := delivery.CodeOf(err); code != delivery.Conflict && code != delivery.NotFound {
 			failed = errors.Join(failed, err)

@@ -37,8 +37,9 @@ func (s *Service) RotateWebhookSecret(
 	}
 	secrets := append([]delivery.SealedSecret{sealed}, oldSecrets(w.Secrets, at, keepOld)...)
 	record := s.recordSecrets(c, delivery.SecretRotated, w, w.Secrets, secrets)
+	old := w.Secrets
 	w.Secrets, w.UpdatedAt, w.UpdatedBy = secrets, at, c.Name
-	if err := s.store.SetSecrets(ctx, w.Org, w.ID, secrets, at, c.Name, record); err != nil {
+	if err := s.store.SetSecrets(ctx, w.Org, w.ID, old, secrets, at, c.Name, record); err != nil {
 		if delivery.CodeOf(err) == delivery.Conflict {
 			return nil, delivery.Errorf(delivery.Conflict, "",
 				"Another person has just rotated the secret. Look at it before you rotate it again.")

@@ -32,7 +32,7 @@ func TestSecretsAreNeverStoredOrShownInTheClear(t *testing.T) {
 	other := c.create(t, func(in *CreateWebhookInput) { in.TargetURL += "/other" }).Webhook
 	c.store.Change(func() { c.store.WebhookRows[other.ID].Secrets = made.Webhook.Secrets })
 	c.pipeline.Webhooks.Drop(c.org.ID)
-	if _, err := c.pipeline.Targets.Of(t.Context(), c.org.ID, other.ID); err == nil {
+	if _, err := c.pipeline.Targets.Of(t.Context(), c.org.ID, other.ID, 0); err == nil {
 		t.Error("a secret copied to another webhook opens there")
 	}
 }
@@ -42,7 +42,7 @@ func TestRotationKeepsAtMostTwoOldSecrets(t *testing.T) {
 	w := c.create(t, same).Webhook
 	seen := make(map[string]bool)
 	signing := func() int {
-		target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
+		target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

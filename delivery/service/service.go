@@ -13,6 +13,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
+	"portalhooks/delivery/loop"
 	"portalhooks/delivery/pipeline"
 	"portalhooks/delivery/seal"
 )
@@ -76,6 +77,7 @@ type Service struct {
 	started  time.Time
 	tests    chan struct{} // one token for each test of a webhook that is going on
 	lease    slotLease
+	recaller *recaller
 	pipeline *pipeline.Pipeline
 
 	Keys *Keys // the API keys
@@ -105,6 +107,10 @@ func New(store delivery.Store, o Options) *Service {
 		},
 	})
 	s.metrics = s.pipeline.Metrics
+	s.recaller = &recaller{
+		queue: store, recalled: func() { s.pipeline.Dispatcher.Wake() }, metrics: s.metrics, log: s.log,
+		wake: loop.NewWake(), asked: make(map[delivery.WebhookID]delivery.RecallPosition),
+	}
 	return s
 }
 
@@ -133,6 +139,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.heartbeat(backgroundCtx)
 	})
 	background.Go(func() error { return s.maintain(backgroundCtx) })
+	background.Go(func() error { return s.recaller.Run(backgroundCtx) })
 
 	failed := s.pipeline.Run(delivering)
 	stopServing()

@@ -88,7 +88,7 @@ func (s *Service) savedTest(ctx context.Context, c delivery.Caller, in TestInput
 		return nil, err
 	}
 	t := &testCall{saved: true, id: delivery.DeliveryID(s.ids.Next())}
-	if t.target, err = s.pipeline.Targets.Of(ctx, w.Org, w.ID); err != nil {
+	if t.target, err = s.pipeline.Targets.Of(ctx, w.Org, w.ID, 0); err != nil {
 		return nil, fmt.Errorf("look up the webhook: %w", err)
 	}
 	if t.target.Deleted {

@@ -20,7 +20,7 @@ func (s *Service) VerifyCall(r *http.Request, body []byte) (verified, known bool
 	if err != nil || len(found) == 0 {
 		return false, false
 	}
-	t, err := s.pipeline.Targets.Of(r.Context(), found[0].Org, found[0].Webhook)
+	t, err := s.pipeline.Targets.Of(r.Context(), found[0].Org, found[0].Webhook, 0)
 	if err != nil || t.Deleted {
 		return false, false
 	}

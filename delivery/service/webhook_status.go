@@ -30,8 +30,10 @@ func checkStatusChange(c delivery.Caller, w *delivery.Webhook, in SetStatusInput
 
 // SetWebhookStatus enables or disables a webhook. Disabling cancels what is
 // pending or, with Hold, keeps it and further events back; enabling sends what
-// was kept back or, with DropHeld, cancels it. It returns Conflict when
-// the webhook was changed since ExpectedVersion.
+// was kept back or, with DropHeld, cancels everything that was pending. The change
+// and what it decides are stored when this returns; a large backlog is released or
+// canceled in the time after. It returns Conflict when the webhook was changed
+// since ExpectedVersion.
 func (s *Service) SetWebhookStatus(
 	ctx context.Context, c delivery.Caller, in SetStatusInput,
 ) (*UpdatedWebhook, error) {
@@ -94,27 +96,13 @@ func checkStatus(in SetStatusInput) error {
 	return nil
 }
 
-// setStatus gives w its new status and sees to its pending deliveries.
+// setStatus gives w its new status. What becomes of its pending deliveries is
+// decided with it.
 func (s *Service) setStatus(
 	ctx context.Context, c delivery.Caller, w *delivery.Webhook, in SetStatusInput,
 ) (*delivery.Webhook, error) {
-	waiting, err := s.store.Pending(ctx, []delivery.WebhookID{w.ID}, 1)
-	if err != nil {
-		return nil, err
-	}
-	held := waiting[w.ID].Held
-	if in.Status == delivery.Enabled && in.DropHeld && held > 0 && w.Status == delivery.Disabled {
-		// Before the webhook sends again, so that no new event is canceled.
-		dropped := entry(s.ids, c, w.Org, delivery.DeliveriesCanceled, webhookObject(w), nil)
-		if err := s.store.Record(ctx, dropped); err != nil {
-			return nil, err
-		}
-		s.recall(ctx, w.ID, true, true)
-	}
 	if w.Status == in.Status && w.Holding == in.Hold {
-		if w.Status == delivery.Enabled && held > 0 {
-			s.recall(ctx, w.ID, false, true)
-		}
+		s.recall(ctx, w.ID)
 		return w, nil
 	}
 	updated := *w
@@ -127,16 +115,23 @@ func (s *Service) setStatus(
 		updated.DisabledReason, updated.DisabledAt = delivery.DisabledByAdmin, updated.UpdatedAt
 	}
 	s.version(&updated, &draft{Version: w.Version, Headers: storedHeaders(w.Version.Headers)}, c.Name)
-	if err := s.update(ctx, updated, w.Version.Number, s.record(c, in.action(w), w, &updated)); err != nil {
+	records := []delivery.AuditEntry{s.record(c, in.action(w), w, &updated)}
+	if in.DropHeld {
+		waiting, err := s.store.Pending(ctx, []delivery.WebhookID{w.ID}, 1)
+		if err != nil {
+			return nil, err
+		}
+		if waiting[w.ID] != (delivery.Backlog{}) {
+			dropped := entry(s.ids, c, w.Org, delivery.DeliveriesCanceled, webhookObject(w), nil)
+			records = append([]delivery.AuditEntry{dropped}, records...)
+		}
+	}
+	if in.DropHeld || in.Status == delivery.Disabled && !in.Hold {
+		updated.CancelBefore = updated.Version.Number
+	}
+	if err := s.update(ctx, updated, w.Version.Number, records...); err != nil {
 		return nil, err
 	}
-	switch {
-	case in.Status == delivery.Enabled:
-		s.recall(ctx, w.ID, false, true)
-	case in.Hold:
-		s.recall(ctx, w.ID, false, false) // the dispatcher holds what is due
-	default:
-		s.recall(ctx, w.ID, true, true)
-	}
+	s.recall(ctx, w.ID)
 	return &updated, nil
 }

@@ -101,7 +101,7 @@ func TestDeletedWebhooksStayReadable(t *testing.T) {
 	if err != nil || found[0] == nil || !found[0].Version.Deleted {
 		t.Errorf("found %v, %v", found, err)
 	}
-	target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID)
+	target, err := c.pipeline.Targets.Of(t.Context(), w.Org, w.ID, 0)
 	if err != nil || !target.Deleted {
 		t.Errorf("target = %+v, %v", target, err)
 	}

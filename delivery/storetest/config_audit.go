@@ -26,10 +26,11 @@ func testRecords(d *desk) {
 	d.refused(d.store.CreateWebhook(d.Context(), twin, d.entry()), delivery.Duplicate)
 	d.ok(d.store.UpdateWebhook(d.Context(), d.next(w, at), 1, changed))
 	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, at), 1, d.entry()), delivery.Conflict)
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, at, "ada", rotated))
+	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, w.Secrets, at, "ada", rotated))
 	older := slices.Clone(w.Secrets)
 	older[0].CreatedAt = at.Add(-time.Hour)
-	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, older, at, "ada", d.entry()), delivery.Conflict)
+	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, older, w.Secrets, at, "ada", d.entry()),
+		delivery.Conflict)
 	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, at, "ada", deleted))
 	d.refused(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, at, "ada", d.entry()), delivery.NotFound)
 	d.recorded(deleted, rotated, changed, made)

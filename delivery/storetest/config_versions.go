@@ -23,7 +23,7 @@ func testConfigVersion(d *desk) {
 	raised("create")
 	d.ok(d.store.UpdateWebhook(d.Context(), d.next(w, at.Add(time.Second)), 1, d.entry()))
 	raised("update")
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, at, "ada", d.entry()))
+	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, w.Secrets, at, "ada", d.entry()))
 	raised("new secrets")
 	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, at.Add(time.Minute), "ada", d.entry()))
 	raised("delete")

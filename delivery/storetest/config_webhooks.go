@@ -126,7 +126,8 @@ func testOtherOrganization(d *desk) {
 	stolen.Org = other
 	d.refused(d.store.UpdateWebhook(d.Context(), stolen, 1, d.entry()), delivery.NotFound)
 	d.refused(d.store.DeleteWebhook(d.Context(), other, w.ID, at, "eve", d.entry()), delivery.NotFound)
-	d.refused(d.store.SetSecrets(d.Context(), other, w.ID, w.Secrets, at, "eve", d.entry()), delivery.NotFound)
+	d.refused(d.store.SetSecrets(d.Context(), other, w.ID, w.Secrets, w.Secrets, at, "eve", d.entry()),
+		delivery.NotFound)
 	same(d, "the webhook afterwards", d.stored(w.ID), w)
 }
 
@@ -243,7 +244,7 @@ func testDelete(d *desk) {
 
 	d.refused(d.store.DeleteWebhook(d.Context(), d.org.ID, w.ID, when, "bob", d.entry()), delivery.NotFound)
 	d.refused(d.store.UpdateWebhook(d.Context(), d.next(w, when), 1, d.entry()), delivery.NotFound)
-	err := d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, when, "bob", d.entry())
+	err := d.store.SetSecrets(d.Context(), d.org.ID, w.ID, w.Secrets, w.Secrets, when, "bob", d.entry())
 	d.refused(err, delivery.NotFound)
 	_, left, err := d.store.Config(d.Context(), d.org.ID)
 	if err != nil || len(left) != 0 {
@@ -258,13 +259,16 @@ func testSecrets(d *desk) {
 		{Sealed: []byte{9}, Hint: "new1", CreatedAt: when},
 		{Sealed: []byte{1, 2, 3}, Hint: "abcd", CreatedAt: at, ExpiresAt: when.Add(time.Hour)},
 	}
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, rotated, when, "bob", d.entry()))
+	set := func(old, secrets []delivery.SealedSecret) error {
+		return d.store.SetSecrets(d.Context(), d.org.ID, w.ID, old, secrets, when, "bob", d.entry())
+	}
+	d.ok(set(w.Secrets, rotated))
 	resealed := slices.Clone(rotated)
 	resealed[0].Sealed = []byte{8, 8}
-	d.ok(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, resealed, when, "bob", d.entry()))
-	older := slices.Clone(w.Secrets)
-	older[0].CreatedAt = when.Add(-time.Second)
-	d.refused(d.store.SetSecrets(d.Context(), d.org.ID, w.ID, older, when, "eve", d.entry()), delivery.Conflict)
+	d.ok(set(rotated, resealed))
+	newer := slices.Clone(w.Secrets)
+	newer[0].CreatedAt = when.Add(time.Second)
+	d.refused(set(w.Secrets, newer), delivery.Conflict)
 	w.Secrets, w.UpdatedAt, w.UpdatedBy = resealed, when, "bob"
 	same(d, "a webhook with new secrets, in the same version", d.stored(w.ID), w)
 }

@@ -79,10 +79,15 @@ type organization struct {
 // A webhook is one that is stored. Disabled without holding, it gets no deliveries.
 type webhook struct {
 	delivery.Webhook
-	deleted bool
+	first     delivery.VersionID
+	reordered bool                    // its order has changed, and not all deliveries are recalled since
+	at        delivery.RecallPosition // of the recall that is going on
 }
 
 func (h *webhook) ordered() bool { return h.Version.Policy.Ordered }
+
+// blocked reports whether none of its deliveries may be leased.
+func (h *webhook) blocked() bool { return h.reordered && h.ordered() && !h.Version.Deleted }
 
 // A fact is an event that is stored.
 type fact struct {
@@ -92,15 +97,23 @@ type fact struct {
 
 // A row is a delivery, pending or final.
 type row struct {
+	mark
+
 	d       delivery.Delivery // its State is valid when it is final
 	event   *fact
 	owner   delivery.Owner
+	since   int  // the number of its webhook's version when it was stored
 	leased  bool // to owner, by a lease that has not ended
-	held    bool
-	cancel  bool
-	later   bool // due in an hour
+	unsure  bool // a recall that did not end may have set cancel
 	outcome delivery.Outcome
 	status  int
+}
+
+// A mark is what recalls change of a row.
+type mark struct {
+	held, ordered bool
+	later         bool // due in an hour
+	cancel        bool // no retry waits any more
 }
 
 func (r *row) pending() bool { return !r.d.State.Final() }
@@ -158,8 +171,8 @@ func (w *world) actions(commands *int) map[string]func(*rapid.T) {
 	actions := map[string]func(*rapid.T){
 		"ingest": w.ingest, "report again": w.ingestKnown, "report by an old configuration": w.ingestStale,
 		"claim some": w.claimSome, "claim all": w.claimAll, "settle": w.settle, "settle a test": w.settleTest,
-		"release": w.release, "die": w.die, "recall": w.recall, "redeliver": w.redeliver,
-		"change a webhook": w.change, "delete a webhook": w.remove, "discard": w.discard,
+		"release": w.release, "die": w.die, "recall": w.recall, "recall a portion": w.recallPortion,
+		"reconcile": w.reconcile, "redeliver": w.redeliver, "change a webhook": w.change, "delete a webhook": w.remove, "discard": w.discard,
 		"list": w.list, "list events": w.listEvents, "follow": w.follow,
 	}
 	for name, do := range actions {
@@ -200,8 +213,10 @@ func (w *world) empty(t *rapid.T) {
 		ensure(t, "Release", err)
 	}
 	for _, h := range w.webhooks {
-		_, err := w.store.Recall(w.ctx, h.ID, true, true)
-		ensure(t, "Recall", err)
+		if !h.Version.Deleted {
+			ensure(t, "DeleteWebhook", w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now(), "model", newEntry(w.ids, h.Org)))
+		}
+		recallAll(w.ctx, t, w.store, h.ID)
 	}
 	owner := w.servers[0]
 	for {
@@ -227,15 +242,18 @@ func (w *world) empty(t *rapid.T) {
 // finish delivers what is pending: nothing is lost, and each delivery has one
 // final entry.
 func (w *world) finish(t *rapid.T) {
-	for _, h := range w.webhooks {
-		_, err := w.store.Recall(w.ctx, h.ID, false, true)
-		ensure(t, "Recall", err)
-		w.recalled(h, false, true)
-	}
 	for _, owner := range w.servers {
 		_, err := w.store.Release(w.ctx, owner, nil, 0)
 		ensure(t, "Release", err)
 		w.released(func(r *row) bool { return r.owner.Slot == owner.Slot && r.owner.Epoch <= owner.Epoch }, false)
+	}
+	for _, change := range []func(*delivery.Webhook){enabled, holding, enabled} { // a hold ends the wait for retries
+		for _, h := range w.webhooks {
+			if !h.Version.Deleted {
+				w.update(t, h, change)
+			}
+		}
+		w.reconcile(t)
 	}
 	for rounds := 0; w.waiting() > 0; rounds++ {
 		if rounds > 100 {

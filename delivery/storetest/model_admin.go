@@ -24,6 +24,7 @@ func (w *world) create(t *rapid.T, org *organization, kind delivery.EventType, o
 		},
 	}}
 	ensure(t, "CreateWebhook", w.store.CreateWebhook(w.ctx, h.Webhook, newEntry(w.ids, org.ID)))
+	h.first = h.Version.ID
 	w.webhooks = append(w.webhooks, h)
 	w.configured(t, org)
 }
@@ -38,7 +39,7 @@ func (w *world) configured(t *rapid.T, org *organization) {
 	org.stale, org.ConfigVersion = org.ConfigVersion, now.ConfigVersion
 	want := 0
 	for _, h := range w.webhooks {
-		if h.Org == org.ID && !h.deleted {
+		if h.Org == org.ID && !h.Version.Deleted {
 			want++
 		}
 	}
@@ -51,73 +52,53 @@ func (w *world) owner(h *webhook) *organization {
 	return w.orgs[slices.IndexFunc(w.orgs, func(o *organization) bool { return o.ID == h.Org })]
 }
 
-// change enables a webhook, disables it, or makes it hold its deliveries.
+// change enables a webhook, disables it, makes it hold its deliveries, drops them,
+// or changes their order. It does not recall them.
 func (w *world) change(t *rapid.T) {
 	h := rapid.SampledFrom(w.webhooks).Draw(t, "webhook")
-	if h.deleted {
+	if h.Version.Deleted {
 		t.Skip("it is deleted")
 	}
+	change := rapid.SampledFrom([]string{"enable", "hold", "hold", "drop", "disable", "order", "nothing"}).Draw(t, "what")
+	w.update(t, h, map[string]func(*delivery.Webhook){
+		"enable": enabled, "hold": holding, "drop": dropped, "disable": disabled, "nothing": func(*delivery.Webhook) {},
+		"order": func(now *delivery.Webhook) { now.Version.Policy.Ordered = !now.Version.Policy.Ordered },
+	}[change])
+}
+
+// update gives a webhook another version.
+func (w *world) update(t *rapid.T, h *webhook, change func(*delivery.Webhook)) {
 	now := h.Webhook
 	now.Version.ID = delivery.VersionID(w.ids.Next())
 	now.Version.Number++
-	now.Status, now.Holding, now.Version.Listening = delivery.Enabled, false, true
-	switch rapid.IntRange(0, 2).Draw(t, "status") {
-	case 0:
-		now.Status, now.Version.Listening = delivery.Disabled, false
-	case 1:
-		now.Status, now.Holding = delivery.Disabled, true
-	}
+	change(&now)
+	now.Version.Listening = now.Status == delivery.Enabled || now.Holding
 	record := newEntry(w.ids, h.Org)
 	err := w.store.UpdateWebhook(w.ctx, now, h.Version.Number-1, record)
 	if delivery.CodeOf(err) != delivery.Conflict {
 		t.Fatalf("UpdateWebhook over an older version: %v, want %s", err, delivery.Conflict)
 	}
 	ensure(t, "UpdateWebhook", w.store.UpdateWebhook(w.ctx, now, h.Version.Number, record))
+	h.reordered = h.reordered || now.Version.Policy.Ordered != h.ordered()
 	h.Webhook = now
 	w.configured(t, w.owner(h))
 }
 
-// remove deletes a webhook, which requests cancellation of its pending
-// deliveries, and creates another in its place.
+// remove deletes a webhook, which cancels its pending deliveries, and creates
+// another in its place.
 func (w *world) remove(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "really") > 0 {
 		t.Skip("deletions are rare")
 	}
 	h := rapid.SampledFrom(w.webhooks).Draw(t, "webhook")
-	if h.deleted {
+	if h.Version.Deleted {
 		t.Skip("it is deleted")
 	}
 	record := newEntry(w.ids, h.Org)
 	ensure(t, "DeleteWebhook", w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now().UTC(), "model", record))
-	h.deleted, h.Version.Listening = true, false
-	w.recalled(h, true, true)
+	h.Version.Deleted, h.Version.Listening = true, false
 	w.configured(t, w.owner(h))
 	w.create(t, w.owner(h), h.Version.Type, h.ordered())
-}
-
-// recall recalls a webhook's deliveries.
-func (w *world) recall(t *rapid.T) {
-	h := rapid.SampledFrom(w.webhooks).Draw(t, "webhook")
-	cancel, held := rapid.Bool().Draw(t, "cancel"), rapid.Bool().Draw(t, "held")
-	got, err := w.store.Recall(w.ctx, h.ID, cancel, held)
-	ensure(t, "Recall", err)
-	if want := w.recalled(h, cancel, held); got != want {
-		t.Fatalf("Recall gave %d, want %d", got, want)
-	}
-}
-
-func (w *world) recalled(h *webhook, cancel, held bool) (n int) {
-	for _, r := range w.rows {
-		if r.d.Webhook != h.ID || !r.pending() || r.held && !held {
-			continue
-		}
-		n++
-		r.held, r.cancel = false, r.cancel || cancel
-		if !r.leased {
-			r.later = false
-		}
-	}
-	return n
 }
 
 // release releases deliveries that a server may hold.

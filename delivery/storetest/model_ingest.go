@@ -128,7 +128,8 @@ func (w *world) stored(e delivery.NewEvent, owner delivery.Owner) {
 	f := &fact{NewEvent: e}
 	w.facts[e.Event.ID] = f
 	for _, d := range e.Deliveries {
-		r := &row{d: d, event: f, held: d.State == delivery.Held}
+		r := &row{d: d, event: f, since: w.webhook(d.Webhook).Version.Number}
+		r.held, r.ordered = d.State == delivery.Held, d.Ordered
 		if d.State == delivery.Sending {
 			r.owner, r.leased = owner, true
 		}
@@ -188,7 +189,7 @@ func (w *world) redeliver(t *rapid.T) {
 	}
 	ids := slices.Sorted(maps.Keys(w.facts))
 	var made []delivery.Delivery
-	missing := false
+	missing, refused := false, false
 	for range rapid.IntRange(1, 3).Draw(t, "deliveries") {
 		f := w.facts[rapid.SampledFrom(ids).Draw(t, "event")]
 		h := w.webhookFor(&f.Event)
@@ -196,9 +197,11 @@ func (w *world) redeliver(t *rapid.T) {
 			continue
 		}
 		missing = missing || f.gone
+		refused = refused || h.Status == delivery.Disabled && !h.Holding
 		d := delivery.Delivery{
-			ID: delivery.DeliveryID(w.ids.Next()), Org: h.Org, Webhook: h.ID, Version: h.Version.ID,
-			Event: f.Event.ID, Type: f.Event.Type, Item: f.Event.Item, Trigger: delivery.ByRedelivery,
+			ID: delivery.DeliveryID(w.ids.Next()), Org: h.Org, Webhook: h.ID,
+			Version: rapid.SampledFrom([]delivery.VersionID{h.first, h.Version.ID}).Draw(t, "version"),
+			Event:   f.Event.ID, Type: f.Event.Type, Item: f.Event.Item, Trigger: delivery.ByRedelivery,
 			RedeliveryOf: 7, State: delivery.Queued, Ordered: h.ordered(),
 		}
 		if h.Status == delivery.Disabled {
@@ -213,17 +216,27 @@ func (w *world) redeliver(t *rapid.T) {
 		}
 		return
 	}
+	if refused {
+		if delivery.CodeOf(err) != delivery.Conflict {
+			t.Fatalf("Requeue for a disabled webhook: %v, want %s", err, delivery.Conflict)
+		}
+		return
+	}
 	ensure(t, "Requeue", err)
 	for _, d := range made {
-		w.rows[d.ID] = &row{d: d, event: w.facts[d.Event], held: d.State == delivery.Held}
-		w.rows[d.ID].d.State = delivery.Queued
+		h := w.webhook(d.Webhook)
+		r := &row{d: d, event: w.facts[d.Event], since: h.Version.Number}
+		r.ordered = h.ordered()
+		r.held = d.State == delivery.Held && h.Holding
+		r.d.State = delivery.Queued
+		w.rows[d.ID] = r
 	}
 }
 
 // webhookFor returns the first webhook that takes events like e.
 func (w *world) webhookFor(e *delivery.Event) *webhook {
 	for _, h := range w.webhooks {
-		if h.Org == e.Org && h.Version.Type == e.Type && !h.deleted {
+		if h.Org == e.Org && h.Version.Type == e.Type && !h.Version.Deleted {
 			return h
 		}
 	}

@@ -49,25 +49,27 @@ func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []deliver
 	if len(jobs) > c.N || all && len(jobs) != len(due) {
 		t.Fatalf("claimed %d of %d that are due, at most %d", len(jobs), len(due), c.N)
 	}
-	each := map[delivery.WebhookID][]delivery.DeliveryID{}
+	each, lines := map[delivery.WebhookID]int{}, map[delivery.WebhookID][]delivery.DeliveryID{}
 	for _, j := range jobs {
 		r := w.rows[j.Delivery.ID]
 		if !due[j.Delivery.ID] {
 			t.Fatalf("claimed %s, which is not to be leased: %+v", j.Delivery.ID, r)
 		}
 		w.compareJob(t, j, r, c)
-		each[r.d.Webhook] = append(each[r.d.Webhook], r.d.ID)
-	}
-	for id, ids := range each {
-		limit, limited := c.Limits[id]
-		if len(ids) > c.PerWebhook || limited && len(ids) > limit {
-			t.Fatalf("claimed %d of a webhook, at most %d and %d", len(ids), c.PerWebhook, limit)
+		each[r.d.Webhook]++
+		if r.ordered {
+			lines[r.d.Webhook] = append(lines[r.d.Webhook], r.d.ID)
 		}
-		if w.webhook(id).ordered() {
-			slices.Sort(ids)
-			if want := w.inLine(id)[:len(ids)]; !slices.Equal(ids, want) {
-				t.Fatalf("claimed %v out of order, want %v", ids, want)
-			}
+	}
+	for id, n := range each {
+		if limit, limited := c.Limits[id]; n > c.PerWebhook || limited && n > limit {
+			t.Fatalf("claimed %d of a webhook, at most %d and %d", n, c.PerWebhook, limit)
+		}
+	}
+	for id, ids := range lines {
+		slices.Sort(ids)
+		if want := w.inLine(id)[:len(ids)]; !slices.Equal(ids, want) {
+			t.Fatalf("claimed %v out of order, want %v", ids, want)
 		}
 	}
 	for _, j := range jobs {
@@ -79,13 +81,17 @@ func (w *world) claimed(t *rapid.T, c delivery.ClaimRequest, all bool) []deliver
 }
 
 func (w *world) compareJob(t *rapid.T, j delivery.Job, r *row, c delivery.ClaimRequest) {
-	want := r.d
-	want.State = delivery.Sending
+	want, d := r.d, w.disposition(r)
+	want.State, want.Ordered = delivery.Sending, r.ordered
 	switch {
 	case j.Delivery != want:
 		t.Fatalf("claimed %+v, want %+v", j.Delivery, want)
-	case j.Owner != c.Owner || j.Cancel != r.cancel:
-		t.Fatalf("claimed by %v, cancel %v, want %v, %v", j.Owner, j.Cancel, c.Owner, r.cancel)
+	case j.Owner != c.Owner || j.Cancel != (d == delivery.ToCancel) || j.Hold != (d == delivery.ToHold):
+		t.Fatalf("claimed %s by %v, cancel %v, hold %v, want %v, %d; pending since version %d of %+v",
+			j.Delivery.ID, j.Owner, j.Cancel, j.Hold, c.Owner, d, r.since, w.webhook(r.d.Webhook).Webhook)
+	case j.WebhookVersion != w.webhook(r.d.Webhook).Version.Number:
+		t.Fatalf("claimed with version %d of its webhook, want %d", j.WebhookVersion,
+			w.webhook(r.d.Webhook).Version.Number)
 	case j.Event.ID != r.event.Event.ID || string(j.Event.Variables) != string(r.event.Event.Variables):
 		t.Fatalf("claimed with the event %+v, want %+v", j.Event, r.event.Event)
 	case c.Urgent && j.Delivery.Type != delivery.ActiveAlert:
@@ -101,27 +107,30 @@ func (w *world) webhook(id delivery.WebhookID) *webhook {
 func (w *world) claimable() map[delivery.DeliveryID]bool {
 	due := map[delivery.DeliveryID]bool{}
 	for id, r := range w.rows {
-		if r.due() && !r.d.Ordered {
+		if r.due() && !r.ordered && r.d.Trigger != delivery.ByTest && !w.webhook(r.d.Webhook).blocked() {
 			due[id] = true
 		}
 	}
 	for _, h := range w.webhooks {
-		if h.ordered() {
-			for _, id := range w.inLine(h.ID) {
-				due[id] = true
-			}
+		for _, id := range w.inLine(h.ID) {
+			due[id] = true
 		}
 	}
 	return due
 }
 
-// inLine returns the deliveries of an ordered webhook that may be leased: none
-// while any is leased, or else the oldest, up to the first that is not due.
+// inLine returns the ordered deliveries that may be leased: none while any is
+// leased, or else the oldest, up to the first that is not due or, where the
+// webhook makes calls, held.
 func (w *world) inLine(id delivery.WebhookID) (line []delivery.DeliveryID) {
-	over := false
+	h, over := w.webhook(id), false
+	sends := h.Status == delivery.Enabled && !h.Version.Deleted
+	if h.blocked() {
+		return nil
+	}
 	for _, one := range slices.Sorted(maps.Keys(w.rows)) {
 		r := w.rows[one]
-		if r.d.Webhook != id || !r.pending() || r.held {
+		if r.d.Webhook != id || !r.pending() || !r.ordered || r.held && !sends {
 			continue
 		}
 		if r.leased {
@@ -179,12 +188,21 @@ func (w *world) settle(t *rapid.T) {
 			t.Fatalf("the fences held %v, want %v", got, want)
 		}
 	}
+	for i := range batch {
+		if r := w.rows[batch[i].Entry.Delivery.ID]; r.unsure && r.pending() && !r.leased {
+			w.look(t, r)
+		}
+	}
 }
 
 func (w *world) settleAll(t *rapid.T, jobs []delivery.Job) {
 	batch := make([]delivery.Settlement, len(jobs))
 	for i, j := range jobs {
-		batch[i] = w.settlement(j, delivery.Delivered, 200)
+		state := delivery.Delivered
+		if j.Cancel {
+			state = delivery.Canceled
+		}
+		batch[i] = w.settlement(j, state, 200)
 		w.settled(&batch[i])
 	}
 	if len(batch) == 0 {
@@ -234,6 +252,9 @@ func (w *world) settled(s *delivery.Settlement) bool {
 		return false
 	}
 	r.owner, r.leased, r.held, r.later = delivery.Owner{}, false, false, false
+	if s.Entry.Delivery.State == delivery.Held && w.disposition(r) != delivery.ToHold {
+		return false // it is due again
+	}
 	r.d.Attempts = s.Entry.Delivery.Attempts
 	if a := s.Entry.Attempt; a != nil {
 		r.outcome, r.status = a.Outcome, a.HTTPStatus

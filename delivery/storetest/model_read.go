@@ -94,7 +94,7 @@ func (w *world) list(t *rapid.T) {
 		if r := w.rows[id]; r.d.Org == org.ID && passes(f, r) {
 			d := r.d
 			d.State = r.state()
-			d.Ordered = d.Ordered && r.pending()
+			d.Ordered = r.ordered && r.pending()
 			want = append(want, d)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func runQueue(t *testing.T, open func(t *testing.T) delivery.Store) {
 	tests := map[string]func(*scene){}
 	for _, some := range []map[string]func(*scene){
-		ingestTests, claimTests, fairTests, settleTests, releaseTests, logTests,
+		ingestTests, claimTests, fairTests, settleTests, releaseTests, recallTests, logTests,
 		eventTests, listTests, memberTests, discardTests, orderTests, countTests,
 	} {
 		maps.Copy(tests, some)

@@ -113,36 +113,22 @@ func testAlertsLeaveRoom(s *scene) {
 // orderedWebhook stores a webhook whose deliveries are ordered, with n deliveries.
 func (s *scene) orderedWebhook(n int) (delivery.Webhook, []delivery.DeliveryID) {
 	s.t.Helper()
-	id := s.webhook()
-	at := time.Now().UTC().Truncate(time.Millisecond)
-	w := delivery.Webhook{
-		ID: id, Org: s.org.ID, Name: "In order " + id.String(), Status: delivery.Enabled,
-		CreatedAt: at, UpdatedAt: at,
-		Version: delivery.WebhookVersion{
-			ID: delivery.VersionID(s.ids.Next()), Org: s.org.ID, Webhook: id, Number: 1,
-			Name: "In order " + id.String(),
-			Type: delivery.OperationInWorkspace, Target: "https://example.com/" + id.String(), Template: "{}",
-			Selection: delivery.Selection{All: true}, Policy: delivery.Policy{Ordered: true},
-			Listening: true, Fingerprint: id.String(), CreatedAt: at,
-		},
-	}
-	if err := s.store.CreateWebhook(s.t.Context(), w, newEntry(s.ids, s.org.ID)); err != nil {
-		s.t.Fatalf("CreateWebhook: %v", err)
-	}
-	found, err := s.store.OrganizationsByID(s.t.Context(), []delivery.OrgID{s.org.ID})
-	if err != nil || len(found) != 1 {
-		s.t.Fatalf("OrganizationsByID gave %v, %v", found, err)
-	}
-	s.org = found[0]
+	w := s.stored(true)
+	return w, s.inLine(n, w)
+}
+
+// inLine stores n ordered deliveries to w.
+func (s *scene) inLine(n int, w delivery.Webhook) []delivery.DeliveryID {
+	s.t.Helper()
 	var events []delivery.NewEvent
 	var ids []delivery.DeliveryID
 	for range n {
-		e := s.event("in order "+delivery.EventID(s.ids.Next()).String(), id)
-		e.Deliveries[0].Ordered = true
+		e := s.event("in order "+delivery.EventID(s.ids.Next()).String(), w.ID)
+		e.Deliveries[0].Version, e.Deliveries[0].Ordered = w.Version.ID, true
 		events, ids = append(events, e), append(ids, e.Deliveries[0].ID)
 	}
 	s.ingest(events...)
-	return w, ids
+	return ids
 }
 
 func testOrderedLeased(s *scene) {
@@ -171,7 +157,7 @@ func testOrderedLeased(s *scene) {
 }
 
 func testOrderedBlocked(s *scene) {
-	_, ids := s.orderedWebhook(3)
+	w, ids := s.orderedWebhook(3)
 	jobs := s.claim(s.owner, 1, 1, longLease)
 	if len(jobs) != 1 || !jobs[0].Delivery.Ordered {
 		s.t.Fatalf("claimed %+v, want the oldest, ordered", jobs)
@@ -182,7 +168,8 @@ func testOrderedBlocked(s *scene) {
 	if got := s.request(delivery.ClaimRequest{N: 9, PerWebhook: 9}); len(got) > 0 {
 		s.t.Errorf("claimed %v past one that is to be retried", got)
 	}
-	s.recall(jobs[0].Delivery.Webhook, false, false, 3)
+	s.hold(&w) // which makes it due
+	s.enable(&w)
 	if got := s.request(delivery.ClaimRequest{N: 9, PerWebhook: 9}); !slices.Equal(got, ids) {
 		s.t.Errorf("claimed %v, want all of %v in one piece", got, ids)
 	}
@@ -196,6 +183,7 @@ func testOrderChanges(s *scene) {
 		if err := s.store.UpdateWebhook(s.t.Context(), w, number+1, newEntry(s.ids, s.org.ID)); err != nil {
 			s.t.Fatalf("UpdateWebhook: %v", err)
 		}
+		s.recall(w.ID)
 		first := s.request(delivery.ClaimRequest{N: 1, PerWebhook: 1})
 		second := s.request(delivery.ClaimRequest{N: 1, PerWebhook: 1})
 		if len(first) != 1 || (len(second) == 0) != ordered {

@@ -160,7 +160,8 @@ func testOrderAfterDeathInRetry(s *scene) {
 	if got := s.claim(other, 9, 9, longLease); len(got) > 0 {
 		s.t.Errorf("claimed %v past the head, which waits for its retry", idsOf(got))
 	}
-	s.recall(w.ID, false, false, 3)
+	s.hold(&w) // which makes it due
+	s.enable(&w)
 	if got := idsOf(s.claim(other, 9, 9, longLease)); !slices.Equal(got, ids) {
 		s.t.Errorf("claimed %v, want %v", got, ids)
 	}
@@ -169,8 +170,8 @@ func testOrderAfterDeathInRetry(s *scene) {
 // testComeBack makes a delivery due again in every possible way, each time after
 // a claim that found nothing.
 func testComeBack(s *scene) {
-	w := s.webhook()
-	s.queued(1, w)
+	w := s.stored(false)
+	s.queued(1, w.ID)
 	job := s.claim(s.owner, 9, 9, longLease)[0]
 	ids := []delivery.DeliveryID{job.Delivery.ID}
 	hold := func(state delivery.State, due time.Time) func() {
@@ -192,11 +193,13 @@ func testComeBack(s *scene) {
 		}},
 		{"a recall", func() {
 			hold(delivery.Retrying, time.Now().Add(time.Hour))()
-			s.recall(w, false, false, 1)
+			s.hold(&w)
+			s.enable(&w)
 		}},
 		{"the end of a hold", func() {
+			s.hold(&w)
 			hold(delivery.Held, time.Now().Add(-2*time.Hour))()
-			s.recall(w, false, true, 1)
+			s.enable(&w)
 		}},
 		{"a death", func() { s.died(s.owner, 1) }},
 	} {

@@ -10,11 +10,6 @@ var releaseTests = map[string]func(*scene){
 	"released deliveries are due at once":                 testRelease,
 	"a server releases what its earlier runs held":        testReleaseAll,
 	"only the owner releases":                             testReleaseOthers,
-	"a recall makes a webhook's deliveries due":           testRecall,
-	"a recall to cancel tells the next claimer":           testRecallCancel,
-	"a recall leaves what is being sent alone":            testRecallLeased,
-	"a recall can release what is held":                   testRecallHeld,
-	"a canceled delivery that retries does not wait":      testCancelWhileSent,
 	"a redelivery is due at once":                         testRequeue,
 	"what is queued again is recorded":                    testRequeueRecords,
 	"a redelivery of an event that is gone is not found":  testRequeueGone,
@@ -61,14 +56,6 @@ func testReleaseOthers(s *scene) {
 	}
 }
 
-// recall fails the test unless want deliveries are recalled.
-func (s *scene) recall(w delivery.WebhookID, cancel, held bool, want int) {
-	s.t.Helper()
-	if n, err := s.store.Recall(s.t.Context(), w, cancel, held); n != want || err != nil {
-		s.t.Errorf("Recall gave %d, %v, want %d", n, err, want)
-	}
-}
-
 // later stores a delivery to w whose retry is due in an hour.
 func (s *scene) later(w delivery.WebhookID) delivery.DeliveryID {
 	s.t.Helper()
@@ -77,67 +64,6 @@ func (s *scene) later(w delivery.WebhookID) delivery.DeliveryID {
 	set.DueAt = set.Entry.At.Add(longLease)
 	s.settle(set)
 	return set.Entry.Delivery.ID
-}
-
-func testRecall(s *scene) {
-	w := s.webhook()
-	id, other := s.later(w), s.later(s.webhook())
-	s.recall(w, false, false, 1)
-	jobs := s.claim(s.owner, 10, 10, longLease)
-	if len(jobs) != 1 || jobs[0].Delivery.ID != id || jobs[0].Cancel {
-		s.t.Errorf("claimed %+v, want only %s and not %s", jobs, id, other)
-	}
-}
-
-func testRecallCancel(s *scene) {
-	w := s.webhook()
-	s.later(w)
-	s.recall(w, true, false, 1)
-	jobs := s.claim(s.owner, 10, 10, longLease)
-	if len(jobs) != 1 || !jobs[0].Cancel {
-		s.t.Errorf("claimed %+v, want it to be canceled", jobs)
-	}
-}
-
-func testRecallLeased(s *scene) {
-	w := s.webhook()
-	s.queued(1, w)
-	job := s.claim(s.owner, 1, 1, longLease)[0]
-	s.recall(w, true, true, 1)
-	if jobs := s.claim(s.join("second"), 1, 1, longLease); len(jobs) > 0 {
-		s.t.Error("what is being sent was leased to another server")
-	}
-	if held := s.settle(s.settlement(job, delivery.Delivered, 200)); !held[0] {
-		s.t.Error("what was being sent could not be settled")
-	}
-}
-
-func testRecallHeld(s *scene) {
-	w := s.webhook()
-	e := s.event("a", w)
-	e.Deliveries[0].State = delivery.Held
-	s.ingest(e)
-	s.recall(w, false, false, 0)
-	if jobs := s.claim(s.owner, 1, 1, longLease); len(jobs) > 0 {
-		s.t.Error("a held delivery was leased")
-	}
-	s.recall(w, false, true, 1)
-	if jobs := s.claim(s.owner, 1, 1, longLease); len(jobs) != 1 {
-		s.t.Error("the released delivery is not due")
-	}
-}
-
-func testCancelWhileSent(s *scene) {
-	w := s.webhook()
-	s.queued(1, w)
-	set := s.settlement(s.claim(s.owner, 1, 1, longLease)[0], delivery.Retrying, 500)
-	set.DueAt = set.Entry.At.Add(longLease)
-	s.recall(w, true, false, 1)
-	s.settle(set)
-	jobs := s.claim(s.owner, 1, 1, longLease)
-	if len(jobs) != 1 || !jobs[0].Cancel {
-		s.t.Errorf("claimed %+v, want the delivery at once, to be canceled", jobs)
-	}
 }
 
 func testRequeue(s *scene) {

@@ -4582,6 +4582,10 @@ type WebhookMutation struct {
 	disabled_at         *int64
 	adddisabled_at      *int64
 	holding             *bool
+	cancel_before       *int
+	addcancel_before    *int
+	recalling           *int
+	addrecalling        *int
 	secrets             *string
 	version_id          *delivery.VersionID
 	addversion_id       *delivery.VersionID
@@ -5019,6 +5023,118 @@ func (m *WebhookMutation) OldHolding(ctx context.Context) (v bool, err error) {
 // ResetHolding resets all changes to the "holding" field.
 func (m *WebhookMutation) ResetHolding() {
 	m.holding = nil
+}
+
+// SetCancelBefore sets the "cancel_before" field.
+func (m *WebhookMutation) SetCancelBefore(i int) {
+	m.cancel_before = &i
+	m.addcancel_before = nil
+}
+
+// CancelBefore returns the value of the "cancel_before" field in the mutation.
+func (m *WebhookMutation) CancelBefore() (r int, exists bool) {
+	v := m.cancel_before
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCancelBefore returns the old "cancel_before" field's value of the Webhook entity.
+// If the Webhook object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WebhookMutation) OldCancelBefore(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCancelBefore is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCancelBefore requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCancelBefore: %w", err)
+	}
+	return oldValue.CancelBefore, nil
+}
+
+// AddCancelBefore adds i to the "cancel_before" field.
+func (m *WebhookMutation) AddCancelBefore(i int) {
+	if m.addcancel_before != nil {
+		*m.addcancel_before += i
+	} else {
+		m.addcancel_before = &i
+	}
+}
+
+// AddedCancelBefore returns the value that was added to the "cancel_before" field in this mutation.
+func (m *WebhookMutation) AddedCancelBefore() (r int, exists bool) {
+	v := m.addcancel_before
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetCancelBefore resets all changes to the "cancel_before" field.
+func (m *WebhookMutation) ResetCancelBefore() {
+	m.cancel_before = nil
+	m.addcancel_before = nil
+}
+
+// SetRecalling sets the "recalling" field.
+func (m *WebhookMutation) SetRecalling(i int) {
+	m.recalling = &i
+	m.addrecalling = nil
+}
+
+// Recalling returns the value of the "recalling" field in the mutation.
+func (m *WebhookMutation) Recalling() (r int, exists bool) {
+	v := m.recalling
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecalling returns the old "recalling" field's value of the Webhook entity.
+// If the Webhook object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WebhookMutation) OldRecalling(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecalling is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecalling requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecalling: %w", err)
+	}
+	return oldValue.Recalling, nil
+}
+
+// AddRecalling adds i to the "recalling" field.
+func (m *WebhookMutation) AddRecalling(i int) {
+	if m.addrecalling != nil {
+		*m.addrecalling += i
+	} else {
+		m.addrecalling = &i
+	}
+}
+
+// AddedRecalling returns the value that was added to the "recalling" field in this mutation.
+func (m *WebhookMutation) AddedRecalling() (r int, exists bool) {
+	v := m.addrecalling
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRecalling resets all changes to the "recalling" field.
+func (m *WebhookMutation) ResetRecalling() {
+	m.recalling = nil
+	m.addrecalling = nil
 }
 
 // SetSecrets sets the "secrets" field.
@@ -5632,7 +5748,7 @@ func (m *WebhookMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *WebhookMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 21)
 	if m.organization != nil {
 		fields = append(fields, webhook.FieldOrganizationID)
 	}
@@ -5656,6 +5772,12 @@ func (m *WebhookMutation) Fields() []string {
 	}
 	if m.holding != nil {
 		fields = append(fields, webhook.FieldHolding)
+	}
+	if m.cancel_before != nil {
+		fields = append(fields, webhook.FieldCancelBefore)
+	}
+	if m.recalling != nil {
+		fields = append(fields, webhook.FieldRecalling)
 	}
 	if m.secrets != nil {
 		fields = append(fields, webhook.FieldSecrets)
@@ -5714,6 +5836,10 @@ func (m *WebhookMutation) Field(name string) (ent.Value, bool) {
 		return m.DisabledAt()
 	case webhook.FieldHolding:
 		return m.Holding()
+	case webhook.FieldCancelBefore:
+		return m.CancelBefore()
+	case webhook.FieldRecalling:
+		return m.Recalling()
 	case webhook.FieldSecrets:
 		return m.Secrets()
 	case webhook.FieldVersionID:
@@ -5761,6 +5887,10 @@ func (m *WebhookMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldDisabledAt(ctx)
 	case webhook.FieldHolding:
 		return m.OldHolding(ctx)
+	case webhook.FieldCancelBefore:
+		return m.OldCancelBefore(ctx)
+	case webhook.FieldRecalling:
+		return m.OldRecalling(ctx)
 	case webhook.FieldSecrets:
 		return m.OldSecrets(ctx)
 	case webhook.FieldVersionID:
@@ -5847,6 +5977,20 @@ func (m *WebhookMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetHolding(v)
+		return nil
+	case webhook.FieldCancelBefore:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCancelBefore(v)
+		return nil
+	case webhook.FieldRecalling:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecalling(v)
 		return nil
 	case webhook.FieldSecrets:
 		v, ok := value.(string)
@@ -5936,6 +6080,12 @@ func (m *WebhookMutation) AddedFields() []string {
 	if m.adddisabled_at != nil {
 		fields = append(fields, webhook.FieldDisabledAt)
 	}
+	if m.addcancel_before != nil {
+		fields = append(fields, webhook.FieldCancelBefore)
+	}
+	if m.addrecalling != nil {
+		fields = append(fields, webhook.FieldRecalling)
+	}
 	if m.addversion_id != nil {
 		fields = append(fields, webhook.FieldVersionID)
 	}
@@ -5961,6 +6111,10 @@ func (m *WebhookMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case webhook.FieldDisabledAt:
 		return m.AddedDisabledAt()
+	case webhook.FieldCancelBefore:
+		return m.AddedCancelBefore()
+	case webhook.FieldRecalling:
+		return m.AddedRecalling()
 	case webhook.FieldVersionID:
 		return m.AddedVersionID()
 	case webhook.FieldVersionNumber:
@@ -5986,6 +6140,20 @@ func (m *WebhookMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddDisabledAt(v)
+		return nil
+	case webhook.FieldCancelBefore:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCancelBefore(v)
+		return nil
+	case webhook.FieldRecalling:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRecalling(v)
 		return nil
 	case webhook.FieldVersionID:
 		v, ok := value.(delivery.VersionID)
@@ -6072,6 +6240,12 @@ func (m *WebhookMutation) ResetField(name string) error {
 		return nil
 	case webhook.FieldHolding:
 		m.ResetHolding()
+		return nil
+	case webhook.FieldCancelBefore:
+		m.ResetCancelBefore()
+		return nil
+	case webhook.FieldRecalling:
+		m.ResetRecalling()
 		return nil
 	case webhook.FieldSecrets:
 		m.ResetSecrets()

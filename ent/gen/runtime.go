@@ -40,8 +40,16 @@ func init() {
 	organization.DefaultConfigVersion = organizationDescConfigVersion.Default.(int64)
 	webhookFields := schema.Webhook{}.Fields()
 	_ = webhookFields
+	// webhookDescCancelBefore is the schema descriptor for cancel_before field.
+	webhookDescCancelBefore := webhookFields[9].Descriptor()
+	// webhook.DefaultCancelBefore holds the default value on creation for the cancel_before field.
+	webhook.DefaultCancelBefore = webhookDescCancelBefore.Default.(int)
+	// webhookDescRecalling is the schema descriptor for recalling field.
+	webhookDescRecalling := webhookFields[10].Descriptor()
+	// webhook.DefaultRecalling holds the default value on creation for the recalling field.
+	webhook.DefaultRecalling = webhookDescRecalling.Default.(int)
 	// webhookDescDeletedAt is the schema descriptor for deleted_at field.
-	webhookDescDeletedAt := webhookFields[19].Descriptor()
+	webhookDescDeletedAt := webhookFields[21].Descriptor()
 	// webhook.DefaultDeletedAt holds the default value on creation for the deleted_at field.
 	webhook.DefaultDeletedAt = webhookDescDeletedAt.Default.(int64)
 	webhookhealthFields := schema.WebhookHealth{}.Fields()

@@ -34,6 +34,10 @@ type Webhook struct {
 	DisabledAt int64 `json:"disabled_at,omitempty"`
 	// Holding holds the value of the "holding" field.
 	Holding bool `json:"holding,omitempty"`
+	// The version whose change canceled what was pending.
+	CancelBefore int `json:"cancel_before,omitempty"`
+	// What its pending deliveries have still to be told: see ent/queue/recall.go.
+	Recalling int `json:"recalling,omitempty"`
 	// JSON, newest first; the values are sealed.
 	Secrets string `json:"-"`
 	// The current version.
@@ -102,7 +106,7 @@ func (*Webhook) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case webhook.FieldHolding:
 			values[i] = new(sql.NullBool)
-		case webhook.FieldID, webhook.FieldOrganizationID, webhook.FieldDisabledAt, webhook.FieldVersionID, webhook.FieldVersionNumber, webhook.FieldCreatedAt, webhook.FieldUpdatedAt, webhook.FieldDeletedAt:
+		case webhook.FieldID, webhook.FieldOrganizationID, webhook.FieldDisabledAt, webhook.FieldCancelBefore, webhook.FieldRecalling, webhook.FieldVersionID, webhook.FieldVersionNumber, webhook.FieldCreatedAt, webhook.FieldUpdatedAt, webhook.FieldDeletedAt:
 			values[i] = new(sql.NullInt64)
 		case webhook.FieldName, webhook.FieldSearch, webhook.FieldStatus, webhook.FieldDisabledReason, webhook.FieldSecrets, webhook.FieldEventType, webhook.FieldSelection, webhook.FieldFingerprint, webhook.FieldCreatedBy, webhook.FieldUpdatedBy:
 			values[i] = new(sql.NullString)
@@ -174,6 +178,18 @@ func (_m *Webhook) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field holding", values[i])
 			} else if value.Valid {
 				_m.Holding = value.Bool
+			}
+		case webhook.FieldCancelBefore:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field cancel_before", values[i])
+			} else if value.Valid {
+				_m.CancelBefore = int(value.Int64)
+			}
+		case webhook.FieldRecalling:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field recalling", values[i])
+			} else if value.Valid {
+				_m.Recalling = int(value.Int64)
 			}
 		case webhook.FieldSecrets:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -310,6 +326,12 @@ func (_m *Webhook) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("holding=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Holding))
+	builder.WriteString(", ")
+	builder.WriteString("cancel_before=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CancelBefore))
+	builder.WriteString(", ")
+	builder.WriteString("recalling=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Recalling))
 	builder.WriteString(", ")
 	builder.WriteString("secrets=<sensitive>")
 	builder.WriteString(", ")

@@ -72,6 +72,34 @@ func (_c *WebhookCreate) SetHolding(v bool) *WebhookCreate {
 	return _c
 }
 
+// SetCancelBefore sets the "cancel_before" field.
+func (_c *WebhookCreate) SetCancelBefore(v int) *WebhookCreate {
+	_c.mutation.SetCancelBefore(v)
+	return _c
+}
+
+// SetNillableCancelBefore sets the "cancel_before" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableCancelBefore(v *int) *WebhookCreate {
+	if v != nil {
+		_c.SetCancelBefore(*v)
+	}
+	return _c
+}
+
+// SetRecalling sets the "recalling" field.
+func (_c *WebhookCreate) SetRecalling(v int) *WebhookCreate {
+	_c.mutation.SetRecalling(v)
+	return _c
+}
+
+// SetNillableRecalling sets the "recalling" field if the given value is not nil.
+func (_c *WebhookCreate) SetNillableRecalling(v *int) *WebhookCreate {
+	if v != nil {
+		_c.SetRecalling(*v)
+	}
+	return _c
+}
+
 // SetSecrets sets the "secrets" field.
 func (_c *WebhookCreate) SetSecrets(v string) *WebhookCreate {
 	_c.mutation.SetSecrets(v)
@@ -207,6 +235,14 @@ func (_c *WebhookCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *WebhookCreate) defaults() {
+	if _, ok := _c.mutation.CancelBefore(); !ok {
+		v := webhook.DefaultCancelBefore
+		_c.mutation.SetCancelBefore(v)
+	}
+	if _, ok := _c.mutation.Recalling(); !ok {
+		v := webhook.DefaultRecalling
+		_c.mutation.SetRecalling(v)
+	}
 	if _, ok := _c.mutation.DeletedAt(); !ok {
 		v := webhook.DefaultDeletedAt
 		_c.mutation.SetDeletedAt(v)
@@ -238,6 +274,12 @@ func (_c *WebhookCreate) check() error {
 	}
 	if _, ok := _c.mutation.Holding(); !ok {
 		return &ValidationError{Name: "holding", err: errors.New(`gen: missing required field "Webhook.holding"`)}
+	}
+	if _, ok := _c.mutation.CancelBefore(); !ok {
+		return &ValidationError{Name: "cancel_before", err: errors.New(`gen: missing required field "Webhook.cancel_before"`)}
+	}
+	if _, ok := _c.mutation.Recalling(); !ok {
+		return &ValidationError{Name: "recalling", err: errors.New(`gen: missing required field "Webhook.recalling"`)}
 	}
 	if _, ok := _c.mutation.Secrets(); !ok {
 		return &ValidationError{Name: "secrets", err: errors.New(`gen: missing required field "Webhook.secrets"`)}
@@ -335,6 +377,14 @@ func (_c *WebhookCreate) createSpec() (*Webhook, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Holding(); ok {
 		_spec.SetField(webhook.FieldHolding, field.TypeBool, value)
 		_node.Holding = value
+	}
+	if value, ok := _c.mutation.CancelBefore(); ok {
+		_spec.SetField(webhook.FieldCancelBefore, field.TypeInt, value)
+		_node.CancelBefore = value
+	}
+	if value, ok := _c.mutation.Recalling(); ok {
+		_spec.SetField(webhook.FieldRecalling, field.TypeInt, value)
+		_node.Recalling = value
 	}
 	if value, ok := _c.mutation.Secrets(); ok {
 		_spec.SetField(webhook.FieldSecrets, field.TypeString, value)
@@ -552,6 +602,42 @@ func (u *WebhookUpsert) SetHolding(v bool) *WebhookUpsert {
 // UpdateHolding sets the "holding" field to the value that was provided on create.
 func (u *WebhookUpsert) UpdateHolding() *WebhookUpsert {
 	u.SetExcluded(webhook.FieldHolding)
+	return u
+}
+
+// SetCancelBefore sets the "cancel_before" field.
+func (u *WebhookUpsert) SetCancelBefore(v int) *WebhookUpsert {
+	u.Set(webhook.FieldCancelBefore, v)
+	return u
+}
+
+// UpdateCancelBefore sets the "cancel_before" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateCancelBefore() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldCancelBefore)
+	return u
+}
+
+// AddCancelBefore adds v to the "cancel_before" field.
+func (u *WebhookUpsert) AddCancelBefore(v int) *WebhookUpsert {
+	u.Add(webhook.FieldCancelBefore, v)
+	return u
+}
+
+// SetRecalling sets the "recalling" field.
+func (u *WebhookUpsert) SetRecalling(v int) *WebhookUpsert {
+	u.Set(webhook.FieldRecalling, v)
+	return u
+}
+
+// UpdateRecalling sets the "recalling" field to the value that was provided on create.
+func (u *WebhookUpsert) UpdateRecalling() *WebhookUpsert {
+	u.SetExcluded(webhook.FieldRecalling)
+	return u
+}
+
+// AddRecalling adds v to the "recalling" field.
+func (u *WebhookUpsert) AddRecalling(v int) *WebhookUpsert {
+	u.Add(webhook.FieldRecalling, v)
 	return u
 }
 
@@ -846,6 +932,48 @@ func (u *WebhookUpsertOne) SetHolding(v bool) *WebhookUpsertOne {
 func (u *WebhookUpsertOne) UpdateHolding() *WebhookUpsertOne {
 	return u.Update(func(s *WebhookUpsert) {
 		s.UpdateHolding()
+	})
+}
+
+// SetCancelBefore sets the "cancel_before" field.
+func (u *WebhookUpsertOne) SetCancelBefore(v int) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetCancelBefore(v)
+	})
+}
+
+// AddCancelBefore adds v to the "cancel_before" field.
+func (u *WebhookUpsertOne) AddCancelBefore(v int) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.AddCancelBefore(v)
+	})
+}
+
+// UpdateCancelBefore sets the "cancel_before" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateCancelBefore() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateCancelBefore()
+	})
+}
+
+// SetRecalling sets the "recalling" field.
+func (u *WebhookUpsertOne) SetRecalling(v int) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetRecalling(v)
+	})
+}
+
+// AddRecalling adds v to the "recalling" field.
+func (u *WebhookUpsertOne) AddRecalling(v int) *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.AddRecalling(v)
+	})
+}
+
+// UpdateRecalling sets the "recalling" field to the value that was provided on create.
+func (u *WebhookUpsertOne) UpdateRecalling() *WebhookUpsertOne {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateRecalling()
 	})
 }
 
@@ -1328,6 +1456,48 @@ func (u *WebhookUpsertBulk) SetHolding(v bool) *WebhookUpsertBulk {
 func (u *WebhookUpsertBulk) UpdateHolding() *WebhookUpsertBulk {
 	return u.Update(func(s *WebhookUpsert) {
 		s.UpdateHolding()
+	})
+}
+
+// SetCancelBefore sets the "cancel_before" field.
+func (u *WebhookUpsertBulk) SetCancelBefore(v int) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetCancelBefore(v)
+	})
+}
+
+// AddCancelBefore adds v to the "cancel_before" field.
+func (u *WebhookUpsertBulk) AddCancelBefore(v int) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.AddCancelBefore(v)
+	})
+}
+
+// UpdateCancelBefore sets the "cancel_before" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateCancelBefore() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateCancelBefore()
+	})
+}
+
+// SetRecalling sets the "recalling" field.
+func (u *WebhookUpsertBulk) SetRecalling(v int) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.SetRecalling(v)
+	})
+}
+
+// AddRecalling adds v to the "recalling" field.
+func (u *WebhookUpsertBulk) AddRecalling(v int) *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.AddRecalling(v)
+	})
+}
+
+// UpdateRecalling sets the "recalling" field to the value that was provided on create.
+func (u *WebhookUpsertBulk) UpdateRecalling() *WebhookUpsertBulk {
+	return u.Update(func(s *WebhookUpsert) {
+		s.UpdateRecalling()
 	})
 }
 

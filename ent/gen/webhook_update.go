@@ -126,6 +126,48 @@ func (_u *WebhookUpdate) SetNillableHolding(v *bool) *WebhookUpdate {
 	return _u
 }
 
+// SetCancelBefore sets the "cancel_before" field.
+func (_u *WebhookUpdate) SetCancelBefore(v int) *WebhookUpdate {
+	_u.mutation.ResetCancelBefore()
+	_u.mutation.SetCancelBefore(v)
+	return _u
+}
+
+// SetNillableCancelBefore sets the "cancel_before" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableCancelBefore(v *int) *WebhookUpdate {
+	if v != nil {
+		_u.SetCancelBefore(*v)
+	}
+	return _u
+}
+
+// AddCancelBefore adds value to the "cancel_before" field.
+func (_u *WebhookUpdate) AddCancelBefore(v int) *WebhookUpdate {
+	_u.mutation.AddCancelBefore(v)
+	return _u
+}
+
+// SetRecalling sets the "recalling" field.
+func (_u *WebhookUpdate) SetRecalling(v int) *WebhookUpdate {
+	_u.mutation.ResetRecalling()
+	_u.mutation.SetRecalling(v)
+	return _u
+}
+
+// SetNillableRecalling sets the "recalling" field if the given value is not nil.
+func (_u *WebhookUpdate) SetNillableRecalling(v *int) *WebhookUpdate {
+	if v != nil {
+		_u.SetRecalling(*v)
+	}
+	return _u
+}
+
+// AddRecalling adds value to the "recalling" field.
+func (_u *WebhookUpdate) AddRecalling(v int) *WebhookUpdate {
+	_u.mutation.AddRecalling(v)
+	return _u
+}
+
 // SetSecrets sets the "secrets" field.
 func (_u *WebhookUpdate) SetSecrets(v string) *WebhookUpdate {
 	_u.mutation.SetSecrets(v)
@@ -392,6 +434,18 @@ func (_u *WebhookUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Holding(); ok {
 		_spec.SetField(webhook.FieldHolding, field.TypeBool, value)
 	}
+	if value, ok := _u.mutation.CancelBefore(); ok {
+		_spec.SetField(webhook.FieldCancelBefore, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedCancelBefore(); ok {
+		_spec.AddField(webhook.FieldCancelBefore, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Recalling(); ok {
+		_spec.SetField(webhook.FieldRecalling, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRecalling(); ok {
+		_spec.AddField(webhook.FieldRecalling, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.Secrets(); ok {
 		_spec.SetField(webhook.FieldSecrets, field.TypeString, value)
 	}
@@ -590,6 +644,48 @@ func (_u *WebhookUpdateOne) SetNillableHolding(v *bool) *WebhookUpdateOne {
 	if v != nil {
 		_u.SetHolding(*v)
 	}
+	return _u
+}
+
+// SetCancelBefore sets the "cancel_before" field.
+func (_u *WebhookUpdateOne) SetCancelBefore(v int) *WebhookUpdateOne {
+	_u.mutation.ResetCancelBefore()
+	_u.mutation.SetCancelBefore(v)
+	return _u
+}
+
+// SetNillableCancelBefore sets the "cancel_before" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableCancelBefore(v *int) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetCancelBefore(*v)
+	}
+	return _u
+}
+
+// AddCancelBefore adds value to the "cancel_before" field.
+func (_u *WebhookUpdateOne) AddCancelBefore(v int) *WebhookUpdateOne {
+	_u.mutation.AddCancelBefore(v)
+	return _u
+}
+
+// SetRecalling sets the "recalling" field.
+func (_u *WebhookUpdateOne) SetRecalling(v int) *WebhookUpdateOne {
+	_u.mutation.ResetRecalling()
+	_u.mutation.SetRecalling(v)
+	return _u
+}
+
+// SetNillableRecalling sets the "recalling" field if the given value is not nil.
+func (_u *WebhookUpdateOne) SetNillableRecalling(v *int) *WebhookUpdateOne {
+	if v != nil {
+		_u.SetRecalling(*v)
+	}
+	return _u
+}
+
+// AddRecalling adds value to the "recalling" field.
+func (_u *WebhookUpdateOne) AddRecalling(v int) *WebhookUpdateOne {
+	_u.mutation.AddRecalling(v)
 	return _u
 }
 
@@ -888,6 +984,18 @@ func (_u *WebhookUpdateOne) sqlSave(ctx context.Context) (_node *Webhook, err er
 	}
 	if value, ok := _u.mutation.Holding(); ok {
 		_spec.SetField(webhook.FieldHolding, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CancelBefore(); ok {
+		_spec.SetField(webhook.FieldCancelBefore, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedCancelBefore(); ok {
+		_spec.AddField(webhook.FieldCancelBefore, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Recalling(); ok {
+		_spec.SetField(webhook.FieldRecalling, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRecalling(); ok {
+		_spec.AddField(webhook.FieldRecalling, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.Secrets(); ok {
 		_spec.SetField(webhook.FieldSecrets, field.TypeString, value)

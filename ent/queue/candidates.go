@@ -35,19 +35,50 @@ var (
 		ORDER BY 5, 4 DESC`)
 
 	// nextWebhooks steps from webhook to webhook through the index, not over their
-	// rows. All events of a webhook have one type, so any of its rows shows it.
-	nextWebhooks = named(`WITH RECURSIVE step(webhook, n) AS (
+	// rows. All events of a webhook have one type, so any of its rows shows it. Its
+	// rows that are ordered, and those that are not, are candidates each on their
+	// own.
+	nextWebhooks = named(stepWebhooks + `SELECT webhook, COALESCE((SELECT q.type FROM queue q
+			WHERE q.webhook = step.webhook AND q.owner_slot IS NULL ORDER BY q.held, q.ordered, q.due_at LIMIT 1), 0)
+			= @type.ACTIVE_ALERT,
+		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered AND NOT q.held),
+		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.held = FALSE AND q.ordered = FALSE
+			AND q.owner_slot IS NULL)
+	FROM step WHERE webhook IS NOT NULL`)
+)
+
+// stepWebhooks finds up to $2 webhooks behind $1 that have rows which wait or are
+// held.
+const stepWebhooks = `WITH RECURSIVE step(webhook, n) AS (
 		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1 AND owner_slot IS NULL), 1
 		UNION ALL
 		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook AND q.owner_slot IS NULL), n + 1
 		FROM step WHERE webhook IS NOT NULL AND n < $2
-	) SELECT webhook, COALESCE((SELECT q.type FROM queue q WHERE q.webhook = step.webhook
-			AND q.owner_slot IS NULL ORDER BY q.held, q.due_at LIMIT 1), 0) = @type.ACTIVE_ALERT,
-		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered), 0, 0
-	FROM step WHERE webhook IS NOT NULL`)
-)
+	) `
 
-// A candidate is a webhook that may have due deliveries.
+// A turn is a webhook whose turn it is, and which rows it has.
+type turn struct {
+	webhook                int64
+	urgent, ordered, plain bool
+}
+
+func scanTurn(rows *sql.Rows) (t turn, err error) {
+	err = rows.Scan(&t.webhook, &t.urgent, &t.ordered, &t.plain)
+	return t, err
+}
+
+// candidates returns the turn as candidates.
+func (t turn) candidates() (all []candidate) {
+	if t.ordered {
+		all = append(all, candidate{webhook: t.webhook, urgent: t.urgent, ordered: true})
+	}
+	if t.plain {
+		all = append(all, candidate{webhook: t.webhook, urgent: t.urgent})
+	}
+	return all
+}
+
+// A candidate is a webhook that may have due deliveries, ordered ones or others.
 type candidate struct {
 	webhook         int64
 	urgent, ordered bool
@@ -119,7 +150,8 @@ type dueScan struct {
 }
 
 func (q *Queue) scanDue(ctx context.Context, look [2]int, low [classes]int64) (dueScan, error) {
-	all, err := q.readCandidates(ctx, dueRows, look[alerts], look[others], low[alerts], low[others], low[leased])
+	all, err := readDue(ctx, q, dueRows, scanCandidate,
+		look[alerts], look[others], low[alerts], low[others], low[leased])
 	s := dueScan{leaseEnd: math.MaxInt64}
 	for _, one := range all {
 		switch {
@@ -141,37 +173,49 @@ func (q *Queue) inTurn(ctx context.Context, n int) ([]candidate, error) {
 		return kept, nil
 	}
 	after := q.turn.Load()
-	round, err := q.readCandidates(ctx, nextWebhooks, after, n)
+	turns, err := readDue(ctx, q, nextWebhooks, scanTurn, after, n)
 	if err != nil {
 		return nil, err
 	}
-	if len(round) < n { // the end is reached: the next claim starts at the first
+	var round []candidate
+	for _, one := range turns {
+		round = append(round, one.candidates()...)
+	}
+	if len(turns) < n { // the end is reached: the next claim starts at the first
 		q.turn.Store(0)
 		if after == 0 {
 			q.webhooks.set(time.Now(), round)
 		}
 	} else {
-		q.turn.Store(round[len(round)-1].webhook)
+		q.turn.Store(turns[len(turns)-1].webhook)
 	}
 	return round, nil
 }
 
-func (q *Queue) readCandidates(ctx context.Context, query string, args ...any) (all []candidate, err error) {
+// readDue runs a query of a claim.
+func readDue[T any](
+	ctx context.Context, q *Queue, query string, scan func(*sql.Rows) (T, error), args ...any,
+) (all []T, err error) {
 	err = sqldb.Persist(ctx, func() error {
 		rows, err := q.db.query(ctx, query, args...)
-		all, err = sqldb.Collect(rows, err, scanCandidate)
+		all, err = sqldb.Collect(rows, err, scan)
 		return err
 	})
 	return all, err
 }
 
-// claimable keeps the first candidate of each webhook from which anything may be
-// claimed.
+// claimable keeps the first candidate of each kind of rows of each webhook from
+// which anything may be claimed.
 func claimable(all []candidate, c delivery.ClaimRequest) []candidate {
-	seen := make(map[int64]bool)
+	type kind struct {
+		webhook int64
+		ordered bool
+	}
+	seen := make(map[kind]bool)
 	return slices.DeleteFunc(all, func(one candidate) bool {
-		again := seen[one.webhook]
-		seen[one.webhook] = true
+		key := kind{one.webhook, one.ordered}
+		again := seen[key]
+		seen[key] = true
 		limit, limited := c.Limits[delivery.WebhookID(one.webhook)]
 		return again || limited && limit <= 0 || c.Urgent && !one.urgent
 	})

@@ -28,7 +28,7 @@ func (q *Queue) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.
 			return nil, claimError(err)
 		}
 	}
-	if len(plain) > 0 && len(jobs) < c.N {
+	if plain = lessClaimed(plain, jobs, c); len(plain) > 0 && len(jobs) < c.N {
 		more, err := q.db.claim(ctx, c, plain, c.N-len(jobs))
 		if err != nil {
 			return nil, claimError(err)
@@ -92,17 +92,23 @@ func (q *Queue) withEvents(ctx context.Context, jobs []delivery.Job) ([]delivery
 		jobs[i].Event = *byID[jobs[i].Delivery.Event]
 	}
 	slices.SortFunc(jobs, func(a, b delivery.Job) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
-	return jobs, q.removeOrphans(ctx, orphans)
+	q.removeOrphans(ctx, orphans)
+	return jobs, nil
 }
 
-func (q *Queue) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) error {
+// removeOrphans removes deliveries whose events are gone. Where that fails they
+// are found again when their leases end.
+func (q *Queue) removeOrphans(ctx context.Context, ids []delivery.DeliveryID) {
 	if len(ids) == 0 {
-		return nil
+		return
 	}
 	q.logger.WarnContext(ctx, "removed deliveries whose events were discarded",
 		"count", len(ids), "first", ids[0])
-	return q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM queue WHERE id"+sqldb.InList(ids))
 		return err
 	})
+	if err != nil {
+		q.logger.WarnContext(ctx, "remove deliveries whose events were discarded", "err", err)
+	}
 }

@@ -18,7 +18,7 @@ func TestSQLiteClaimsByIndex(t *testing.T) {
 		args  []any
 		want  string
 	}{
-		"claim":   {sqliteClaim, []any{0, 1, 8}, "USING INDEX queue_webhook"},
+		"claim":   {sqliteClaim, []any{0, 1, 8}, "USING COVERING INDEX queue_webhook"},
 		"ordered": {sqliteClaimOrdered, []any{0, 1, 8}, "USING INDEX queue_ordered"},
 		"alerts":  {dueRows, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_alert"},
 		"others":  {dueRows, []any{800, 800, 0, 0, 0}, "USING COVERING INDEX queue_other"},

@@ -14,30 +14,35 @@ var (
 	// The list of ids is made first and the rows are found by key: as a join the
 	// planner would read the whole queue. The webhooks come in their order, so
 	// alerts do.
-	postgresClaim = postgresSyntax.Replace(`UPDATE queue
+	postgresClaim = postgresSyntax.Replace(`UPDATE queue q
 		SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
-		WHERE id = ANY(ARRAY(
+		WHERE q.id = ANY(ARRAY(
 			SELECT due.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share), LATERAL (
 				SELECT q.id FROM queue q
 				WHERE q.webhook = w.webhook AND NOT q.held AND NOT q.ordered AND q.owner_slot IS NULL AND q.due_at <= @now
 				ORDER BY q.due_at LIMIT w.share FOR UPDATE SKIP LOCKED
-			) due LIMIT $6
+			) due WHERE NOT EXISTS (SELECT 1 FROM webhook h WHERE h.id = w.webhook AND ` + intoOrder + `) LIMIT $6
 		)) RETURNING ` + claimedColumns)
 
-	// The oldest rows of an ordered webhook, up to the first that is not due, and
-	// none at all while any is leased: so the leases of the rows are the lease of
-	// the webhook, and only one server at a time has any of them.
-	postgresClaimOrdered = postgresSyntax.Replace(`UPDATE queue
+	// The oldest rows of an ordered webhook, up to the first that is not due, or
+	// still held although the webhook makes calls, and none at all while any is
+	// leased: so the leases of the rows are the lease of the webhook, and only one
+	// server at a time has any of them.
+	postgresClaimOrdered = postgresSyntax.Replace(`UPDATE queue q
 		SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
-		WHERE id = ANY(ARRAY(
-			SELECT oldest.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share), LATERAL (
+		WHERE q.id = ANY(ARRAY(
+			SELECT oldest.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share)
+			LEFT JOIN webhook h ON h.id = w.webhook, LATERAL (
 				SELECT q.id, bool_and(q.due_at <= @now) OVER (ORDER BY q.id) AS due FROM (
 					SELECT f.id, f.due_at FROM queue f WHERE f.webhook = w.webhook AND f.ordered AND NOT f.held
 					ORDER BY f.id LIMIT w.share
 				) q
-			) oldest WHERE oldest.due AND NOT EXISTS (
+			) oldest WHERE oldest.due AND oldest.id < COALESCE((
+				SELECT f.id FROM queue f WHERE f.webhook = w.webhook AND f.held AND f.ordered
+					AND h.status = 'ENABLED' AND h.deleted_at = 0 ORDER BY f.id LIMIT 1
+			), 9223372036854775807) AND NOT EXISTS (
 				SELECT 1 FROM queue l WHERE l.webhook = w.webhook AND l.ordered AND l.owner_slot IS NOT NULL
-			)
+			) AND (h.id IS NULL OR NOT ` + intoOrder + `)
 		)) RETURNING ` + claimedColumns)
 )
 

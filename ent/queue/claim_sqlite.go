@@ -13,23 +13,27 @@ import (
 // columns: the driver inspects each column of each statement. What is added to
 // parameters hides them from the planner, which would otherwise plan again for
 // each value of a limit, and of others once ANALYZE has run.
-const (
+var (
 	sqliteClaim = `SELECT id FROM queue
-		WHERE webhook = ?2 + 0 AND held = 0 AND NOT ordered AND owner_slot IS NULL AND due_at <= ?1 + 0
+		WHERE webhook = ?2 + 0 AND held = 0 AND ordered = 0 AND owner_slot IS NULL AND due_at <= ?1 + 0
+			AND NOT EXISTS (SELECT 1 FROM webhook h WHERE h.id = ?2 + 0 AND ` + intoOrder + `)
 		ORDER BY due_at LIMIT ?3 + 0`
 
 	sqliteClaimOrdered = `SELECT id FROM (
 			SELECT id, min(due_at <= ?1) OVER (ORDER BY id) AS due FROM (
 				SELECT id, due_at FROM queue WHERE webhook = ?2 + 0 AND ordered AND NOT held ORDER BY id LIMIT ?3 + 0
 			)
-		) WHERE due AND NOT EXISTS (
+		) WHERE due AND id < COALESCE((SELECT id FROM queue WHERE webhook = ?2 + 0 AND held AND ordered
+			AND EXISTS (SELECT 1 FROM webhook WHERE id = ?2 + 0 AND status = 'ENABLED' AND deleted_at = 0)
+			ORDER BY id LIMIT 1), 9223372036854775807
+		) AND NOT EXISTS (
 			SELECT 1 FROM queue WHERE webhook = ?2 + 0 AND ordered AND owner_slot IS NOT NULL
-		)`
+		) AND NOT EXISTS (SELECT 1 FROM webhook h WHERE h.id = ?2 + 0 AND ` + intoOrder + `)`
 
 	sqliteLease = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
 )
 
-var sqliteClaimed = "SELECT " + claimedColumns + " FROM queue WHERE id IN (SELECT value FROM json_each(?))"
+var sqliteClaimed = "SELECT " + claimedColumns + " FROM queue q WHERE q.id IN (SELECT value FROM json_each(?))"
 
 // claimWith runs a claim for one webhook after the other, in one transaction,
 // until there are n jobs.

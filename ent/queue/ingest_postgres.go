@@ -31,13 +31,15 @@ var firstIngestDelivery = firstIngestEvent + len(ingestEvents)
 // servers with the same keys wait for each other instead of deadlocking, and of
 // equal keys in the batch the first wins. It returns, with kind 0, the parts
 // whose webhooks have not changed, and with kind 1 the events that were stored.
+// The locks of the organizations keep the webhooks as they are until the batch is
+// stored, and show a change that was stored after the statement began.
 // A plan that is made before the arrays are known takes each for ten rows, and
 // would join thousands in loops; with subscripts made beside them it is a
 // thousand.
 var postgresIngest = postgresSyntax.Replace(`
 WITH current AS MATERIALIZED (
 	SELECT b.n FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS b(org, version, n)
-	JOIN organization o ON o.id = b.org AND o.config_version = b.version
+	JOIN organization o ON o.id = b.org AND o.config_version = b.version FOR SHARE OF o
 ), new AS MATERIALIZED (
 	SELECT e.* FROM ROWS FROM (` + ingestEvents.unnested(firstIngestEvent) + `,
 		generate_subscripts(` + ingestEvents[0].array(firstIngestEvent) + `, 1))

@@ -103,6 +103,10 @@ func flatQueries(t *testing.T, s *testQueue, org delivery.OrgID) map[string]flat
 		"leased by slot":        {query: requeueOwned + "AND owner_epoch <= $3", args: []any{0, 1, 1}},
 		"due alerts and others": {query: dueRows, args: []any{80, 80, 0, 0, 0}, sorts: 1},
 		"round":                 {query: nextWebhooks, args: []any{0, 200}},
+		"unrecalled":            {query: unrecalledWebhooks, args: []any{0, 200}},
+		"leased to recall":      {query: recalledColumns + leasedToRecall, args: []any{3}},
+		"held to recall":        {query: recalledColumns + heldToRecall, args: []any{3, 0, 20}},
+		"waiting to recall":     {query: recalledColumns + waitingRecall, args: []any{3, false, 0, 0, 20}, sorts: 1},
 		"older log":             {query: discardLog, args: []any{0, delivery.IDAt[int64](dayOf(now).Add(time.Minute)), 20}},
 	}
 	if !isSQLite(s) {

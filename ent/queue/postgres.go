@@ -37,7 +37,9 @@ func newPostgresQueue(db *sqldb.Postgres, logger *slog.Logger) *postgresQueue {
 // transaction began.
 const postgresClock = "(extract(epoch FROM now()) * 1000000)::bigint"
 
-var postgresSyntax = strings.NewReplacer("@now", postgresClock, "@skip_locked", "FOR UPDATE SKIP LOCKED")
+var postgresSyntax = strings.NewReplacer("@now", postgresClock, "@skip_locked", "FOR UPDATE SKIP LOCKED",
+	"@share_webhook", "FOR SHARE OF w", "@keep", "FOR KEY SHARE",
+	"@leased_rows", "queue q")
 
 func (p *postgresQueue) sql(query string) string { return postgresSyntax.Replace(query) }
 

@@ -65,7 +65,8 @@ type backend interface {
 // A syntax writes what the statements of both databases share.
 type syntax interface {
 	// sql completes a statement: @now is the database's clock in microseconds,
-	// @skip_locked passes over locked rows.
+	// @skip_locked passes over locked rows, @share_webhook keeps the webhook w from
+	// being changed, @keep keeps rows from being deleted, and @leased_rows is leasedRows.
 	sql(query string) string
 	// leasedRows is the table of the queue where leased rows are looked for.
 	leasedRows() string

@@ -18,16 +18,13 @@ const (
 	// for.
 	requeueExpired = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
 		WHERE id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip_locked)`
-
-	recallWaiting = `UPDATE queue SET held = FALSE, cancel = cancel OR $2, due_at = @now
-		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NULL`
-
-	recallLeased = `UPDATE queue SET held = FALSE, cancel = cancel OR $2
-		WHERE webhook = $1 AND (NOT held OR $3) AND owner_slot IS NOT NULL`
 )
 
-var insertRequeued = "INSERT INTO queue (" + queueTable.names() + ", due_at) VALUES (" +
-	queueTable.numbered() + ", @now) ON CONFLICT DO NOTHING"
+var (
+	requeuedColumns = append(slices.Clone(queueTable), sinceColumn)
+	insertRequeued  = "INSERT INTO queue (" + requeuedColumns.names() + ", due_at) VALUES (" +
+		requeuedColumns.numbered() + ", @now) ON CONFLICT DO NOTHING"
+)
 
 // idsPerStatement bounds the text of statements that list ids.
 const idsPerStatement = 1000
@@ -68,28 +65,7 @@ func (q *Queue) requeueExpired(ctx context.Context) error {
 	})
 }
 
-// Recall implements [delivery.Queue]. Deliveries that are being sent keep their
-// lease; a cancellation takes effect when it ends or when they are settled.
-func (q *Queue) Recall(ctx context.Context, id delivery.WebhookID, cancel, held bool) (n int, err error) {
-	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		n = 0
-		for _, statement := range []string{recallLeased, recallWaiting} {
-			recalled, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(statement), int64(id), cancel, held))
-			if err != nil {
-				return err
-			}
-			n += recalled
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("recall deliveries: %w", err)
-	}
-	return n, nil
-}
-
-// Requeue implements [delivery.Queue]. It returns NOT_FOUND when an event is not
-// stored, and then adds nothing. Adding a delivery again changes nothing.
+// Requeue implements [delivery.Queue]. Adding a delivery again changes nothing.
 func (q *Queue) Requeue(
 	ctx context.Context, deliveries []delivery.Delivery, records []delivery.AuditEntry,
 ) error {
@@ -97,13 +73,24 @@ func (q *Queue) Requeue(
 		return nil
 	}
 	err := q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		if err := mustHaveEvents(ctx, tx, deliveries); err != nil {
+		if err := q.mustHaveEvents(ctx, tx, deliveries); err != nil {
 			return err
 		}
 		for i := range deliveries {
+			w, err := q.readWebhook(ctx, tx, deliveries[i].Webhook)
+			if err != nil {
+				return err
+			}
 			var row queueRow
 			row.setQueued(&deliveries[i])
-			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), queueTable.values(nil, &row)...); err != nil {
+			if w != nil {
+				if w.Disposition(w.Version.Number) == delivery.ToCancel {
+					return delivery.ErrNotEnabled
+				}
+				row.held = row.held && w.Holding
+				row.ordered, row.since = w.Version.Policy.Ordered, int64(w.Version.Number)
+			}
+			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), requeuedColumns.values(nil, &row)...); err != nil {
 				return err
 			}
 		}
@@ -115,14 +102,18 @@ func (q *Queue) Requeue(
 	return nil
 }
 
-func mustHaveEvents(ctx context.Context, tx sqldb.Querier, deliveries []delivery.Delivery) error {
+// mustHaveEvents keeps the events from being discarded before the transaction
+// ends.
+func (q *Queue) mustHaveEvents(
+	ctx context.Context, tx sqldb.Querier, deliveries []delivery.Delivery,
+) error {
 	wanted := make([]int64, len(deliveries))
 	for i := range deliveries {
 		wanted[i] = int64(deliveries[i].Event)
 	}
 	wanted = distinct(wanted)
 	for some := range slices.Chunk(wanted, idsPerStatement) {
-		rows, err := tx.QueryContext(ctx, "SELECT id FROM event WHERE id"+sqldb.InList(some))
+		rows, err := tx.QueryContext(ctx, q.db.sql("SELECT id FROM event WHERE id"+sqldb.InList(some)+" @keep"))
 		found, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
 		if err != nil {
 			return err

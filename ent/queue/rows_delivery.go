@@ -54,6 +54,8 @@ type queueRow struct {
 	held, ordered, cancel        bool
 	leased                       bool // PostgreSQL makes the lease of this
 	dueAt, ownerSlot, ownerEpoch int64
+	since                        int64 // the webhook's version since which it is pending
+	number                       int64 // of the webhook's version
 }
 
 func (r *queueRow) base() *deliveryRow { return &r.deliveryRow }
@@ -65,6 +67,9 @@ var (
 
 	// queueTable are the columns that a new row is made of, without its lease.
 	queueTable = append(within(deliveryTable, (*queueRow).base), heldColumn, orderedColumn)
+	// sinceColumn is NULL in rows that are pending since the version that they have.
+	sinceColumn = column[queueRow]{"since_version", none, func(r *queueRow) any { return &r.since }}
+
 	// leaseColumns are who has a row until when, or when it is due.
 	leaseColumns = columns[queueRow]{
 		{"due_at", nil, func(r *queueRow) any { return &r.dueAt }},
@@ -79,17 +84,21 @@ func (r *queueRow) setQueued(d *delivery.Delivery) {
 	r.held, r.ordered, r.leased = d.State == delivery.Held, d.Ordered, isLeased(d)
 }
 
-// claimedReads are the columns that a job is made of.
+// claimedReads are the columns that a job is made of. What the webhook decides
+// is read with the row.
 var (
-	claimedReads   = append(within(deliveryTable, (*queueRow).base), cancelColumn, orderedColumn)
-	claimedColumns = claimedReads.selected("queue")
+	claimedReads = append(within(deliveryTable, (*queueRow).base), cancelColumn, heldColumn, orderedColumn,
+		column[queueRow]{"number", nil, func(r *queueRow) any { return &r.number }})
+	claimedColumns = claimedReads.selectedAs("q", map[string]string{
+		"cancel": rowCanceled, "held": rowHeld, "number": rowNumber,
+	})
 )
 
 // job returns the job of a row of claimedColumns.
 func (r *queueRow) job() delivery.Job {
 	d := r.delivery()
 	d.State, d.Ordered = delivery.Sending, r.ordered
-	return delivery.Job{Cancel: r.cancel, Delivery: d}
+	return delivery.Job{Delivery: d, Cancel: r.cancel, Hold: r.held && !r.cancel, WebhookVersion: int(r.number)}
 }
 
 // A listedRow is a delivery, made of a row of the queue or of a final entry of

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/lib/pq"
@@ -35,10 +36,15 @@ var settledColumns = slices.Concat(within(logTable, (*settledRow).base), columns
 // returns the entries. Rows carry what is to be logged of them along, so that
 // nothing is joined but the queue. The slot is compared so that no index of
 // slots is of use: rows are found by their ids. An entry without an attempt
-// repeats the outcome of the latest one.
+// repeats the outcome of the latest one. The webhooks of what is to be held, in
+// the last parameter, do not change until it is: what they do not hold is
+// requeued instead, without an entry.
 var postgresSettle = postgresSyntax.Replace(named(`
 WITH s AS MATERIALIZED (
 	SELECT * FROM unnest(` + settledColumns.arrays(1) + `) AS s(` + settledColumns.names() + `)
+), holder AS MATERIALIZED (
+	SELECT w.id, w.holding AND w.deleted_at = 0 AS holds, w.cancel_before FROM webhook w
+	WHERE w.id = ANY(` + fmt.Sprintf("$%d", len(settledColumns)+1) + `::bigint[]) ORDER BY w.id FOR SHARE
 ), finished AS (
 	DELETE FROM queue q USING s
 	WHERE q.id = s.delivery AND q.attempts = s.before
@@ -46,8 +52,8 @@ WITH s AS MATERIALIZED (
 		AND s.state >= @state.DELIVERED AND NOT s.unqueued
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), kept AS (
-	UPDATE queue q SET attempts = s.attempts, held = s.state = @state.HELD,
-		due_at = CASE WHEN q.cancel THEN @now ELSE s.retry_at END,
+	UPDATE queue q SET attempts = s.attempts, held = s.state = @state.HELD AND ` + stillHeld + `,
+		due_at = CASE WHEN q.cancel OR s.state = @state.HELD AND NOT ` + stillHeld + ` THEN @now ELSE s.retry_at END,
 		outcome = COALESCE(NULLIF(s.outcome, 0), q.outcome),
 		status = CASE WHEN s.outcome = 0 THEN q.status ELSE NULLIF(s.status, 0) END,
 		owner_slot = NULL, owner_epoch = NULL
@@ -55,9 +61,10 @@ WITH s AS MATERIALIZED (
 	WHERE q.id = s.delivery AND q.attempts = s.before
 		AND q.owner_slot IS NOT DISTINCT FROM s.slot AND q.owner_epoch = s.epoch
 		AND s.state < @state.DELIVERED AND NOT s.unqueued
-	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
+	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status, s.state <> @state.HELD OR q.held AS logged
 ), moved AS (
-	SELECT * FROM finished UNION ALL SELECT * FROM kept
+	SELECT * FROM finished
+	UNION ALL SELECT ` + settledColumns.names() + `, last_outcome, last_status FROM kept WHERE logged
 	UNION ALL SELECT s.*, NULL, NULL FROM s WHERE s.unqueued
 ), logged AS (
 	INSERT INTO log (` + logTable.names() + `)
@@ -71,6 +78,11 @@ WITH s AS MATERIALIZED (
 )
 SELECT id FROM logged`))
 
+// stillHeld reports whether the webhook of a row holds it. A webhook that is not
+// stored does not refuse to.
+const stillHeld = `COALESCE((SELECT h.holds AND (h.cancel_before = 0
+	OR COALESCE(` + pendingSince + `, h.cancel_before) >= h.cancel_before) FROM holder h WHERE h.id = q.webhook), TRUE)`
+
 var postgresInsertEvents = postgresSyntax.Replace(`INSERT INTO event (` + eventTable.names() + `)
 	SELECT ` + eventTable.stored("e", nil) + ` FROM unnest(` + eventTable.arrays(1) + `)
 		AS e(` + eventTable.names() + `)
@@ -79,18 +91,22 @@ var postgresInsertEvents = postgresSyntax.Replace(`INSERT INTO event (` + eventT
 func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement) ([]bool, error) {
 	rows := make([]settledRow, len(batch))
 	var events []eventRow
-	var ids []int64
+	var ids, holders []int64
 	for i := range batch {
 		s := &batch[i]
 		rows[i].setSettlement(s)
 		ids = append(ids, rows[i].id)
+		if s.Entry.Delivery.State == delivery.Held {
+			holders = append(holders, int64(s.Entry.Delivery.Webhook))
+		}
 		if s.Unqueued && s.Event != nil {
 			var event eventRow
 			event.setEvent(s.Event, false)
 			events, ids = append(events, event), append(ids, event.id)
 		}
 	}
-	args := settledColumns.gather(nil, rows)
+	holders = distinct(holders)
+	args := append(settledColumns.gather(nil, rows), sqldb.Array(&holders))
 	var written []int64
 	if failpoint.Enabled {
 		hitBeforeCommit(batch)

@@ -27,6 +27,14 @@ const (
 		outcome = COALESCE(NULLIF($8, 0), outcome), status = CASE WHEN $8 = 0 THEN status ELSE NULLIF($9, 0) END,
 		owner_slot = NULL, owner_epoch = NULL` + sqliteFence
 
+	// sqliteStillHeld reads whether the webhook holds a delivery; nothing when it is
+	// not stored.
+	sqliteStillHeld = `SELECT w.holding AND w.deleted_at = 0 AND (w.cancel_before = 0
+			OR COALESCE(` + pendingSince + `, w.cancel_before) >= w.cancel_before)
+		FROM queue q JOIN webhook w ON w.id = q.webhook WHERE q.id = $1`
+
+	sqliteRefuse = `UPDATE queue SET due_at = ` + sqliteClock + `, owner_slot = NULL, owner_epoch = NULL` + sqliteFence
+
 	sqliteHasEntry = `SELECT id FROM log WHERE id = $1 AND delivery = $2`
 )
 
@@ -87,11 +95,22 @@ func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts b
 }
 
 // move takes the delivery out of the queue or requeues it, if the fence holds.
-// An entry without an attempt gets the outcome of the latest one.
+// An entry without an attempt gets the outcome of the latest one. What is to be
+// held by a webhook that does not hold it is due at once and counts as not moved.
 func (s *session) move(ctx context.Context, one *delivery.Settlement, row *logRow) (int64, error) {
 	d := &one.Entry.Delivery
 	id, before := row.delivery.id, int64(one.Before)
 	slot, epoch := int64(one.Owner.Slot), one.Owner.Epoch
+	if d.State == delivery.Held {
+		holds := true
+		err := s.Numbers(ctx, sqliteStillHeld, func(found []int64) { holds = found[0] != 0 }, id)
+		if err == nil && !holds {
+			_, err = s.Exec(ctx, sqliteRefuse, id, before, slot, epoch)
+		}
+		if err != nil || !holds {
+			return 0, err
+		}
+	}
 	outcome, status := row.outcome, row.status
 	if one.Entry.Attempt == nil {
 		latest := func(found []int64) { row.outcome, row.status = found[0], found[1] }

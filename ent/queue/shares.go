@@ -55,6 +55,34 @@ func shares(all []candidate, c delivery.ClaimRequest) (inOrder, plain []share) {
 	return inOrder, append(divide(urgent, room, c), divide(others, c.N, c)...)
 }
 
+// lessClaimed returns what is left of the shares after a claim of ordered rows: of
+// no webhook more is claimed in all than of one.
+func lessClaimed(list []share, jobs []delivery.Job, c delivery.ClaimRequest) []share {
+	if len(jobs) == 0 {
+		return list
+	}
+	claimed := make(map[int64]int)
+	for i := range jobs {
+		claimed[int64(jobs[i].Delivery.Webhook)]++
+	}
+	left := make([]share, 0, len(list))
+	for _, one := range list {
+		one.rows = min(one.rows, int64(limitOf(one.webhook, c)-claimed[one.webhook]))
+		if one.rows > 0 {
+			left = append(left, one)
+		}
+	}
+	return left
+}
+
+// limitOf returns how many rows of a webhook a claim takes at most.
+func limitOf(webhook int64, c delivery.ClaimRequest) int {
+	if limit, limited := c.Limits[delivery.WebhookID(webhook)]; limited {
+		return min(c.PerWebhook, limit)
+	}
+	return c.PerWebhook
+}
+
 // divide gives each of the first candidates the same share of n rows, one at
 // least.
 func divide(some []candidate, n int, c delivery.ClaimRequest) []share {
@@ -63,10 +91,7 @@ func divide(some []candidate, n int, c delivery.ClaimRequest) []share {
 	}
 	list := make([]share, 0, len(some))
 	for _, one := range some {
-		rows := min(c.PerWebhook, max(1, n/len(some)))
-		if limit, limited := c.Limits[delivery.WebhookID(one.webhook)]; limited {
-			rows = min(rows, limit)
-		}
+		rows := min(limitOf(one.webhook, c), max(1, n/len(some)))
 		list = append(list, share{one.webhook, int64(rows)})
 	}
 	return list

@@ -31,13 +31,18 @@ func newSQLiteQueue(db *sqldb.SQLite, logger *slog.Logger) *sqliteQueue {
 // sqliteClock is SQLite's clock in microseconds.
 const sqliteClock = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 
-// There is one writer, so no row is ever locked.
-var sqliteSyntax = strings.NewReplacer("@now", sqliteClock, "@skip_locked", "")
+// There is one writer, so no row is ever locked, and no webhook changes in a
+// transaction.
+var sqliteSyntax = strings.NewReplacer("@now", sqliteClock, "@skip_locked", "",
+	"@share_webhook", "", "@keep", "", "@leased_rows", sqliteLeasedRows)
 
 func (s *sqliteQueue) sql(query string) string { return sqliteSyntax.Replace(query) }
 
-// leasedRows names the index, or SQLite would go through the ids in their order.
-func (s *sqliteQueue) leasedRows() string { return "queue q INDEXED BY queue_lent" }
+// sqliteLeasedRows names the index, or SQLite would go through the ids in their
+// order.
+const sqliteLeasedRows = "queue q INDEXED BY queue_lent"
+
+func (s *sqliteQueue) leasedRows() string { return sqliteLeasedRows }
 
 func (s *sqliteQueue) unindexed() string { return "+" }
 

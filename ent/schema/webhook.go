@@ -32,6 +32,10 @@ func (Webhook) Fields() []ent.Field {
 		field.Text("disabled_reason").GoType(delivery.DisabledReason("")),
 		field.Int64("disabled_at"),
 		field.Bool("holding"),
+		field.Int("cancel_before").Default(0).
+			Comment("The version whose change canceled what was pending."),
+		field.Int("recalling").Default(0).
+			Comment("What its pending deliveries have still to be told: see ent/queue/recall.go."),
 		field.Text("secrets").Sensitive().Comment("JSON, newest first; the values are sealed."),
 		field.Int64("version_id").GoType(delivery.VersionID(0)).Comment("The current version."),
 		field.Int("version_number"),
@@ -56,11 +60,12 @@ func (Webhook) Edges() []ent.Edge {
 }
 
 // Indexes refuse twins (two webhooks with the same configuration would send
-// everything twice) and serve the list by name.
+// everything twice), serve the list by name, and find the few that are recalled.
 func (Webhook) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("organization_id", "fingerprint").Unique().
 			Annotations(entsql.IndexWhere("deleted_at = 0")),
 		index.Fields("organization_id", "name_key", "id"),
+		index.Fields("recalling").Annotations(entsql.IndexWhere("recalling <> 0")),
 	}
 }

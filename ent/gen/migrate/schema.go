@@ -172,6 +172,8 @@ var (
 		{Name: "disabled_reason", Type: field.TypeString, Size: 2147483647},
 		{Name: "disabled_at", Type: field.TypeInt64},
 		{Name: "holding", Type: field.TypeBool},
+		{Name: "cancel_before", Type: field.TypeInt, Default: 0},
+		{Name: "recalling", Type: field.TypeInt, Default: 0},
 		{Name: "secrets", Type: field.TypeString, Size: 2147483647},
 		{Name: "version_id", Type: field.TypeInt64},
 		{Name: "version_number", Type: field.TypeInt},
@@ -193,7 +195,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "webhook_organization_webhooks",
-				Columns:    []*schema.Column{WebhookColumns[19]},
+				Columns:    []*schema.Column{WebhookColumns[21]},
 				RefColumns: []*schema.Column{OrganizationColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -202,7 +204,7 @@ var (
 			{
 				Name:    "webhook_organization_id_fingerprint",
 				Unique:  true,
-				Columns: []*schema.Column{WebhookColumns[19], WebhookColumns[13]},
+				Columns: []*schema.Column{WebhookColumns[21], WebhookColumns[15]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at = 0",
 				},
@@ -210,7 +212,15 @@ var (
 			{
 				Name:    "webhook_organization_id_name_key_id",
 				Unique:  false,
-				Columns: []*schema.Column{WebhookColumns[19], WebhookColumns[2], WebhookColumns[0]},
+				Columns: []*schema.Column{WebhookColumns[21], WebhookColumns[2], WebhookColumns[0]},
+			},
+			{
+				Name:    "webhook_recalling",
+				Unique:  false,
+				Columns: []*schema.Column{WebhookColumns[9]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "recalling <> 0",
+				},
 			},
 		},
 	}

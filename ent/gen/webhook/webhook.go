@@ -28,6 +28,10 @@ const (
 	FieldDisabledAt = "disabled_at"
 	// FieldHolding holds the string denoting the holding field in the database.
 	FieldHolding = "holding"
+	// FieldCancelBefore holds the string denoting the cancel_before field in the database.
+	FieldCancelBefore = "cancel_before"
+	// FieldRecalling holds the string denoting the recalling field in the database.
+	FieldRecalling = "recalling"
 	// FieldSecrets holds the string denoting the secrets field in the database.
 	FieldSecrets = "secrets"
 	// FieldVersionID holds the string denoting the version_id field in the database.
@@ -83,6 +87,8 @@ var Columns = []string{
 	FieldDisabledReason,
 	FieldDisabledAt,
 	FieldHolding,
+	FieldCancelBefore,
+	FieldRecalling,
 	FieldSecrets,
 	FieldVersionID,
 	FieldVersionNumber,
@@ -107,6 +113,10 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultCancelBefore holds the default value on creation for the "cancel_before" field.
+	DefaultCancelBefore int
+	// DefaultRecalling holds the default value on creation for the "recalling" field.
+	DefaultRecalling int
 	// DefaultDeletedAt holds the default value on creation for the "deleted_at" field.
 	DefaultDeletedAt int64
 )
@@ -152,6 +162,16 @@ func ByDisabledAt(opts ...sql.OrderTermOption) OrderOption {
 // ByHolding orders the results by the holding field.
 func ByHolding(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHolding, opts...).ToFunc()
+}
+
+// ByCancelBefore orders the results by the cancel_before field.
+func ByCancelBefore(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCancelBefore, opts...).ToFunc()
+}
+
+// ByRecalling orders the results by the recalling field.
+func ByRecalling(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRecalling, opts...).ToFunc()
 }
 
 // BySecrets orders the results by the secrets field.

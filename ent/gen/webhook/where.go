@@ -98,6 +98,16 @@ func Holding(v bool) predicate.Webhook {
 	return predicate.Webhook(sql.FieldEQ(FieldHolding, v))
 }
 
+// CancelBefore applies equality check predicate on the "cancel_before" field. It's identical to CancelBeforeEQ.
+func CancelBefore(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldEQ(FieldCancelBefore, v))
+}
+
+// Recalling applies equality check predicate on the "recalling" field. It's identical to RecallingEQ.
+func Recalling(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldEQ(FieldRecalling, v))
+}
+
 // Secrets applies equality check predicate on the "secrets" field. It's identical to SecretsEQ.
 func Secrets(v string) predicate.Webhook {
 	return predicate.Webhook(sql.FieldEQ(FieldSecrets, v))
@@ -571,6 +581,86 @@ func HoldingEQ(v bool) predicate.Webhook {
 // HoldingNEQ applies the NEQ predicate on the "holding" field.
 func HoldingNEQ(v bool) predicate.Webhook {
 	return predicate.Webhook(sql.FieldNEQ(FieldHolding, v))
+}
+
+// CancelBeforeEQ applies the EQ predicate on the "cancel_before" field.
+func CancelBeforeEQ(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldEQ(FieldCancelBefore, v))
+}
+
+// CancelBeforeNEQ applies the NEQ predicate on the "cancel_before" field.
+func CancelBeforeNEQ(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldNEQ(FieldCancelBefore, v))
+}
+
+// CancelBeforeIn applies the In predicate on the "cancel_before" field.
+func CancelBeforeIn(vs ...int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldIn(FieldCancelBefore, vs...))
+}
+
+// CancelBeforeNotIn applies the NotIn predicate on the "cancel_before" field.
+func CancelBeforeNotIn(vs ...int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldNotIn(FieldCancelBefore, vs...))
+}
+
+// CancelBeforeGT applies the GT predicate on the "cancel_before" field.
+func CancelBeforeGT(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldGT(FieldCancelBefore, v))
+}
+
+// CancelBeforeGTE applies the GTE predicate on the "cancel_before" field.
+func CancelBeforeGTE(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldGTE(FieldCancelBefore, v))
+}
+
+// CancelBeforeLT applies the LT predicate on the "cancel_before" field.
+func CancelBeforeLT(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldLT(FieldCancelBefore, v))
+}
+
+// CancelBeforeLTE applies the LTE predicate on the "cancel_before" field.
+func CancelBeforeLTE(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldLTE(FieldCancelBefore, v))
+}
+
+// RecallingEQ applies the EQ predicate on the "recalling" field.
+func RecallingEQ(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldEQ(FieldRecalling, v))
+}
+
+// RecallingNEQ applies the NEQ predicate on the "recalling" field.
+func RecallingNEQ(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldNEQ(FieldRecalling, v))
+}
+
+// RecallingIn applies the In predicate on the "recalling" field.
+func RecallingIn(vs ...int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldIn(FieldRecalling, vs...))
+}
+
+// RecallingNotIn applies the NotIn predicate on the "recalling" field.
+func RecallingNotIn(vs ...int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldNotIn(FieldRecalling, vs...))
+}
+
+// RecallingGT applies the GT predicate on the "recalling" field.
+func RecallingGT(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldGT(FieldRecalling, v))
+}
+
+// RecallingGTE applies the GTE predicate on the "recalling" field.
+func RecallingGTE(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldGTE(FieldRecalling, v))
+}
+
+// RecallingLT applies the LT predicate on the "recalling" field.
+func RecallingLT(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldLT(FieldRecalling, v))
+}
+
+// RecallingLTE applies the LTE predicate on the "recalling" field.
+func RecallingLTE(v int) predicate.Webhook {
+	return predicate.Webhook(sql.FieldLTE(FieldRecalling, v))
 }
 
 // SecretsEQ applies the EQ predicate on the "secrets" field.
