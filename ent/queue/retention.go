@@ -19,8 +19,10 @@ const (
 	discardKeys = `DELETE FROM event_key WHERE (org, key) IN (SELECT org, key FROM event_key
 		WHERE event >= $1 AND event < $2 AND event NOT IN (` + pendingEvents + `) ORDER BY event LIMIT $3)`
 
-	discardEvents = `DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id >= $1 AND id < $2
-		AND id NOT IN (` + pendingEvents + `) ORDER BY id LIMIT $3)`
+	eventsToDiscard = `SELECT id FROM event WHERE id >= $1 AND id < $2
+		AND id NOT IN (` + pendingEvents + `) ORDER BY id LIMIT $3`
+
+	discardEvents = `DELETE FROM event WHERE id IN (` + eventsToDiscard + `)`
 
 	discardLog = `DELETE FROM log WHERE id IN (SELECT id FROM log
 		WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3)`

@@ -73,13 +73,36 @@ func (p *postgresQueue) discardEventDay(ctx context.Context, t time.Time) (bool,
 			return false, err
 		}
 		if len(pending) == 0 {
-			return p.drop(ctx, "event", day)
+			more, err := p.drop(ctx, "event", day)
+			if !errors.Is(err, errDayNeeded) {
+				return more, err
+			}
 		}
-		if n, err := p.deleteSlice(ctx, discardEvents, from, to); n == discardLimit || err != nil {
+		if n, err := p.deleteEvents(ctx, from, to); n == discardLimit || err != nil {
 			return n == discardLimit, err
 		}
 	}
 	return false, nil
+}
+
+// deleteEvents deletes up to discardLimit events without a pending delivery. A
+// redelivery keeps its events until it is stored, so what is pending is looked
+// for once the events are locked, in a statement of its own.
+func (p *postgresQueue) deleteEvents(ctx context.Context, from, to int64) (n int, err error) {
+	err = p.Change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		n = 0
+		rows, err := tx.QueryContext(ctx, eventsToDiscard+" FOR UPDATE SKIP LOCKED", from, to, discardLimit)
+		ids, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if _, err = tx.ExecContext(ctx, "DELETE FROM event WHERE id = ANY($3) AND id >= $1 AND id < $2 AND id NOT IN ("+
+			pendingEvents+")", from, to, pq.Array(ids)); err == nil {
+			n = len(ids)
+		}
+		return err
+	})
+	return n, err
 }
 
 // How long drop waits for readers of the table, and how often it tries.
@@ -88,7 +111,12 @@ const (
 	dropTries = 7
 )
 
-// drop removes a partition. It waits only a moment for readers of the table,
+// errDayNeeded says that a delivery needs an event of a day that was about to be
+// dropped.
+var errDayNeeded = errors.New("the day has a pending delivery")
+
+// drop removes a partition; errDayNeeded for one of events with a pending
+// delivery. It waits only a moment for readers of the table,
 // because all other statements wait behind it, and tries again a little later; a
 // table that stays in use is left for the next run of retention.
 func (p *postgresQueue) drop(ctx context.Context, table string, day time.Time) (more bool, err error) {
@@ -98,11 +126,19 @@ func (p *postgresQueue) drop(ctx context.Context, table string, day time.Time) (
 			if _, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = '"+dropWait+"'"); err != nil {
 				return err
 			}
+			if table == "event" {
+				if err := lockUnneeded(ctx, tx, day); err != nil {
+					return err
+				}
+			}
 			_, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+partitionName(table, day))
 			return err
 		})
 		e, ok := errors.AsType[*pq.Error](err)
-		if !ok || e.Code != "55P03" {
+		switch {
+		case ok && e.Code == "42P01":
+			return true, nil // another server has dropped it
+		case !ok || e.Code != "55P03":
 			return err == nil, err
 		}
 		if !pause.Sleep(ctx) {
@@ -112,4 +148,21 @@ func (p *postgresQueue) drop(ctx context.Context, table string, day time.Time) (
 	p.logger.InfoContext(ctx, "a day could not be dropped now: its table is being read", "table", table,
 		"day", day.Format(time.DateOnly))
 	return false, nil
+}
+
+// lockUnneeded locks a day of events, unless one of them has a pending delivery.
+// A redelivery reads its events in the transaction that stores it: it is stored
+// before the lock is given, or finds the day gone.
+func lockUnneeded(ctx context.Context, tx sqldb.Querier, day time.Time) error {
+	lock := "LOCK TABLE ONLY event, " + partitionName("event", day) + " IN ACCESS EXCLUSIVE MODE"
+	if _, err := tx.ExecContext(ctx, lock); err != nil {
+		return err
+	}
+	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
+	rows, err := tx.QueryContext(ctx, pendingEvents+" LIMIT 1", from, to)
+	pending, err := sqldb.Collect(rows, err, sqldb.ScanInt64)
+	if err == nil && len(pending) > 0 {
+		return errDayNeeded
+	}
+	return err
 }
