@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -28,6 +29,7 @@ type Faulty struct {
 	Unreadable map[delivery.OrgID]error        // organizations that Config fails for
 	Panics     map[delivery.VersionID]bool     // versions that VersionsByID panics for
 	OldestTx   time.Duration                   // what OldestTransaction returns
+	Beside     error                           // what Claim returns beside its jobs
 	Supply     func(delivery.ClaimRequest) []delivery.Job
 
 	// What was seen.
@@ -81,10 +83,11 @@ func (f *Faulty) Claim(ctx context.Context, c delivery.ClaimRequest) (jobs []del
 	var supply func(delivery.ClaimRequest) []delivery.Job
 	f.Change(func() {
 		f.Claims = append(f.Claims, c.PerWebhook)
-		supply = f.Supply
+		supply, err = f.Supply, f.Beside
 	})
 	if supply == nil {
-		return f.Store.Claim(ctx, c)
+		jobs, failed := f.Store.Claim(ctx, c)
+		return jobs, cmp.Or(failed, err)
 	}
 	if err := f.before(ctx, c.Owner, "Claim"); err != nil {
 		return nil, err

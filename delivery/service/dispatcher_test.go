@@ -170,6 +170,22 @@ func TestUnwantedDeliveriesAreSettledWithoutACall(t *testing.T) {
 	}
 }
 
+// A claim may lease deliveries and fail afterwards: they are sent, and their room
+// in memory is free again.
+func TestAClaimThatFailsLateLeaksNoRoom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		ids := r.queued(3, r.webhook(okURL))
+		r.store.Beside = errors.New("the statement behind the claim failed")
+		r.start()
+		time.Sleep(10 * time.Second)
+		r.sentOnce(ids, r.sent())
+		if held := r.pipeline.Dispatcher.Held(); held != 0 {
+			t.Errorf("%d deliveries are still in memory", held)
+		}
+	})
+}
+
 func TestHeldDeliveriesGoOutWhenReleased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)
