@@ -173,12 +173,17 @@ const (
 )
 
 // A Backlog says what waits to be sent by a webhook.
-type Backlog struct{ Pending, Held int }
+type Backlog struct {
+	Pending, Held int
+	// Releasing is how many of them a change of the webhook has still to release or
+	// cancel. It is not stored.
+	Releasing int
+}
 
-// Releasing returns how many of the backlog a change of the webhook has still to
-// release or cancel: held ones of a webhook that does not hold, and all of one
-// that is disabled or deleted.
-func (b Backlog) Releasing(w *Webhook) int {
+// Releasing returns how many of a backlog a change of w has still to release or
+// cancel: those that are held if w does not hold, and all if it is disabled or
+// deleted.
+func (w *Webhook) Releasing(b Backlog) int {
 	switch {
 	case w.Version.Deleted || w.Status == Disabled && !w.Holding:
 		return b.Pending + b.Held

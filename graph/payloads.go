@@ -86,7 +86,8 @@ func webhookHealth(
 		LastSuccessAt: &h.LastSuccessAt, LastFailureAt: &h.LastFailureAt, FailingSince: &h.FailingSince,
 		DisablesAt: &h.DisablesAt,
 		Breaker:    h.Breaker, BreakerOpenUntil: &h.OpenUntil,
-		Pending: int32(b.Pending), Held: int32(b.Held), Last24Hours: deliveryCounts(c),
+		Pending: int32(b.Pending), Held: int32(b.Held), Releasing: int32(b.Releasing),
+		Last24Hours: deliveryCounts(c),
 	}
 }
 

@@ -88,6 +88,11 @@ func TestTheLeaderFinishesTheRecallOfADeadServer(t *testing.T) {
 		works := dead.failing()
 		dead.set(w.ID, enables)
 		works()
+		now := dead.current(w.ID)
+		backlogs, err := dead.Backlogs(t.Context(), admin, []*delivery.Webhook{&now})
+		if want := (delivery.Backlog{Held: 5000, Releasing: 5000}); err != nil || backlogs[0] != want {
+			t.Errorf("the backlog is %+v, %v, want %+v", backlogs[0], err, want)
+		}
 		r := rigOver(t, dead.store, Options{}, nil)
 		r.start()
 		time.Sleep(time.Minute)

@@ -169,6 +169,7 @@ func (s *Service) Backlogs(
 	backlogs := make([]delivery.Backlog, len(webhooks))
 	for i, id := range ids {
 		backlogs[i] = found[id]
+		backlogs[i].Releasing = min(maxBacklog, webhooks[i].Releasing(backlogs[i]))
 	}
 	return backlogs, nil
 }

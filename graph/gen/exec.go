@@ -546,6 +546,7 @@ type ComplexityRoot struct {
 		LastFailureAt    func(childComplexity int) int
 		LastSuccessAt    func(childComplexity int) int
 		Pending          func(childComplexity int) int
+		Releasing        func(childComplexity int) int
 	}
 
 	WebhookPayload struct {
@@ -2796,6 +2797,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.WebhookHealth.Pending(childComplexity), true
+	case "WebhookHealth.releasing":
+		if e.ComplexityRoot.WebhookHealth.Releasing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookHealth.Releasing(childComplexity), true
 
 	case "WebhookPayload.userErrors":
 		if e.ComplexityRoot.WebhookPayload.UserErrors == nil {
@@ -4383,7 +4390,8 @@ type Mutation {
   ): DeleteWebhookPayload!
   """
   Enables or disables a webhook. Operators may hold an enabled webhook (DISABLED with ` + "`" + `hold` + "`" + `) and enable it
-  again.
+  again. What becomes of its pending deliveries is decided with the change; a large backlog is released or
+  canceled in the minutes after it (` + "`" + `WebhookHealth.releasing` + "`" + `).
   """
   setWebhookStatus(
     "The webhook and its new status."
@@ -4839,6 +4847,11 @@ type WebhookHealth {
   pending: Int!
   "The number of held deliveries, counted up to 10,000."
   held: Int!
+  """
+  The number of deliveries that the latest change of the webhook has still to release or cancel, counted up to
+  10,000. After a change of a webhook with a large backlog it falls to 0 within seconds or minutes.
+  """
+  releasing: Int!
   "The delivery counts of the current hour and the 23 hours before."
   last24Hours: DeliveryCounts!
 }
@@ -5057,7 +5070,10 @@ input SetWebhookStatusInput {
   deliveries are canceled.
   """
   hold: Boolean! = false
-  "With ENABLED: whether to cancel held deliveries instead of sending them."
+  """
+  With ENABLED, for a disabled webhook: whether to cancel what it held instead of sending it. It cancels every
+  delivery that is pending when the status changes, and none is sent, also if the webhook is changed again.
+  """
   dropHeld: Boolean! = false
   "The ` + "`" + `Webhook.version` + "`" + ` that the change is based on; any if omitted."
   expectedVersion: Int
@@ -6002,6 +6018,8 @@ func (ec *executionContext) childFields_WebhookHealth(ctx context.Context, field
 		return ec.fieldContext_WebhookHealth_pending(ctx, field)
 	case "held":
 		return ec.fieldContext_WebhookHealth_held(ctx, field)
+	case "releasing":
+		return ec.fieldContext_WebhookHealth_releasing(ctx, field)
 	case "last24Hours":
 		return ec.fieldContext_WebhookHealth_last24Hours(ctx, field)
 	}
@@ -15685,6 +15703,29 @@ func (ec *executionContext) fieldContext_WebhookHealth_held(_ context.Context, f
 	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Int")
 }
 
+func (ec *executionContext) _WebhookHealth_releasing(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookHealth_releasing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Releasing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookHealth_releasing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookHealth", field, false, false, "Int")
+}
+
 func (ec *executionContext) _WebhookHealth_last24Hours(ctx context.Context, field graphql.CollectedField, obj *WebhookHealth) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23107,6 +23148,11 @@ func (ec *executionContext) _WebhookHealth(ctx context.Context, sel ast.Selectio
 			}
 		case "held":
 			out.Values[i] = ec._WebhookHealth_held(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "releasing":
+			out.Values[i] = ec._WebhookHealth_releasing(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

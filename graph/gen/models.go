@@ -605,7 +605,8 @@ type SetWebhookStatusInput struct {
 	// With DISABLED: whether to hold deliveries. If true, pending and new deliveries are HELD; otherwise pending
 	// deliveries are canceled.
 	Hold bool `json:"hold"`
-	// With ENABLED: whether to cancel held deliveries instead of sending them.
+	// With ENABLED, for a disabled webhook: whether to cancel what it held instead of sending it. It cancels every
+	// delivery that is pending when the status changes, and none is sent, also if the webhook is changed again.
 	DropHeld bool `json:"dropHeld"`
 	// The `Webhook.version` that the change is based on; any if omitted.
 	ExpectedVersion *int32 `json:"expectedVersion,omitempty"`
@@ -862,6 +863,9 @@ type WebhookHealth struct {
 	Pending int32 `json:"pending"`
 	// The number of held deliveries, counted up to 10,000.
 	Held int32 `json:"held"`
+	// The number of deliveries that the latest change of the webhook has still to release or cancel, counted up to
+	// 10,000. After a change of a webhook with a large backlog it falls to 0 within seconds or minutes.
+	Releasing int32 `json:"releasing"`
 	// The delivery counts of the current hour and the 23 hours before.
 	Last24Hours *DeliveryCounts `json:"last24Hours"`
 }
