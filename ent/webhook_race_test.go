@@ -55,7 +55,8 @@ func TestAnIngestSeesTheChangeThatItWaitsFor(t *testing.T) {
 	commit := r.deciding(
 		"UPDATE organization SET config_version = config_version + 1 WHERE id = (SELECT organization_id FROM webhook WHERE id = $1)",
 		"UPDATE webhook SET status = 'ENABLED', holding = FALSE WHERE id = $1")
-	in := delivery.Ingest{Org: r.org, ConfigVersion: org.ConfigVersion, Events: []delivery.NewEvent{r.event(webhooks)}}
+	in := delivery.Ingest{Org: r.org, ConfigVersion: org.ConfigVersion}
+	in.Events = append(in.Events, r.event(webhooks))
 	ended := make(chan struct{})
 	var got []delivery.Ingested
 	go func() {
@@ -75,7 +76,9 @@ func TestASettlementSeesTheChangeThatItWaitsFor(t *testing.T) {
 	r := newRelease(t, openStore(t, enttest.Postgres(t)))
 	r.ingest(1)
 	r.set(r.plain, hold)
-	jobs, err := r.store.Claim(t.Context(), delivery.ClaimRequest{Owner: r.reporter, N: 1, PerWebhook: 1, Lease: time.Hour})
+	jobs, err := r.store.Claim(t.Context(), delivery.ClaimRequest{
+		Owner: r.reporter, N: 1, PerWebhook: 1, Lease: time.Hour,
+	})
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("claimed %d, %v, want one", len(jobs), err)
 	}
@@ -107,13 +110,15 @@ func TestOfTwoRotationsOneIsRefused(t *testing.T) {
 		r := newRelease(t, s)
 		results := make(chan error, 2)
 		for n := range 2 {
-			secret := []delivery.SealedSecret{{Sealed: []byte{byte(n)}, CreatedAt: time.Now().Add(time.Duration(n) * time.Hour)}}
+			at := time.Now().Add(time.Duration(n) * time.Hour)
+			secret := []delivery.SealedSecret{{Sealed: []byte{byte(n)}, CreatedAt: at}}
 			go func() {
 				results <- s.SetSecrets(t.Context(), r.org, r.plain.ID, nil, secret, time.Now(), "ada", r.entry())
 			}()
 		}
 		first, second := <-results, <-results
-		if (first == nil) == (second == nil) || delivery.CodeOf(first)+delivery.CodeOf(second) != delivery.Conflict {
+		codes := delivery.CodeOf(first) + delivery.CodeOf(second)
+		if (first == nil) == (second == nil) || codes != delivery.Conflict {
 			t.Errorf("the rotations gave %v and %v, want one %s", first, second, delivery.Conflict)
 		}
 	})

@@ -167,9 +167,10 @@ func (s *Service) Backlogs(
 		return nil, err
 	}
 	backlogs := make([]delivery.Backlog, len(webhooks))
-	for i, id := range ids {
-		backlogs[i] = found[id]
-		backlogs[i].Releasing = min(maxBacklog, webhooks[i].Releasing(backlogs[i]))
+	for i, w := range webhooks {
+		b := found[w.ID]
+		b.Releasing = min(maxBacklog, w.Releasing(b))
+		backlogs[i] = b
 	}
 	return backlogs, nil
 }

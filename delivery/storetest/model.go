@@ -172,7 +172,8 @@ func (w *world) actions(commands *int) map[string]func(*rapid.T) {
 		"ingest": w.ingest, "report again": w.ingestKnown, "report by an old configuration": w.ingestStale,
 		"claim some": w.claimSome, "claim all": w.claimAll, "settle": w.settle, "settle a test": w.settleTest,
 		"release": w.release, "die": w.die, "recall": w.recall, "recall a portion": w.recallPortion,
-		"reconcile": w.reconcile, "redeliver": w.redeliver, "change a webhook": w.change, "delete a webhook": w.remove, "discard": w.discard,
+		"reconcile": w.reconcile, "redeliver": w.redeliver, "change a webhook": w.change,
+		"delete a webhook": w.remove, "discard": w.discard,
 		"list": w.list, "list events": w.listEvents, "follow": w.follow,
 	}
 	for name, do := range actions {
@@ -214,7 +215,8 @@ func (w *world) empty(t *rapid.T) {
 	}
 	for _, h := range w.webhooks {
 		if !h.Version.Deleted {
-			ensure(t, "DeleteWebhook", w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now(), "model", newEntry(w.ids, h.Org)))
+			err := w.store.DeleteWebhook(w.ctx, h.Org, h.ID, time.Now(), "model", newEntry(w.ids, h.Org))
+			ensure(t, "DeleteWebhook", err)
 		}
 		recallAll(w.ctx, t, w.store, h.ID)
 	}
@@ -247,7 +249,8 @@ func (w *world) finish(t *rapid.T) {
 		ensure(t, "Release", err)
 		w.released(func(r *row) bool { return r.owner.Slot == owner.Slot && r.owner.Epoch <= owner.Epoch }, false)
 	}
-	for _, change := range []func(*delivery.Webhook){enabled, holding, enabled} { // a hold ends the wait for retries
+	// A hold ends the wait for retries.
+	for _, change := range []func(*delivery.Webhook){enabled, holding, enabled} {
 		for _, h := range w.webhooks {
 			if !h.Version.Deleted {
 				w.update(t, h, change)

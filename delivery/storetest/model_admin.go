@@ -59,10 +59,13 @@ func (w *world) change(t *rapid.T) {
 	if h.Version.Deleted {
 		t.Skip("it is deleted")
 	}
-	change := rapid.SampledFrom([]string{"enable", "hold", "hold", "drop", "disable", "order", "nothing"}).Draw(t, "what")
+	change := rapid.SampledFrom([]string{
+		"enable", "hold", "hold", "drop", "disable", "order", "nothing",
+	}).Draw(t, "what")
 	w.update(t, h, map[string]func(*delivery.Webhook){
-		"enable": enabled, "hold": holding, "drop": dropped, "disable": disabled, "nothing": func(*delivery.Webhook) {},
-		"order": func(now *delivery.Webhook) { now.Version.Policy.Ordered = !now.Version.Policy.Ordered },
+		"enable": enabled, "hold": holding, "drop": dropped, "disable": disabled,
+		"nothing": func(*delivery.Webhook) {},
+		"order":   func(now *delivery.Webhook) { now.Version.Policy.Ordered = !now.Version.Policy.Ordered },
 	}[change])
 }
 

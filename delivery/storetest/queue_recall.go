@@ -340,7 +340,8 @@ func (s *scene) unrecalled() (all []delivery.WebhookID) {
 
 func testUnrecalled(s *scene) {
 	var want []delivery.WebhookID
-	for _, change := range []func(*delivery.Webhook){holding, disabled, dropped, ordered, func(*delivery.Webhook) {}} {
+	nothing := func(*delivery.Webhook) {}
+	for _, change := range []func(*delivery.Webhook){holding, disabled, dropped, ordered, nothing} {
 		w := s.stored(false)
 		s.queued(1, w.ID)
 		s.decide(&w, change)

@@ -58,6 +58,7 @@ func holding(w *delivery.Webhook) { w.Status, w.Holding = delivery.Disabled, tru
 func disabled(w *delivery.Webhook) {
 	w.Status, w.Holding, w.CancelBefore = delivery.Disabled, false, w.Version.Number
 }
+
 func dropped(w *delivery.Webhook) {
 	w.Status, w.Holding, w.CancelBefore = delivery.Enabled, false, w.Version.Number
 }

@@ -38,7 +38,7 @@ var (
 	// rows. All events of a webhook have one type, so any of its rows shows it. Its
 	// rows that are ordered, and those that are not, are candidates each on their
 	// own.
-	nextWebhooks = named(stepWebhooks + `SELECT webhook, COALESCE((SELECT q.type FROM queue q
+	nextWebhooks = named(webhookSteps + `SELECT webhook, COALESCE((SELECT q.type FROM queue q
 			WHERE q.webhook = step.webhook AND q.owner_slot IS NULL ORDER BY q.held, q.ordered, q.due_at LIMIT 1), 0)
 			= @type.ACTIVE_ALERT,
 		EXISTS (SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.ordered AND NOT q.held),
@@ -47,9 +47,9 @@ var (
 	FROM step WHERE webhook IS NOT NULL`)
 )
 
-// stepWebhooks finds up to $2 webhooks behind $1 that have rows which wait or are
+// webhookSteps finds up to $2 webhooks behind $1 that have rows which wait or are
 // held.
-const stepWebhooks = `WITH RECURSIVE step(webhook, n) AS (
+const webhookSteps = `WITH RECURSIVE step(webhook, n) AS (
 		SELECT (SELECT min(webhook) FROM queue WHERE webhook > $1 AND owner_slot IS NULL), 1
 		UNION ALL
 		SELECT (SELECT min(q.webhook) FROM queue q WHERE q.webhook > step.webhook AND q.owner_slot IS NULL), n + 1

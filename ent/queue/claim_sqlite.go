@@ -33,7 +33,8 @@ var (
 	sqliteLease = `UPDATE queue SET owner_slot = ?, owner_epoch = ?, due_at = ? WHERE id = ?`
 )
 
-var sqliteClaimed = "SELECT " + claimedColumns + " FROM queue q WHERE q.id IN (SELECT value FROM json_each(?))"
+var sqliteClaimed = "SELECT " + claimedColumns +
+	" FROM queue q WHERE q.id IN (SELECT value FROM json_each(?))"
 
 // claimWith runs a claim for one webhook after the other, in one transaction,
 // until there are n jobs.

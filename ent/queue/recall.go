@@ -46,7 +46,8 @@ const (
 	cancelLeased  recallUpdate = "UPDATE queue SET cancel = TRUE" + updateLeased
 	cancelWaiting recallUpdate = "UPDATE queue SET held = FALSE, cancel = TRUE, ordered = FALSE, due_at = @now" +
 		updateWaiting
-	releaseHeld   recallUpdate = "UPDATE queue SET held = FALSE, ordered = @ordered, due_at = @now" + updateWaiting
+	releaseHeld recallUpdate = "UPDATE queue SET held = FALSE, ordered = @ordered, due_at = @now" +
+		updateWaiting
 	hasten        recallUpdate = "UPDATE queue SET ordered = @ordered, due_at = @now" + updateWaiting
 	reorderLeased recallUpdate = "UPDATE queue SET ordered = @ordered" + updateLeased
 	reorder       recallUpdate = "UPDATE queue SET ordered = @ordered" + updateAny
@@ -223,7 +224,7 @@ func (r *recall) update(ctx context.Context, rows []recalledRow) (whole bool, er
 // unrecalledWebhooks steps through the webhooks that have waiting rows, and tells
 // of each whether one of them contradicts it: it is held although the webhook
 // does not hold, or waits for a retry although the webhook makes no calls.
-var unrecalledWebhooks = stepWebhooks + `SELECT webhook, COALESCE((SELECT
+var unrecalledWebhooks = webhookSteps + `SELECT webhook, COALESCE((SELECT
 		(w.deleted_at <> 0 OR NOT w.holding) AND EXISTS (
 			SELECT 1 FROM queue q WHERE q.webhook = step.webhook AND q.held)
 		OR (w.deleted_at <> 0 OR w.status = 'DISABLED' AND NOT w.holding) AND (

@@ -90,7 +90,8 @@ func (q *Queue) Requeue(
 				row.held = row.held && w.Holding
 				row.ordered, row.since = w.Version.Policy.Ordered, int64(w.Version.Number)
 			}
-			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), requeuedColumns.values(nil, &row)...); err != nil {
+			values := requeuedColumns.values(nil, &row)
+			if _, err := tx.ExecContext(ctx, q.db.sql(insertRequeued), values...); err != nil {
 				return err
 			}
 		}

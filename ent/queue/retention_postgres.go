@@ -85,6 +85,9 @@ func (p *postgresQueue) discardEventDay(ctx context.Context, t time.Time) (bool,
 	return false, nil
 }
 
+const discardLocked = `DELETE FROM event WHERE id = ANY($3) AND id >= $1 AND id < $2
+	AND id NOT IN (` + pendingEvents + `)`
+
 // deleteEvents deletes up to discardLimit events without a pending delivery. A
 // redelivery keeps its events until it is stored, so what is pending is looked
 // for once the events are locked, in a statement of its own.
@@ -96,11 +99,11 @@ func (p *postgresQueue) deleteEvents(ctx context.Context, from, to int64) (n int
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, "DELETE FROM event WHERE id = ANY($3) AND id >= $1 AND id < $2 AND id NOT IN ("+
-			pendingEvents+")", from, to, pq.Array(ids)); err == nil {
-			n = len(ids)
+		if _, err := tx.ExecContext(ctx, discardLocked, from, to, pq.Array(ids)); err != nil {
+			return err
 		}
-		return err
+		n = len(ids)
+		return nil
 	})
 	return n, err
 }

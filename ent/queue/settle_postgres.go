@@ -53,7 +53,8 @@ WITH s AS MATERIALIZED (
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), kept AS (
 	UPDATE queue q SET attempts = s.attempts, held = s.state = @state.HELD AND ` + stillHeld + `,
-		due_at = CASE WHEN q.cancel OR s.state = @state.HELD AND NOT ` + stillHeld + ` THEN @now ELSE s.retry_at END,
+		due_at = CASE WHEN q.cancel OR s.state = @state.HELD AND NOT ` + stillHeld + ` THEN @now
+			ELSE s.retry_at END,
 		outcome = COALESCE(NULLIF(s.outcome, 0), q.outcome),
 		status = CASE WHEN s.outcome = 0 THEN q.status ELSE NULLIF(s.status, 0) END,
 		owner_slot = NULL, owner_epoch = NULL
@@ -81,7 +82,8 @@ SELECT id FROM logged`))
 // stillHeld reports whether the webhook of a row holds it. A webhook that is not
 // stored does not refuse to.
 const stillHeld = `COALESCE((SELECT h.holds AND (h.cancel_before = 0
-	OR COALESCE(` + pendingSince + `, h.cancel_before) >= h.cancel_before) FROM holder h WHERE h.id = q.webhook), TRUE)`
+		OR COALESCE(` + pendingSince + `, h.cancel_before) >= h.cancel_before)
+	FROM holder h WHERE h.id = q.webhook), TRUE)`
 
 var postgresInsertEvents = postgresSyntax.Replace(`INSERT INTO event (` + eventTable.names() + `)
 	SELECT ` + eventTable.stored("e", nil) + ` FROM unnest(` + eventTable.arrays(1) + `)

@@ -33,7 +33,8 @@ const (
 			OR COALESCE(` + pendingSince + `, w.cancel_before) >= w.cancel_before)
 		FROM queue q JOIN webhook w ON w.id = q.webhook WHERE q.id = $1`
 
-	sqliteRefuse = `UPDATE queue SET due_at = ` + sqliteClock + `, owner_slot = NULL, owner_epoch = NULL` + sqliteFence
+	sqliteRefuse = `UPDATE queue SET due_at = ` + sqliteClock +
+		`, owner_slot = NULL, owner_epoch = NULL` + sqliteFence
 
 	sqliteHasEntry = `SELECT id FROM log WHERE id = $1 AND delivery = $2`
 )

@@ -55,8 +55,8 @@ func (w *webhookState) ordering(statement string) string {
 
 // stateOfWebhook reads one webhook. On PostgreSQL it is not changed until the
 // transaction ends.
-const stateOfWebhook = `SELECT w.status, w.holding, w.deleted_at, w.cancel_before, w.recalling, w.version_number,
-		v.policy, @now
+const stateOfWebhook = `SELECT w.status, w.holding, w.deleted_at, w.cancel_before, w.recalling,
+		w.version_number, v.policy, @now
 	FROM webhook w JOIN webhook_version v ON v.id = w.version_id WHERE w.id = $1 @share_webhook`
 
 // readWebhook returns the state of a webhook; nil when there is none.
@@ -94,7 +94,8 @@ var intoOrder = fmt.Sprintf("h.recalling = %d", RecallIntoOrder)
 
 // pendingSince is the number of the webhook's version since which a row of the
 // queue is pending; NULL when its version is not stored.
-const pendingSince = `COALESCE(q.since_version, (SELECT v.number FROM webhook_version v WHERE v.id = q.version))`
+const pendingSince = `COALESCE(q.since_version,
+	(SELECT v.number FROM webhook_version v WHERE v.id = q.version))`
 
 // What a claim reads of the webhook of a row: whether its deliveries are
 // canceled, the row was pending before they were, or it holds them. Only the
