@@ -12,25 +12,27 @@ var ErrStopped = errors.New("the loop has ended")
 // while it committed the batch before: alone an item waits for no other, and
 // many items share a commit, without a timer.
 type Batcher[T any] struct {
-	in    chan T
-	max   int
-	admit func(item T, first bool) bool
-	ended chan struct{}
+	in     chan T
+	max    int
+	choose func(waiting []T) (batch, later []T)
+	ended  chan struct{}
 }
 
 // BatcherOptions tune a Batcher.
 type BatcherOptions[T any] struct {
 	Queue int // items that wait without blocking their caller
 	Max   int // items in one batch; no limit if zero
-	// Admit reports whether item fits into the batch; the first item of a batch
-	// always does. An item that does not fit is the first of the next batch. It
-	// is called by the goroutine of Run. Nil admits every item.
-	Admit func(item T, first bool) bool
+	// Choose splits the items that wait, in the order of their arrival, into the
+	// next batch and those that wait for a later one. The batch is empty only if
+	// nothing is left for later: then nothing is committed. It is called by the
+	// goroutine of Run. Nil chooses all items, up to Max; with Choose, Max must be
+	// zero.
+	Choose func(waiting []T) (batch, later []T)
 }
 
 // NewBatcher returns a Batcher. Nothing is taken before Run is called.
 func NewBatcher[T any](o BatcherOptions[T]) *Batcher[T] {
-	return &Batcher[T]{in: make(chan T, o.Queue), max: o.Max, admit: o.Admit, ended: make(chan struct{})}
+	return &Batcher[T]{in: make(chan T, o.Queue), max: o.Max, choose: o.Choose, ended: make(chan struct{})}
 }
 
 // Put hands an item over. It blocks while the queue is full, and returns the
@@ -55,13 +57,14 @@ func (b *Batcher[T]) Put(ctx context.Context, item T) error {
 // Ended is closed when Run has returned.
 func (b *Batcher[T]) Ended() <-chan struct{} { return b.ended }
 
-// Run hands batches to commit, one after the other, until ctx ends.
+// Run hands batches to commit, one after the other, until ctx ends. What it has
+// taken by then is committed.
 func (b *Batcher[T]) Run(ctx context.Context, commit func(batch []T)) {
 	defer close(b.ended)
 	for {
 		select {
 		case first := <-b.in:
-			b.commit(first, commit)
+			b.commit(ctx, first, commit)
 		case <-ctx.Done():
 			return
 		}
@@ -75,45 +78,45 @@ func (b *Batcher[T]) RunAll(ctx context.Context, commit func(batch []T)) {
 	for {
 		select {
 		case first := <-b.in:
-			b.commit(first, commit)
+			b.commit(ctx, first, commit)
 		case <-ctx.Done():
 			for len(b.in) > 0 {
-				b.commit(<-b.in, commit)
+				b.commit(ctx, <-b.in, commit)
 			}
 			return
 		}
 	}
 }
 
-// commit commits first with all items that have arrived, and then the items that did
-// not fit into that batch.
-func (b *Batcher[T]) commit(first T, commit func(batch []T)) {
-	for more := true; more; {
-		var batch []T
-		batch, first, more = b.gather(first)
-		commit(batch)
+// commit commits first with all items that have arrived, and then the items that
+// were left for later batches.
+func (b *Batcher[T]) commit(ctx context.Context, first T, commit func(batch []T)) {
+	batch := append(make([]T, 0, b.size()), first)
+	if b.choose == nil {
+		commit(b.arrived(batch))
+		return
+	}
+	for waiting := batch; len(waiting) > 0; {
+		if ctx.Err() == nil {
+			waiting = b.arrived(waiting)
+		}
+		if batch, waiting = b.choose(waiting); len(batch) > 0 {
+			commit(batch)
+		}
 	}
 }
 
-// gather returns first and what else has arrived. With more set the next item
-// did not fit.
-func (b *Batcher[T]) gather(first T) (batch []T, next T, more bool) {
-	if b.admit != nil {
-		b.admit(first, true)
-	}
-	batch = append(make([]T, 0, b.size()), first)
-	for b.max == 0 || len(batch) < b.max {
+// arrived appends the items that have arrived.
+func (b *Batcher[T]) arrived(items []T) []T {
+	for b.max == 0 || len(items) < b.max {
 		select {
-		case next = <-b.in:
-			if b.admit != nil && !b.admit(next, false) {
-				return batch, next, true
-			}
-			batch = append(batch, next)
+		case next := <-b.in:
+			items = append(items, next)
 		default:
-			return batch, next, false
+			return items
 		}
 	}
-	return batch, next, false
+	return items
 }
 
 // size returns how many items a batch probably has.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,19 +55,35 @@ func (b *batcherTest) finish() [][]int {
 	return b.batches
 }
 
-func TestBatcherGathersWhatArrivesDuringACommit(t *testing.T) {
-	// smallSum admits items while the sum of a batch is at most 10.
-	smallSum := func() func(int, bool) bool {
-		sum := 0
-		return func(item int, first bool) bool {
-			if first {
-				sum = 0
-			} else if sum+item > 10 {
-				return false
-			}
-			sum += item
-			return true
+// oddFirst chooses the odd numbers that wait, or else all.
+func oddFirst(waiting []int) (batch, later []int) {
+	for _, n := range waiting {
+		if n%2 == 1 {
+			batch = append(batch, n)
+		} else {
+			later = append(later, n)
 		}
+	}
+	if batch == nil {
+		return later, nil
+	}
+	return batch, later
+}
+
+func TestBatcherGathersWhatArrivesDuringACommit(t *testing.T) {
+	// smallSum chooses items while the sum of a batch is at most 10.
+	smallSum := func(waiting []int) (batch, later []int) {
+		sum := 0
+		for i, item := range waiting {
+			if sum += item; i > 0 && sum > 10 {
+				return waiting[:i], waiting[i:]
+			}
+		}
+		return waiting, nil
+	}
+	// positive throws away what no caller waits for any more.
+	positive := func(waiting []int) (batch, later []int) {
+		return slices.DeleteFunc(waiting, func(n int) bool { return n < 0 }), nil
 	}
 	for name, tt := range map[string]struct {
 		options BatcherOptions[int]
@@ -84,16 +101,20 @@ func TestBatcherGathersWhatArrivesDuringACommit(t *testing.T) {
 			want: [][]int{{1}, {2, 3}, {4, 5}, {6}},
 		},
 		"an item that does not fit starts the next batch": {
-			options: BatcherOptions[int]{Queue: 8, Admit: smallSum()}, first: 1, during: []int{6, 4, 5, 5, 9},
+			options: BatcherOptions[int]{Queue: 8, Choose: smallSum}, first: 1, during: []int{6, 4, 5, 5, 9},
 			want: [][]int{{1}, {6, 4}, {5, 5}, {9}},
 		},
 		"an item that never fits is a batch of its own": {
-			options: BatcherOptions[int]{Queue: 8, Admit: smallSum()}, first: 99, during: []int{99, 1, 2},
+			options: BatcherOptions[int]{Queue: 8, Choose: smallSum}, first: 99, during: []int{99, 1, 2},
 			want: [][]int{{99}, {99}, {1, 2}},
 		},
-		"the limits hold together": {
-			options: BatcherOptions[int]{Queue: 8, Max: 2, Admit: smallSum()}, first: 1, during: []int{1, 1, 1, 10},
-			want: [][]int{{1}, {1, 1}, {1}, {10}},
+		"what is left goes before what arrives later": {
+			options: BatcherOptions[int]{Queue: 8, Choose: oddFirst}, first: 1, during: []int{2, 4, 3, 5},
+			want: [][]int{{1}, {3, 5}, {2, 4}},
+		},
+		"nothing chosen is no commit": {
+			options: BatcherOptions[int]{Queue: 8, Choose: positive}, first: 1, during: []int{-2, -4},
+			want: [][]int{{1}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,16 +11,8 @@ import (
 	"portalhooks/delivery/loop"
 )
 
-const (
-	// partSize is how many events are stored for one caller before others get
-	// their turn. A report of 20,000 devices is stored in parts.
-	partSize = 1_000
-	// batchSize is how many events one transaction takes before it leaves
-	// further callers to the next.
-	batchSize = 5_000
-	// storeTimeout bounds one transaction.
-	storeTimeout = 30 * time.Second
-)
+// storeTimeout bounds one transaction.
+const storeTimeout = 30 * time.Second
 
 // An enqueuer stores events and their deliveries as a group commit.
 type enqueuer struct {
@@ -32,8 +24,6 @@ type enqueuer struct {
 	log        *slog.Logger
 
 	batches *loop.Batcher[*handover]
-	keys    map[factKey]bool // of the batch that is gathered
-	events  int              // in it
 }
 
 // An ingestQueue is the part of the Store that events are written to.
@@ -50,9 +40,13 @@ type dispatcher interface {
 	Offer(ctx context.Context, batch []delivery.Ingest, stored []delivery.Ingested, reserved int)
 }
 
-// A handover is a part of a call: at most about partSize events.
+// A handover is a part of a call: about partRows rows, or one event.
 type handover struct {
+	ctx    context.Context // of the caller: once it has ended, nothing is stored
 	units  []delivery.Ingest
+	org    delivery.OrgID // whose they are; 0 for several organizations
+	urgent bool           // nothing but alerts
+	rows   int
 	origin trace.SpanContext // of the call
 	stored []delivery.Ingested
 	err    error
@@ -62,10 +56,26 @@ type handover struct {
 func newEnqueuer(queue ingestQueue, to dispatcher, o Options, m *Metrics, t *Tracer) *enqueuer {
 	e := &enqueuer{
 		queue: queue, dispatcher: to, owner: o.Owner, metrics: m, tracer: t, log: o.Logger,
-		keys: make(map[factKey]bool),
 	}
-	e.batches = loop.NewBatcher(loop.BatcherOptions[*handover]{Admit: e.admit})
+	e.batches = loop.NewBatcher(loop.BatcherOptions[*handover]{Choose: newTurns().choose})
 	return e
+}
+
+// newHandover returns the handover of units.
+func newHandover(ctx context.Context, units []delivery.Ingest) *handover {
+	h := &handover{ctx: ctx, units: units, rows: rowsOf(units), urgent: true, done: make(chan struct{})}
+	if len(units) > 0 {
+		h.org = units[0].Org
+	}
+	for _, unit := range units {
+		if unit.Org != h.org {
+			h.org = 0
+		}
+		for j := range unit.Events {
+			h.urgent = h.urgent && unit.Events[j].Event.Type.Urgent()
+		}
+	}
+	return h
 }
 
 // errUnknown tells a caller who can't be told what has become of the reports.
@@ -75,7 +85,8 @@ var errUnknown = delivery.Errorf(delivery.Unavailable, "",
 // enqueue stores units and returns what became of them. It returns errUnknown
 // when ctx ends, or the server stops, before that is known.
 func (e *enqueuer) enqueue(ctx context.Context, units []delivery.Ingest) ([]delivery.Ingested, error) {
-	h := &handover{units: units, origin: e.tracer.origin(ctx), done: make(chan struct{})}
+	h := newHandover(ctx, units)
+	h.origin = e.tracer.origin(ctx)
 	if err := e.batches.Put(ctx, h); err != nil {
 		return nil, errUnknown
 	}
@@ -94,39 +105,6 @@ func (e *enqueuer) Run(ctx context.Context) error {
 	return nil
 }
 
-type factKey struct {
-	org delivery.OrgID
-	key string
-}
-
-// admit reports whether a handover fits into the batch. Events with the same key
-// go to different batches, in their order, so that a batch never has to say
-// which of its own events came first.
-func (e *enqueuer) admit(h *handover, first bool) bool {
-	if first {
-		clear(e.keys)
-		e.events = 0
-	}
-	size, clashes := 0, false
-	for i := range h.units {
-		u := &h.units[i]
-		size += len(u.Events)
-		for j := range u.Events {
-			clashes = clashes || e.keys[factKey{u.Org, u.Events[j].Key}]
-		}
-	}
-	if !first && (clashes || e.events+size > batchSize) {
-		return false
-	}
-	e.events += size
-	for i := range h.units {
-		for j := range h.units[i].Events {
-			e.keys[factKey{h.units[i].Org, h.units[i].Events[j].Key}] = true
-		}
-	}
-	return true
-}
-
 // commit stores the handovers in one transaction and answers them.
 func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -134,6 +112,10 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 	var units []delivery.Ingest
 	for _, h := range batch {
 		units = append(units, h.units...)
+	}
+	events := 0
+	for i := range units {
+		events += len(units[i].Events)
 	}
 	units, reserved := e.dispatcher.Lease(units)
 	began := time.Now()
@@ -148,7 +130,7 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 		}
 		return
 	}
-	e.metrics.ingestBatch(e.events, time.Since(began))
+	e.metrics.ingestBatch(events, time.Since(began))
 	e.metrics.ingestedEvents(units, stored)
 	e.tracer.rememberBatch(batch, units, stored)
 	e.dispatcher.Offer(ctx, units, stored, reserved)

@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/cache"
@@ -12,8 +14,8 @@ import (
 // changed between matching and storing.
 const maxRounds = 8
 
-// A part is a run of one report's facts: all of them, or as many as are stored
-// before others get their turn.
+// A part is a run of one report's facts that waits to be stored: all of them, or
+// what is left.
 type part struct {
 	*submission
 
@@ -21,53 +23,20 @@ type part struct {
 }
 
 // store stores the events of all reports, one handover after the other, and
-// fills in what became of them.
+// fills in what became of them. Parts whose organization has changed its webhooks
+// in the meantime are matched again.
 func (g *Ingester) store(ctx context.Context, reports []submission) error {
-	parts := make([]part, 0, len(reports))
+	waiting := make([]part, 0, len(reports))
 	for i := range reports {
 		r := &reports[i]
 		r.stored = make([]delivery.Stored, len(r.facts))
-		for from := 0; from < len(r.facts); from += partSize {
-			parts = append(parts, part{r, from, min(from+partSize, len(r.facts))})
+		if len(r.facts) > 0 {
+			waiting = append(waiting, part{r, 0, len(r.facts)})
 		}
 	}
-	for len(parts) > 0 {
-		n := portion(parts)
-		if err := g.storeParts(ctx, parts[:n]); err != nil {
-			return err
-		}
-		parts = parts[n:]
-	}
-	return nil
-}
-
-// portion returns how many of the parts make one handover: about partSize
-// events, and never one fact twice.
-func portion(parts []part) int {
-	keys := make(map[factKey]bool)
-	events := 0
-	for n, p := range parts {
-		if n > 0 && events+p.to-p.from > partSize {
-			return n
-		}
-		events += p.to - p.from
-		for _, f := range p.facts[p.from:p.to] {
-			if keys[factKey{p.org.ID, f.Key}] {
-				return n
-			}
-		}
-		for _, f := range p.facts[p.from:p.to] {
-			keys[factKey{p.org.ID, f.Key}] = true
-		}
-	}
-	return len(parts)
-}
-
-// storeParts matches and stores one handover. Parts whose organization has
-// changed its webhooks in the meantime are matched again.
-func (g *Ingester) storeParts(ctx context.Context, parts []part) error {
-	for range maxRounds {
-		units, err := g.match(ctx, parts)
+	waiting = alternate(waiting)
+	for stale := 0; len(waiting) > 0; {
+		parts, units, rest, err := g.match(ctx, waiting)
 		if err != nil {
 			return err
 		}
@@ -75,48 +44,87 @@ func (g *Ingester) storeParts(ctx context.Context, parts []part) error {
 		if err != nil {
 			return err
 		}
-		var stale []part
+		again := parts[:0]
 		for i, p := range parts {
 			if answers[i].Stale {
 				g.webhooks.Drop(p.org.ID)
-				stale = append(stale, p)
+				again = append(again, p)
 				continue
 			}
 			copy(p.stored[p.from:p.to], answers[i].Events)
 		}
-		if len(stale) == 0 {
-			return nil
+		if stale++; len(again) == 0 {
+			stale = 0
 		}
-		parts = stale
+		if stale == maxRounds {
+			return delivery.Errorf(delivery.Unavailable, "",
+				"The organization's webhooks are being changed all the time. "+
+					"Send the events again: nothing is stored twice.")
+		}
+		waiting = slices.Concat(again, rest)
 	}
-	return delivery.Errorf(delivery.Unavailable, "",
-		"The organization's webhooks are being changed all the time. "+
-			"Send the events again: nothing is stored twice.")
+	return nil
 }
 
-// match returns the parts' events, with a delivery for every webhook that fires.
-func (g *Ingester) match(ctx context.Context, parts []part) ([]delivery.Ingest, error) {
-	size := 0
+// alternate puts the parts of organizations in turns: the first of each, then the
+// second of each, and so on. Those of one organization keep their order.
+func alternate(parts []part) []part {
+	turn := make(map[delivery.OrgID]int)
+	turns := make(map[*submission]int, len(parts))
 	for _, p := range parts {
+		turns[p.submission] = turn[p.org.ID]
+		turn[p.org.ID]++
+	}
+	if len(turn) > 1 {
+		slices.SortStableFunc(parts, func(a, b part) int {
+			return cmp.Compare(turns[a.submission], turns[b.submission])
+		})
+	}
+	return parts
+}
+
+// match matches the first of the facts that wait, until they make partRows rows or
+// the same fact comes twice. It returns them as parts, with a unit of events for
+// each, and what still waits.
+func (g *Ingester) match(
+	ctx context.Context, waiting []part,
+) (parts []part, units []delivery.Ingest, rest []part, err error) {
+	size := 0
+	for _, p := range waiting {
 		size += p.to - p.from
 	}
-	units := make([]delivery.Ingest, len(parts))
-	events := make([]delivery.NewEvent, size) // of all units: they are many and small
-	for i, p := range parts {
+	events := make([]delivery.NewEvent, 0, min(size, partRows)) // of all units: they are many and small
+	keys := make(map[factKey]bool, cap(events))
+	rows := 0
+	for n, p := range waiting {
 		config, err := g.webhooks.Get(ctx, p.org.ID)
 		if err != nil {
-			return nil, ended(ctx, err)
+			return nil, nil, nil, ended(ctx, err)
 		}
-		n := p.to - p.from
-		units[i] = delivery.Ingest{Org: p.org.ID, ConfigVersion: config.Org.ConfigVersion, Events: events[:n:n]}
-		for j := range units[i].Events {
-			e := &units[i].Events[j]
-			*e = p.event(p.from+j, delivery.EventID(g.ids.Next()))
+		first, at := len(events), p.from
+		for ; at < p.to; at++ {
+			key := factKey{p.org.ID, p.facts[at].Key}
+			if rows >= partRows || keys[key] {
+				break
+			}
+			e := p.event(at, delivery.EventID(g.ids.Next()))
 			e.Deliveries = g.deliveries(config, &e.Event)
+			rows += 1 + len(e.Deliveries)
+			keys[key] = true
+			events = append(events, e)
 		}
-		events = events[n:]
+		if at > p.from {
+			parts = append(parts, part{p.submission, p.from, at})
+			units = append(units, delivery.Ingest{
+				Org: p.org.ID, ConfigVersion: config.Org.ConfigVersion, Events: events[first:len(events):len(events)],
+			})
+		}
+		if at < p.to {
+			waiting[n].from = at
+			return parts, units, waiting[n:], nil
+		}
 	}
-	return units, nil
+	return parts, units, nil, nil
 }
 
 // event returns the i-th fact as a new event with the id.
