@@ -45,7 +45,7 @@ type Settings struct {
 	IngestBurst       int               `help:"Events that one credential of Portal may submit at once." default:"20000"`
 	AddressRate       float64           `help:"Requests per second from one address without valid credentials, on average; 0 for no limit." default:"20"`
 	APIRate           float64           `name:"api-rate" help:"Operations per second of any other caller, on average; 0 for no limit." default:"50"`
-	Workers           int               `help:"Attempts in flight at once." default:"64"`
+	Workers           int               `help:"Attempts in flight at once." default:"128"`
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook, unless its policy sets another number." default:"8"`
 	Retention         time.Duration     `help:"How long to keep events and finished deliveries." default:"720h"`
 	AuditRetention    time.Duration     `help:"How long to keep the audit log, at least 720h." default:"8760h"`

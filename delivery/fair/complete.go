@@ -27,7 +27,7 @@ type Effect struct {
 func (s *Scheduler) FreeWorker(job *delivery.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.classOf(&job.Delivery).busy--
+	s.freeWorker(s.lanes[job.Delivery.Webhook])
 }
 
 // Complete says that a job that Next returned is done. With worker set its
@@ -35,10 +35,10 @@ func (s *Scheduler) FreeWorker(job *delivery.Job) {
 func (s *Scheduler) Complete(job *delivery.Job, c Completion, worker bool) (change Effect) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if worker {
-		s.classOf(&job.Delivery).busy--
-	}
 	l := s.lanes[job.Delivery.Webhook]
+	if worker {
+		s.freeWorker(l)
+	}
 	l.busy--
 	now := time.Now()
 	if c.Limits != nil {
@@ -59,12 +59,9 @@ func (s *Scheduler) Complete(job *delivery.Job, c Completion, worker bool) (chan
 			change.Requeue = []Requeue{{Jobs: l.empty(), Reason: RequeueOrder}}
 		}
 	}
-	if l.refused > 0 && l.jobs.len() == 0 {
-		l.refused = 0
-		s.refusing--
-	}
+	drained := s.drained(l)
 	s.enqueue(l, now)
-	change.Room = l.jobs.len() == 0 && !c.Blocked &&
+	change.Room = drained || l.jobs.len() == 0 && !c.Blocked &&
 		(job.Delivery.Ordered || l.breaker.state == delivery.BreakerHalfOpen)
 	s.retire(l, now)
 	return change
@@ -117,8 +114,8 @@ func (s *Scheduler) retire(l *lane, now time.Time) {
 func (s *Scheduler) forget(l *lane) {
 	delete(s.lanes, l.id)
 	delete(s.restricted, l.id)
-	if l.org.all--; l.org.all == 0 {
-		delete(l.org.class.orgs, l.org.id)
+	if l.org.org.lanes--; l.org.org.lanes == 0 {
+		delete(s.orgs, l.org.org.id)
 	}
 }
 

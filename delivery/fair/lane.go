@@ -113,11 +113,29 @@ func (l *lane) restricted() bool { return l.breaker.state != "" || l.limits.PerM
 // idle reports whether the lane has no jobs at all.
 func (l *lane) idle() bool { return l.busy == 0 && l.jobs.len() == 0 }
 
+// push lets a job wait.
+func (l *lane) push(job *delivery.Job) {
+	l.jobs.push(*job)
+	l.count(1)
+}
+
+// pop takes out the job that has waited for the longest.
+func (l *lane) pop() delivery.Job {
+	l.count(-1)
+	return l.jobs.pop()
+}
+
 // empty takes all waiting jobs out.
 func (l *lane) empty() []delivery.Job {
 	jobs := make([]delivery.Job, 0, l.jobs.len())
 	for l.jobs.len() > 0 {
-		jobs = append(jobs, l.jobs.pop())
+		jobs = append(jobs, l.pop())
 	}
 	return jobs
+}
+
+// count notes that n more jobs wait.
+func (l *lane) count(n int) {
+	l.org.waiting += n
+	l.org.org.waiting += n
 }

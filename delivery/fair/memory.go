@@ -57,6 +57,13 @@ func (m *Memory) Add(jobs []delivery.Job) (left int) {
 	return m.limit - m.used
 }
 
+// Left returns how much room is left.
+func (m *Memory) Left() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limit - m.used
+}
+
 // BeginClaim is called before a claim, and EndClaim after it.
 func (m *Memory) BeginClaim() {
 	m.mu.Lock()

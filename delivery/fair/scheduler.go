@@ -15,10 +15,13 @@ import (
 // organization nor a receiver that hangs holds up the others, and a job that
 // may not start yet occupies no worker.
 //
+// An organization holds at most as many workers as it leaves free, however slow
+// its receivers are and however many webhooks it has.
+//
 // It does not bound how many jobs it holds in all: the caller reserves room
-// first. It bounds what one webhook holds by the free room: a webhook may take
-// a quarter of what is left, so however many receivers hang, some room is left
-// for the others.
+// first. It bounds what one webhook and one organization hold by the free room: a
+// webhook may take a quarter of what is left, and an organization as much as is
+// left, so however many receivers hang, some room is left for the others.
 type Scheduler struct {
 	opts  Options
 	share int // workers that one class may occupy
@@ -26,13 +29,14 @@ type Scheduler struct {
 	mu         sync.Mutex
 	ready      sync.Cond
 	lanes      map[delivery.WebhookID]*lane
+	orgs       map[delivery.OrgID]*organization
 	restricted map[delivery.WebhookID]*lane // those that take fewer jobs than others
 	urgent     class                        // alerts
 	other      class
 	run        int // alerts in a row while others waited
 	closed     bool
 
-	refusing int // lanes that have refused jobs and have not drained enough since
+	refusing int // lanes and organizations that have refused jobs and have not drained enough since
 }
 
 // Options tune a Scheduler. Every field must be set.
@@ -53,9 +57,8 @@ func NewScheduler(o Options) *Scheduler {
 		opts:       o,
 		share:      o.Workers - o.Workers/8, // some are always left for the other class
 		lanes:      make(map[delivery.WebhookID]*lane),
+		orgs:       make(map[delivery.OrgID]*organization),
 		restricted: make(map[delivery.WebhookID]*lane),
-		urgent:     class{orgs: make(map[delivery.OrgID]*orgTurn)},
-		other:      class{orgs: make(map[delivery.OrgID]*orgTurn)},
 	}
 	s.ready.L = &s.mu
 	return s
@@ -76,9 +79,9 @@ const (
 	RequeueStopped = "stopped"
 )
 
-// Add takes over jobs and returns those that it refuses: those of webhooks that
-// hold too much of the free room already or whose circuit breaker is open, and
-// all of them when it is closed. Limits has the limits of webhooks that may be
+// Add takes over jobs and returns those that it refuses: those of webhooks and
+// organizations that hold too much of the free room already or whose circuit
+// breaker is open, and all of them when it is closed. Limits has the limits of webhooks that may be
 // unknown to it.
 func (s *Scheduler) Add(jobs []delivery.Job, free int, limits map[delivery.WebhookID]Limits) []Requeue {
 	s.mu.Lock()
@@ -96,14 +99,19 @@ func (s *Scheduler) Add(jobs []delivery.Job, free int, limits map[delivery.Webho
 			refused = s.refuse(refused, l, job, bound, now)
 			continue
 		}
+		if !s.takes(l.org, 1, free) {
+			s.refuseOrg(l.org.org)
+			refused = requeued(refused, Requeue{Reason: RequeueNoRoom}, job)
+			continue
+		}
 		l.serial = job.Delivery.Ordered
-		l.jobs.push(*job)
+		l.push(job)
 		s.enqueue(l, now)
 	}
 	return refused
 }
 
-// refuse adds the job to those that are refused for the same reason.
+// refuse adds the job to those that are refused, for its webhook's sake.
 func (s *Scheduler) refuse(
 	refused []Requeue, l *lane, job *delivery.Job, bound int, now time.Time,
 ) []Requeue {
@@ -118,6 +126,27 @@ func (s *Scheduler) refuse(
 		}
 		l.refused = bound
 	}
+	return requeued(refused, r, job)
+}
+
+// takes reports whether an organization may hold n more jobs of a class while so
+// many places are free. It may always keep its workers busy.
+func (s *Scheduler) takes(o *orgTurn, n, free int) bool {
+	all, class := share(free)
+	least := 2 * s.opts.Workers
+	return o.org.waiting+n <= max(all, least) && o.waiting+n <= max(class, least)
+}
+
+// refuseOrg notes that the organization has as many jobs as it may.
+func (s *Scheduler) refuseOrg(o *organization) {
+	if o.refused == 0 {
+		s.refusing++
+	}
+	o.refused = o.waiting
+}
+
+// requeued adds the job to those that are refused for the same reason.
+func requeued(refused []Requeue, r Requeue, job *delivery.Job) []Requeue {
 	for i := range refused {
 		if refused[i].Reason == r.Reason && refused[i].Pause == r.Pause {
 			refused[i].Jobs = append(refused[i].Jobs, *job)
@@ -152,25 +181,27 @@ func (s *Scheduler) lane(d *delivery.Delivery, limits map[delivery.WebhookID]Lim
 	l := s.lanes[d.Webhook]
 	if l == nil {
 		l = &lane{
-			id: d.Webhook, org: s.classOf(d).org(d.Org), limits: Limits{Concurrency: s.opts.Concurrency},
-			ahead: s.opts.Lease / 4,
+			id: d.Webhook, org: s.organization(d.Org).turn(d.Type.Urgent()),
+			limits: Limits{Concurrency: s.opts.Concurrency}, ahead: s.opts.Lease / 4,
 		}
 		if known, ok := limits[d.Webhook]; ok {
 			l.limits = known
 		}
-		l.org.all++
+		l.org.org.lanes++
 		s.lanes[d.Webhook] = l
 		s.mark(l)
 	}
 	return l
 }
 
-// classOf returns the class that the delivery belongs to.
-func (s *Scheduler) classOf(d *delivery.Delivery) *class {
-	if d.Type.Urgent() {
-		return &s.urgent
+// organization returns what is known of an organization.
+func (s *Scheduler) organization(id delivery.OrgID) *organization {
+	o := s.orgs[id]
+	if o == nil {
+		o = s.newOrganization(id)
+		s.orgs[id] = o
 	}
-	return &s.other
+	return o
 }
 
 // mark notes whether claims have to ask for the lane.
@@ -222,8 +253,8 @@ func (s *Scheduler) Next() (job delivery.Job, drained, ok bool) {
 	if l == nil {
 		return delivery.Job{}, false, false
 	}
-	job = l.jobs.pop()
-	l.org.class.busy++
+	job = l.pop()
+	l.org.began()
 	l.busy++
 	job.BreakerEpoch = l.breaker.epoch
 	if l.limits.PerMinute > 0 || l.breaker.state != "" {
@@ -233,14 +264,22 @@ func (s *Scheduler) Next() (job delivery.Job, drained, ok bool) {
 	} else if l.jobs.len() > 0 {
 		s.enqueue(l, time.Time{}) // the time matters to neither
 	}
-	if l.limits.PerMinute > 0 {
-		return job, l.jobs.len() == 0, true
-	}
+	drained = s.drained(l)
+	return job, drained || l.limits.PerMinute > 0 && l.jobs.len() == 0, true
+}
+
+// drained reports, once, that a webhook or an organization that has refused jobs
+// has room again.
+func (s *Scheduler) drained(l *lane) (drained bool) {
 	if l.refused > 0 && l.jobs.len() <= l.refused/2 {
 		l.refused, drained = 0, true
 		s.refusing--
 	}
-	return job, drained, true
+	if o := l.org.org; o.refused > 0 && o.waiting <= o.refused/2 {
+		o.refused, drained = 0, true
+		s.refusing--
+	}
+	return drained
 }
 
 // await waits for a lane that has its turn, and returns nil when the scheduler
@@ -253,7 +292,7 @@ func (s *Scheduler) await() *lane {
 			s.ready.Wait()
 			continue
 		}
-		l := c.next()
+		l := c.next(s.free())
 		now := time.Time{}
 		if l.restricted() {
 			now = time.Now()
@@ -268,8 +307,9 @@ func (s *Scheduler) await() *lane {
 
 // pick returns the class whose turn it is, or nil.
 func (s *Scheduler) pick() *class {
-	urgent := s.urgent.turns.len() > 0 && s.urgent.busy < s.share
-	other := s.other.turns.len() > 0 && s.other.busy < s.share
+	free := s.free()
+	urgent := s.urgent.busy < s.share && s.urgent.ready(free)
+	other := s.other.busy < s.share && s.other.ready(free)
 	switch {
 	case urgent && other && s.run < alertRun:
 		s.run++
@@ -282,6 +322,19 @@ func (s *Scheduler) pick() *class {
 		return &s.urgent
 	}
 	return nil
+}
+
+// free returns how many workers have no job.
+func (s *Scheduler) free() int { return s.opts.Workers - s.urgent.busy - s.other.busy }
+
+// freeWorker takes the worker of a lane's job back. Its next job may be another
+// organization's, and the organization itself may have room for one more.
+func (s *Scheduler) freeWorker(l *lane) {
+	l.org.ended()
+	urgent, other := s.urgent.unpark(s.free()), s.other.unpark(s.free())
+	if urgent || other {
+		s.ready.Signal()
+	}
 }
 
 // Crowded reports whether some webhook can't take more jobs than it has.
@@ -310,7 +363,7 @@ func (s *Scheduler) Close() Requeue {
 // Usage is what a Scheduler keeps in memory.
 type Usage struct {
 	Lanes, Organizations int // remembered, idle ones included
-	Refusing             int // lanes that have refused jobs and have not drained since
+	Refusing             int // lanes and organizations that have refused jobs and have not drained since
 	Busy                 int // workers
 }
 
@@ -319,7 +372,7 @@ func (s *Scheduler) Usage() Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Usage{
-		Lanes: len(s.lanes), Organizations: len(s.urgent.orgs) + len(s.other.orgs),
+		Lanes: len(s.lanes), Organizations: len(s.orgs),
 		Refusing: s.refusing, Busy: s.urgent.busy + s.other.busy,
 	}
 }

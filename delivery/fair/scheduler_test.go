@@ -252,9 +252,9 @@ func TestSchedulerModel(t *testing.T) {
 			waiting[got.Delivery.Webhook] = waiting[got.Delivery.Webhook][1:]
 			finish(s, got.Delivery.Webhook)
 		}
-		if len(s.lanes) > 0 || len(s.other.orgs)+len(s.urgent.orgs) > 0 {
+		if len(s.lanes) > 0 || len(s.orgs) > 0 {
 			rt.Fatalf("%d lanes and %d organizations are left in memory",
-				len(s.lanes), len(s.other.orgs)+len(s.urgent.orgs))
+				len(s.lanes), len(s.orgs))
 		}
 	})
 }

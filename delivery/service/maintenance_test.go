@@ -218,7 +218,7 @@ func TestSystemStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Busy != 3 || got.Workers != 64 || got.Queue.Leased != 3 || len(got.Members) != 1 ||
+		if got.Busy != 3 || got.Workers != 128 || got.Queue.Leased != 3 || len(got.Members) != 1 ||
 			got.Database != "ok" || got.Version != "9" {
 			t.Errorf("status %+v", got)
 		}

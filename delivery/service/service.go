@@ -26,7 +26,7 @@ type Options struct {
 	Registry prometheus.Registerer        // takes the metrics
 	Egress   egress.Policy                // where webhooks may be sent to
 	ViewURLs map[delivery.ItemKind]string // for items without one of their own: a URL with {id} in it
-	Workers  int                          // attempts in flight at once; 64 if zero
+	Workers  int                          // attempts in flight at once; 128 if zero
 	// Concurrency is how many attempts are in flight at once for a webhook whose
 	// policy sets none; DefaultConcurrency if zero.
 	Concurrency int
@@ -52,7 +52,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Workers = cmp.Or(o.Workers, 64)
+	o.Workers = cmp.Or(o.Workers, 128)
 	o.Concurrency = cmp.Or(o.Concurrency, delivery.DefaultConcurrency)
 	o.Memory = cmp.Or(o.Memory, 4096)
 	o.Poll = cmp.Or(o.Poll, time.Second)
