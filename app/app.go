@@ -112,8 +112,10 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	if a.traces, err = openTracing(ctx, c, log); err != nil {
 		return nil, err
 	}
-	a.Service = service.New(a.Store, a.serviceOptions(keyring))
 	pace := newPace(c)
+	options := a.serviceOptions(keyring)
+	options.Stored = pace.stored
+	a.Service = service.New(a.Store, options)
 	a.Auth = &auth.Authenticator{Keys: auth.NewKeys(a.Store), Throttle: pace.address}
 	if c.OIDCIssuer != "" {
 		if err := a.useProvider(keyring); err != nil {

@@ -14,7 +14,8 @@ const Burst = 5
 
 // A pace holds the rate limits of callers. Portal's operations and the events in
 // them are limited separately: an operation that is refused for its events must not
-// use up the limit of the next one.
+// use up the limit of the next one. The callers of one organization share a limit,
+// however many keys it has.
 type pace struct {
 	events, portal, api, unauthenticated *httpserver.Rates
 }
@@ -47,11 +48,17 @@ func (p pace) caller(c delivery.Caller, events int) time.Duration {
 	case !c.Known():
 		return 0
 	case events > 0:
-		return p.events.Take(c.Name, events)
+		return p.events.Take(c.Share(), events)
 	case c.Portal:
-		return p.portal.Take(c.Name, 1)
+		return p.portal.Take(c.Share(), 1)
 	}
-	return p.api.Take(c.Name, 1)
+	return p.api.Take(c.Share(), 1)
+}
+
+// stored implements Stored of [service.Options]: what an organization's own
+// callers report costs the deliveries that it causes, too.
+func (p pace) stored(org delivery.OrgID, deliveries int) {
+	p.events.Charge(org.String(), deliveries)
 }
 
 // address implements Throttle of [portalhooks/auth.Authenticator].

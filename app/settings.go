@@ -41,10 +41,10 @@ type Settings struct {
 	EgressPorts       []uint16          `help:"Ports that webhooks may call." default:"80,443,8080,8443"`
 	EgressProxy       *url.URL          `help:"HTTP proxy for all calls to receivers. It must filter the addresses itself." placeholder:"URL"`
 	ViewURL           map[string]string `name:"view-url" help:"URL of an item's page in Portal, by kind, with {id} for the item's id, such as ALERT=https://portal.example/alerts/{id}." placeholder:"KIND=URL" mapsep:";"`
-	IngestRate        float64           `help:"Events per second that one credential of Portal may submit to this server, on average; 0 for no limit." default:"1000"`
-	IngestBurst       int               `help:"Events that one credential of Portal may submit at once." default:"20000"`
+	IngestRate        float64           `help:"Events per second that one credential of Portal may submit to this server, on average; 0 for no limit. The keys of one organization share a limit, which counts events and the deliveries that they cause." default:"1000"`
+	IngestBurst       int               `help:"Events, or events and deliveries, that may be submitted at once." default:"20000"`
 	AddressRate       float64           `help:"Requests per second from one address without valid credentials, on average; 0 for no limit." default:"20"`
-	APIRate           float64           `name:"api-rate" help:"Operations per second of any other caller, on average; 0 for no limit." default:"50"`
+	APIRate           float64           `name:"api-rate" help:"Operations per second of any other caller, on average; 0 for no limit. The callers of one organization share a limit." default:"50"`
 	Workers           int               `help:"Attempts in flight at once." default:"128"`
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook, unless its policy sets another number." default:"8"`
 	Retention         time.Duration     `help:"How long to keep events and finished deliveries." default:"720h"`

@@ -43,6 +43,24 @@ const SystemName = "Portalhooks"
 // System is Portalhooks itself.
 var System = Caller{Name: SystemName, Kind: BySystem}
 
+// Share returns the key by which c's part of what all callers share is counted: the
+// organization of callers that have one and nothing else, however many keys they
+// have; else the caller's own name.
+func (c Caller) Share() string {
+	if c.Operator {
+		return c.Name
+	}
+	if c.Portal && c.Scope != 0 {
+		return c.Scope.String()
+	}
+	if !c.Portal && len(c.Grants) == 1 {
+		for org := range c.Grants {
+			return org.String()
+		}
+	}
+	return c.Name
+}
+
 // Terminal reports whether the caller runs one of the program's own commands.
 func (c Caller) Terminal() bool { return c.Kind == AtTerminal }
 

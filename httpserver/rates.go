@@ -54,6 +54,33 @@ func (r *Rates) Take(caller string, n int) (wait time.Duration) {
 	if r.rate == rate.Inf {
 		return 0
 	}
+	bucket, now := r.bucket(caller), r.now()
+	reserved := bucket.ReserveN(now, min(n, r.burst))
+	if wait = reserved.DelayFrom(now); wait > 0 {
+		reserved.CancelAt(now)
+	}
+	return wait
+}
+
+// MaxDebt is what Charge may leave a caller to wait for, at its rate.
+const MaxDebt = time.Minute
+
+// Charge takes n tokens from the caller's bucket, for what a call that was let
+// through has turned out to cost. Where there are fewer the caller is in debt, and
+// waits until it is paid: for MaxDebt at most.
+func (r *Rates) Charge(caller string, n int) {
+	if r.rate == rate.Inf {
+		return
+	}
+	bucket, now := r.bucket(caller), r.now()
+	n = min(n, int(bucket.TokensAt(now)+float64(r.rate)*MaxDebt.Seconds()))
+	for ; n > 0; n -= r.burst {
+		bucket.ReserveN(now, min(n, r.burst))
+	}
+}
+
+// bucket returns the caller's bucket, a full one where it has none.
+func (r *Rates) bucket(caller string) *rate.Limiter {
 	bucket, ok := r.buckets.Get(caller)
 	if !ok {
 		fresh := rate.NewLimiter(r.rate, r.burst)
@@ -61,10 +88,5 @@ func (r *Rates) Take(caller string, n int) (wait time.Duration) {
 			bucket = fresh
 		}
 	}
-	now := r.now()
-	reserved := bucket.ReserveN(now, min(n, r.burst))
-	if wait = reserved.DelayFrom(now); wait > 0 {
-		reserved.CancelAt(now)
-	}
-	return wait
+	return bucket
 }

@@ -31,11 +31,40 @@ func TestRates(t *testing.T) {
 	take("a", 1, 100*time.Millisecond)
 }
 
+// What a call turns out to cost is paid before the next one, and a minute at the
+// most is waited for it.
+func TestADebtIsPaidBeforeTheNextCall(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
+	r := NewRates(10, 20)
+	r.now = func() time.Time { return now }
+	wait := func(want time.Duration) {
+		t.Helper()
+		if got := r.Take("a", 1).Round(time.Millisecond); got != want {
+			t.Errorf("wait %s, want %s", got, want)
+		}
+	}
+	r.Charge("a", 15)
+	wait(0)
+	r.Charge("a", 54) // 4 were left
+	wait(5*time.Second + 100*time.Millisecond)
+	now = now.Add(6 * time.Second)
+	wait(0)
+	r.Charge("a", 1_000_000)
+	wait(MaxDebt + 100*time.Millisecond)
+	r.Charge("a", 1_000_000)
+	wait(MaxDebt + 100*time.Millisecond)
+	if got := r.Take("b", 20); got != 0 {
+		t.Errorf("another caller waits %s", got)
+	}
+}
+
 // A rate of nothing is no limit.
 func TestNoRate(t *testing.T) {
 	t.Parallel()
 	r := NewRates(0, 1)
 	for range 100 {
+		r.Charge("a", 1000)
 		if wait := r.Take("a", 1000); wait != 0 {
 			t.Fatalf("wait %s, want none", wait)
 		}

@@ -14,6 +14,7 @@ type Ingester struct {
 	register *cache.Register
 	ids      *delivery.IDs
 	metrics  *Metrics
+	told     func(org delivery.OrgID, deliveries int) // Options.Stored
 	enqueuer *enqueuer
 }
 
@@ -53,7 +54,11 @@ func (g *Ingester) Ingest(
 	if err := g.expand(ctx, submissions); err != nil {
 		return nil, err
 	}
-	if err := g.store(ctx, submissions); err != nil {
+	err := g.store(ctx, submissions)
+	if scope != 0 {
+		g.told(scope, newDeliveries(submissions))
+	}
+	if err != nil {
 		return nil, err
 	}
 	results := make([]delivery.IngestResult, len(submissions))
@@ -62,6 +67,19 @@ func (g *Ingester) Ingest(
 	}
 	g.metrics.ingested(results)
 	return results, nil
+}
+
+// newDeliveries counts the deliveries of events that were stored now.
+func newDeliveries(submissions []submission) int {
+	n := 0
+	for i := range submissions {
+		for _, stored := range submissions[i].stored {
+			if stored.Fresh {
+				n += stored.Deliveries
+			}
+		}
+	}
+	return n
 }
 
 // locate finds the organization of each report, registering the ones that are not

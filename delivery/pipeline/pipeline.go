@@ -41,6 +41,8 @@ type Options struct {
 	// Gone is told of a webhook whose target answered 410, again until it
 	// returns no error.
 	Gone func(ctx context.Context, org delivery.OrgID, id delivery.WebhookID, target string) error
+	// Stored is told how many new deliveries a call with a scope has stored.
+	Stored func(org delivery.OrgID, deliveries int)
 	// Post makes calls; the guarded HTTP client's if nil.
 	Post func(context.Context, egress.Request) egress.Result
 }
@@ -93,7 +95,7 @@ func New(store delivery.Store, o Options) *Pipeline {
 	p.Settler.Requeued = p.Dispatcher.Requeued
 	p.Ingester = &Ingester{
 		events: store, webhooks: webhooks, register: cache.NewRegister(store, o.IDs), ids: o.IDs,
-		metrics:  p.Metrics,
+		metrics: p.Metrics, told: o.Stored,
 		enqueuer: newEnqueuer(store, p.Dispatcher, o, p.Metrics, p.Tracer),
 	}
 	return p

@@ -47,6 +47,9 @@ type Options struct {
 	Version string // of the program, for the User-Agent header
 	Logger  *slog.Logger
 	Tracer  trace.Tracer // makes spans; none if nil
+	// Stored is told how many new deliveries a call of an organization's own
+	// callers has stored, also when it failed for the rest; may be nil.
+	Stored func(org delivery.OrgID, deliveries int)
 	// Post makes calls; the guarded HTTP client's if nil.
 	Post func(context.Context, egress.Request) egress.Result
 }
@@ -62,6 +65,9 @@ func (o Options) withDefaults() Options {
 	o.Drain = cmp.Or(o.Drain, delivery.MaxTimeout+2*time.Second)
 	o.Version = cmp.Or(o.Version, "dev")
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Stored == nil {
+		o.Stored = func(delivery.OrgID, int) {}
+	}
 	return o
 }
 
@@ -101,7 +107,7 @@ func New(store delivery.Store, o Options) *Service {
 		Owner: o.Owner, IDs: s.ids, Keyring: o.Keyring, Registry: o.Registry, Egress: o.Egress,
 		Workers: o.Workers, Concurrency: o.Concurrency, Memory: o.Memory, Poll: o.Poll, Drain: o.Drain,
 		Version: o.Version, Logger: o.Logger, Tracer: o.Tracer, Post: o.Post,
-		Silent: s.lease.silent,
+		Silent: s.lease.silent, Stored: o.Stored,
 		Gone: func(ctx context.Context, org delivery.OrgID, id delivery.WebhookID, target string) error {
 			return s.disable(ctx, org, id, delivery.DisabledAsGone, target)
 		},

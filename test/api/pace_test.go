@@ -15,11 +15,11 @@ const twoAtOnce = 2.0 / app.Burst
 
 // startPaced starts a server that lets each caller make few calls: a bucket
 // holds them, and next to nothing flows in while the test runs.
-func startPaced(t *testing.T, apiRate float64) *harness.APIServer {
+func startPaced(t *testing.T, apiRate, addressRate float64) *harness.APIServer {
 	t.Helper()
 	settings := harness.APISettings(t, harness.APIDatabases["SQLite"](t), "http://127.0.0.1:9")
 	settings.IngestRate, settings.IngestBurst = 0.001, 4
-	settings.APIRate, settings.AddressRate = apiRate, twoAtOnce
+	settings.APIRate, settings.AddressRate = apiRate, addressRate
 	harness.MakeFirstKey(t, settings)
 	return harness.StartApp(t, settings)
 }
@@ -37,33 +37,63 @@ func wantSlowDown(t *testing.T, what string, a *harness.Answer) {
 // the answers to the others hold.
 func TestPortalIsPaced(t *testing.T) {
 	t.Parallel()
-	s := startPaced(t, 10)
+	s := startPaced(t, 10, twoAtOnce)
 	portal, operator := s.Key(t, delivery.PortalKey, ""), s.Key(t, delivery.OperatorKey, "")
-	alerts := func(ids ...string) map[string]any {
-		var reports []any
-		for _, id := range ids {
-			reports = append(reports, map[string]any{
-				"organizationId": "acme", "sourceEventId": id,
-				"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
-					"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z",
-				}}},
-			})
-		}
-		return map[string]any{"input": reports}
-	}
-	s.Must(t, portal, harness.IngestMutation, alerts("1", "2", "3"))
-	wantSlowDown(t, "three more", s.Ask(t, portal, harness.IngestMutation, alerts("4", "5", "6")))
-	s.Must(t, portal, harness.IngestMutation, alerts("7")) // what was refused has cost nothing
+	s.Must(t, portal, harness.IngestMutation, alertsOf("acme", "1", "2", "3"))
+	wantSlowDown(t, "three more", s.Ask(t, portal, harness.IngestMutation, alertsOf("acme", "4", "5", "6")))
+	s.Must(t, portal, harness.IngestMutation, alertsOf("acme", "7")) // what was refused has cost nothing
 	a := s.Must(t, operator, `{ organization(id: "acme") { events { nodes { id } } } }`, nil)
 	if n := len(a.List(t, "organization.events.nodes")); n != 4 {
 		t.Errorf("%d events are stored, want the four that were accepted", n)
 	}
 }
 
+// alertsOf returns a report of an organization's alert for each id.
+func alertsOf(organization string, ids ...string) map[string]any {
+	var reports []any
+	for _, id := range ids {
+		reports = append(reports, map[string]any{
+			"organizationId": organization, "sourceEventId": id,
+			"event": map[string]any{"activeAlert": map[string]any{"alert": map[string]any{
+				"id": "disk", "name": "Low disk", "start": "2026-01-14T09:30:58Z",
+			}}},
+		})
+	}
+	return map[string]any{"input": reports}
+}
+
+// An organization may report so much, however many keys it has, and what its
+// webhooks make of it counts. Portal's own reports and other organizations' are
+// not held up.
+func TestAnOrganizationsKeysShareItsRates(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, twoAtOnce, 0)
+	portal := s.Key(t, delivery.PortalKey, "")
+	both := alertsOf("acme", "1")
+	both["input"] = append(both["input"].([]any), alertsOf("other", "1")["input"].([]any)...)
+	s.Must(t, portal, harness.IngestMutation, both)
+	s.Must(t, s.Key(t, delivery.AdminKey, "acme"), `mutation($in: CreateWebhookInput!) {
+		createWebhook(input: $in) { webhook { id } userErrors { message } } }`,
+		map[string]any{"in": map[string]any{
+			"organizationId": "acme", "name": "All", "eventType": "ACTIVE_ALERT", "targetUrl": "https://127.0.0.1:9/in",
+			"selection": map[string]any{"all": true},
+		}})
+	own := func() string { return s.Key(t, delivery.PortalKey, "acme") }
+	s.Must(t, own(), harness.IngestMutation, alertsOf("acme", "2", "3")) // two events and two deliveries
+	wantSlowDown(t, "an event by another key", s.Ask(t, own(), harness.IngestMutation, alertsOf("acme", "4")))
+	s.Must(t, s.Key(t, delivery.PortalKey, "other"), harness.IngestMutation, alertsOf("other", "2"))
+	s.Must(t, portal, harness.IngestMutation, alertsOf("acme", "5"))
+
+	const query = `{ viewer { name } }`
+	s.Must(t, s.Key(t, delivery.ViewerKey, "acme"), query, nil) // the second call of its organization
+	wantSlowDown(t, "a call by a third key", s.Ask(t, s.Key(t, delivery.ViewerKey, "acme"), query, nil))
+	s.Must(t, s.Key(t, delivery.ViewerKey, "other"), query, nil)
+}
+
 // One caller who asks too much is told to wait, and no other one.
 func TestCallersArePaced(t *testing.T) {
 	t.Parallel()
-	s := startPaced(t, twoAtOnce)
+	s := startPaced(t, twoAtOnce, twoAtOnce)
 	greedy, other := s.Key(t, delivery.OperatorKey, ""), s.Key(t, delivery.OperatorKey, "")
 	const query = `{ viewer { name } }`
 	s.Must(t, greedy, query, nil)
@@ -76,7 +106,7 @@ func TestCallersArePaced(t *testing.T) {
 // from the same address with a valid key go on.
 func TestUnauthenticatedCallersArePaced(t *testing.T) {
 	t.Parallel()
-	s := startPaced(t, twoAtOnce)
+	s := startPaced(t, twoAtOnce, twoAtOnce)
 	known := s.Key(t, delivery.OperatorKey, "")
 	const query = `{ viewer { name } }`
 	s.Must(t, known, query, nil)
