@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -330,28 +331,48 @@ func TestTestWebhookRefuses(t *testing.T) {
 	})
 }
 
+// Each organization may make four tests at once, and the server sixteen.
 func TestTestsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, answers{hangURL: slow(10 * time.Second)})
-		w := r.webhook(hangURL)
-		r.start()
-		for range maxTests {
-			go func() {
-				if _, err := r.TestWebhook(context.Background(), admin, TestInput{Webhook: w.ID}); err != nil {
-					t.Error(err)
-				}
-			}()
+		test := func(w delivery.Webhook) error {
+			_, err := r.TestWebhook(t.Context(), adminOf(w.Org), TestInput{Webhook: w.ID})
+			return err
 		}
-		time.Sleep(time.Second)
-		if _, err := r.TestWebhook(t.Context(), admin, TestInput{Webhook: w.ID}); delivery.CodeOf(
-			err,
-		) != delivery.Unavailable {
+		webhooks := []delivery.Webhook{r.webhook(hangURL)}
+		for id := range delivery.OrgID(maxTests / maxOrgTests) {
+			r.as(r.organization(id+2, fmt.Sprint("other-", id)), func() {
+				webhooks = append(webhooks, r.webhook(hangURL))
+			})
+		}
+		r.start()
+		for i, w := range webhooks[:maxTests/maxOrgTests] {
+			if i > 0 {
+				if err := test(webhooks[0]); delivery.CodeOf(err) != delivery.Unavailable {
+					t.Errorf("a fifth test of the first organization: %v, want UNAVAILABLE", err)
+				}
+			}
+			for range maxOrgTests {
+				go func() {
+					if err := test(w); err != nil {
+						t.Errorf("organization %d: %v", w.Org, err)
+					}
+				}()
+			}
+			time.Sleep(time.Second)
+		}
+		if err := test(webhooks[len(webhooks)-1]); delivery.CodeOf(err) != delivery.Unavailable {
 			t.Errorf("one test more: %v, want UNAVAILABLE", err)
 		}
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if len(r.tests.orgs) != 0 || r.tests.all != 0 {
+			t.Errorf("%d tests are still counted", r.tests.all)
+		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := r.TestWebhook(gone, admin, TestInput{Webhook: w.ID}); !errors.Is(err, context.Canceled) {
+		_, err := r.TestWebhook(gone, admin, TestInput{Webhook: webhooks[0].ID})
+		if !errors.Is(err, context.Canceled) {
 			t.Errorf("a caller who has gone: %v, want Canceled", err)
 		}
 	})

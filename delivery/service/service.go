@@ -81,7 +81,7 @@ type Service struct {
 	ids      *delivery.IDs
 	metrics  *pipeline.Metrics
 	started  time.Time
-	tests    chan struct{} // one token for each test of a webhook that is going on
+	tests    testSlots
 	lease    slotLease
 	recaller *recaller
 	pipeline *pipeline.Pipeline
@@ -99,7 +99,7 @@ func New(store delivery.Store, o Options) *Service {
 		log:     o.Logger,
 		ids:     delivery.NewIDs(o.Owner.Slot),
 		started: time.Now().UTC(),
-		tests:   make(chan struct{}, maxTests),
+		tests:   testSlots{orgs: make(map[delivery.OrgID]int)},
 	}
 	s.lease.began = s.started
 	s.Keys = NewKeys(store, s.ids)

@@ -14,10 +14,6 @@ import (
 	"portalhooks/delivery/signature"
 )
 
-// maxTests bounds the tests of webhooks that this server makes at once: each
-// keeps its caller waiting for the receiver.
-const maxTests = 16
-
 // TestInput says which webhook to test: one that is saved, or a draft.
 type TestInput struct {
 	Webhook delivery.WebhookID  // a saved one, also a disabled one
@@ -38,7 +34,8 @@ type TestResult struct {
 // never repeated. The test of a saved webhook is in its delivery log; of a
 // draft nothing is kept. Only an Organization Admin may test; the errors are
 // those of CreateWebhook for a draft, NotFound, Required or Invalid when it is
-// not clear what to test, and Unavailable when too many tests are going on.
+// not clear what to test, and Unavailable when too many tests are going on, of the
+// organization or in all.
 func (s *Service) TestWebhook(ctx context.Context, c delivery.Caller, in TestInput) (*TestResult, error) {
 	switch {
 	case in.Webhook == 0 && in.Draft == nil:
@@ -56,14 +53,11 @@ func (s *Service) TestWebhook(ctx context.Context, c delivery.Caller, in TestInp
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case s.tests <- struct{}{}:
-		defer func() { <-s.tests }()
-	default:
-		return nil, delivery.Errorf(
-			delivery.Unavailable, "", "Too many webhooks are being tested right now. Try again in a moment.",
-		)
+	free, err := s.tests.take(t.event.Org)
+	if err != nil {
+		return nil, err
 	}
+	defer free()
 	return s.sendTest(ctx, c, t)
 }
 
