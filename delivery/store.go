@@ -102,7 +102,8 @@ type WebhookStore interface {
 		ctx context.Context, org OrgID, f WebhookFilter, o WebhookOrder, descending bool, p Page,
 	) (Slice[Webhook], error)
 	// Config returns everything that matching needs: the organization, with its
-	// ConfigVersion, and all its webhooks that are not deleted, read together.
+	// ConfigVersion, and all its webhooks that are not deleted, read together. They
+	// have no Template, which is most of what a webhook weighs.
 	Config(ctx context.Context, org OrgID) (Organization, []Webhook, error)
 	// VersionsByID returns the versions that exist, of any organization, in no order:
 	// callers check through the webhook.

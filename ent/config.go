@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	entsql "entgo.io/ent/dialect/sql"
 
@@ -29,21 +30,21 @@ func (s *Store) WebhooksByID(
 	if err != nil {
 		return nil, fmt.Errorf("read webhooks: %w", sqldb.Unavailable(err))
 	}
-	all, err := withVersions(ctx, s.reader.WebhookVersion, rows)
+	all, err := withVersions(ctx, s.reader.WebhookVersion.Query, rows)
 	if err != nil {
 		return nil, fmt.Errorf("read webhooks: %w", sqldb.Unavailable(err))
 	}
 	return all, nil
 }
 
-// withVersions reads the current version of each webhook. That needs no
-// transaction: a webhook's version is stored with it and is never removed.
+// withVersions reads the current version of each webhook by the query. That needs
+// no transaction: a webhook's version is stored with it and is never removed.
 func withVersions(
-	ctx context.Context, c *gen.WebhookVersionClient, rows []*gen.Webhook,
+	ctx context.Context, query func() *gen.WebhookVersionQuery, rows []*gen.Webhook,
 ) ([]delivery.Webhook, error) {
 	ids := convertAll(rows, func(r *gen.Webhook) delivery.VersionID { return r.VersionID })
 	versions, err := inChunks(ids, func(chunk []delivery.VersionID) ([]*gen.WebhookVersion, error) {
-		return c.Query().Where(webhookversion.IDIn(chunk...)).All(ctx)
+		return query().Where(webhookversion.IDIn(chunk...)).All(ctx)
 	})
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (s *Store) Webhooks(
 	if err != nil {
 		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("list webhooks: %w", sqldb.Unavailable(err))
 	}
-	webhooks, err := withVersions(ctx, s.reader.WebhookVersion, rows.Items)
+	webhooks, err := withVersions(ctx, s.reader.WebhookVersion.Query, rows.Items)
 	if err != nil {
 		return delivery.Slice[delivery.Webhook]{}, fmt.Errorf("list webhooks: %w", sqldb.Unavailable(err))
 	}
@@ -130,6 +131,11 @@ func webhookList(o delivery.WebhookOrder, descending bool) list[*gen.Webhook] {
 	}
 }
 
+// withoutTemplate are the columns of a version that Config reads.
+var withoutTemplate = slices.DeleteFunc(slices.Clone(webhookversion.Columns), func(column string) bool {
+	return column == webhookversion.FieldTemplate
+})
+
 // Config implements [delivery.WebhookStore].
 func (s *Store) Config(
 	ctx context.Context, org delivery.OrgID,
@@ -149,7 +155,11 @@ func (s *Store) Config(
 		if err != nil {
 			return err
 		}
-		webhooks, err = withVersions(ctx, tx.WebhookVersion, rows)
+		webhooks, err = withVersions(ctx, func() *gen.WebhookVersionQuery {
+			q := tx.WebhookVersion.Query()
+			q.Select(withoutTemplate...)
+			return q
+		}, rows)
 		return err
 	})
 	if notFound := new(gen.NotFoundError); errors.As(err, &notFound) {

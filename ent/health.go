@@ -130,7 +130,7 @@ func (s *Store) FailingWebhooks(ctx context.Context, t time.Time) ([]delivery.We
 	if err != nil {
 		return nil, fmt.Errorf("find failing webhooks: %w", sqldb.Unavailable(err))
 	}
-	return withVersions(ctx, s.reader.WebhookVersion, rows)
+	return withVersions(ctx, s.reader.WebhookVersion.Query, rows)
 }
 
 // NoticeFailing implements [delivery.WebhookStore].

@@ -5,24 +5,27 @@ import (
 	"fmt"
 
 	"portalhooks/delivery"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-const templatesKept = 2_000
+// templatesKept is how many bytes compiled templates may weigh together.
+const templatesKept = 64 << 20
+
+// A rendering is what is kept of a version: its compiled template.
+type rendering struct {
+	*delivery.Compiled
+
+	number int // of the version
+	source int // length of the template, in bytes
+}
+
+// weight is about how many bytes the template takes in memory: its text in pieces.
+func (r rendering) weight() int { return 4<<10 + 4*r.source }
 
 // A Renderer makes messages. It keeps compiled templates by version; versions
 // are immutable.
 type Renderer struct {
 	store   versions
-	entries *lru.Cache[delivery.VersionID, compiled]
-}
-
-// A compiled is what is kept of a version.
-type compiled struct {
-	*delivery.Compiled
-
-	number int
+	entries *weighed[delivery.VersionID, rendering]
 }
 
 // versions is where a Renderer reads webhooks' versions.
@@ -32,35 +35,33 @@ type versions interface {
 
 // NewRenderer returns a renderer with an empty cache.
 func NewRenderer(store versions) *Renderer {
-	return &Renderer{store: store, entries: newLRU[delivery.VersionID, compiled](templatesKept)}
+	return &Renderer{store: store, entries: newWeighed[delivery.VersionID](templatesKept, rendering.weight)}
 }
 
-func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (c compiled, err error) {
-	if c, ok := k.entries.Get(id); ok {
-		return c, nil
+func (k *Renderer) get(ctx context.Context, id delivery.VersionID) (r rendering, err error) {
+	if r, ok := k.entries.Get(id); ok {
+		return r, nil
 	}
 	found, err := k.store.VersionsByID(ctx, []delivery.VersionID{id})
 	if err != nil {
-		return c, fmt.Errorf("read %s: %w", id, err)
+		return r, fmt.Errorf("read %s: %w", id, err)
 	}
 	if len(found) == 0 {
-		return c, delivery.Errorf(
-			delivery.NotFound,
-			"",
-			"There is no version %s of a webhook any more.",
-			id,
-		)
+		return r, delivery.Errorf(delivery.NotFound, "", "There is no version %s of a webhook any more.", id)
 	}
 	v := &found[0]
 	t, problems := delivery.Compile(v.Type, v.Template, v.Policy.TimeZone)
 	if t == nil {
-		return c, delivery.Errorf(
+		return r, delivery.Errorf(
 			delivery.TemplateInvalid, "", "The template of %s can't be used: %s", id, problems[0],
 		)
 	}
-	c = compiled{&delivery.Compiled{Template: t, Webhook: v.Webhook.String(), Name: v.Name}, v.Number}
-	k.entries.Add(id, c)
-	return c, nil
+	r = rendering{
+		Compiled: &delivery.Compiled{Template: t, Webhook: v.Webhook.String(), Name: v.Name},
+		number:   v.Number, source: len(v.Template),
+	}
+	k.entries.Add(id, r)
+	return r, nil
 }
 
 // Number returns the number of a version; 0 for one that can't be used.

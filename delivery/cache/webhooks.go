@@ -9,12 +9,11 @@ import (
 
 	"portalhooks/delivery"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 )
 
 const (
-	configsKept = 2_000            // organizations
+	configsKept = 64 << 20         // bytes, of all organizations
 	configAge   = time.Second      // after which the ConfigVersion is compared again
 	loadTimeout = 10 * time.Second // of one query for several callers
 )
@@ -62,6 +61,21 @@ func (c *Config) Webhook(id delivery.WebhookID) (w *delivery.Webhook, ok bool) {
 // Listening returns the webhooks that take events of the type t.
 func (c *Config) Listening(t delivery.EventType) []*delivery.Webhook { return c.listening[t] }
 
+// configWeight is about how many bytes a configuration takes in memory, with the
+// targets that are opened. Templates are not in it.
+func configWeight(e configEntry) int {
+	const organization, webhook, id = 2 << 10, 2 << 10, 8
+	weight := organization
+	for i := range e.config.Webhooks {
+		v := &e.config.Webhooks[i].Version
+		weight += webhook + id*len(v.Selection.Items) + 2*len(v.Target) + len(v.Name)
+		for _, h := range v.Headers {
+			weight += 2 * (len(h.Name) + len(h.Value) + len(h.Sealed))
+		}
+	}
+	return weight
+}
+
 // A senderKey is what webhooks must share to send the same event to the same
 // target.
 type senderKey struct {
@@ -86,7 +100,7 @@ func (c *Config) Overlaps(id delivery.WebhookID, v *delivery.WebhookVersion) []*
 // by the store that what it matched against is stale.
 type Webhooks struct {
 	store   delivery.Store
-	entries *lru.Cache[delivery.OrgID, configEntry]
+	entries *weighed[delivery.OrgID, configEntry]
 	flight  singleflight.Group
 	drops   atomic.Int64 // how often drop was called: a load that began before may be old
 }
@@ -98,7 +112,7 @@ type configEntry struct {
 
 // NewWebhooks returns an empty cache over store.
 func NewWebhooks(store delivery.Store) *Webhooks {
-	return &Webhooks{store: store, entries: newLRU[delivery.OrgID, configEntry](configsKept)}
+	return &Webhooks{store: store, entries: newWeighed[delivery.OrgID](configsKept, configWeight)}
 }
 
 // Get returns the configuration of org, at most configAge old where another
@@ -177,11 +191,4 @@ func (k *Webhooks) keep(org delivery.OrgID, e configEntry, drops int64) {
 func (k *Webhooks) Drop(org delivery.OrgID) {
 	k.drops.Add(1)
 	k.entries.Remove(org)
-}
-
-// newLRU returns a bounded cache that forgets what was not used for longest. It
-// is safe for concurrent use.
-func newLRU[K comparable, V any](limit int) *lru.Cache[K, V] {
-	cache, _ := lru.New[K, V](limit) // fails for limits below 1 only
-	return cache
 }

@@ -100,3 +100,31 @@ func TestUnknownOrganizationHasNoConfig(t *testing.T) {
 		t.Errorf("err = %v, want %s", err, delivery.NotFound)
 	}
 }
+
+// What the cache keeps is bounded by what it weighs, not by how many
+// organizations it is, and templates are no part of it.
+func TestConfigsAreKeptByWeight(t *testing.T) {
+	const orgs = 40
+	store := memstore.NewFaulty()
+	for id := range delivery.OrgID(orgs) {
+		store.OrgRows = append(store.OrgRows, delivery.Organization{ID: id + 1, ConfigVersion: 1})
+		store.WebhookRows[delivery.WebhookID(id+1)] = &delivery.Webhook{
+			ID: delivery.WebhookID(id + 1), Org: id + 1, Version: delivery.WebhookVersion{
+				Template: "{}", Selection: delivery.Selection{Items: make([]delivery.ItemID, configsKept/8/orgs*2)},
+			},
+		}
+	}
+	k := NewWebhooks(store)
+	for id := range delivery.OrgID(orgs) {
+		c, err := k.Get(t.Context(), id+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Webhooks[0].Version.Template != "" {
+			t.Error("a template is kept")
+		}
+	}
+	if n := k.entries.entries.Len(); n < orgs/2-2 || n > orgs/2 {
+		t.Errorf("%d of %d organizations are kept, each of a twentieth of the limit", n, orgs)
+	}
+}

@@ -79,5 +79,9 @@ func (s *Store) Config(
 	if o == nil {
 		return delivery.Organization{}, nil, delivery.ErrNotFound
 	}
-	return *o, s.webhooks(func(w *delivery.Webhook) bool { return w.Org == org }), nil
+	webhooks := s.webhooks(func(w *delivery.Webhook) bool { return w.Org == org })
+	for i := range webhooks {
+		webhooks[i].Version.Template = ""
+	}
+	return *o, webhooks, nil
 }

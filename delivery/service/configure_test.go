@@ -170,7 +170,8 @@ func TestOverlapsAreWarnedOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got[0]) != 1 || got[0][0].ID != all.Webhook.ID || got[1] != nil || len(got[2]) != 2 {
+	if len(got[0]) != 1 || got[0][0].ID != all.Webhook.ID || got[1] != nil || len(got[2]) != 2 ||
+		got[0][0].Version.Template == "" {
 		t.Errorf("overlaps = %v", got)
 	}
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"portalhooks/delivery"
 )
@@ -102,6 +103,7 @@ func (s *Service) Overlaps(
 	ctx context.Context, c delivery.Caller, webhooks []*delivery.Webhook,
 ) ([][]*delivery.Webhook, error) {
 	overlaps := make([][]*delivery.Webhook, len(webhooks))
+	var ids []delivery.WebhookID
 	for i, w := range webhooks {
 		if w == nil || w.Version.Deleted || c.CheckRead(w.Org) != nil {
 			continue
@@ -111,8 +113,40 @@ func (s *Service) Overlaps(
 			return nil, err
 		}
 		overlaps[i] = config.Overlaps(w.ID, &w.Version)
+		for _, other := range overlaps[i] {
+			ids = append(ids, other.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return overlaps, nil
+	}
+	whole, err := s.whole(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range overlaps {
+		overlaps[i] = slices.DeleteFunc(overlaps[i], func(w *delivery.Webhook) bool { return whole[w.ID] == nil })
+		for j, w := range overlaps[i] {
+			overlaps[i][j] = whole[w.ID]
+		}
 	}
 	return overlaps, nil
+}
+
+// whole returns the webhooks with their templates, which a configuration lacks.
+func (s *Service) whole(
+	ctx context.Context, ids []delivery.WebhookID,
+) (map[delivery.WebhookID]*delivery.Webhook, error) {
+	slices.Sort(ids)
+	found, err := s.store.WebhooksByID(ctx, 0, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	whole := make(map[delivery.WebhookID]*delivery.Webhook, len(found))
+	for i := range found {
+		whole[found[i].ID] = &found[i]
+	}
+	return whole, nil
 }
 
 // WebhookHealth returns how each webhook's target has behaved, nil for those
