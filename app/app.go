@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,16 +62,6 @@ func Run(ctx context.Context, c *Settings, out, logs io.Writer) error {
 	}
 	a.greet(out, listener.Addr().String())
 	return errors.Join(a.Run(ctx, listener), a.Store.Close())
-}
-
-// PaceCollector lets the garbage collector run less often than Go's default,
-// unless GOGC says otherwise: the live memory is small, and collecting took a
-// sixth of the time at full speed.
-func PaceCollector() {
-	const percent = 400
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
-	}
 }
 
 // New opens the store and assembles the server. Only the export of traces runs
