@@ -48,7 +48,7 @@ var rooms = map[string]room{
 			"delivery", "delivery/service", "delivery/egress", "delivery/receiver", "delivery/seal", "auth", "console",
 			"ent", "graph", "graph/transport", "httpserver",
 		},
-		tests: []string{"test/collector"},
+		tests: []string{"delivery/memstore", "test/collector"},
 	},
 	"httpserver": {},
 

@@ -1,11 +1,11 @@
 package app
 
 import (
-	"context"
+	"cmp"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/pprof"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -19,12 +19,14 @@ import (
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", a.api)
-	mux.HandleFunc("GET /schema.graphql", serveSchema)
+	mux.Handle("GET /schema.graphql", a.paced(http.HandlerFunc(a.serveSchema)))
+	// Health checks are not paced: they cost less than to refuse them, and must
+	// not fail for what others send from the same address.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusOK, "ok")
 	})
-	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.Handle("/", console.Handler(a.describePage))
+	mux.Handle("GET /readyz", &readiness{ping: a.Store.Ping, log: a.Log})
+	mux.Handle("/", a.paced(console.Handler(a.describePage)))
 	if a.signIn != nil {
 		mux.Handle("/auth/", a.signIn)
 	}
@@ -48,25 +50,6 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// readyTimeout bounds the question whether the database answers.
-const readyTimeout = 2 * time.Second
-
-// serveReady tells a load balancer whether to send requests here.
-func (a *App) serveReady(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	if err := a.Store.Ping(ctx); err != nil {
-		a.Log.WarnContext(ctx, "not ready", "err", err)
-		reason := "The database does not answer."
-		if e, ok := errors.AsType[*delivery.Error](err); ok {
-			reason = e.Message
-		}
-		plain(w, http.StatusServiceUnavailable, reason)
-		return
-	}
-	plain(w, http.StatusOK, "ready")
-}
-
 // Metrics returns the page of metrics.
 func (a *App) Metrics() http.Handler {
 	return promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{})
@@ -86,14 +69,52 @@ func (a *App) operatorRoutes() http.Handler {
 	return mux
 }
 
-func serveSchema(w http.ResponseWriter, _ *http.Request) {
+// paced refuses addresses that send too many requests without valid credentials.
+func (a *App) paced(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Auth.Pace(r); err != nil {
+			w.Header().Set("Retry-After", "1")
+			plain(w, http.StatusTooManyRequests, messageOf(err))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveSchema serves the text of the schema: in production to callers with valid
+// credentials only, as introspection is.
+func (a *App) serveSchema(w http.ResponseWriter, r *http.Request) {
+	if a.dev == nil {
+		caller, _, err := a.Auth.Identify(r)
+		switch code := delivery.CodeOf(err); {
+		case code == delivery.Unauthenticated, err == nil && !caller.Known():
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			plain(w, http.StatusUnauthorized, messageOf(cmp.Or(err, error(delivery.ErrUnauthenticated))))
+			return
+		case code == delivery.Forbidden:
+			plain(w, http.StatusForbidden, messageOf(err))
+			return
+		case err != nil:
+			plain(w, http.StatusServiceUnavailable, messageOf(err))
+			return
+		}
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(graph.SDL()))
+	_, _ = io.WriteString(w, graph.SDL()) // in place: a copy would wait for slow readers
+}
+
+// messageOf returns the text of an error for a person. Errors without one come
+// from the database.
+func messageOf(err error) string {
+	if e, ok := errors.AsType[*delivery.Error](err); ok {
+		return e.Message
+	}
+	return "The database does not answer."
 }
 
 // describePage says what the page in the browser shows.
 func (a *App) describePage(r *http.Request) console.Page {
-	caller, _, err := a.Auth.Request(r)
+	caller, _, err := a.Auth.Identify(r)
 	if err != nil {
 		a.Log.DebugContext(r.Context(), "find out who opens the page", "err", err)
 	}

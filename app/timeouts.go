@@ -20,8 +20,16 @@ type Timeouts struct {
 	Init, Ping, Write time.Duration
 }
 
+// The bounds of an HTTP/2 connection. A caller has at most 20 event streams, and
+// needs streams for its other requests beside them.
+const (
+	maxStreams    = 32
+	receiveBuffer = 256 << 10 // bytes of bodies that wait to be read
+)
+
 // server returns a server of handler with these timeouts.
 func (t Timeouts) server(handler http.Handler, log *slog.Logger) *http.Server {
+	write := cmp.Or(t.Write, 10*time.Second)
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cmp.Or(t.Header, 5*time.Second),
@@ -29,6 +37,14 @@ func (t Timeouts) server(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      cmp.Or(t.Answer, 60*time.Second), // streams and answers of operations set their own
 		IdleTimeout:       cmp.Or(t.Idle, 60*time.Second),
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: receiveBuffer,
+			MaxReceiveBufferPerStream:     receiveBuffer,
+			SendPingTimeout:               cmp.Or(t.Ping, 20*time.Second),
+			PingTimeout:                   write,
+			WriteByteTimeout:              write,
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

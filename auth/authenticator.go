@@ -41,19 +41,27 @@ type SessionAuthenticator interface {
 // neither has the zero Caller. Invalid credentials are Unauthenticated; too many
 // requests without valid ones from one address are LimitExceeded.
 func (a *Authenticator) Request(r *http.Request) (delivery.Caller, time.Time, error) {
+	if err := a.Pace(r); err != nil {
+		return delivery.Caller{}, time.Time{}, err
+	}
+	return a.Identify(r)
+}
+
+// Identify is Request for a request that Pace has let pass.
+func (a *Authenticator) Identify(r *http.Request) (delivery.Caller, time.Time, error) {
 	return a.authenticate(r, false)
 }
 
-// authenticate implements Request. Revalidate bypasses the caches and the
-// throttle, for credentials that were valid before.
+// authenticate implements Identify. Revalidate bypasses the caches, for
+// credentials that were valid before.
 func (a *Authenticator) authenticate(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error) {
 	if r.Header.Get("Authorization") != "" {
-		return a.bearer(r, revalidate)
-	}
-	if !revalidate && (a.Sessions == nil || !a.Sessions.knows(r)) {
-		if err := a.throttle(r.RemoteAddr); err != nil {
-			return delivery.Caller{}, time.Time{}, err
+		text, ok := bearer(r)
+		if !ok {
+			return delivery.Caller{}, time.Time{}, delivery.Errorf(delivery.Unauthenticated, "",
+				"The Authorization header must be \"Bearer \" followed by an API key or a token.")
 		}
+		return a.verifier(text).Authenticate(r.Context(), text, revalidate)
 	}
 	if a.Sessions != nil {
 		return a.Sessions.caller(r, revalidate)
@@ -61,34 +69,41 @@ func (a *Authenticator) authenticate(r *http.Request, revalidate bool) (delivery
 	return delivery.Caller{}, time.Time{}, nil
 }
 
-// bearer authenticates r by its Authorization header: "Bearer" and an API key or
-// a token of the identity provider.
-func (a *Authenticator) bearer(r *http.Request, revalidate bool) (delivery.Caller, time.Time, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return delivery.Caller{}, time.Time{}, delivery.Errorf(delivery.Unauthenticated, "",
-			"The Authorization header must be \"Bearer \" followed by an API key or a token.")
-	}
-	var credentials interface {
-		knows(text string) bool
-		Authenticate(ctx context.Context, text string, revalidate bool) (delivery.Caller, time.Time, error)
-	} = a.Keys
-	token = strings.TrimSpace(token)
-	if a.Tokens != nil && !strings.HasPrefix(token, credential.Start) {
-		credentials = a.Tokens
-	}
-	if !revalidate && !credentials.knows(token) {
-		if err := a.throttle(r.RemoteAddr); err != nil {
-			return delivery.Caller{}, time.Time{}, err
-		}
-	}
-	return credentials.Authenticate(r.Context(), token, revalidate)
+// bearer returns the API key or the token in r's Authorization header.
+func bearer(r *http.Request) (text string, ok bool) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(text), strings.EqualFold(scheme, "Bearer")
 }
 
-// throttle rejects an address that has sent too many requests without valid
-// credentials.
-func (a *Authenticator) throttle(remote string) error {
-	if a.Throttle == nil || a.Throttle(remote) == 0 {
+// A verifier verifies one kind of bearer credentials.
+type verifier interface {
+	// knows reports whether the credentials are cached as valid.
+	knows(text string) bool
+	Authenticate(ctx context.Context, text string, revalidate bool) (delivery.Caller, time.Time, error)
+}
+
+// verifier returns what verifies text: the API keys, or the identity provider.
+func (a *Authenticator) verifier(text string) verifier {
+	if a.Tokens != nil && !strings.HasPrefix(text, credential.Start) {
+		return a.Tokens
+	}
+	return a.Keys
+}
+
+// knows reports whether r has credentials that are cached as valid.
+func (a *Authenticator) knows(r *http.Request) bool {
+	if r.Header.Get("Authorization") == "" {
+		return a.Sessions != nil && a.Sessions.knows(r)
+	}
+	text, ok := bearer(r)
+	return ok && a.verifier(text).knows(text)
+}
+
+// Pace rejects r if its credentials are not known to be valid and its address has
+// sent too many requests of that kind. Every request that the server answers
+// counts, whatever it is for.
+func (a *Authenticator) Pace(r *http.Request) error {
+	if a.Throttle == nil || a.knows(r) || a.Throttle(r.RemoteAddr) == 0 {
 		return nil
 	}
 	return delivery.Errorf(delivery.LimitExceeded, "",

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,8 +102,9 @@ func New(service *service.Service, o Options) *transport.Handler {
 		})
 }
 
-// SDL returns the text of the schema.
-func SDL() string {
+// SDL returns the text of the schema. It is made once: the text is longer than
+// all else that is served, and must not take memory for each request.
+var SDL = sync.OnceValue(func() string {
 	var b strings.Builder
 	_ = fs.WalkDir(schema.Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -114,7 +116,7 @@ func SDL() string {
 		return err
 	})
 	return b.String()
-}
+})
 
 func limitBody(ctx context.Context) int64 {
 	switch caller := callerOf(ctx); {

@@ -79,6 +79,12 @@ func deaf(text string) func(*testing.T, *harness.APIServer, string) error {
 	}
 }
 
+// deafReader asks for the schema again and again and reads nothing.
+func deafReader(t *testing.T, s *harness.APIServer, key string) error {
+	request := "GET /schema.graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + "\r\n\r\n"
+	return deaf(strings.Repeat(request, 500))(t, s, key)
+}
+
 // deafCaller sends a good request of a known caller and reads nothing.
 func deafCaller(accept, body string) func(*testing.T, *harness.APIServer, string) error {
 	return func(t *testing.T, s *harness.APIServer, key string) error {

@@ -142,11 +142,16 @@ func StartLogging(t *testing.T, settings *app.Settings, log *slog.Logger) *APISe
 	if err != nil {
 		t.Fatal(errors.Join(err, listener.Close()))
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	transport, scheme := &http.Transport{MaxIdleConnsPerHost: 8}, "http://"
+	if settings.TLSCert != "" {
+		scheme, transport.ForceAttemptHTTP2 = "https://", true
+		transport.TLSClientConfig = trusting(t, settings.TLSCert)
+	}
+	client := &http.Client{Transport: transport}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx, listener) }()
-	s := &APIServer{App: a, URL: "http://" + listener.Addr().String() + "/graphql", Client: client}
+	s := &APIServer{App: a, URL: scheme + listener.Addr().String() + "/graphql", Client: client}
 	s.Stop = sync.OnceFunc(func() {
 		client.CloseIdleConnections()
 		stop()
