@@ -68,8 +68,8 @@ var rooms = map[string]room{
 	"schema": {},
 	"graph": {
 		imports: []string{
-			"delivery", "delivery/service", "graph/gen/...", "graph/limits", "graph/model", "graph/transport",
-			"schema",
+			"delivery", "delivery/egress", "delivery/service", "delivery/template", "graph/gen/...", "graph/limits",
+			"graph/model", "graph/transport", "schema",
 		},
 		tests: []string{"delivery/storetest", "delivery/seal"},
 	},

@@ -122,6 +122,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 		Authenticate:   a.Auth,
 		RateLimit:      pace.caller,
 		AllowedOrigins: c.AllowedOrigins,
+		Network:        httpserver.Address,
 		Development:    c.development(),
 		Logger:         log,
 		Registry:       a.metrics,

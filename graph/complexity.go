@@ -2,15 +2,18 @@ package graph
 
 import (
 	"portalhooks/delivery"
+	"portalhooks/delivery/egress"
 	"portalhooks/delivery/service"
+	"portalhooks/delivery/template"
 	"portalhooks/graph/gen"
 )
 
 // complexity returns the complexity of fields: for a list, its maximum length
-// times the complexity of an element; for all other fields, the default of one
-// more than their children.
+// times the complexity of an element; for a long text, one for every 4 KiB that it
+// may have; for all other fields, the default of one more than their children.
 func complexity() gen.ComplexityRoot {
 	var c gen.ComplexityRoot
+	weighLongFields(&c)
 	c.Query.Organizations = func(child int, _ *string, first *int32, _ *string) int {
 		return list(child, first, nil)
 	}
@@ -60,6 +63,30 @@ func complexity() gen.ComplexityRoot {
 	c.Event.Evaluation = func(child int) int { return 1 + delivery.DefaultPageSize*child }
 	c.Delivery.Attempts = func(child int) int { return 1 + usual*child }
 	return c
+}
+
+// weighLongFields sets the complexity of fields that may be long.
+func weighLongFields(c *gen.ComplexityRoot) {
+	c.Delivery.Message = long(template.MaxMessage)
+	c.Delivery.Request = long(template.MaxMessage) // with a command that has the message in it
+	c.MessagePreview.Message = long(template.MaxMessage)
+	c.TestWebhookPayload.Message = long(template.MaxMessage)
+	c.TestWebhookPayload.Request = long(template.MaxMessage)
+	c.Event.Variables = long(delivery.MaxTextSize)
+	c.Webhook.Template = long(template.MaxTemplate)
+	c.WebhookVersion.Template = long(template.MaxTemplate)
+	c.AuditChange.Before = long(template.MaxTemplate)
+	c.AuditChange.After = long(template.MaxTemplate)
+	c.Attempt.ResponseBody = long(egress.MaxBody)
+	c.Attempt.ResponseHeaders = long(egress.MaxBody)
+	c.Attempt.RequestHeaders = long(egress.MaxBody)
+	c.Item.Attributes = long(egress.MaxBody)
+}
+
+// long returns the complexity of a text of at most size bytes.
+func long(size int) func(child int) int {
+	const step = 4 << 10
+	return func(child int) int { return size/step + child }
 }
 
 const (

@@ -49,9 +49,14 @@ type Options struct {
 	RateLimit      RateLimit // no limit if nil
 	AllowedOrigins []string  // of web pages that may send requests, besides the server's own
 	Development    bool      // allow introspection for all callers
-	Registry       prometheus.Registerer
-	Tracer         trace.Tracer // no traces if nil
-	Logger         *slog.Logger
+
+	// Network returns the network of an address, whose unauthenticated callers
+	// have one share together; the address itself if nil.
+	Network func(address string) string
+
+	Registry prometheus.Registerer
+	Tracer   trace.Tracer // no traces if nil
+	Logger   *slog.Logger
 
 	// As in [transport.Options].
 	InitTimeout, PingInterval, WriteTimeout time.Duration
@@ -87,6 +92,7 @@ func New(service *service.Service, o Options) *transport.Handler {
 			Expires:       func(ctx context.Context) time.Time { return identityOf(ctx).end },
 			Ended:         func(ctx context.Context) <-chan struct{} { return ended(ctx, o.Authenticate) },
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
+			Share:         o.share,
 			BodyLimit:     limitBody,
 			Decoders:      map[string]func([]byte) (any, bool){reportsType: decodeReports},
 			Introspection: func(ctx context.Context) bool { return o.Development || identityOf(ctx).caller.Known() },
@@ -117,6 +123,18 @@ var SDL = sync.OnceValue(func() string {
 	})
 	return b.String()
 })
+
+// share returns whose share of the server a request uses. Portal's own credentials
+// have the whole, as its reports are about every organization.
+func (o *Options) share(ctx context.Context, remote string) transport.Share {
+	switch caller := callerOf(ctx); {
+	case caller.Known():
+		return transport.Share{Key: caller.Share(), Whole: caller.Portal && caller.Scope == 0}
+	case o.Network != nil:
+		return transport.Share{Key: o.Network(remote)}
+	}
+	return transport.Share{Key: hostOf(remote)}
+}
 
 func limitBody(ctx context.Context) int64 {
 	switch caller := callerOf(ctx); {

@@ -111,9 +111,12 @@ func (s *Service) EntriesByID(
 		func(e *delivery.LogEntry) bool { return c.CheckRead(e.Delivery.Org) == nil }), nil
 }
 
+// maxMessages bounds the messages that one call renders, in bytes together.
+const maxMessages = 8 << 20
+
 // Messages returns the exact bytes that each delivery sends: empty where the
 // message is too large, the event is no longer kept, or the caller may not see
-// the delivery.
+// the delivery. It returns LimitExceeded when they are too long together.
 func (s *Service) Messages(
 	ctx context.Context, c delivery.Caller, deliveries []*delivery.Delivery,
 ) ([]string, error) {
@@ -121,13 +124,17 @@ func (s *Service) Messages(
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]string, len(deliveries))
+	messages, size := make([]string, len(deliveries)), 0
 	for i, d := range deliveries {
 		if d == nil || events[d.Event] == nil || !canSee(c, d) {
 			continue
 		}
 		if messages[i], err = s.message(ctx, events[d.Event], d); err != nil {
 			return nil, err
+		}
+		if size += len(messages[i]); size > maxMessages {
+			return nil, delivery.Errorf(delivery.LimitExceeded, "",
+				"The messages have more than %d MiB together. Ask for fewer deliveries at a time.", maxMessages>>20)
 		}
 	}
 	return messages, nil

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -25,10 +24,7 @@ func (g *Guard) MutateOperationContext(ctx context.Context, opCtx *graphql.Opera
 			return err
 		}
 	}
-	if complexity.Calculate(ctx, g.executable, opCtx.Operation, opCtx.Variables) > g.limits.Complexity {
-		return tooMuch("The complexity of the operation exceeds %d. Request less at a time.", g.limits.Complexity)
-	}
-	return nil
+	return g.checkCost(ctx, opCtx)
 }
 
 // check validates v as a value of typ. gqlparser has already refused missing

@@ -27,10 +27,12 @@ type Limits struct {
 	Fields        int      // fields in all operations together; 500 if zero
 	RootFields    int      // top-level fields of one operation; 20 if zero
 	Aliases       int      // aliased fields in all operations together; 50 if zero
-	Complexity    int      // complexity of an operation, as defined by the schema; 5,000 if zero
+	Complexity    int      // complexity of a query or mutation, as defined by the schema; 5,000 if zero
 	OnlyOnce      []string // root fields that an operation may have only once; none if empty
 	CachedBytes   int      // text of a document that is cached; 4 KiB if zero
 	CachedQueries int      // documents in the cache; 1,000 if zero
+
+	SubscriptionComplexity int // complexity of each response of a subscription; 500 if zero
 }
 
 func (l Limits) withDefaults() Limits {
@@ -41,6 +43,7 @@ func (l Limits) withDefaults() Limits {
 	l.RootFields = cmp.Or(l.RootFields, 20)
 	l.Aliases = cmp.Or(l.Aliases, 50)
 	l.Complexity = cmp.Or(l.Complexity, 5000)
+	l.SubscriptionComplexity = cmp.Or(l.SubscriptionComplexity, 500)
 	l.CachedBytes = cmp.Or(l.CachedBytes, 4<<10)
 	l.CachedQueries = cmp.Or(l.CachedQueries, 1000)
 	return l
@@ -101,14 +104,21 @@ func (g *Guard) MutateOperationParameters(ctx context.Context, params *graphql.R
 	if len(params.Query) > g.limits.QueryBytes {
 		return tooMuch("The query text is longer than %d bytes.", g.limits.QueryBytes)
 	}
-	if _, known := g.Get(ctx, params.Query); known {
-		return nil
+	doc, known := g.Get(ctx, params.Query)
+	if !known {
+		var err error
+		doc, err = parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, g.limits.Tokens)
+		if err != nil {
+			return g.parseError(err)
+		}
+		if err := g.measure(doc); err != nil {
+			return err
+		}
 	}
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, g.limits.Tokens)
-	if err != nil {
-		return g.parseError(err)
+	if variables := variablesFor(ctx, doc); variables != nil {
+		params.Variables = variables
 	}
-	return g.measure(doc)
+	return nil
 }
 
 func (g *Guard) parseError(err error) *gqlerror.Error {

@@ -55,6 +55,7 @@ func TestBodiesShareTheirMemory(t *testing.T) {
 	opts := options()
 	opts.BodyLimit = func(context.Context) int64 { return 1000 }
 	opts.BodiesLimit = 1500
+	opts.Share = func(_ context.Context, remote string) transport.Share { return transport.Share{Key: remote} }
 	base, _ := serve(t, opts)
 	u, err := url.Parse(base)
 	if err != nil {

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -12,30 +14,80 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// maxDepth is the maximum nesting depth of a request's JSON.
-const maxDepth = 64
+// The limits of a request's JSON.
+const (
+	maxDepth  = 64      // nested objects and lists
+	maxValues = 250_000 // of any kind: a report on 25,000 devices has 200,000 and some
+	// valueBytes is what a decoded value takes in memory, in the worst case.
+	valueBytes = 256
+)
 
 // request is the JSON form of a GraphQL request.
 type request struct {
-	Query         *string        `json:"query"`
-	OperationName *string        `json:"operationName"`
-	Variables     map[string]any `json:"variables"`
-	Extensions    map[string]any `json:"extensions"`
+	Query         *string         `json:"query"`
+	OperationName *string         `json:"operationName"`
+	Variables     json.RawMessage `json:"variables"`
+	Extensions    map[string]any  `json:"extensions"`
 }
 
-func (r request) params() (*graphql.RawParams, *gqlerror.Error) {
+// parameters are a request whose variables are not decoded yet.
+type parameters struct {
+	graphql.RawParams
+
+	variables func() map[string]any // decodes them; nil if there are none
+}
+
+func (r request) parameters() (*parameters, *gqlerror.Error) {
 	if r.Query == nil || strings.TrimSpace(*r.Query) == "" {
 		return nil, coded(CodeBadInput, "The request has no query.")
 	}
-	params := &graphql.RawParams{Query: *r.Query, Variables: r.Variables, Extensions: r.Extensions}
+	p := &parameters{RawParams: graphql.RawParams{Query: *r.Query, Extensions: r.Extensions}}
 	if r.OperationName != nil {
-		params.OperationName = *r.OperationName
+		p.OperationName = *r.OperationName
 	}
-	return params, nil
+	switch {
+	case len(r.Variables) == 0 || string(r.Variables) == "null":
+		return p, nil
+	case r.Variables[0] != '{':
+		return nil, coded(CodeBadInput, "The parameter variables must be an object.")
+	}
+	p.variables = func() map[string]any {
+		var variables map[string]any
+		d := json.NewDecoder(bytes.NewReader(r.Variables))
+		d.UseNumber()
+		_ = d.Decode(&variables) // can't fail: the syntax was checked with the rest of the request
+		return variables
+	}
+	return p, nil
+}
+
+// freeBytes is the length of a body whose values need not be counted.
+const freeBytes = 64 << 10
+
+// decodeBody decodes the body of a request. Its variables are decoded when the
+// document was found to use them, and in memory that is taken for them before.
+func (h *Handler) decodeBody(
+	ctx context.Context, data []byte, memory *reservation,
+) (context.Context, *parameters, *gqlerror.Error) {
+	values := 0
+	if len(data) > freeBytes {
+		var err *gqlerror.Error
+		if values, err = count(data); err != nil {
+			return nil, nil, err
+		}
+	}
+	if direct, params := h.decodeDirect(ctx, data); params != nil {
+		return direct, params, nil
+	}
+	if !memory.more(int64(values) * valueBytes) {
+		return nil, nil, errNoMemory()
+	}
+	params, err := decodeParams(data)
+	return ctx, params, err
 }
 
 // decodeParams decodes a GraphQL request. Its errors never quote the body.
-func decodeParams(data []byte) (*graphql.RawParams, *gqlerror.Error) {
+func decodeParams(data []byte) (*parameters, *gqlerror.Error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, coded(CodeBadInput, "The request has no body.")
 	}
@@ -46,7 +98,7 @@ func decodeParams(data []byte) (*graphql.RawParams, *gqlerror.Error) {
 	if err := decode(data, &r, "query", "operationName", "variables", "extensions"); err != nil {
 		return nil, err
 	}
-	return r.params()
+	return r.parameters()
 }
 
 // decode decodes data, which must be exactly one JSON object, into v. Each of
@@ -82,6 +134,23 @@ func decodeError(err error) *gqlerror.Error {
 		return coded(CodeBadInput, "The parameter "+field+" must be a string.")
 	}
 	return coded(CodeBadInput, "The request is not valid JSON.")
+}
+
+// count returns about how many values are in the JSON text, and refuses more than
+// maxValues of them.
+func count(data []byte) (int, *gqlerror.Error) {
+	values := 1
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[', ',':
+			if values++; values > maxValues {
+				return 0, coded(CodeLimit, fmt.Sprintf("The JSON of the request has more than %d values.", maxValues))
+			}
+		case '"':
+			i = stringEnd(data, i) - 1
+		}
+	}
+	return values, nil
 }
 
 // scan walks over data once before it is decoded. It refuses nesting beyond

@@ -20,7 +20,7 @@ type directRequest struct {
 // params is nil: decodeParams decides about those.
 func (h *Handler) decodeDirect(
 	ctx context.Context, data []byte,
-) (_ context.Context, params *graphql.RawParams) {
+) (_ context.Context, params *parameters) {
 	var r directRequest
 	if len(h.opts.Decoders) == 0 || json.Unmarshal(data, &r, json.RejectUnknownMembers(true)) != nil {
 		return ctx, nil
@@ -38,5 +38,6 @@ func (h *Handler) decodeDirect(
 	if !ok {
 		return ctx, nil
 	}
-	return direct.With(ctx, value), &graphql.RawParams{Query: r.Query, OperationName: r.OperationName}
+	params = &parameters{RawParams: graphql.RawParams{Query: r.Query, OperationName: r.OperationName}}
+	return direct.With(ctx, value), params
 }

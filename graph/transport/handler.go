@@ -1,8 +1,9 @@
 package transport
 
 import (
+	"cmp"
 	"context"
-	"net"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
-	"golang.org/x/sync/semaphore"
 
 	"portalhooks/graph/limits"
 )
@@ -26,23 +26,32 @@ type Handler struct {
 	transports []graphql.Transport
 	stop       chan struct{} // closed by Shutdown: streams end
 	idle       chan struct{} // closed when the last request after Shutdown has ended
-	bodies     *semaphore.Weighted
+
+	bodies   *pool // bytes of requests
+	answers  *pool // bytes of responses
+	requests *pool // in flight
+	streams  *pool // sockets and event streams, by the share
+	callers  *pool // the same, by the caller
+	turns    *turns
 
 	mu      sync.Mutex
 	closing bool
 	serving int
-	streams map[string]int // sockets and event streams by caller
 }
 
 // New returns a Handler that executes operations on schema.
 func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 	h := &Handler{
-		opts:    opts.withDefaults(),
-		stop:    make(chan struct{}),
-		idle:    make(chan struct{}),
-		streams: map[string]int{},
+		opts: opts.withDefaults(),
+		stop: make(chan struct{}),
+		idle: make(chan struct{}),
 	}
-	h.bodies = semaphore.NewWeighted(h.opts.BodiesLimit)
+	h.bodies = newPool(h.opts.BodiesLimit, h.opts.BodiesLimit/reserve)
+	h.answers = newPool(h.opts.AnswersLimit, h.opts.AnswersLimit/reserve)
+	h.requests = newPool(int64(h.opts.Requests), requestsEach)
+	h.streams = newPool(int64(h.opts.Streams), streamsEach)
+	h.callers = newPool(math.MaxInt64, int64(h.opts.Connections))
+	h.turns = newTurns(h.opts.Running)
 	h.guard = limits.New(schema, h.opts.Limits)
 	h.exec = newExecutor(schema, h.guard, h.opts)
 	h.transports = []graphql.Transport{webSocketTransport{h}, httpTransport{h}}
@@ -58,6 +67,7 @@ func newExecutor(schema graphql.ExecutableSchema, guard *limits.Guard, opts Opti
 	exec.SetRecoverFunc(opts.Recover)
 	exec.Use(guard)
 	exec.Use(introspection{opts.Introspection})
+	exec.AroundRootFields(boundRoot)
 	for _, extension := range opts.Extensions {
 		exec.Use(extension)
 	}
@@ -148,29 +158,21 @@ func (h *Handler) leave() {
 	}
 }
 
-// acquire counts a socket or event stream of the caller, up to
-// Options.Connections. release ends the count; it must be called once.
+// acquire counts a socket or event stream: of the caller up to Options.Connections,
+// of its share, and of all. release ends the count; it must be called once.
 func (h *Handler) acquire(ctx context.Context, remote string) (release func(), ok bool) {
-	key := h.opts.CallerKey(ctx)
-	if key == "" {
-		host, _, err := net.SplitHostPort(remote)
-		if err != nil {
-			host = remote
-		}
-		key = "address " + host
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.streams[key] >= h.opts.Connections {
+	share := h.opts.Share(ctx, remote)
+	caller := Share{Key: cmp.Or(h.opts.CallerKey(ctx), share.Key)}
+	if !h.callers.take(caller, 1, 0) {
 		return nil, false
 	}
-	h.streams[key]++
+	if !h.streams.take(share, 1, 0) {
+		h.callers.release(caller, 1)
+		return nil, false
+	}
 	return func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.streams[key]--; h.streams[key] == 0 {
-			delete(h.streams, key)
-		}
+		h.streams.release(share, 1)
+		h.callers.release(caller, 1)
 	}, true
 }
 

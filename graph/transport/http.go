@@ -3,11 +3,10 @@ package transport
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -36,14 +35,17 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 		t.h.refuseCaller(w, r, err)
 		return
 	}
-	size := t.h.bodySize(r)
-	if !t.h.bodies.TryAcquire(size) {
+	share := t.h.opts.Share(r.Context(), r.RemoteAddr)
+	if !t.h.requests.take(share, 1, 0) {
 		t.h.refuse(w, r, http.StatusServiceUnavailable,
-			later(coded(CodeUnavailable, "The server is overloaded with request bodies. Try again.")))
+			later(coded(CodeUnavailable, "Too many requests are in flight. Wait for their answers, then try again.")))
 		return
 	}
-	defer t.h.bodies.Release(size)
-	ctx, params, status, err := t.read(w, r, accept)
+	answered := sync.OnceFunc(func() { t.h.requests.release(share, 1) })
+	defer answered()
+	memory := &reservation{pool: t.h.bodies, share: share}
+	defer memory.release()
+	ctx, params, status, err := t.read(w, r, accept, memory)
 	if err != nil {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -52,124 +54,32 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 		return
 	}
 	params.Headers = r.Header
-	op, refused := t.h.prepare(ctx, params)
+	t.respond(w, r.WithContext(ctx), accept, params, answered)
+}
+
+// respond executes the request that was read. It calls answered when what follows
+// is a stream.
+func (t httpTransport) respond(
+	w http.ResponseWriter, r *http.Request, accept accepted, params *parameters, answered func(),
+) {
+	op, refused := t.h.prepare(r.Context(), params)
 	switch {
 	case refused == nil && r.Method == http.MethodGet && op.Operation.Operation == ast.Mutation:
 		w.Header().Set("Allow", http.MethodPost)
 		t.h.refuse(w, r, http.StatusMethodNotAllowed, coded(CodeBadInput, "Mutations must be sent by POST."))
 	case accept.json == "" || refused == nil && op.Operation.Operation == ast.Subscription && accept.events:
-		newEventStream(t.h, w, r.WithContext(ctx)).serve(op, refused)
+		newEventStream(t.h, w, r, answered).serve(op, refused)
 	case refused == nil && op.Operation.Operation == ast.Subscription:
 		t.h.refuse(w, r, http.StatusNotAcceptable,
 			coded(CodeBadInput, "A subscription requires a client that accepts text/event-stream, or a WebSocket."))
 	case refused != nil:
 		t.h.answer(w, statusFor(accept.json, refused), accept.json, refused)
 	default:
-		resp := t.h.single(ctx, op)
-		t.h.answer(w, statusFor(accept.json, resp), accept.json, resp)
+		share := t.h.opts.Share(r.Context(), r.RemoteAddr)
+		t.h.single(r.Context(), share, op, func(resp *graphql.Response) {
+			t.h.answer(w, statusFor(accept.json, resp), accept.json, resp)
+		})
 	}
-}
-
-// read decodes the GraphQL request in an HTTP request and returns it with the
-// context to execute it in, or with an error and its status.
-func (t httpTransport) read(
-	w http.ResponseWriter, r *http.Request, accept accepted,
-) (context.Context, *graphql.RawParams, int, *gqlerror.Error) {
-	start := time.Now()
-	ctx := r.Context()
-	var params *graphql.RawParams
-	var err *gqlerror.Error
-	switch r.Method {
-	case http.MethodPost:
-		data, status, refused := t.readBody(w, r)
-		if refused != nil {
-			return nil, nil, status, refused
-		}
-		if ctx, params = t.h.decodeDirect(ctx, data); params == nil {
-			params, err = decodeParams(data)
-		}
-	case http.MethodGet:
-		if !accept.events && r.Header.Get("Cookie") != "" {
-			return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Requests must be sent by POST.")
-		}
-		params, err = paramsOfURL(r.URL.Query())
-	default:
-		return nil, nil, http.StatusMethodNotAllowed, coded(CodeBadInput, "Requests must be sent by POST.")
-	}
-	if err != nil {
-		return nil, nil, http.StatusBadRequest, err
-	}
-	params.ReadTime = graphql.TraceTiming{Start: start, End: time.Now()}
-	return ctx, params, http.StatusOK, nil
-}
-
-// bodySize returns the maximum size of r's body in memory.
-func (h *Handler) bodySize(r *http.Request) int64 {
-	limit := h.opts.BodyLimit(r.Context())
-	if r.ContentLength < 0 {
-		return limit
-	}
-	return min(r.ContentLength, limit)
-}
-
-func (t httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte, int, *gqlerror.Error) {
-	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != typeJSON || !isUTF8(params) {
-		return nil, http.StatusUnsupportedMediaType,
-			coded(CodeBadInput, "The Content-Type of the request must be application/json.")
-	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		w.Header().Set("Accept-Encoding", "identity")
-		return nil, http.StatusUnsupportedMediaType,
-			coded(CodeBadInput, "The request must be sent without a Content-Encoding.")
-	}
-	limit := t.h.opts.BodyLimit(r.Context())
-	tooLarge := coded(CodeLimit, "The request body is longer than "+strconv.FormatInt(limit, 10)+" bytes.")
-	if r.ContentLength > limit {
-		return nil, http.StatusRequestEntityTooLarge, tooLarge
-	}
-	var data bytes.Buffer
-	data.Grow(int(min(max(r.ContentLength, 0), maxPrealloc)) + bytes.MinRead)
-	_, err = data.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, http.StatusRequestEntityTooLarge, tooLarge
-	}
-	if err != nil {
-		return nil, http.StatusBadRequest, coded(CodeBadInput, "The request body is incomplete.")
-	}
-	return data.Bytes(), http.StatusOK, nil
-}
-
-// maxPrealloc is the largest buffer that is allocated before the body arrives.
-const maxPrealloc = 128 << 10
-
-// paramsOfURL decodes a GraphQL request from the query of a URL.
-func paramsOfURL(values map[string][]string) (*graphql.RawParams, *gqlerror.Error) {
-	var r request
-	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
-		given := values[name]
-		if len(given) == 0 || given[0] == "" {
-			continue
-		}
-		if len(given) > 1 {
-			return nil, coded(CodeBadInput, "The request has "+name+" twice.")
-		}
-		var err *gqlerror.Error
-		switch name {
-		case "query":
-			r.Query = &given[0]
-		case "operationName":
-			r.OperationName = &given[0]
-		case "variables":
-			err = decode([]byte(given[0]), &r.Variables)
-		case "extensions":
-			err = decode([]byte(given[0]), &r.Extensions)
-		}
-		if err != nil {
-			return nil, coded(CodeBadInput, "The parameter "+name+" must be a JSON object.")
-		}
-	}
-	return r.params()
 }
 
 // statusFor returns the status of a response. A legacy client, which accepts

@@ -6,23 +6,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"portalhooks/graph/limits"
 )
 
 // prepare parses and validates a request and applies the limits. If the request
 // is refused, it returns a response without data instead of an operation.
 func (h *Handler) prepare(
-	ctx context.Context, params *graphql.RawParams,
+	ctx context.Context, params *parameters,
 ) (op *graphql.OperationContext, refused *graphql.Response) {
 	defer func() {
 		if v := recover(); v != nil {
 			refused = h.panicked(ctx, v)
 		}
 	}()
-	op, errs := h.exec.CreateOperationContext(ctx, params)
+	op, errs := h.exec.CreateOperationContext(limits.WithVariables(ctx, params.variables), &params.RawParams)
 	if len(errs) == 0 {
 		describe(ctx, op)
 		return op, nil
@@ -36,11 +39,25 @@ func (h *Handler) prepare(
 		resp = &graphql.Response{Errors: list}
 	}
 	resp.Data = nil
+	resp.Extensions = withCost(resp.Extensions, op)
 	return nil, h.fitted(ctx, resp)
 }
 
-// single executes a query or a mutation, which has one response.
-func (h *Handler) single(ctx context.Context, op *graphql.OperationContext) (resp *graphql.Response) {
+// single executes a query or a mutation, which has one response, and calls send
+// with it.
+func (h *Handler) single(
+	ctx context.Context, s Share, op *graphql.OperationContext, send func(*graphql.Response),
+) {
+	a, ctx := h.newAnswer(ctx, s)
+	defer a.memory.release()
+	resp := a.settle(h.execute(ctx, s, op))
+	resp.Extensions = withCost(resp.Extensions, op)
+	send(resp)
+}
+
+func (h *Handler) execute(
+	ctx context.Context, s Share, op *graphql.OperationContext,
+) (resp *graphql.Response) {
 	ctx, cancel := context.WithTimeout(ctx, h.opts.OperationTimeout)
 	defer cancel()
 	defer func() {
@@ -48,6 +65,12 @@ func (h *Handler) single(ctx context.Context, op *graphql.OperationContext) (res
 			resp = h.panicked(ctx, v)
 		}
 	}()
+	done, err := h.turns.wait(ctx, s)
+	if err != nil {
+		return &graphql.Response{Errors: gqlerror.List{later(coded(CodeLimit,
+			"Too many operations of yours are running. Wait for their answers, then try again."))}}
+	}
+	defer done()
 	next, opCtx := h.exec.DispatchOperation(ctx, op)
 	resp = next(opCtx)
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
@@ -62,15 +85,29 @@ func (h *Handler) single(ctx context.Context, op *graphql.OperationContext) (res
 	return h.fitted(ctx, resp)
 }
 
+// withCost adds to a response's extensions what its operation costs, and the most
+// that one may cost.
+func withCost(extensions map[string]any, op *graphql.OperationContext) map[string]any {
+	cost := limits.CostOf(op)
+	if cost.Requested == 0 {
+		return extensions
+	}
+	all := map[string]any{"cost": cost}
+	maps.Copy(all, extensions)
+	return all
+}
+
 // stream executes a subscription and calls yield with every response until yield
 // returns false, ctx ends, or the subscription ends. It returns the response
 // without data with which the subscription failed, or nil.
 func (h *Handler) stream(
-	ctx context.Context, op *graphql.OperationContext, yield func(*graphql.Response) bool,
+	ctx context.Context, s Share, op *graphql.OperationContext, yield func(*graphql.Response) bool,
 ) (last *graphql.Response) {
 	failure := &failure{}
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, failureKey{}, failure))
 	defer cancel()
+	a, ctx := h.newAnswer(ctx, s)
+	defer a.memory.release()
 	defer func() {
 		if v := recover(); v != nil {
 			last = h.panicked(ctx, v)
@@ -78,7 +115,8 @@ func (h *Handler) stream(
 	}()
 	next, opCtx := h.exec.DispatchOperation(ctx, op)
 	for {
-		resp := next(opCtx)
+		a.begin()
+		resp := a.settle(next(opCtx))
 		switch {
 		case resp == nil:
 			return failure.response(ctx, h)
@@ -137,23 +175,42 @@ func (h *Handler) fitted(ctx context.Context, resp *graphql.Response) *graphql.R
 // executed. Data is already JSON; validating and copying it again would take
 // most of the time.
 func encode(resp *graphql.Response) []byte {
-	if len(resp.Errors) == 0 && len(resp.Extensions) == 0 && len(resp.Data) > 0 {
-		body := make([]byte, 0, len(resp.Data)+len(`{"data":}`))
-		body = append(body, `{"data":`...)
+	const usual = len(`{"data":,"extensions":{"cost":{"requested":1000,"limit":5000}}}`)
+	body := make([]byte, 0, len(resp.Data)+usual)
+	begin := func(name string) {
+		separator := byte(',')
+		if len(body) == 0 {
+			separator = '{'
+		}
+		body = append(append(body, separator, '"'), name...)
+		body = append(body, '"', ':')
+	}
+	if len(resp.Errors) > 0 {
+		begin("errors")
+		body = append(body, jsonOf(resp.Errors)...)
+	}
+	if len(resp.Data) > 0 {
+		begin("data")
 		body = append(body, resp.Data...)
-		return append(body, '}')
 	}
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
+	if len(resp.Extensions) > 0 {
+		begin("extensions")
+		body = append(body, jsonOf(resp.Extensions)...)
+	}
+	if len(body) == 0 {
+		return []byte("{}")
+	}
+	return append(body, '}')
+}
+
+// jsonOf encodes the errors or the extensions of a response.
+func jsonOf(v any) []byte {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	err := e.Encode(struct {
-		Errors     gqlerror.List   `json:"errors,omitempty"`
-		Data       json.RawMessage `json:"data,omitempty"`
-		Extensions map[string]any  `json:"extensions,omitempty"`
-	}{resp.Errors, resp.Data, resp.Extensions})
-	if err != nil {
-		return []byte(`{"errors":[{"message":"The response cannot be encoded as JSON.",` +
-			`"extensions":{"code":"` + CodeInternal + `"}}]}`)
+	if err := e.Encode(v); err != nil {
+		return []byte(`[{"message":"The response cannot be encoded as JSON.",` +
+			`"extensions":{"code":"` + CodeInternal + `"}}]`)
 	}
-	return bytes.TrimRight(body.Bytes(), "\n")
+	return bytes.TrimRight(text.Bytes(), "\n")
 }

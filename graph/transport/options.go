@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -48,8 +49,13 @@ type Options struct {
 	Admit func(ctx context.Context) error
 
 	// CallerKey returns the key by which sockets and event streams are counted.
-	// The remote address is the key if it is nil or returns "".
+	// The key of the share counts if it is nil or returns "".
 	CallerKey func(ctx context.Context) string
+
+	// Share returns whose share of the server's memory, requests and streams the
+	// caller in ctx uses, who has sent the request from the address remote. Every
+	// address has a share of its own if nil.
+	Share func(ctx context.Context, remote string) Share
 
 	// BodyLimit returns the maximum size of the caller's request bodies in
 	// bytes; 1 MiB if nil.
@@ -93,13 +99,28 @@ type Options struct {
 	Heartbeat        time.Duration // between comments in an event stream; 15s if zero
 	WriteTimeout     time.Duration // for writing one message; 10s if zero
 	MessageLimit     int64         // bytes of a WebSocket message; 64 KiB if zero
-	BodiesLimit      int64         // bytes of all request bodies in memory; 256 MiB if zero
+	AnswerLimit      int64         // bytes of a response; 8 MiB if zero
 	Subscriptions    int           // concurrent operations of a WebSocket; 100 if zero
 	Connections      int           // concurrent WebSockets and event streams of a caller; 20 if zero
+	Running          int           // concurrent queries and mutations of a share; 8 if zero
+
+	// Of all callers together. A share may take an eighth of the bytes, 32 of the
+	// requests and 100 of the streams, and without [Share.Whole] no more than
+	// seven eighths are taken.
+	BodiesLimit  int64 // bytes of requests in memory; 256 MiB if zero
+	AnswersLimit int64 // bytes of responses in memory; 128 MiB if zero
+	Requests     int   // requests in flight; 1,000 if zero
+	Streams      int   // WebSockets and event streams; 1,000 if zero
 
 	Tracer trace.Tracer // traces requests and the operations of WebSockets; no traces if nil
 	Logger *slog.Logger // slog.Default() if nil
 }
+
+// The most requests and streams of one share.
+const (
+	requestsEach = 32
+	streamsEach  = 100
+)
 
 func (o Options) withDefaults() Options {
 	if o.Authenticate == nil {
@@ -121,6 +142,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CallerKey == nil {
 		o.CallerKey = func(context.Context) string { return "" }
+	}
+	if o.Share == nil {
+		o.Share = func(_ context.Context, remote string) Share {
+			host, _, err := net.SplitHostPort(remote)
+			if err != nil {
+				host = remote
+			}
+			return Share{Key: host}
+		}
 	}
 	if o.BodyLimit == nil {
 		o.BodyLimit = func(context.Context) int64 { return 1 << 20 }
@@ -148,7 +178,12 @@ func (o Options) withDefaultLimits() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
 	o.MessageLimit = cmp.Or(o.MessageLimit, 64<<10)
+	o.AnswerLimit = cmp.Or(o.AnswerLimit, 8<<20)
 	o.BodiesLimit = cmp.Or(o.BodiesLimit, 256<<20)
+	o.AnswersLimit = cmp.Or(o.AnswersLimit, 128<<20)
+	o.Requests = cmp.Or(o.Requests, 1000)
+	o.Streams = cmp.Or(o.Streams, 1000)
+	o.Running = cmp.Or(o.Running, 8)
 	o.Subscriptions = cmp.Or(o.Subscriptions, 100)
 	o.Connections = cmp.Or(o.Connections, 20)
 	return o

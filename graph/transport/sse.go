@@ -25,10 +25,16 @@ type eventStream struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	ctrl *http.ResponseController
+
+	share    Share
+	answered func() // called when what follows is a stream
 }
 
-func newEventStream(h *Handler, w http.ResponseWriter, r *http.Request) *eventStream {
-	return &eventStream{h: h, w: w, r: r, ctrl: http.NewResponseController(w)}
+func newEventStream(h *Handler, w http.ResponseWriter, r *http.Request, answered func()) *eventStream {
+	return &eventStream{
+		h: h, w: w, r: r, ctrl: http.NewResponseController(w),
+		share: h.opts.Share(r.Context(), r.RemoteAddr), answered: answered,
+	}
 }
 
 // serve streams the responses of op. The errors of a refused request are sent as
@@ -54,7 +60,7 @@ func (s *eventStream) serve(op *graphql.OperationContext, refused *graphql.Respo
 	case op.Operation.Operation == ast.Subscription:
 		s.follow(op)
 	default:
-		_ = s.next(s.h.single(s.r.Context(), op)) && s.complete()
+		s.h.single(s.r.Context(), s.share, op, func(resp *graphql.Response) { _ = s.next(resp) && s.complete() })
 	}
 }
 
@@ -81,10 +87,11 @@ func (s *eventStream) resume() *gqlerror.Error {
 // follow sends the responses of the subscription, and heartbeats as comments. It
 // ends with the subscription, the client, the caller's identity or the server.
 func (s *eventStream) follow(op *graphql.OperationContext) {
+	s.answered()
 	ctx, cancel := context.WithCancel(s.r.Context())
 	responses, ended := make(chan *graphql.Response), make(chan *graphql.Response, 1)
 	go func() {
-		ended <- s.h.stream(ctx, op, func(resp *graphql.Response) bool {
+		ended <- s.h.stream(ctx, s.share, op, func(resp *graphql.Response) bool {
 			// The executor reuses the buffer for the next response.
 			own := *resp
 			own.Data = bytes.Clone(resp.Data)

@@ -84,24 +84,21 @@ func (c *connection) end(op *operation) {
 }
 
 // run executes an operation and sends its messages.
-func (c *connection) run(ctx context.Context, op *operation, params *graphql.RawParams) {
+func (c *connection) run(ctx context.Context, op *operation, params *parameters) {
 	ctx, span := c.h.traceOperation(ctx)
 	defer span.End()
 	opCtx, last := c.prepare(ctx, params)
 	if last == nil {
 		span.SetName(string(opCtx.Operation.Operation))
 	}
-	if last == nil && opCtx.Operation.Operation == ast.Subscription {
-		last = c.h.stream(ctx, opCtx, func(resp *graphql.Response) bool {
+	switch {
+	case last != nil:
+	case opCtx.Operation.Operation == ast.Subscription:
+		last = c.h.stream(ctx, c.h.opts.Share(ctx, c.remote), opCtx, func(resp *graphql.Response) bool {
 			return c.send(op, next(op.id, resp), false)
 		})
-	} else if last == nil {
-		resp := c.h.single(ctx, opCtx)
-		if len(resp.Data) == 0 {
-			last = resp
-		} else {
-			c.send(op, next(op.id, resp), false)
-		}
+	default:
+		last = c.single(ctx, op, opCtx)
 	}
 	if last != nil {
 		c.send(op, failed(op.id, last.Errors), true)
@@ -110,9 +107,30 @@ func (c *connection) run(ctx context.Context, op *operation, params *graphql.Raw
 	c.send(op, complete(op.id), true)
 }
 
+// single executes a query or a mutation. It returns the response without data with
+// which the operation failed, or nil.
+func (c *connection) single(
+	ctx context.Context, op *operation, opCtx *graphql.OperationContext,
+) (last *graphql.Response) {
+	share := c.h.opts.Share(ctx, c.remote)
+	if !c.h.requests.take(share, 1, 0) {
+		return &graphql.Response{Errors: gqlerror.List{later(coded(CodeUnavailable,
+			"Too many requests are in flight. Wait for their answers, then try again."))}}
+	}
+	defer c.h.requests.release(share, 1)
+	c.h.single(ctx, share, opCtx, func(resp *graphql.Response) {
+		if len(resp.Data) == 0 {
+			last = resp
+			return
+		}
+		c.send(op, next(op.id, resp), false)
+	})
+	return last
+}
+
 // prepare applies the rate limit before it prepares the operation.
 func (c *connection) prepare(
-	ctx context.Context, params *graphql.RawParams,
+	ctx context.Context, params *parameters,
 ) (*graphql.OperationContext, *graphql.Response) {
 	if err := c.h.opts.Admit(ctx); err != nil {
 		return nil, &graphql.Response{Errors: gqlerror.List{c.h.present(ctx, err)}}

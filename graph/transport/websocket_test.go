@@ -50,7 +50,7 @@ func TestASocketMayUseTheIdentityOfItsRequest(t *testing.T) {
 	s.send(`{"type": "connection_init"}`)
 	s.expect("connection_ack")
 	s.subscribe("a", "{caller}")
-	if r := s.expect("next"); string(r.Payload) != `{"data":{"caller":"good"}}` {
+	if r := s.expect("next"); !strings.Contains(string(r.Payload), `{"data":{"caller":"good"}`) {
 		t.Errorf("answer %s", r.Payload)
 	}
 	s.expect("complete")
@@ -230,7 +230,7 @@ func TestMutationsRunOverSockets(t *testing.T) {
 	url, _ := serve(t, options())
 	s := connect(t, url, nil).initialise()
 	s.subscribe("a", "mutation {add(n: 2)}")
-	if r := s.expect("next"); string(r.Payload) != `{"data":{"add":2}}` {
+	if r := s.expect("next"); !strings.Contains(string(r.Payload), `{"data":{"add":2}`) {
 		t.Errorf("answer %s", r.Payload)
 	}
 	s.expect("complete")
@@ -238,7 +238,9 @@ func TestMutationsRunOverSockets(t *testing.T) {
 
 func TestOperationsEndWithTheirSocket(t *testing.T) {
 	t.Parallel()
-	url, schema := serve(t, options())
+	opts := options()
+	opts.Running = 10
+	url, schema := serve(t, opts)
 	s := connect(t, url, nil).initialise()
 	for i := range 10 {
 		s.subscribe(fmt.Sprint("s", i), "subscription {forever {n}}")
@@ -271,9 +273,10 @@ func TestASocketCannotPileUpOperationsThatAreSlowToEnd(t *testing.T) {
 	t.Parallel()
 	opts := options()
 	opts.Subscriptions = 2
-	release := make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	opts.AroundOperations = func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		if graphql.GetOperationContext(ctx).Operation.Name == "Stubborn" {
+			started <- struct{}{}
 			<-release
 		}
 		return next(ctx)
@@ -282,6 +285,7 @@ func TestASocketCannotPileUpOperationsThatAreSlowToEnd(t *testing.T) {
 	s := connect(t, url, nil).initialise()
 	for range 4 {
 		s.subscribe("a", "query Stubborn {__typename}")
+		<-started
 		s.send(`{"type": "complete", "id": "a"}`)
 	}
 	s.subscribe("b", "{__typename}")
