@@ -51,7 +51,10 @@ func newServer(t testing.TB, decoders map[string]func([]byte) (any, bool)) serve
 	r := &recorder{}
 	s := server{r, transport.New(
 		gen.NewExecutableSchema(gen.Config{Resolvers: r, Complexity: complexity()}),
-		transport.Options{Decoders: decoders, Logger: slog.New(slog.DiscardHandler)},
+		transport.Options{
+			Decoders: decoders, Logger: slog.New(slog.DiscardHandler),
+			CallerKey: func(context.Context) string { return "Portal" }, // whose documents are cached
+		},
 	)}
 	s.post(t, reporting("[]")) // the query is known from now on
 	return s

@@ -24,7 +24,11 @@ func (g *Guard) MutateOperationContext(ctx context.Context, opCtx *graphql.Opera
 			return err
 		}
 	}
-	return g.checkCost(ctx, opCtx)
+	if err := g.checkCost(ctx, opCtx); err != nil {
+		return err
+	}
+	g.keep(ctx, opCtx)
+	return nil
 }
 
 // check validates v as a value of typ. gqlparser has already refused missing

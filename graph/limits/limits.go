@@ -21,16 +21,16 @@ const (
 // Limits are the limits of a GraphQL document. Fragments count at every spread.
 // The zero value is ready for production.
 type Limits struct {
-	QueryBytes    int      // text of the document; 16 KiB if zero
-	Tokens        int      // lexical tokens of the document; 1,000 if zero
-	Depth         int      // nested fields; 15 if zero
-	Fields        int      // fields in all operations together; 500 if zero
-	RootFields    int      // top-level fields of one operation; 20 if zero
-	Aliases       int      // aliased fields in all operations together; 50 if zero
-	Complexity    int      // complexity of a query or mutation, as defined by the schema; 5,000 if zero
-	OnlyOnce      []string // root fields that an operation may have only once; none if empty
-	CachedBytes   int      // text of a document that is cached; 4 KiB if zero
-	CachedQueries int      // documents in the cache; 1,000 if zero
+	QueryBytes  int      // text of the document; 16 KiB if zero
+	Tokens      int      // lexical tokens of the document; 1,000 if zero
+	Depth       int      // nested fields; 15 if zero
+	Fields      int      // fields in all operations together; 500 if zero
+	RootFields  int      // top-level fields of one operation; 20 if zero
+	Aliases     int      // aliased fields in all operations together; 50 if zero
+	Complexity  int      // complexity of a query or mutation, as defined by the schema; 5,000 if zero
+	OnlyOnce    []string // root fields that an operation may have only once; none if empty
+	CachedBytes int      // text of a document that is cached; 4 KiB if zero
+	CachedNodes int      // nodes of all documents in the cache; 20,000 if zero
 
 	SubscriptionComplexity int // complexity of each response of a subscription; 500 if zero
 }
@@ -45,7 +45,7 @@ func (l Limits) withDefaults() Limits {
 	l.Complexity = cmp.Or(l.Complexity, 5000)
 	l.SubscriptionComplexity = cmp.Or(l.SubscriptionComplexity, 500)
 	l.CachedBytes = cmp.Or(l.CachedBytes, 4<<10)
-	l.CachedQueries = cmp.Or(l.CachedQueries, 1000)
+	l.CachedNodes = cmp.Or(l.CachedNodes, 20_000)
 	return l
 }
 
@@ -53,6 +53,10 @@ func (l Limits) withDefaults() Limits {
 // extension and as the query cache, and its Rules as the validation rules. It is
 // safe for concurrent use.
 type Guard struct {
+	// Owner returns whose share of the cache the documents of the caller in ctx
+	// take; false if they are not cached. All callers have one share if nil.
+	Owner func(ctx context.Context) (owner string, ok bool)
+
 	limits     Limits
 	cache      *lru
 	executable graphql.ExecutableSchema
@@ -69,7 +73,10 @@ var (
 // New returns a Guard for the operations of schema.
 func New(schema graphql.ExecutableSchema, l Limits) *Guard {
 	l = l.withDefaults()
-	return &Guard{limits: l, cache: newLRU(l.CachedQueries), executable: schema, schema: schema.Schema()}
+	return &Guard{
+		Owner:  func(context.Context) (string, bool) { return "", true },
+		limits: l, cache: newLRU(l.CachedNodes, l.CachedNodes/ownerPart), executable: schema, schema: schema.Schema(),
+	}
 }
 
 // ExtensionName implements [graphql.HandlerExtension].
@@ -90,11 +97,22 @@ func (g *Guard) Get(ctx context.Context, query string) (*ast.QueryDocument, bool
 	return known.doc, ok
 }
 
-// Add implements [graphql.Cache]. Long documents are not cached: a caller with
-// values in the text instead of variables would evict the documents of others.
-func (g *Guard) Add(_ context.Context, query string, doc *ast.QueryDocument) {
-	if len(query) <= g.limits.CachedBytes {
-		g.cache.add(query, doc)
+// Add implements [graphql.Cache] and does nothing: keep adds a document when all
+// checks of the operation have passed.
+func (*Guard) Add(context.Context, string, *ast.QueryDocument) {}
+
+// ownerPart is the part of the cache that the documents of one owner may take.
+const ownerPart = 8
+
+// keep adds the document of an operation to the cache. Long documents are not
+// cached: a caller with values in the text instead of variables would evict the
+// documents of others.
+func (g *Guard) keep(ctx context.Context, opCtx *graphql.OperationContext) {
+	if _, direct := directIn(ctx); direct || len(opCtx.RawQuery) > g.limits.CachedBytes {
+		return
+	}
+	if owner, ok := g.Owner(ctx); ok {
+		g.cache.add(opCtx.RawQuery, owner, opCtx.Doc)
 	}
 }
 

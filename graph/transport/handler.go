@@ -53,6 +53,9 @@ func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 	h.callers = newPool(math.MaxInt64, int64(h.opts.Connections))
 	h.turns = newTurns(h.opts.Running)
 	h.guard = limits.New(schema, h.opts.Limits)
+	h.guard.Owner = func(ctx context.Context) (string, bool) {
+		return h.opts.Share(ctx, "").Key, h.opts.CallerKey(ctx) != ""
+	}
 	h.exec = newExecutor(schema, h.guard, h.opts)
 	h.transports = []graphql.Transport{webSocketTransport{h}, httpTransport{h}}
 	return h
