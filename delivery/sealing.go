@@ -72,11 +72,6 @@ func (s sealing) Versions(
 	return slice, err
 }
 
-// VersionsAt implements [WebhookStore].
-func (s sealing) VersionsAt(ctx context.Context, org OrgID, t time.Time) ([]WebhookVersion, error) {
-	return s.openVersions(s.Store.VersionsAt(ctx, org, t))
-}
-
 func (s sealing) openAll(webhooks []Webhook, err error) ([]Webhook, error) {
 	for i := range webhooks {
 		s.open(&webhooks[i].Version)

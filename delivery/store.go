@@ -110,9 +110,11 @@ type WebhookStore interface {
 	VersionsByID(ctx context.Context, ids []VersionID) ([]WebhookVersion, error)
 	// Versions lists a webhook's versions, newest first.
 	Versions(ctx context.Context, org OrgID, id WebhookID, p Page) (Slice[WebhookVersion], error)
-	// VersionsAt returns, for each webhook of org that ever existed, the version
-	// that was current at t; for webhooks made later, their first version.
-	VersionsAt(ctx context.Context, org OrgID, t time.Time) ([]WebhookVersion, error)
+	// VersionsBetween returns, for each webhook of org that ever existed, the
+	// versions that were current at some time between from and to, both included,
+	// oldest first; for webhooks made later, their first version. They lack what
+	// does not decide which events match: target, template and headers.
+	VersionsBetween(ctx context.Context, org OrgID, from, to time.Time) ([]WebhookVersion, error)
 	// Health returns one entry for each id that has any.
 	Health(ctx context.Context, ids []WebhookID) ([]WebhookHealth, error)
 	// RecordHealth merges what attempts have shown: LastSuccessAt and

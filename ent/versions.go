@@ -66,23 +66,45 @@ func (s *Store) Versions(
 	}, nil
 }
 
-// VersionsAt implements [delivery.WebhookStore]. Of a webhook that had been
-// deleted by t, it is the version that the deletion ended.
-func (s *Store) VersionsAt(
-	ctx context.Context, org delivery.OrgID, t time.Time,
+// VersionsBetween implements [delivery.WebhookStore]. Of a webhook that had been
+// deleted before, the last version counts as current.
+func (s *Store) VersionsBetween(
+	ctx context.Context, org delivery.OrgID, from, to time.Time,
 ) ([]delivery.WebhookVersion, error) {
 	rows, err := s.reader.WebhookVersion.Query().
-		Where(webhookversion.OrganizationID(org), currentAt(t)).
-		Order(gen.Asc(webhookversion.FieldWebhookID)).
+		Where(webhookversion.OrganizationID(org), currentBetween(from, to)).
+		Order(gen.Asc(webhookversion.FieldWebhookID, webhookversion.FieldNumber)).
+		Select(matchColumns...).
 		All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the versions of a time: %w", sqldb.Unavailable(err))
 	}
-	return toVersions(rows)
+	versions := make([]delivery.WebhookVersion, len(rows))
+	for i, r := range rows {
+		versions[i] = delivery.WebhookVersion{
+			ID: r.ID, Org: r.OrganizationID, Webhook: r.WebhookID, Number: r.Number, Name: r.Name,
+			Type: r.EventType, Listening: r.Listening, Deleted: r.Deleted,
+			CreatedAt: sqldb.TimeOf(r.CreatedAt), EndedAt: sqldb.TimeOf(r.EndedAt),
+		}
+		if versions[i].Selection, err = fromSelection(r.Selection); err != nil {
+			return nil, fmt.Errorf("selection of %s: %w", r.ID, err)
+		}
+	}
+	return versions, nil
 }
 
-// currentAt keeps each webhook's last version that began by t, or its first.
-func currentAt(t time.Time) func(*entsql.Selector) {
+// matchColumns are the columns of a version that are read to explain matches: the
+// others may have 60 KiB in each row.
+var matchColumns = []string{
+	webhookversion.FieldID, webhookversion.FieldOrganizationID, webhookversion.FieldWebhookID,
+	webhookversion.FieldNumber, webhookversion.FieldName, webhookversion.FieldEventType,
+	webhookversion.FieldSelection, webhookversion.FieldListening, webhookversion.FieldDeleted,
+	webhookversion.FieldCreatedAt, webhookversion.FieldEndedAt,
+}
+
+// currentBetween keeps each webhook's versions from the last one that began by
+// from, or its first, to the last one that began by to.
+func currentBetween(from, to time.Time) func(*entsql.Selector) {
 	return func(s *entsql.Selector) {
 		began := entsql.Table(webhookversion.Table).As("began")
 		last := entsql.Dialect(s.Dialect()).
@@ -90,12 +112,18 @@ func currentAt(t time.Time) func(*entsql.Selector) {
 			From(began).
 			Where(entsql.And(
 				entsql.ColumnsEQ(began.C(webhookversion.FieldWebhookID), s.C(webhookversion.FieldWebhookID)),
-				entsql.LTE(began.C(webhookversion.FieldCreatedAt), sqldb.Micros(t)),
+				entsql.LTE(began.C(webhookversion.FieldCreatedAt), sqldb.Micros(from)),
 			))
-		s.Where(entsql.P(func(b *entsql.Builder) {
-			b.Ident(s.C(webhookversion.FieldNumber)).WriteString(" = COALESCE(")
-			b.Wrap(func(b *entsql.Builder) { b.Join(last) })
-			b.WriteString(", 1)")
-		}))
+		s.Where(entsql.And(
+			entsql.P(func(b *entsql.Builder) {
+				b.Ident(s.C(webhookversion.FieldNumber)).WriteString(" >= COALESCE(")
+				b.Wrap(func(b *entsql.Builder) { b.Join(last) })
+				b.WriteString(", 1)")
+			}),
+			entsql.Or(
+				entsql.LTE(s.C(webhookversion.FieldCreatedAt), sqldb.Micros(to)),
+				entsql.EQ(s.C(webhookversion.FieldNumber), 1),
+			),
+		))
 	}
 }

@@ -60,7 +60,7 @@ func complexity() gen.ComplexityRoot {
 	c.Webhook.Overlaps = func(child int) int { return 1 + usual*child }
 	// Counting waiting deliveries may read ten thousand rows.
 	c.Webhook.Health = func(child int) int { return 20 + child }
-	c.Event.Evaluation = func(child int) int { return 1 + delivery.DefaultPageSize*child }
+	c.Event.Evaluation = func(child int) int { return 1 + usualWebhooks*child }
 	c.Delivery.Attempts = func(child int) int { return 1 + usual*child }
 	return c
 }
@@ -90,6 +90,7 @@ func long(size int) func(child int) int {
 }
 
 const (
+	usualWebhooks = 50 // assumed number of an organization's webhooks
 	usual         = 3  // assumed length of a short list
 	longestWindow = 90 // buckets of the longest StatsWindow
 )

@@ -28,15 +28,29 @@ func (r *eventResolver) Deliveries(ctx context.Context, obj *model.Event, first 
 }
 
 // Evaluation is the resolver for the evaluation field.
-func (r *eventResolver) Evaluation(ctx context.Context, obj *model.Event) ([]*gen.WebhookEvaluation, error) {
-	all, err := r.Service.Evaluate(ctx, callerOf(ctx), &obj.Event)
-	if err != nil {
-		return nil, err
-	}
-	return evaluations(all), nil
+func (r *eventResolver) Evaluation(ctx context.Context, obj *model.Event) ([]*model.WebhookEvaluation, error) {
+	return obj.With.Evaluation.At(obj.Index, func() ([][]*model.WebhookEvaluation, error) {
+		all, err := r.Service.Evaluate(ctx, callerOf(ctx), obj.With.All)
+		return model.NewEvaluations(all), err
+	})
+}
+
+// Webhook is the resolver for the webhook field.
+func (r *webhookEvaluationResolver) Webhook(ctx context.Context, obj *model.WebhookEvaluation) (*model.Webhook, error) {
+	return obj.With.Webhook.At(obj.Index, func() ([]*model.Webhook, error) {
+		return r.webhooksOf(ctx, obj.With.All)
+	})
 }
 
 // Event returns gen.EventResolver implementation.
 func (r *Resolver) Event() gen.EventResolver { return &eventResolver{r} }
 
-type eventResolver struct{ *Resolver }
+// WebhookEvaluation returns gen.WebhookEvaluationResolver implementation.
+func (r *Resolver) WebhookEvaluation() gen.WebhookEvaluationResolver {
+	return &webhookEvaluationResolver{r}
+}
+
+type (
+	eventResolver             struct{ *Resolver }
+	webhookEvaluationResolver struct{ *Resolver }
+)

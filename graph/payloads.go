@@ -93,20 +93,6 @@ func webhookHealth(
 
 // evaluations makes the webhooks siblings, so that their fields are loaded in one
 // call.
-func evaluations(all []service.Evaluation) []*gen.WebhookEvaluation {
-	webhooks := make([]*delivery.Webhook, len(all))
-	for i, e := range all {
-		webhooks[i] = e.Webhook
-	}
-	out := make([]*gen.WebhookEvaluation, len(all))
-	for i, w := range model.NewWebhooks(webhooks) {
-		out[i] = &gen.WebhookEvaluation{
-			Webhook: w, Matched: all[i].Reason == delivery.Matched, Reason: all[i].Reason,
-		}
-	}
-	return out
-}
-
 func eventTypes(all []delivery.TypeInfo) []*model.EventType {
 	out := make([]*model.EventType, len(all))
 	for i, info := range all {

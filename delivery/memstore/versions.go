@@ -41,19 +41,25 @@ func (s *Store) Versions(
 	}), p)
 }
 
-// VersionsAt implements [delivery.WebhookStore].
-func (s *Store) VersionsAt(
-	ctx context.Context, org delivery.OrgID, t time.Time,
+// VersionsBetween implements [delivery.WebhookStore].
+func (s *Store) VersionsBetween(
+	ctx context.Context, org delivery.OrgID, from, to time.Time,
 ) ([]delivery.WebhookVersion, error) {
-	if err := s.lock(ctx, "VersionsAt"); err != nil {
+	if err := s.lock(ctx, "VersionsBetween"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	current := make(map[delivery.WebhookID]delivery.WebhookVersion)
+	current := make(map[delivery.WebhookID][]delivery.WebhookVersion)
 	for _, v := range s.VersionRows {
-		if _, known := current[v.Webhook]; v.Org == org && (!known || !v.CreatedAt.After(t)) {
-			current[v.Webhook] = v
+		all := current[v.Webhook]
+		switch {
+		case v.Org != org || len(all) > 0 && v.CreatedAt.After(to):
+			continue
+		case !v.CreatedAt.After(from):
+			all = nil
 		}
+		v.Target, v.Sealed, v.Template, v.Headers = "", nil, "", nil
+		current[v.Webhook] = append(all, v)
 	}
-	return slices.Collect(maps.Values(current)), nil
+	return slices.Concat(slices.Collect(maps.Values(current))...), nil
 }

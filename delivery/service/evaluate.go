@@ -11,44 +11,77 @@ import (
 
 // An Evaluation says of one webhook whether it fired for an event, or why not.
 type Evaluation struct {
-	Webhook *delivery.Webhook
+	Webhook delivery.WebhookID
 	Reason  delivery.MatchReason
 }
 
-// Evaluate explains an event: for each webhook that the organization has or
+// Evaluate explains events: for each webhook that an event's organization has or
 // had, whether it fired for the event, by what the webhook was at that time.
-// Webhooks that fired come first, then by name.
-func (s *Service) Evaluate(ctx context.Context, c delivery.Caller, e *delivery.Event) ([]Evaluation, error) {
-	if err := c.CheckRead(e.Org); err != nil {
-		return nil, err
+// Webhooks that fired come first, then by the name they had then. It returns
+// NotFound for events that the caller may not see.
+func (s *Service) Evaluate(
+	ctx context.Context, c delivery.Caller, events []*delivery.Event,
+) ([][]Evaluation, error) {
+	byOrg := make(map[delivery.OrgID][]int)
+	for i, e := range events {
+		if err := c.CheckRead(e.Org); err != nil {
+			return nil, err
+		}
+		byOrg[e.Org] = append(byOrg[e.Org], i)
 	}
-	versions, err := s.store.VersionsAt(ctx, e.Org, e.ReceivedAt)
-	if err != nil {
-		return nil, fmt.Errorf("find what the webhooks were: %w", err)
+	explained := make([][]Evaluation, len(events))
+	for org, indices := range byOrg {
+		from, to := events[indices[0]].ReceivedAt, events[indices[0]].ReceivedAt
+		for _, i := range indices {
+			if at := events[i].ReceivedAt; at.Before(from) {
+				from = at
+			} else if at.After(to) {
+				to = at
+			}
+		}
+		versions, err := s.store.VersionsBetween(ctx, org, from, to)
+		if err != nil {
+			return nil, fmt.Errorf("find what the webhooks were: %w", err)
+		}
+		slices.SortFunc(versions, func(a, b delivery.WebhookVersion) int {
+			return cmp.Or(cmp.Compare(a.Webhook, b.Webhook), cmp.Compare(a.Number, b.Number))
+		})
+		for _, i := range indices {
+			explained[i] = explain(versions, events[i])
+		}
 	}
-	reasons := make(map[delivery.WebhookID]delivery.MatchReason, len(versions))
-	ids := make([]delivery.WebhookID, len(versions))
+	return explained, nil
+}
+
+// explain says why the webhooks fired for an event or did not. Versions are sorted
+// by webhook and number.
+func explain(versions []delivery.WebhookVersion, e *delivery.Event) []Evaluation {
+	var nearest []*delivery.WebhookVersion // of each webhook, when the event came
 	for i := range versions {
-		ids[i] = versions[i].Webhook
-		reasons[ids[i]] = delivery.Explain(&versions[i], e)
+		v := &versions[i]
+		switch last := len(nearest) - 1; {
+		case last < 0 || nearest[last].Webhook != v.Webhook:
+			nearest = append(nearest, v)
+		case !v.CreatedAt.After(e.ReceivedAt):
+			nearest[last] = v
+		}
 	}
-	webhooks, err := s.store.WebhooksByID(ctx, e.Org, ids)
-	if err != nil {
-		return nil, fmt.Errorf("find webhooks: %w", err)
+	reasons := make(map[delivery.WebhookID]delivery.MatchReason, len(nearest))
+	for _, v := range nearest {
+		reasons[v.Webhook] = delivery.Explain(v, e)
 	}
-	evaluations := make([]Evaluation, len(webhooks))
-	for i := range webhooks {
-		evaluations[i] = Evaluation{&webhooks[i], reasons[webhooks[i].ID]}
-	}
-	slices.SortFunc(evaluations, func(a, b Evaluation) int {
-		fired := func(e Evaluation) int {
-			if e.Reason == delivery.Matched {
-				return 0
+	slices.SortFunc(nearest, func(a, b *delivery.WebhookVersion) int {
+		if fired := reasons[a.Webhook] == delivery.Matched; fired != (reasons[b.Webhook] == delivery.Matched) {
+			if fired {
+				return -1
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(fired(a), fired(b)), cmp.Compare(a.Webhook.Name, b.Webhook.Name),
-			cmp.Compare(a.Webhook.ID, b.Webhook.ID))
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Webhook, b.Webhook))
 	})
-	return evaluations, nil
+	explained := make([]Evaluation, len(nearest))
+	for i, v := range nearest {
+		explained[i] = Evaluation{v.Webhook, reasons[v.Webhook]}
+	}
+	return explained
 }

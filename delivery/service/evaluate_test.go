@@ -32,24 +32,25 @@ func TestEvaluateExplainsEveryWebhook(t *testing.T) {
 	if err != nil || events[1] != nil {
 		t.Fatalf("events = %v, err = %v", events, err)
 	}
-	got, err := s.Evaluate(t.Context(), viewer, events[0])
+	explained, err := s.Evaluate(t.Context(), viewer, events[:1])
 	if err != nil {
 		t.Fatal(err)
 	}
+	got := explained[0]
 	want := map[delivery.WebhookID]delivery.MatchReason{
 		fired.ID: delivery.Matched,
 		other.ID: delivery.OtherEventType,
 		off.ID:   delivery.OtherEventType,
 	}
-	if len(got) != len(want) || got[0].Webhook.ID != fired.ID {
+	if len(got) != len(want) || got[0].Webhook != fired.ID {
 		t.Fatalf("evaluations = %+v", got)
 	}
 	for _, e := range got {
-		if e.Reason != want[e.Webhook.ID] {
-			t.Errorf("%s: %s, want %s", e.Webhook.Name, e.Reason, want[e.Webhook.ID])
+		if e.Reason != want[e.Webhook] {
+			t.Errorf("%s: %s, want %s", e.Webhook, e.Reason, want[e.Webhook])
 		}
 	}
-	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "without a role"}, events[0]); delivery.CodeOf(
+	if _, err := s.Evaluate(t.Context(), delivery.Caller{Name: "without a role"}, events[:1]); delivery.CodeOf(
 		err,
 	) != delivery.NotFound {
 		t.Errorf("a caller without a role gets %v", err)

@@ -42,7 +42,8 @@ func (s *Service) WebhooksByID(
 	if !c.Known() {
 		return nil, delivery.ErrUnauthenticated
 	}
-	found, err := s.store.WebhooksByID(ctx, 0, ids)
+	distinct := distinctOf(ids, func(id delivery.WebhookID) (delivery.WebhookID, bool) { return id, true })
+	found, err := s.store.WebhooksByID(ctx, 0, distinct)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 		"every change raises the ConfigVersion":        testConfigVersion,
 		"config is read together":                      testConfigTogether,
 		"another organization's webhooks are hidden":   testOtherOrganization,
-		"versions of a time":                           testVersionsAt,
+		"versions of a time":                           testVersionsBetween,
 		"versions are listed newest first":             testVersions,
 		"health is merged":                             testHealth,
 		"failing webhooks are found":                   testFailingWebhooks,

@@ -79,7 +79,7 @@ func testConfigTogether(d *desk) {
 	d.refused(err, delivery.NotFound)
 }
 
-func testVersionsAt(d *desk) {
+func testVersionsBetween(d *desk) {
 	early := d.create("early")
 	changedAt := at.Add(time.Hour)
 	d.ok(d.store.UpdateWebhook(d.Context(), d.next(early, changedAt), 1, d.entry()))
@@ -89,26 +89,31 @@ func testVersionsAt(d *desk) {
 	gone := d.create("gone")
 	d.ok(d.store.DeleteWebhook(d.Context(), d.org.ID, gone.ID, at.Add(30*time.Minute), "ada", d.entry()))
 
-	before := map[delivery.WebhookID]int{early.ID: 1, late.ID: 1, gone.ID: 1}
-	after := map[delivery.WebhookID]int{early.ID: 2, late.ID: 1, gone.ID: 1}
+	before := map[delivery.WebhookID][]int{early.ID: {1}, late.ID: {1}, gone.ID: {1}}
+	after := map[delivery.WebhookID][]int{early.ID: {2}, late.ID: {1}, gone.ID: {1}}
+	both := map[delivery.WebhookID][]int{early.ID: {1, 2}, late.ID: {1}, gone.ID: {1}}
 	for what, c := range map[string]struct {
-		t    time.Time
-		want map[delivery.WebhookID]int
+		from, to time.Time
+		want     map[delivery.WebhookID][]int
 	}{
-		"before all":         {at.Add(-time.Hour), before},
-		"at the first":       {at, before},
-		"just before change": {changedAt.Add(-time.Microsecond), before},
-		"at the change":      {changedAt, after},
-		"after all":          {at.AddDate(1, 0, 0), after},
+		"before all":         {at.Add(-time.Hour), at.Add(-time.Hour), before},
+		"at the first":       {at, at, before},
+		"just before change": {changedAt.Add(-time.Microsecond), changedAt.Add(-time.Microsecond), before},
+		"at the change":      {changedAt, changedAt, after},
+		"around the change":  {changedAt.Add(-time.Microsecond), changedAt, both},
+		"from before all":    {at.Add(-time.Hour), at.AddDate(1, 0, 0), both},
+		"up to the change":   {at.Add(-time.Hour), changedAt.Add(-time.Microsecond), before},
+		"after all":          {at.AddDate(1, 0, 0), at.AddDate(1, 0, 0), after},
 	} {
-		got := map[delivery.WebhookID]int{}
-		for _, v := range must(d.store.VersionsAt(d.Context(), d.org.ID, c.t))(d) {
-			if got[v.Webhook] != 0 {
-				d.Errorf("%s: two versions of %s", what, v.Webhook)
-			}
-			got[v.Webhook] = v.Number
+		got := map[delivery.WebhookID][]int{}
+		for _, v := range must(d.store.VersionsBetween(d.Context(), d.org.ID, c.from, c.to))(d) {
+			got[v.Webhook] = append(got[v.Webhook], v.Number)
 			if v.Deleted != (v.Webhook == gone.ID) {
 				d.Errorf("%s: Deleted is %t for %s", what, v.Deleted, v.Name)
+			}
+			if v.Target != "" || v.Template != "" || len(v.Headers) > 0 {
+				d.Errorf("%s: the version has %q, %q and %v, which do not decide about matches",
+					what, v.Target, v.Template, v.Headers)
 			}
 		}
 		same(d, what, got, c.want)

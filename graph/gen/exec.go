@@ -45,6 +45,7 @@ type ResolverRoot interface {
 	Selection() SelectionResolver
 	Subscription() SubscriptionResolver
 	Webhook() WebhookResolver
+	WebhookEvaluation() WebhookEvaluationResolver
 	WebhookVersion() WebhookVersionResolver
 }
 
@@ -612,7 +613,7 @@ type EventResolver interface {
 	Item(ctx context.Context, obj *model.Event) (*model.Item, error)
 
 	Deliveries(ctx context.Context, obj *model.Event, first *int32, after *string) (*DeliveryConnection, error)
-	Evaluation(ctx context.Context, obj *model.Event) ([]*WebhookEvaluation, error)
+	Evaluation(ctx context.Context, obj *model.Event) ([]*model.WebhookEvaluation, error)
 }
 type EventTypeResolver interface {
 	Caption(ctx context.Context, obj *model.EventType, locale *delivery.Locale) (string, error)
@@ -668,6 +669,9 @@ type WebhookResolver interface {
 	Health(ctx context.Context, obj *model.Webhook) (*WebhookHealth, error)
 
 	Deliveries(ctx context.Context, obj *model.Webhook, first *int32, after *string, filter *DeliveryFilter) (*DeliveryConnection, error)
+}
+type WebhookEvaluationResolver interface {
+	Webhook(ctx context.Context, obj *model.WebhookEvaluation) (*model.Webhook, error)
 }
 type WebhookVersionResolver interface {
 	TargetURL(ctx context.Context, obj *model.WebhookVersion) (string, error)
@@ -9962,8 +9966,8 @@ func (ec *executionContext) _Event_evaluation(ctx context.Context, field graphql
 			return ec.Resolvers.Event().Evaluation(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*WebhookEvaluation) graphql.Marshaler {
-			return ec.marshalNWebhookEvaluation2ᚕᚖportalhooksᚋgraphᚋgenᚐWebhookEvaluationᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.WebhookEvaluation) graphql.Marshaler {
+			return ec.marshalNWebhookEvaluation2ᚕᚖportalhooksᚋgraphᚋmodelᚐWebhookEvaluationᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -15441,7 +15445,7 @@ func (ec *executionContext) fieldContext_WebhookEdge_node(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _WebhookEvaluation_webhook(ctx context.Context, field graphql.CollectedField, obj *WebhookEvaluation) (ret graphql.Marshaler) {
+func (ec *executionContext) _WebhookEvaluation_webhook(ctx context.Context, field graphql.CollectedField, obj *model.WebhookEvaluation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -15450,7 +15454,7 @@ func (ec *executionContext) _WebhookEvaluation_webhook(ctx context.Context, fiel
 			return ec.fieldContext_WebhookEvaluation_webhook(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Webhook, nil
+			return ec.Resolvers.WebhookEvaluation().Webhook(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Webhook) graphql.Marshaler {
@@ -15464,8 +15468,8 @@ func (ec *executionContext) fieldContext_WebhookEvaluation_webhook(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "WebhookEvaluation",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Webhook(ctx, field)
 		},
@@ -15473,7 +15477,7 @@ func (ec *executionContext) fieldContext_WebhookEvaluation_webhook(_ context.Con
 	return fc, nil
 }
 
-func (ec *executionContext) _WebhookEvaluation_matched(ctx context.Context, field graphql.CollectedField, obj *WebhookEvaluation) (ret graphql.Marshaler) {
+func (ec *executionContext) _WebhookEvaluation_matched(ctx context.Context, field graphql.CollectedField, obj *model.WebhookEvaluation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -15482,7 +15486,7 @@ func (ec *executionContext) _WebhookEvaluation_matched(ctx context.Context, fiel
 			return ec.fieldContext_WebhookEvaluation_matched(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Matched, nil
+			return obj.Matched(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -15493,10 +15497,10 @@ func (ec *executionContext) _WebhookEvaluation_matched(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_WebhookEvaluation_matched(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("WebhookEvaluation", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("WebhookEvaluation", field, true, false, "Boolean")
 }
 
-func (ec *executionContext) _WebhookEvaluation_reason(ctx context.Context, field graphql.CollectedField, obj *WebhookEvaluation) (ret graphql.Marshaler) {
+func (ec *executionContext) _WebhookEvaluation_reason(ctx context.Context, field graphql.CollectedField, obj *model.WebhookEvaluation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -23059,7 +23063,7 @@ func (ec *executionContext) _WebhookEdge(ctx context.Context, sel ast.SelectionS
 
 var webhookEvaluationImplementors = []string{"WebhookEvaluation"}
 
-func (ec *executionContext) _WebhookEvaluation(ctx context.Context, sel ast.SelectionSet, obj *WebhookEvaluation) graphql.Marshaler {
+func (ec *executionContext) _WebhookEvaluation(ctx context.Context, sel ast.SelectionSet, obj *model.WebhookEvaluation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, webhookEvaluationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -23069,19 +23073,20 @@ func (ec *executionContext) _WebhookEvaluation(ctx context.Context, sel ast.Sele
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("WebhookEvaluation")
 		case "webhook":
-			out.Values[i] = ec._WebhookEvaluation_webhook(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._WebhookEvaluation_webhook(ctx, field, obj)
+				})
 		case "matched":
 			out.Values[i] = ec._WebhookEvaluation_matched(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "reason":
 			out.Values[i] = ec._WebhookEvaluation_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -25283,11 +25288,11 @@ func (ec *executionContext) marshalNWebhookEdge2ᚖportalhooksᚋgraphᚋgenᚐW
 	return ec._WebhookEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNWebhookEvaluation2ᚕᚖportalhooksᚋgraphᚋgenᚐWebhookEvaluationᚄ(ctx context.Context, sel ast.SelectionSet, v []*WebhookEvaluation) graphql.Marshaler {
+func (ec *executionContext) marshalNWebhookEvaluation2ᚕᚖportalhooksᚋgraphᚋmodelᚐWebhookEvaluationᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.WebhookEvaluation) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNWebhookEvaluation2ᚖportalhooksᚋgraphᚋgenᚐWebhookEvaluation(ctx, sel, v[i])
+		return ec.marshalNWebhookEvaluation2ᚖportalhooksᚋgraphᚋmodelᚐWebhookEvaluation(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -25299,7 +25304,7 @@ func (ec *executionContext) marshalNWebhookEvaluation2ᚕᚖportalhooksᚋgraph�
 	return ret
 }
 
-func (ec *executionContext) marshalNWebhookEvaluation2ᚖportalhooksᚋgraphᚋgenᚐWebhookEvaluation(ctx context.Context, sel ast.SelectionSet, v *WebhookEvaluation) graphql.Marshaler {
+func (ec *executionContext) marshalNWebhookEvaluation2ᚖportalhooksᚋgraphᚋmodelᚐWebhookEvaluation(ctx context.Context, sel ast.SelectionSet, v *model.WebhookEvaluation) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "WebhookEvaluation!")
 		return graphql.Null

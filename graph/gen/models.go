@@ -821,16 +821,6 @@ type WebhookEdge struct {
 	Node *model.Webhook `json:"node"`
 }
 
-// Whether a webhook matched an event, and why.
-type WebhookEvaluation struct {
-	// The webhook.
-	Webhook *model.Webhook `json:"webhook"`
-	// Whether it matched.
-	Matched bool `json:"matched"`
-	// The reason.
-	Reason delivery.MatchReason `json:"reason"`
-}
-
 // Selects webhooks. All given conditions must hold.
 type WebhookFilter struct {
 	// A substring of the name or of the target URL, case-insensitive.

@@ -75,7 +75,8 @@ func New(schema graphql.ExecutableSchema, l Limits) *Guard {
 	l = l.withDefaults()
 	return &Guard{
 		Owner:  func(context.Context) (string, bool) { return "", true },
-		limits: l, cache: newLRU(l.CachedNodes, l.CachedNodes/ownerPart), executable: schema, schema: schema.Schema(),
+		limits: l, cache: newLRU(l.CachedNodes, l.CachedNodes/ownerPart),
+		executable: schema, schema: schema.Schema(),
 	}
 }
 

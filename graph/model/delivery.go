@@ -19,6 +19,7 @@ type EventSiblings struct {
 	All          []*delivery.Event // without nils
 	Organization Field[*Organization]
 	Item         Field[*Item]
+	Evaluation   Field[[]*WebhookEvaluation]
 }
 
 // NewEvents returns the views of all, in order; nil for nil.
@@ -47,6 +48,37 @@ func (e Event) WorkspaceID() *string { return text(e.Event.WorkspaceID) }
 
 // WorkspaceName is nil if the event is not about a device.
 func (e Event) WorkspaceName() *string { return text(e.Event.WorkspaceName) }
+
+// A WebhookEvaluation says whether a webhook matched an event, and why.
+type WebhookEvaluation struct {
+	service.Evaluation
+	With  *EvaluationSiblings
+	Index int // among With.All
+}
+
+// EvaluationSiblings are the evaluations of events that a resolver returned
+// together.
+type EvaluationSiblings struct {
+	All     []delivery.WebhookID
+	Webhook Field[*Webhook]
+}
+
+// NewEvaluations returns the views of the evaluations of each event, in order.
+func NewEvaluations(all [][]service.Evaluation) [][]*WebhookEvaluation {
+	with := &EvaluationSiblings{}
+	out := make([][]*WebhookEvaluation, len(all))
+	for i, explained := range all {
+		out[i] = make([]*WebhookEvaluation, len(explained))
+		for j, e := range explained {
+			with.All = append(with.All, e.Webhook)
+			out[i][j] = &WebhookEvaluation{e, with, len(with.All) - 1}
+		}
+	}
+	return out
+}
+
+// Matched reports whether the webhook fired.
+func (e WebhookEvaluation) Matched() bool { return e.Reason == delivery.Matched }
 
 // A Delivery is a delivery of the GraphQL API.
 type Delivery struct {

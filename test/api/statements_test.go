@@ -59,9 +59,16 @@ func TestPagesTakeTheSameStatements(t *testing.T) {
 					}
 				}
 			}
+			const explained = `nodes { evaluation { reason webhook { name } } }`
+			few := countStatements(t, w, url, "events", 2, explained)
+			many := countStatements(t, w, url, "events", 13, explained)
+			if len(few) != len(many) || len(many) > 5 {
+				t.Errorf("explaining 2 events takes %d statements, 13 take %d, want the same and at most 5:\n%.120q",
+					len(few), len(many), many)
+			}
 			const log = `nodes { action organization { name } changes { field } object { name } }`
-			few := countStatements(t, w, url, "auditLog", 2, log)
-			many := countStatements(t, w, url, "auditLog", 7, log)
+			few = countStatements(t, w, url, "auditLog", 2, log)
+			many = countStatements(t, w, url, "auditLog", 7, log)
 			if len(few) != len(many) || len(many) > 3 {
 				t.Errorf("2 entries of the audit log take %d statements, 7 take %d, want the same and at most 3:\n%.120q",
 					len(few), len(many), many)
