@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -182,9 +183,11 @@ func IDTime[T ~int64](id T) time.Time {
 }
 
 // IDAt returns the smallest id that a server could make at t: a bound for
-// range scans over time.
+// range scans over time. Times outside of what ids can hold, to 2093, have the
+// nearest one.
 func IDAt[T ~int64](t time.Time) T {
-	return T(max(0, t.Sub(idEpoch).Milliseconds()) << (slotBits + SeqBits))
+	const last = math.MaxInt64 >> (slotBits + SeqBits) // milliseconds
+	return T(min(max(0, t.Sub(idEpoch).Milliseconds()), last) << (slotBits + SeqBits))
 }
 
 // IDSlot returns the slot of the server that made id.

@@ -26,6 +26,9 @@ func (s *Service) Deliveries(
 	if err != nil {
 		return delivery.Slice[delivery.Delivery]{}, err
 	}
+	if f, err = bounded(f); err != nil {
+		return delivery.Slice[delivery.Delivery]{}, err
+	}
 	return s.store.Deliveries(ctx, org, f, p)
 }
 
@@ -44,6 +47,10 @@ func (s *Service) Watch(
 	ctx context.Context, c delivery.Caller, in delivery.WatchInput,
 ) (<-chan delivery.LogItem, error) {
 	if err := checkWatch(c, in.Org); err != nil {
+		return nil, err
+	}
+	var err error
+	if in.Filter, err = bounded(in.Filter); err != nil {
 		return nil, err
 	}
 	return s.pipeline.Publisher.Watch(ctx, in)

@@ -17,6 +17,9 @@ func (s *Service) Events(
 	if err != nil {
 		return delivery.Slice[delivery.Event]{}, err
 	}
+	if err := checkListed("filter.types", f.Types); err != nil {
+		return delivery.Slice[delivery.Event]{}, err
+	}
 	if !delivery.Storable(f.WorkspaceID) || !delivery.Storable(f.SourceEventID) ||
 		!delivery.Storable(string(f.Group)) {
 		return delivery.Slice[delivery.Event]{}, nil // nothing is stored under such an id

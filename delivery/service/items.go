@@ -37,7 +37,7 @@ func (s *Service) Items(
 	if err != nil {
 		return delivery.Slice[delivery.Item]{}, err
 	}
-	search, err := searched(q.Search)
+	search, err := searched("search", q.Search)
 	if err != nil {
 		return delivery.Slice[delivery.Item]{}, err
 	}

@@ -84,7 +84,7 @@ func (s *Service) Organizations(
 	if err != nil {
 		return delivery.Slice[delivery.Organization]{}, err
 	}
-	search, err = searched(search)
+	search, err = searched("search", search)
 	if err != nil {
 		return delivery.Slice[delivery.Organization]{}, err
 	}
@@ -119,11 +119,12 @@ func (s *Service) OrganizationsByID(
 		func(o *delivery.Organization) bool { return c.CheckRead(o.ID) == nil }), nil
 }
 
-// searched returns a text to search for, without the spaces around it.
-func searched(text string) (string, error) {
+// searched returns a text to search for, without the spaces around it. Field is the
+// argument that has it.
+func searched(field, text string) (string, error) {
 	text = strings.TrimSpace(text)
 	if len(text) > maxSearch {
-		return "", delivery.Errorf(delivery.Invalid, "search", "Search for at most %d characters.", maxSearch)
+		return "", delivery.Errorf(delivery.Invalid, field, "Search for at most %d bytes.", maxSearch)
 	}
 	return delivery.Clean(text), nil
 }

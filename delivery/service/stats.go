@@ -110,6 +110,9 @@ func (s *Service) DeliveryStats(
 	if err := checkCountable(f); err != nil {
 		return nil, err
 	}
+	if _, err := bounded(f); err != nil {
+		return nil, err
+	}
 	from, to := w.span(time.Now())
 	_, step := w.steps()
 	tallies, err := s.store.Counts(ctx, org, delivery.CountQuery{

@@ -28,7 +28,10 @@ func (s *Service) Webhooks(
 	if err != nil {
 		return delivery.Slice[delivery.Webhook]{}, err
 	}
-	if f.Search, err = searched(f.Search); err != nil {
+	if err := checkListed("filter.eventTypes", f.Types); err != nil {
+		return delivery.Slice[delivery.Webhook]{}, err
+	}
+	if f.Search, err = searched("filter.search", f.Search); err != nil {
 		return delivery.Slice[delivery.Webhook]{}, err
 	}
 	return s.store.Webhooks(ctx, org, f, o, descending, p)

@@ -3534,7 +3534,7 @@ type DeliveryEdge {
 
 "Selects deliveries. All given conditions must hold."
 input DeliveryFilter {
-  "Deliveries of one of these webhooks."
+  "Deliveries of one of these webhooks, at most 1,000."
   webhookIds: [ID!]
   "Deliveries of events of one of these types."
   eventTypes: [EventTypeName!]
@@ -3558,7 +3558,7 @@ input DeliveryFilter {
   createdAfter: Time
   "Deliveries created before this time."
   createdBefore: Time
-  "A substring of the item's name, the device's name or the device's id, case-insensitive."
+  "A substring of the item's name, the device's name or the device's id, case-insensitive; at most 200 bytes."
   text: String
 }
 

@@ -190,7 +190,7 @@ type DeliveryEdge struct {
 
 // Selects deliveries. All given conditions must hold.
 type DeliveryFilter struct {
-	// Deliveries of one of these webhooks.
+	// Deliveries of one of these webhooks, at most 1,000.
 	WebhookIds []string `json:"webhookIds,omitempty"`
 	// Deliveries of events of one of these types.
 	EventTypes []delivery.EventType `json:"eventTypes,omitempty"`
@@ -214,7 +214,7 @@ type DeliveryFilter struct {
 	CreatedAfter *time.Time `json:"createdAfter,omitempty"`
 	// Deliveries created before this time.
 	CreatedBefore *time.Time `json:"createdBefore,omitempty"`
-	// A substring of the item's name, the device's name or the device's id, case-insensitive.
+	// A substring of the item's name, the device's name or the device's id, case-insensitive; at most 200 bytes.
 	Text *string `json:"text,omitempty"`
 }
 

@@ -46,6 +46,10 @@ func TestRefusals(t *testing.T) {
 			"an id of another type in a filter": {
 				of(`events(filter: {itemId: ~webhook}) { nodes { id } }`), "BAD_USER_INPUT", "filter.itemId",
 			},
+			"a text that is too long in a filter": {
+				of(`deliveries(filter: {text: "` + strings.Repeat("a", 201) + `"}) { nodes { id } }`),
+				"BAD_USER_INPUT", "filter.text",
+			},
 			"no organization named": {`{ organization { id } }`, "BAD_USER_INPUT", "organizationId"},
 			"too many nodes": {
 				`{ nodes(ids: [` + strings.Repeat(`"x",`, delivery.MaxPageSize+1) + `]) { id } }`, "LIMIT_EXCEEDED", "ids",
