@@ -44,6 +44,16 @@ func TargetPlace(target string) string {
 	return egress.Normalize(u)
 }
 
+// SameServer reports whether two targets have the same scheme, host and port.
+func SameServer(a, b string) bool {
+	first, err := url.Parse(a)
+	if err != nil {
+		return false
+	}
+	second, err := url.Parse(b)
+	return err == nil && egress.Origin(first) == egress.Origin(second)
+}
+
 // Overlaps reports whether some item may be selected by both.
 func Overlaps(a, b Selection) bool {
 	if a.All || b.All {

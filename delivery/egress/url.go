@@ -166,19 +166,31 @@ func (g *guard) checkLiteral(addr netip.Addr) error {
 // Normalize returns a spelling of u that is equal for all URLs of the same
 // endpoint. The path and the query keep their case.
 func Normalize(u *url.URL) string {
-	n := url.URL{Scheme: strings.ToLower(u.Scheme), Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
-		host = "[" + addr.String() + "]"
-	}
-	n.Host = host
-	if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != defaultPort(n.Scheme) {
-		n.Host += ":" + port
-	}
+	n := origin(u)
+	n.Path, n.RawPath, n.RawQuery = u.Path, u.RawPath, u.RawQuery
 	if n.Path == "" {
 		n.Path = "/"
 	}
 	return n.String()
+}
+
+// Origin returns a spelling of u's scheme, host and port that is equal for all
+// URLs of the same server.
+func Origin(u *url.URL) string {
+	n := origin(u)
+	return n.String()
+}
+
+func origin(u *url.URL) url.URL {
+	n := url.URL{Scheme: strings.ToLower(u.Scheme)}
+	n.Host = strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if addr, err := netip.ParseAddr(n.Host); err == nil && addr.Is6() {
+		n.Host = "[" + addr.String() + "]"
+	}
+	if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != defaultPort(n.Scheme) {
+		n.Host += ":" + port
+	}
+	return n
 }
 
 func defaultPort(scheme string) string {

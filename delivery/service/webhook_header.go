@@ -120,6 +120,17 @@ func (c *checker) keptHeader(
 	return nil
 }
 
+// enteredAgain refuses stored secret values: an admin who chooses another
+// server for a webhook must know the secrets that the server gets.
+func (c *checker) enteredAgain(headers []draftHeader) {
+	for i, h := range headers {
+		if h.Kept != nil && len(h.Kept.Sealed) > 0 {
+			c.Fail(delivery.Required, fmt.Sprintf("headers.%d.value", i),
+				"The target is on another server now. Enter the secret value of the header %s again.", h.Name)
+		}
+	}
+}
+
 // sealHeaders returns the headers as they are stored: secret values sealed for the
 // webhook's place.
 func (s *Service) sealHeaders(

@@ -116,6 +116,9 @@ func (s *Service) revise(
 	if in.Headers != nil {
 		d.Headers = c.headers(v.Headers, *in.Headers)
 	}
+	if in.Target != nil && !delivery.SameServer(v.Target, d.Version.Target) {
+		c.enteredAgain(d.Headers)
+	}
 	if in.Selection != nil {
 		selection, err := s.selection(ctx, &c, org, v.Type, in.Selection)
 		if err != nil {

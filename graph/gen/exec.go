@@ -4976,7 +4976,10 @@ input SelectionInput @oneOf {
 input HeaderInput {
   "The name."
   name: String!
-  "The value. If omitted in an update, the value is unchanged."
+  """
+  The value. If omitted in an update, the value is unchanged. A secret value must be given again, or the error
+  is REQUIRED, when the update changes the scheme, the host or the port of the target.
+  """
   value: String
   "Whether the value is secret. A secret value is stored encrypted and never shown again."
   secret: Boolean! = true
@@ -5045,7 +5048,10 @@ input UpdateWebhookInput {
   expectedVersion: Int!
   "The name."
   name: String
-  "The URL to which messages are sent. It also applies to waiting deliveries."
+  """
+  The URL to which messages are sent. It also applies to waiting deliveries. With another scheme, host or port,
+  the values of secret headers must be given again.
+  """
   targetUrl: String
   "The items whose events it receives."
   selection: SelectionInput

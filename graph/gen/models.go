@@ -315,7 +315,8 @@ type Grant struct {
 type HeaderInput struct {
 	// The name.
 	Name string `json:"name"`
-	// The value. If omitted in an update, the value is unchanged.
+	// The value. If omitted in an update, the value is unchanged. A secret value must be given again, or the error
+	// is REQUIRED, when the update changes the scheme, the host or the port of the target.
 	Value *string `json:"value,omitempty"`
 	// Whether the value is secret. A secret value is stored encrypted and never shown again.
 	Secret bool `json:"secret"`
@@ -733,7 +734,8 @@ type UpdateWebhookInput struct {
 	ExpectedVersion int32 `json:"expectedVersion"`
 	// The name.
 	Name *string `json:"name,omitempty"`
-	// The URL to which messages are sent. It also applies to waiting deliveries.
+	// The URL to which messages are sent. It also applies to waiting deliveries. With another scheme, host or port,
+	// the values of secret headers must be given again.
 	TargetURL *string `json:"targetUrl,omitempty"`
 	// The items whose events it receives.
 	Selection *SelectionInput `json:"selection,omitempty"`
