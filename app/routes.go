@@ -39,8 +39,12 @@ func (a *App) routes() http.Handler {
 			mux.Handle("GET /metrics", a.Metrics())
 		}
 	}
+	var all http.Handler = mux
+	if a.dev != nil {
+		all = httpserver.LocalOnly(all)
+	}
 	proxies := httpserver.Proxies(a.Settings.TrustedProxies)
-	return proxies.Handler(httpserver.Harden(mux, proxies.Secure))
+	return proxies.Handler(httpserver.Harden(all, proxies.Secure))
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

@@ -26,8 +26,9 @@ type Settings struct {
 	DatabaseFlag
 	OIDCFlags
 	DatabaseDirect    string            `help:"URL of PostgreSQL itself, if --database goes through a transaction pooler. The server uses it for the one connection that must not be pooled." placeholder:"URL"`
-	Listen            string            `help:"Address to listen on. Any address but loopback turns development mode off." default:"127.0.0.1:8080"`
+	Listen            string            `help:"Address to listen on. Any address but loopback means production; so do --public-url with another host, --trusted-proxies, --tls-cert, --encryption-key-file and PostgreSQL." default:"127.0.0.1:8080"`
 	Production        bool              `help:"Turn development mode off on loopback too."`
+	Development       bool              `help:"Use development mode also with PostgreSQL or an encryption key file, which otherwise mean production."`
 	PublicURL         *url.URL          `name:"public-url" help:"URL at which browsers reach the server, such as https://hooks.example.com. The identity provider redirects to it after sign-in." placeholder:"URL"`
 	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and its chain. Reloaded when it changes." placeholder:"FILE"`
 	TLSKey            string            `name:"tls-key" help:"PEM file with the private key of the certificate." placeholder:"FILE"`
@@ -55,13 +56,12 @@ type Settings struct {
 	Timeouts Timeouts `kong:"-"`
 }
 
-// development reports whether the server runs in development mode: loopback
-// only, with nothing to set up.
-func (c *Settings) development() bool { return !c.Production && isLoopback(c.Listen) }
-
 // check refuses settings that can't work, before anything is opened.
 func (c *Settings) check(ctx context.Context) error {
 	if err := c.checkAddresses(ctx); err != nil {
+		return err
+	}
+	if err := c.checkMode(); err != nil {
 		return err
 	}
 	if c.Workers < 1 || c.Workers > 10_000 || c.WebhookWorkers < 1 || c.WebhookWorkers > c.Workers {
@@ -97,7 +97,7 @@ func (c *Settings) check(ctx context.Context) error {
 		}
 	}
 	if !c.development() && c.EncryptionKeyFile == "" {
-		return errors.New("production needs --encryption-key-file: create one with " +
+		return errors.New(c.whyProduction() + "production needs --encryption-key-file: create one with " +
 			"\"(printf 'k1:'; openssl rand -base64 32) > portalhooks.key\" and keep a copy of it in a safe place")
 	}
 	if c.EncryptionKeyFile != "" && !c.development() {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"portalhooks/app"
@@ -37,6 +38,10 @@ func startProgram(ctx context.Context, program, dir string, env []string, args .
 	if err != nil {
 		return nil, err
 	}
+	production := slices.Contains(args, "--production")
+	if !production && slices.ContainsFunc(env, onPostgres) {
+		args = append(args, "--development")
+	}
 	cmd := exec.CommandContext(ctx, path, append([]string{"serve"}, args...)...)
 	cmd.Dir, cmd.Env = dir, env
 	p, err := StartProcess(cmd)
@@ -44,7 +49,7 @@ func startProgram(ctx context.Context, program, dir string, env []string, args .
 		return nil, err
 	}
 	where := &p.Out
-	if strings.Contains(strings.Join(args, " "), "--production") {
+	if production {
 		where = &p.Err
 	}
 	found, err := p.WaitFor(where, serving)
@@ -62,6 +67,12 @@ func startProgram(ctx context.Context, program, dir string, env []string, args .
 		s.LocalCredentials, _ = app.ReadCredentials(filepath.Join(dir, app.DataFolder, app.CredentialFile))
 	}
 	return s, err
+}
+
+// onPostgres reports whether a variable of the environment names a PostgreSQL
+// database, with which the server is in production mode unless told otherwise.
+func onPostgres(variable string) bool {
+	return strings.HasPrefix(variable, "PORTALHOOKS_DATABASE=postgres")
 }
 
 // Single makes one call per connection, so that no connection outlives a story.
