@@ -132,7 +132,7 @@ func replaceKeys(ctx context.Context, keys *service.Keys, role delivery.KeyRole)
 	}
 	newest := true
 	for _, k := range old {
-		if k.Org != 0 || k.Name != name || !k.Works(time.Now()) {
+		if !k.Local || k.Name != name || !k.Works(time.Now()) {
 			continue
 		}
 		if !newest {
@@ -142,7 +142,7 @@ func replaceKeys(ctx context.Context, keys *service.Keys, role delivery.KeyRole)
 		}
 		newest = false
 	}
-	made, err := keys.Create(ctx, by, service.KeyInput{Role: role, Name: name})
+	made, err := keys.Create(ctx, by, service.KeyInput{Role: role, Name: name, Local: true})
 	if err != nil {
 		return "", err
 	}

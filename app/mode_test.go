@@ -12,7 +12,8 @@ import (
 func modeSettings(change func(*Settings)) *Settings {
 	c := &Settings{
 		DatabaseFlag: DatabaseFlag{Database: "sqlite:data/portalhooks.db"}, Listen: "127.0.0.1:8080",
-		Workers: 1, WebhookWorkers: 1, IngestBurst: 1, Retention: 720 * time.Hour, AuditRetention: 8760 * time.Hour,
+		Workers: 1, WebhookWorkers: 1, IngestBurst: 1,
+		Retention: 720 * time.Hour, AuditRetention: 8760 * time.Hour, MaxKeyLife: 2160 * time.Hour,
 	}
 	change(c)
 	return c

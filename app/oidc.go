@@ -108,6 +108,7 @@ func (a *App) useProvider(keyring *seal.Keyring) error {
 		return err
 	}
 	provider, grants := auth.NewProvider(c.OIDCIssuer, a.Log), auth.NewGrants(rules, a.Store)
+	grants.Vouched = a.Service.Keys.EndWithRole
 	audience := c.OIDCAudience
 	if audience == "" {
 		audience = c.OIDCClientID

@@ -50,6 +50,7 @@ type Settings struct {
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook, unless its policy sets another number." default:"8"`
 	Retention         time.Duration     `help:"How long to keep events and finished deliveries." default:"720h"`
 	AuditRetention    time.Duration     `help:"How long to keep the audit log, at least 720h." default:"8760h"`
+	MaxKeyLife        time.Duration     `help:"Maximum lifetime of API keys that people create through the API." default:"2160h"`
 	LogFormat         string            `help:"Log format: text or json." enum:"text,json" default:"text"`
 	LogLevel          string            `help:"Minimum log level: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 
@@ -84,6 +85,9 @@ func (c *Settings) check(ctx context.Context) error {
 	}
 	if c.AuditRetention < delivery.MinAuditRetention {
 		return fmt.Errorf("--audit-retention must be at least %s", delivery.MinAuditRetention)
+	}
+	if c.MaxKeyLife < time.Hour || c.MaxKeyLife > delivery.MaxKeyLife {
+		return errors.New("--max-key-life must be 1h to 43800h (5 years)")
 	}
 	for kind, pattern := range c.ViewURL {
 		u, err := url.Parse(pattern)

@@ -138,6 +138,9 @@ func (c claims) name(by []string) string {
 	return strings.Map(printable, c.subject)
 }
 
+// person identifies the subject permanently.
+func (c claims) person() string { return c.issuer + " " + c.subject }
+
 func printable(r rune) rune {
 	if unicode.IsPrint(r) {
 		return r

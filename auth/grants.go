@@ -18,6 +18,11 @@ type OrganizationFinder interface {
 
 // Grants map the claims of an identity provider to the roles of a Caller.
 type Grants struct {
+	// Vouched is called with the caller of claims that the identity provider has
+	// just told, also with one that they grant no role; an error rejects the
+	// caller. Optional.
+	Vouched func(context.Context, delivery.Caller) error
+
 	rules Rules
 	orgs  OrganizationFinder
 
@@ -30,14 +35,29 @@ func NewGrants(r Rules, orgs OrganizationFinder) *Grants {
 	return &Grants{rules: r, orgs: orgs, cache: make(map[string]delivery.OrgID)}
 }
 
-// caller returns the Caller with this name and the roles that the picked claims
+// fresh is caller for claims that the identity provider has just told.
+func (g *Grants) fresh(
+	ctx context.Context, name, person string, picked map[string][]string,
+) (delivery.Caller, error) {
+	c, err := g.caller(ctx, name, person, picked)
+	if err != nil && delivery.CodeOf(err) != delivery.Forbidden || g.Vouched == nil {
+		return c, err
+	}
+	c.Person = person // also of a caller without a role
+	if failed := g.Vouched(ctx, c); failed != nil {
+		return delivery.Caller{}, failed
+	}
+	return c, err
+}
+
+// caller returns the Caller with this name and identity, and the roles that the picked claims
 // grant. Organizations that do not exist grant nothing. A caller without any role
 // is Forbidden.
 func (g *Grants) caller(
-	ctx context.Context, name string, picked map[string][]string,
+	ctx context.Context, name, person string, picked map[string][]string,
 ) (delivery.Caller, error) {
 	granted := g.rules.grant(picked)
-	c := delivery.Caller{Name: name, Operator: granted.operator}
+	c := delivery.Caller{Name: name, Person: person, Operator: granted.operator}
 	for externalID, role := range granted.roles {
 		id, err := g.find(ctx, externalID)
 		if err != nil {

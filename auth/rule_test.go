@@ -79,7 +79,7 @@ func TestRulesGrant(t *testing.T) {
 		"a star is no wildcard":                   {[]string{"*=admin@acme"}, map[string]any{"groups": "a"}, delivery.Caller{}},
 	} {
 		g := NewGrants(rulesOf(t, tt.rules...), orgs)
-		got, err := g.caller(t.Context(), "ada", g.rules.pick(claims{all: tt.claims}))
+		got, err := g.caller(t.Context(), "ada", "issuer ada", g.rules.pick(claims{all: tt.claims}))
 		none := !tt.want.Operator && !tt.want.Portal && len(tt.want.Grants) == 0
 		if none != (delivery.CodeOf(err) == delivery.Forbidden) || !none && err != nil {
 			t.Errorf("%s: err = %v", name, err)

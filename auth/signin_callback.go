@@ -95,7 +95,8 @@ func (s *SignIn) exchange(ctx context.Context, code string, started attempt) (cl
 // browser had.
 func (s *SignIn) startSession(w http.ResponseWriter, r *http.Request, c claims) error {
 	picked := s.o.Grants.rules.pick(c)
-	caller, err := s.o.Grants.caller(r.Context(), c.name(personNameClaims), picked)
+	name, person := c.name(personNameClaims), c.person()
+	caller, err := s.o.Grants.fresh(r.Context(), name, person, picked)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (s *SignIn) startSession(w http.ResponseWriter, r *http.Request, c claims) 
 	}
 	now := s.now()
 	err = s.o.Store.CreateSession(r.Context(), delivery.Session{
-		ID: hashOf(secret), Person: c.issuer + " " + c.subject, Name: c.name(personNameClaims), Claims: picked,
+		ID: hashOf(secret), Person: person, Name: name, Claims: picked,
 		CreatedAt: now, SeenAt: now, EndsAt: now.Add(maxSessionAge),
 	}, maxSessionsPerPerson)
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *SignIn) caller(r *http.Request, revalidate bool) (delivery.Caller, time
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}
-	caller, err := s.o.Grants.caller(r.Context(), session.Name, session.Claims)
+	caller, err := s.o.Grants.caller(r.Context(), session.Name, session.Person, session.Claims)
 	return caller, session.EndsAt, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"portalhooks/delivery"
 	"portalhooks/delivery/credential"
 )
 
@@ -384,5 +385,33 @@ func TestSignInWhileTheProviderIsDown(t *testing.T) {
 	s.SetDown(true)
 	if status, _ := b.get(callback.String()); status != http.StatusServiceUnavailable || b.signedIn() {
 		t.Errorf("callback: status = %d, want 503", status)
+	}
+}
+
+// Who signs in without any role is refused, and the roles that are gone are told
+// all the same; so are those of a token.
+func TestFreshClaimsAreTold(t *testing.T) {
+	s := newSite(t)
+	var told []delivery.Caller
+	s.signIn.o.Grants.Vouched = func(_ context.Context, c delivery.Caller) error {
+		told = append(told, c)
+		return nil
+	}
+	b := s.browser(t)
+	b.get("/auth/sign-in")
+	s.Claims = map[string]any{"groups": []string{"others"}}
+	s.browser(t).get("/auth/sign-in")
+	b.get("/page")
+	person := s.URL + " 248289761001"
+	if len(told) != 2 || told[0].Person != person || told[0].Grants[7] != delivery.Admin ||
+		told[1].Person != person || len(told[1].Grants) != 0 {
+		t.Errorf("told of %+v, want the two sign-ins", told)
+	}
+	s.signIn.o.Grants.Vouched = func(context.Context, delivery.Caller) error { return delivery.ErrNotFound }
+	s.Claims = map[string]any{"groups": []string{"acme"}}
+	refused := s.browser(t)
+	refused.get("/auth/sign-in")
+	if refused.signedIn() {
+		t.Error("a sign-in that could not be told was accepted")
 	}
 }

@@ -59,7 +59,9 @@ func (t *Tokens) Authenticate(
 	if err := c.checkBearer(); err != nil {
 		return delivery.Caller{}, time.Time{}, badToken(err)
 	}
-	caller, err := t.grants.caller(ctx, c.name(programNameClaims), t.grants.rules.pick(c))
+	caller, err := t.grants.fresh(
+		ctx, c.name(programNameClaims), delivery.TokenPerson(c.person()), t.grants.rules.pick(c),
+	)
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}

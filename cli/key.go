@@ -140,6 +140,8 @@ func keyState(k delivery.APIKey) string {
 	switch {
 	case !k.RevokedAt.IsZero():
 		return "revoked"
+	case k.Local && k.ExpiresAt.IsZero():
+		return "works in development mode"
 	case k.ExpiresAt.IsZero():
 		return "works"
 	case time.Now().Before(k.ExpiresAt):

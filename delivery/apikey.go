@@ -31,14 +31,18 @@ const (
 
 // An APIKey is a credential for a program. Its secret is kept only as a hash.
 type APIKey struct {
-	ID         KeyID
-	Prefix     string // the public part of the key's text, unique
-	Hash       []byte // SHA-256 of the whole text
-	Name       string // of the client that shows it; at most KeysPerName work at a time
-	Role       KeyRole
-	Org        OrgID // 0 for all organizations
-	CreatedAt  time.Time
-	CreatedBy  string
+	ID        KeyID
+	Prefix    string // the public part of the key's text, unique
+	Hash      []byte // SHA-256 of the whole text
+	Name      string // of the client that shows it; at most KeysPerName work at a time
+	Role      KeyRole
+	Org       OrgID // 0 for all organizations
+	CreatedAt time.Time
+	CreatedBy string
+	// Maker is the Caller.Person who made the key, or who made the key that made
+	// it: it ends with that person's role. Empty for keys made at the terminal.
+	Maker      string
+	Local      bool      // works in development mode only
 	ExpiresAt  time.Time // zero for never
 	RevokedAt  time.Time // zero while it works
 	LastUsedAt time.Time // to the minute; zero when it was never used
@@ -56,7 +60,7 @@ func (k *APIKey) Opens(text string, t time.Time) bool {
 
 // Caller returns what the holder of the key is.
 func (k *APIKey) Caller() Caller {
-	c := Caller{Name: k.Name + " (API key " + k.Prefix + ")", Key: k.ID, Until: k.ExpiresAt}
+	c := Caller{Name: k.Name + " (API key " + k.Prefix + ")", Key: k.ID, Until: k.ExpiresAt, Person: k.Maker}
 	switch k.Role {
 	case PortalKey:
 		c.Portal, c.Scope = true, k.Org

@@ -1,6 +1,9 @@
 package delivery
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Role is what a person may do in one organization.
 type Role string
@@ -24,6 +27,10 @@ type Caller struct {
 	Portal   bool           // may ingest events and sync items, nothing else
 	Scope    OrgID          // the only organization of a Portal key; 0 for all
 	Grants   map[OrgID]Role // what a person holds in each organization
+
+	// Person identifies permanently for whom the identity provider has vouched, or
+	// who made the API key that was shown; empty when there is no such person.
+	Person string
 
 	Key     KeyID     // the API key that was shown; 0 for none
 	Until   time.Time // when that expires; zero for never
@@ -63,6 +70,26 @@ func (c Caller) Share() string {
 
 // Terminal reports whether the caller runs one of the program's own commands.
 func (c Caller) Terminal() bool { return c.Kind == AtTerminal }
+
+// tokenPerson begins a Person that is known by a token.
+const tokenPerson = "token "
+
+// TokenPerson returns the Person that a token of the identity provider names.
+// Tokens of programs may have other claims than those of people who sign in, so
+// a token of a person does not stand for the person who signs in.
+func TokenPerson(person string) string { return tokenPerson + person }
+
+// Makers returns the makers of the keys that must end when c has lost a role: who
+// signs in is also the person of their tokens.
+func (c Caller) Makers() []string {
+	switch {
+	case c.Person == "":
+		return nil
+	case strings.HasPrefix(c.Person, tokenPerson):
+		return []string{c.Person}
+	}
+	return []string{c.Person, TokenPerson(c.Person)}
+}
 
 // Actor returns how the audit log names the caller.
 func (c Caller) Actor() Actor {

@@ -203,6 +203,9 @@ type KeyStore interface {
 	// Keys lists the keys of org, 0 for every organization's: the keys that are valid at
 	// the given time, and the latest MaxKeys of the others; newest first.
 	Keys(ctx context.Context, org OrgID, at time.Time) ([]APIKey, error)
+	// KeysMadeBy lists the keys of the makers that work at the given time, newest
+	// first.
+	KeysMadeBy(ctx context.Context, makers []string, at time.Time) ([]APIKey, error)
 	// RevokeKey returns NotFound when there is none. Revoking twice is fine; only
 	// the first time is recorded.
 	RevokeKey(ctx context.Context, id KeyID, at time.Time, record AuditEntry) error

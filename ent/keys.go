@@ -29,6 +29,8 @@ func (s *Store) CreateKey(ctx context.Context, k delivery.APIKey, entry delivery
 			SetOrganizationID(k.Org).
 			SetCreatedAt(sqldb.Micros(k.CreatedAt)).
 			SetCreatedBy(k.CreatedBy).
+			SetMaker(sqldb.Clean(k.Maker)).
+			SetLocal(k.Local).
 			SetExpiresAt(sqldb.Micros(k.ExpiresAt)).
 			SetRevokedAt(sqldb.Micros(k.RevokedAt)).
 			SetLastUsedAt(sqldb.Micros(k.LastUsedAt)).
@@ -123,6 +125,22 @@ func (s *Store) Keys(ctx context.Context, org delivery.OrgID, at time.Time) ([]d
 	all := append(good, ended...)
 	slices.SortFunc(all, func(a, b *gen.APIKey) int { return cmp.Compare(b.ID, a.ID) })
 	return convertAll(all, toKey), nil
+}
+
+// KeysMadeBy implements [delivery.KeyStore].
+func (s *Store) KeysMadeBy(ctx context.Context, makers []string, at time.Time) ([]delivery.APIKey, error) {
+	clean := make([]string, len(makers))
+	for i, maker := range makers {
+		clean[i] = sqldb.Clean(maker)
+	}
+	rows, err := s.reader.APIKey.Query().
+		Where(apikey.MakerIn(clean...), works(at)).
+		Order(gen.Desc(apikey.FieldID)).
+		All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the API keys that a person has made: %w", sqldb.Unavailable(err))
+	}
+	return convertAll(rows, toKey), nil
 }
 
 // RevokeKey implements [delivery.KeyStore]. The first time counts.

@@ -119,6 +119,8 @@ func toKey(r *gen.APIKey) delivery.APIKey {
 		Org:        r.OrganizationID,
 		CreatedAt:  sqldb.TimeOf(r.CreatedAt),
 		CreatedBy:  r.CreatedBy,
+		Maker:      r.Maker,
+		Local:      r.Local,
 		ExpiresAt:  sqldb.TimeOf(r.ExpiresAt),
 		RevokedAt:  sqldb.TimeOf(r.RevokedAt),
 		LastUsedAt: sqldb.TimeOf(r.LastUsedAt),

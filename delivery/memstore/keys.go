@@ -60,6 +60,17 @@ func (s *Store) keyWithPrefix(prefix string) (delivery.APIKey, bool) {
 	return delivery.APIKey{}, false
 }
 
+// KeysMadeBy implements [delivery.KeyStore].
+func (s *Store) KeysMadeBy(ctx context.Context, makers []string, at time.Time) ([]delivery.APIKey, error) {
+	if err := s.lock(ctx, "KeysMadeBy"); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	return s.apiKeys(func(k *delivery.APIKey) bool {
+		return slices.Contains(makers, k.Maker) && k.Works(at)
+	}), nil
+}
+
 // KeyByPrefix implements [delivery.KeyStore].
 func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (delivery.APIKey, error) {
 	if err := s.lock(ctx, "KeyByPrefix"); err != nil {

@@ -38,6 +38,9 @@ type Options struct {
 	// AuditRetention is how long the audit log is kept; a year if zero, at least
 	// MinAuditRetention.
 	AuditRetention time.Duration
+	// MaxKeyLife is how long an API key lives at most that a person makes through
+	// the API; DefaultKeyLife if zero.
+	MaxKeyLife time.Duration
 	// FailingLimit is how long a webhook may do nothing but fail before it is
 	// disabled; 5 days if zero.
 	FailingLimit time.Duration
@@ -103,6 +106,7 @@ func New(store delivery.Store, o Options) *Service {
 	}
 	s.lease.began = s.started
 	s.Keys = NewKeys(store, s.ids)
+	s.Keys.MaxLife = o.MaxKeyLife
 	s.pipeline = pipeline.New(store, pipeline.Options{
 		Owner: o.Owner, IDs: s.ids, Keyring: o.Keyring, Registry: o.Registry, Egress: o.Egress,
 		Workers: o.Workers, Concurrency: o.Concurrency, Memory: o.Memory, Poll: o.Poll, Drain: o.Drain,

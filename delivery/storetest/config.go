@@ -62,6 +62,7 @@ func runConfig(t *testing.T, open func(t *testing.T) delivery.Store) {
 		"sessions that are over are discarded":         testDiscardSessions,
 		"two keys of a client work at a time":          testKeysOfAClient,
 		"of concurrent keys two are stored":            testKeysTogether,
+		"keys are found by their maker":                testKeysOfAMaker,
 		"a key comes with its record":                  testKeyRecords,
 		"changes come with their records":              testRecords,
 		"the audit log is read newest first":           testAuditLog,

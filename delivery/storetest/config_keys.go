@@ -53,6 +53,28 @@ func testKeys(d *desk) {
 	same(d, "a used and revoked key", must(d.store.KeyByPrefix(d.Context(), a.Prefix))(d), a)
 }
 
+func testKeysOfAMaker(d *desk) {
+	mine, token, others, revoked := d.key("desk"), d.key("token"), d.key("others"), d.key("revoked")
+	ada := d.org.ExternalID + " ada"
+	mine.Maker, token.Maker, others.Maker, revoked.Maker = ada, delivery.TokenPerson(ada), ada+"m", ada
+	expired, local := d.key("expired"), d.key("local")
+	expired.Maker, expired.ExpiresAt = ada, at
+	local.Local = true
+	for _, k := range []delivery.APIKey{mine, token, others, revoked, expired, local} {
+		d.ok(d.store.CreateKey(d.Context(), k, d.entry()))
+	}
+	d.ok(d.store.RevokeKey(d.Context(), revoked.ID, at, d.entry()))
+	made := func(makers ...string) []delivery.APIKey {
+		return must(d.store.KeysMadeBy(d.Context(), makers, at))(d)
+	}
+	same(d, "the keys of a person", made(ada, delivery.TokenPerson(ada)), []delivery.APIKey{token, mine})
+	same(d, "the keys of another", made(ada+"m"), []delivery.APIKey{others})
+	if keys := made("unknown"); len(keys) != 0 {
+		d.Errorf("the keys of a person who made none are %v", keys)
+	}
+	same(d, "a local key", must(d.store.KeyByPrefix(d.Context(), local.Prefix))(d), local)
+}
+
 // key returns a new API key of a client, which is not stored.
 func (d *desk) key(client string) delivery.APIKey {
 	id := delivery.KeyID(d.ids.Next())

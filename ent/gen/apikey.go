@@ -31,6 +31,10 @@ type APIKey struct {
 	CreatedAt int64 `json:"created_at,omitempty"`
 	// CreatedBy holds the value of the "created_by" field.
 	CreatedBy string `json:"created_by,omitempty"`
+	// The person whose role the key ends with, if any.
+	Maker string `json:"maker,omitempty"`
+	// Whether it works in development mode only.
+	Local bool `json:"local,omitempty"`
 	// ExpiresAt holds the value of the "expires_at" field.
 	ExpiresAt int64 `json:"expires_at,omitempty"`
 	// RevokedAt holds the value of the "revoked_at" field.
@@ -47,9 +51,11 @@ func (*APIKey) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case apikey.FieldHash:
 			values[i] = new([]byte)
+		case apikey.FieldLocal:
+			values[i] = new(sql.NullBool)
 		case apikey.FieldID, apikey.FieldOrganizationID, apikey.FieldCreatedAt, apikey.FieldExpiresAt, apikey.FieldRevokedAt, apikey.FieldLastUsedAt:
 			values[i] = new(sql.NullInt64)
-		case apikey.FieldPrefix, apikey.FieldName, apikey.FieldRole, apikey.FieldCreatedBy:
+		case apikey.FieldPrefix, apikey.FieldName, apikey.FieldRole, apikey.FieldCreatedBy, apikey.FieldMaker:
 			values[i] = new(sql.NullString)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -113,6 +119,18 @@ func (_m *APIKey) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field created_by", values[i])
 			} else if value.Valid {
 				_m.CreatedBy = value.String
+			}
+		case apikey.FieldMaker:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field maker", values[i])
+			} else if value.Valid {
+				_m.Maker = value.String
+			}
+		case apikey.FieldLocal:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field local", values[i])
+			} else if value.Valid {
+				_m.Local = value.Bool
 			}
 		case apikey.FieldExpiresAt:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -187,6 +205,12 @@ func (_m *APIKey) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_by=")
 	builder.WriteString(_m.CreatedBy)
+	builder.WriteString(", ")
+	builder.WriteString("maker=")
+	builder.WriteString(_m.Maker)
+	builder.WriteString(", ")
+	builder.WriteString("local=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Local))
 	builder.WriteString(", ")
 	builder.WriteString("expires_at=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ExpiresAt))

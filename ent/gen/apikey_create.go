@@ -64,6 +64,34 @@ func (_c *APIKeyCreate) SetCreatedBy(v string) *APIKeyCreate {
 	return _c
 }
 
+// SetMaker sets the "maker" field.
+func (_c *APIKeyCreate) SetMaker(v string) *APIKeyCreate {
+	_c.mutation.SetMaker(v)
+	return _c
+}
+
+// SetNillableMaker sets the "maker" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableMaker(v *string) *APIKeyCreate {
+	if v != nil {
+		_c.SetMaker(*v)
+	}
+	return _c
+}
+
+// SetLocal sets the "local" field.
+func (_c *APIKeyCreate) SetLocal(v bool) *APIKeyCreate {
+	_c.mutation.SetLocal(v)
+	return _c
+}
+
+// SetNillableLocal sets the "local" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableLocal(v *bool) *APIKeyCreate {
+	if v != nil {
+		_c.SetLocal(*v)
+	}
+	return _c
+}
+
 // SetExpiresAt sets the "expires_at" field.
 func (_c *APIKeyCreate) SetExpiresAt(v int64) *APIKeyCreate {
 	_c.mutation.SetExpiresAt(v)
@@ -139,6 +167,14 @@ func (_c *APIKeyCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *APIKeyCreate) defaults() {
+	if _, ok := _c.mutation.Maker(); !ok {
+		v := apikey.DefaultMaker
+		_c.mutation.SetMaker(v)
+	}
+	if _, ok := _c.mutation.Local(); !ok {
+		v := apikey.DefaultLocal
+		_c.mutation.SetLocal(v)
+	}
 	if _, ok := _c.mutation.RevokedAt(); !ok {
 		v := apikey.DefaultRevokedAt
 		_c.mutation.SetRevokedAt(v)
@@ -171,6 +207,12 @@ func (_c *APIKeyCreate) check() error {
 	}
 	if _, ok := _c.mutation.CreatedBy(); !ok {
 		return &ValidationError{Name: "created_by", err: errors.New(`gen: missing required field "APIKey.created_by"`)}
+	}
+	if _, ok := _c.mutation.Maker(); !ok {
+		return &ValidationError{Name: "maker", err: errors.New(`gen: missing required field "APIKey.maker"`)}
+	}
+	if _, ok := _c.mutation.Local(); !ok {
+		return &ValidationError{Name: "local", err: errors.New(`gen: missing required field "APIKey.local"`)}
 	}
 	if _, ok := _c.mutation.ExpiresAt(); !ok {
 		return &ValidationError{Name: "expires_at", err: errors.New(`gen: missing required field "APIKey.expires_at"`)}
@@ -241,6 +283,14 @@ func (_c *APIKeyCreate) createSpec() (*APIKey, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CreatedBy(); ok {
 		_spec.SetField(apikey.FieldCreatedBy, field.TypeString, value)
 		_node.CreatedBy = value
+	}
+	if value, ok := _c.mutation.Maker(); ok {
+		_spec.SetField(apikey.FieldMaker, field.TypeString, value)
+		_node.Maker = value
+	}
+	if value, ok := _c.mutation.Local(); ok {
+		_spec.SetField(apikey.FieldLocal, field.TypeBool, value)
+		_node.Local = value
 	}
 	if value, ok := _c.mutation.ExpiresAt(); ok {
 		_spec.SetField(apikey.FieldExpiresAt, field.TypeInt64, value)
@@ -379,6 +429,12 @@ func (u *APIKeyUpsertOne) UpdateNewValues() *APIKeyUpsertOne {
 		}
 		if _, exists := u.create.mutation.CreatedBy(); exists {
 			s.SetIgnore(apikey.FieldCreatedBy)
+		}
+		if _, exists := u.create.mutation.Maker(); exists {
+			s.SetIgnore(apikey.FieldMaker)
+		}
+		if _, exists := u.create.mutation.Local(); exists {
+			s.SetIgnore(apikey.FieldLocal)
 		}
 		if _, exists := u.create.mutation.ExpiresAt(); exists {
 			s.SetIgnore(apikey.FieldExpiresAt)
@@ -658,6 +714,12 @@ func (u *APIKeyUpsertBulk) UpdateNewValues() *APIKeyUpsertBulk {
 			}
 			if _, exists := b.mutation.CreatedBy(); exists {
 				s.SetIgnore(apikey.FieldCreatedBy)
+			}
+			if _, exists := b.mutation.Maker(); exists {
+				s.SetIgnore(apikey.FieldMaker)
+			}
+			if _, exists := b.mutation.Local(); exists {
+				s.SetIgnore(apikey.FieldLocal)
 			}
 			if _, exists := b.mutation.ExpiresAt(); exists {
 				s.SetIgnore(apikey.FieldExpiresAt)

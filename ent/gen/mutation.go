@@ -56,6 +56,8 @@ type APIKeyMutation struct {
 	created_at         *int64
 	addcreated_at      *int64
 	created_by         *string
+	maker              *string
+	local              *bool
 	expires_at         *int64
 	addexpires_at      *int64
 	revoked_at         *int64
@@ -464,6 +466,78 @@ func (m *APIKeyMutation) ResetCreatedBy() {
 	m.created_by = nil
 }
 
+// SetMaker sets the "maker" field.
+func (m *APIKeyMutation) SetMaker(s string) {
+	m.maker = &s
+}
+
+// Maker returns the value of the "maker" field in the mutation.
+func (m *APIKeyMutation) Maker() (r string, exists bool) {
+	v := m.maker
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMaker returns the old "maker" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldMaker(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMaker is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMaker requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMaker: %w", err)
+	}
+	return oldValue.Maker, nil
+}
+
+// ResetMaker resets all changes to the "maker" field.
+func (m *APIKeyMutation) ResetMaker() {
+	m.maker = nil
+}
+
+// SetLocal sets the "local" field.
+func (m *APIKeyMutation) SetLocal(b bool) {
+	m.local = &b
+}
+
+// Local returns the value of the "local" field in the mutation.
+func (m *APIKeyMutation) Local() (r bool, exists bool) {
+	v := m.local
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLocal returns the old "local" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldLocal(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLocal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLocal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLocal: %w", err)
+	}
+	return oldValue.Local, nil
+}
+
+// ResetLocal resets all changes to the "local" field.
+func (m *APIKeyMutation) ResetLocal() {
+	m.local = nil
+}
+
 // SetExpiresAt sets the "expires_at" field.
 func (m *APIKeyMutation) SetExpiresAt(i int64) {
 	m.expires_at = &i
@@ -666,7 +740,7 @@ func (m *APIKeyMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *APIKeyMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 12)
 	if m.prefix != nil {
 		fields = append(fields, apikey.FieldPrefix)
 	}
@@ -687,6 +761,12 @@ func (m *APIKeyMutation) Fields() []string {
 	}
 	if m.created_by != nil {
 		fields = append(fields, apikey.FieldCreatedBy)
+	}
+	if m.maker != nil {
+		fields = append(fields, apikey.FieldMaker)
+	}
+	if m.local != nil {
+		fields = append(fields, apikey.FieldLocal)
 	}
 	if m.expires_at != nil {
 		fields = append(fields, apikey.FieldExpiresAt)
@@ -719,6 +799,10 @@ func (m *APIKeyMutation) Field(name string) (ent.Value, bool) {
 		return m.CreatedAt()
 	case apikey.FieldCreatedBy:
 		return m.CreatedBy()
+	case apikey.FieldMaker:
+		return m.Maker()
+	case apikey.FieldLocal:
+		return m.Local()
 	case apikey.FieldExpiresAt:
 		return m.ExpiresAt()
 	case apikey.FieldRevokedAt:
@@ -748,6 +832,10 @@ func (m *APIKeyMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldCreatedAt(ctx)
 	case apikey.FieldCreatedBy:
 		return m.OldCreatedBy(ctx)
+	case apikey.FieldMaker:
+		return m.OldMaker(ctx)
+	case apikey.FieldLocal:
+		return m.OldLocal(ctx)
 	case apikey.FieldExpiresAt:
 		return m.OldExpiresAt(ctx)
 	case apikey.FieldRevokedAt:
@@ -811,6 +899,20 @@ func (m *APIKeyMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetCreatedBy(v)
+		return nil
+	case apikey.FieldMaker:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMaker(v)
+		return nil
+	case apikey.FieldLocal:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLocal(v)
 		return nil
 	case apikey.FieldExpiresAt:
 		v, ok := value.(int64)
@@ -965,6 +1067,12 @@ func (m *APIKeyMutation) ResetField(name string) error {
 		return nil
 	case apikey.FieldCreatedBy:
 		m.ResetCreatedBy()
+		return nil
+	case apikey.FieldMaker:
+		m.ResetMaker()
+		return nil
+	case apikey.FieldLocal:
+		m.ResetLocal()
 		return nil
 	case apikey.FieldExpiresAt:
 		m.ResetExpiresAt()

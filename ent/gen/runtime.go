@@ -18,12 +18,20 @@ import (
 func init() {
 	apikeyFields := schema.APIKey{}.Fields()
 	_ = apikeyFields
+	// apikeyDescMaker is the schema descriptor for maker field.
+	apikeyDescMaker := apikeyFields[8].Descriptor()
+	// apikey.DefaultMaker holds the default value on creation for the maker field.
+	apikey.DefaultMaker = apikeyDescMaker.Default.(string)
+	// apikeyDescLocal is the schema descriptor for local field.
+	apikeyDescLocal := apikeyFields[9].Descriptor()
+	// apikey.DefaultLocal holds the default value on creation for the local field.
+	apikey.DefaultLocal = apikeyDescLocal.Default.(bool)
 	// apikeyDescRevokedAt is the schema descriptor for revoked_at field.
-	apikeyDescRevokedAt := apikeyFields[9].Descriptor()
+	apikeyDescRevokedAt := apikeyFields[11].Descriptor()
 	// apikey.DefaultRevokedAt holds the default value on creation for the revoked_at field.
 	apikey.DefaultRevokedAt = apikeyDescRevokedAt.Default.(int64)
 	// apikeyDescLastUsedAt is the schema descriptor for last_used_at field.
-	apikeyDescLastUsedAt := apikeyFields[10].Descriptor()
+	apikeyDescLastUsedAt := apikeyFields[12].Descriptor()
 	// apikey.DefaultLastUsedAt holds the default value on creation for the last_used_at field.
 	apikey.DefaultLastUsedAt = apikeyDescLastUsedAt.Default.(int64)
 	itemFields := schema.Item{}.Fields()

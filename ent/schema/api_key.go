@@ -28,13 +28,15 @@ func (APIKey) Fields() []ent.Field {
 		field.Int64("organization_id").GoType(delivery.OrgID(0)).Immutable().Comment("0 for all."),
 		field.Int64("created_at").Immutable(),
 		field.Text("created_by").Immutable(),
+		field.Text("maker").Immutable().Default("").Comment("The person whose role the key ends with, if any."),
+		field.Bool("local").Immutable().Default(false).Comment("Whether it works in development mode only."),
 		field.Int64("expires_at").Immutable(),
 		field.Int64("revoked_at").Default(0),
 		field.Int64("last_used_at").Default(0),
 	}
 }
 
-// Indexes serve the list of one organization.
+// Indexes serve the lists of one organization and of one person.
 func (APIKey) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("organization_id", "id")}
+	return []ent.Index{index.Fields("organization_id", "id"), index.Fields("maker")}
 }

@@ -3086,7 +3086,8 @@ var sources = []*ast.Source{
 extend type Mutation {
   """
   Creates an API key for a program and returns its text, which is shown only once. Admins create keys for
-  their own organization, with a role in it. Keys for all organizations, as used by operators and Portal, can
+  their own organization, with a role in it; a key that a person creates also ends when the person signs in and
+  is no longer an admin there. Keys for all organizations, as used by operators and Portal, can
   only be created on the command line. A client can have at most two active keys, so that one can replace the
   other.
   """
@@ -3151,15 +3152,16 @@ input CreateApiKeyInput {
   "The organization's opaque id or its id in Portal."
   organizationId: ID!
   """
-  The client that will use the key, 1 to 200 characters. Fails with CONFLICT if two active keys have that name
+  The client that will use the key, 1 to 200 printable characters. Fails with CONFLICT if two active keys have that name
   already; the message names the key to revoke.
   """
   name: String!
   "What the key permits: ADMIN, VIEWER or PORTAL, in this organization only."
   role: ApiKeyRole!
   """
-  When the key expires, within 5 years; never if omitted. A key that expires can only create keys that expire
-  no later than itself.
+  When the key expires. A person can create keys for at most 90 days, unless the server is configured
+  otherwise, and gets one for so long if this is omitted. A key that expires can only create keys that expire no
+  later than itself; other keys create keys for up to 5 years, or without an end if this is omitted.
   """
   expiresAt: Time
 }

@@ -82,13 +82,14 @@ type AuditFilter struct {
 type CreateAPIKeyInput struct {
 	// The organization's opaque id or its id in Portal.
 	OrganizationID string `json:"organizationId"`
-	// The client that will use the key, 1 to 200 characters. Fails with CONFLICT if two active keys have that name
+	// The client that will use the key, 1 to 200 printable characters. Fails with CONFLICT if two active keys have that name
 	// already; the message names the key to revoke.
 	Name string `json:"name"`
 	// What the key permits: ADMIN, VIEWER or PORTAL, in this organization only.
 	Role delivery.KeyRole `json:"role"`
-	// When the key expires, within 5 years; never if omitted. A key that expires can only create keys that expire
-	// no later than itself.
+	// When the key expires. A person can create keys for at most 90 days, unless the server is configured
+	// otherwise, and gets one for so long if this is omitted. A key that expires can only create keys that expire no
+	// later than itself; other keys create keys for up to 5 years, or without an end if this is omitted.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 

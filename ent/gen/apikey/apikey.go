@@ -25,6 +25,10 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldCreatedBy holds the string denoting the created_by field in the database.
 	FieldCreatedBy = "created_by"
+	// FieldMaker holds the string denoting the maker field in the database.
+	FieldMaker = "maker"
+	// FieldLocal holds the string denoting the local field in the database.
+	FieldLocal = "local"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
 	FieldExpiresAt = "expires_at"
 	// FieldRevokedAt holds the string denoting the revoked_at field in the database.
@@ -45,6 +49,8 @@ var Columns = []string{
 	FieldOrganizationID,
 	FieldCreatedAt,
 	FieldCreatedBy,
+	FieldMaker,
+	FieldLocal,
 	FieldExpiresAt,
 	FieldRevokedAt,
 	FieldLastUsedAt,
@@ -61,6 +67,10 @@ func ValidColumn(column string) bool {
 }
 
 var (
+	// DefaultMaker holds the default value on creation for the "maker" field.
+	DefaultMaker string
+	// DefaultLocal holds the default value on creation for the "local" field.
+	DefaultLocal bool
 	// DefaultRevokedAt holds the default value on creation for the "revoked_at" field.
 	DefaultRevokedAt int64
 	// DefaultLastUsedAt holds the default value on creation for the "last_used_at" field.
@@ -103,6 +113,16 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedBy orders the results by the created_by field.
 func ByCreatedBy(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedBy, opts...).ToFunc()
+}
+
+// ByMaker orders the results by the maker field.
+func ByMaker(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMaker, opts...).ToFunc()
+}
+
+// ByLocal orders the results by the local field.
+func ByLocal(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLocal, opts...).ToFunc()
 }
 
 // ByExpiresAt orders the results by the expires_at field.

@@ -91,6 +91,16 @@ func CreatedBy(v string) predicate.APIKey {
 	return predicate.APIKey(sql.FieldEQ(FieldCreatedBy, v))
 }
 
+// Maker applies equality check predicate on the "maker" field. It's identical to MakerEQ.
+func Maker(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldEQ(FieldMaker, v))
+}
+
+// Local applies equality check predicate on the "local" field. It's identical to LocalEQ.
+func Local(v bool) predicate.APIKey {
+	return predicate.APIKey(sql.FieldEQ(FieldLocal, v))
+}
+
 // ExpiresAt applies equality check predicate on the "expires_at" field. It's identical to ExpiresAtEQ.
 func ExpiresAt(v int64) predicate.APIKey {
 	return predicate.APIKey(sql.FieldEQ(FieldExpiresAt, v))
@@ -517,6 +527,81 @@ func CreatedByEqualFold(v string) predicate.APIKey {
 // CreatedByContainsFold applies the ContainsFold predicate on the "created_by" field.
 func CreatedByContainsFold(v string) predicate.APIKey {
 	return predicate.APIKey(sql.FieldContainsFold(FieldCreatedBy, v))
+}
+
+// MakerEQ applies the EQ predicate on the "maker" field.
+func MakerEQ(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldEQ(FieldMaker, v))
+}
+
+// MakerNEQ applies the NEQ predicate on the "maker" field.
+func MakerNEQ(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldNEQ(FieldMaker, v))
+}
+
+// MakerIn applies the In predicate on the "maker" field.
+func MakerIn(vs ...string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldIn(FieldMaker, vs...))
+}
+
+// MakerNotIn applies the NotIn predicate on the "maker" field.
+func MakerNotIn(vs ...string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldNotIn(FieldMaker, vs...))
+}
+
+// MakerGT applies the GT predicate on the "maker" field.
+func MakerGT(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldGT(FieldMaker, v))
+}
+
+// MakerGTE applies the GTE predicate on the "maker" field.
+func MakerGTE(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldGTE(FieldMaker, v))
+}
+
+// MakerLT applies the LT predicate on the "maker" field.
+func MakerLT(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldLT(FieldMaker, v))
+}
+
+// MakerLTE applies the LTE predicate on the "maker" field.
+func MakerLTE(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldLTE(FieldMaker, v))
+}
+
+// MakerContains applies the Contains predicate on the "maker" field.
+func MakerContains(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldContains(FieldMaker, v))
+}
+
+// MakerHasPrefix applies the HasPrefix predicate on the "maker" field.
+func MakerHasPrefix(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldHasPrefix(FieldMaker, v))
+}
+
+// MakerHasSuffix applies the HasSuffix predicate on the "maker" field.
+func MakerHasSuffix(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldHasSuffix(FieldMaker, v))
+}
+
+// MakerEqualFold applies the EqualFold predicate on the "maker" field.
+func MakerEqualFold(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldEqualFold(FieldMaker, v))
+}
+
+// MakerContainsFold applies the ContainsFold predicate on the "maker" field.
+func MakerContainsFold(v string) predicate.APIKey {
+	return predicate.APIKey(sql.FieldContainsFold(FieldMaker, v))
+}
+
+// LocalEQ applies the EQ predicate on the "local" field.
+func LocalEQ(v bool) predicate.APIKey {
+	return predicate.APIKey(sql.FieldEQ(FieldLocal, v))
+}
+
+// LocalNEQ applies the NEQ predicate on the "local" field.
+func LocalNEQ(v bool) predicate.APIKey {
+	return predicate.APIKey(sql.FieldNEQ(FieldLocal, v))
 }
 
 // ExpiresAtEQ applies the EQ predicate on the "expires_at" field.

@@ -19,6 +19,8 @@ var (
 		{Name: "organization_id", Type: field.TypeInt64},
 		{Name: "created_at", Type: field.TypeInt64},
 		{Name: "created_by", Type: field.TypeString, Size: 2147483647},
+		{Name: "maker", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "local", Type: field.TypeBool, Default: false},
 		{Name: "expires_at", Type: field.TypeInt64},
 		{Name: "revoked_at", Type: field.TypeInt64, Default: 0},
 		{Name: "last_used_at", Type: field.TypeInt64, Default: 0},
@@ -33,6 +35,11 @@ var (
 				Name:    "apikey_organization_id_id",
 				Unique:  false,
 				Columns: []*schema.Column{APIKeyColumns[5], APIKeyColumns[0]},
+			},
+			{
+				Name:    "apikey_maker",
+				Unique:  false,
+				Columns: []*schema.Column{APIKeyColumns[8]},
 			},
 		},
 	}
