@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"portalhooks/delivery/failpoint"
@@ -40,7 +41,9 @@ func (d *dialer) open(ctx context.Context, m *meter, e *endpoint) (net.Conn, err
 	return d.first(ctx, m, targets)
 }
 
-// resolve returns the addresses of a host and port that the guard allows.
+// resolve returns the addresses of a host and port that the guard allows. A name
+// without any is like a name that does not exist: the difference would tell which
+// names there are in the server's network.
 func (d *dialer) resolve(ctx context.Context, m *meter, address string) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
@@ -49,6 +52,10 @@ func (d *dialer) resolve(ctx context.Context, m *meter, address string) ([]netip
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
 		return nil, errBlocked
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		to := netip.AddrPortFrom(addr.Unmap(), uint16(port))
+		return []netip.AddrPort{to}, d.guard.check(to)
 	}
 	found, err := d.addresses(ctx, m, host)
 	if err != nil {
@@ -65,27 +72,33 @@ func (d *dialer) resolve(ctx context.Context, m *meter, address string) ([]netip
 		}
 	}
 	if len(targets) == 0 {
-		return nil, errBlocked
+		m.forgetLookup()
+		return nil, noAddress(host)
 	}
 	return targets, nil
 }
 
+// noAddress is the error for a name without an address that may be called.
+func noAddress(host string) error {
+	return &net.DNSError{Name: host, Err: "no address", IsNotFound: true}
+}
+
+// addresses looks a name up. It is a full name: the search domains of the
+// server's network are not for organizations.
 func (d *dialer) addresses(ctx context.Context, m *meter, host string) ([]netip.Addr, error) {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr}, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, d.lookup)
 	defer cancel()
 	m.beginLookup()
-	found, err := d.guard.policy.Resolver.LookupNetIP(ctx, "ip", host)
+	found, err := d.guard.policy.Resolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
+	if dns, ok := errors.AsType[*net.DNSError](err); err == nil && len(found) == 0 || ok && dns.IsNotFound {
+		m.forgetLookup()
+		return nil, noAddress(host)
+	}
 	if err != nil {
 		if _, ok := errors.AsType[*net.DNSError](err); !ok {
 			err = &net.DNSError{Name: host, Err: err.Error(), UnwrapErr: err, IsTimeout: ctx.Err() != nil}
 		}
 		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, &net.DNSError{Name: host, Err: "no address", IsNotFound: true}
 	}
 	return found, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,11 +151,11 @@ func TestDoAndTheNameLookup(t *testing.T) {
 		"exists without address":    {leadsTo(), DNSError, "no address"},
 		"server failure":            {fails(rcodeServFail), DNSError, "failed"},
 		"no answer":                 {silent, DNSError, "in time"},
-		"leads to a private host":   {leadsTo("10.0.0.1"), Blocked, "not allowed"},
-		"leads to metadata":         {leadsTo("169.254.169.254"), Blocked, "not allowed"},
-		"leads to mapped metadata":  {leadsTo("::ffff:169.254.169.254"), Blocked, "not allowed"},
-		"leads to IPv6 metadata":    {leadsTo("fd00:ec2::254"), Blocked, "not allowed"},
-		"a thousand private hosts":  {leadsTo(many...), Blocked, "not allowed"},
+		"leads to a private host":   {leadsTo("10.0.0.1"), DNSError, "no address"},
+		"leads to metadata":         {leadsTo("169.254.169.254"), DNSError, "no address"},
+		"leads to mapped metadata":  {leadsTo("::ffff:169.254.169.254"), DNSError, "no address"},
+		"leads to IPv6 metadata":    {leadsTo("fd00:ec2::254"), DNSError, "no address"},
+		"a thousand private hosts":  {leadsTo(many...), DNSError, "no address"},
 		"one good among a thousand": {leadsTo(append(many, "127.0.0.1")...), Success, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,8 +174,8 @@ func TestDoAndTheNameLookup(t *testing.T) {
 			if (got.RemoteAddr != "") != (tt.want == Success) {
 				t.Errorf("remote address = %q for %s", got.RemoteAddr, got.Outcome)
 			}
-			if got.Timing.DNS <= 0 {
-				t.Errorf("timing = %+v, want the lookup's", got.Timing)
+			if (got.Timing.DNS > 0) == (tt.message == "no address") {
+				t.Errorf("timing = %+v, want the lookup's unless there is no address", got.Timing)
 			}
 			for _, leak := range []string{"10.0.0", "169.254", "fd00"} {
 				if strings.Contains(got.Err, leak) {
@@ -212,7 +213,7 @@ func TestDoIsSafeFromRebinding(t *testing.T) {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, last})}, rcodeOK, true
 	}).resolver(t)
 	client := newClient(t, p, Options{})
-	for _, want := range []Outcome{ConnectError, Blocked, Blocked} {
+	for _, want := range []Outcome{ConnectError, DNSError, DNSError} {
 		got := client.Do(t.Context(), Request{URL: "http://rebinding.test:" + port})
 		if got.Outcome != want {
 			t.Errorf("outcome = %s, want %s", got.Outcome, want)
@@ -234,6 +235,36 @@ func TestDialerControlIsTheLastWord(t *testing.T) {
 	if err == nil {
 		_ = conn.Close()
 		t.Fatal("loopback was dialled")
+	}
+}
+
+// What an organization learns of a name inside the server's network is what it
+// learns of a name that does not exist.
+func TestInternalNamesLookLikeNoNames(t *testing.T) {
+	var asked atomic.Value
+	seen := func(z zone) zone {
+		return func(name string) ([]netip.Addr, byte, bool) {
+			asked.Store(name)
+			return z(name)
+		}
+	}
+	var results []Result
+	for _, z := range []zone{fails(rcodeNXDomain), leadsTo(), leadsTo("10.0.0.1"), leadsTo("127.0.0.1", "fd00::1")} {
+		p := Policy{AllowHTTP: true, Resolver: seen(z).resolver(t)}
+		got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: "http://kubernetes.default"})
+		if name := asked.Load(); name != "kubernetes.default" {
+			t.Errorf("the resolver was asked for %v, want the name alone", name)
+		}
+		got.Started, got.Duration = time.Time{}, 0 // the caller can measure the time anyway
+		results = append(results, got)
+	}
+	for _, got := range results[1:] {
+		if !reflect.DeepEqual(got, results[0]) {
+			t.Errorf("got %+v, want %+v as for a name that does not exist", got, results[0])
+		}
+	}
+	if got := results[0]; got.Outcome != DNSError || got.Timing != (Timing{}) || got.RemoteAddr != "" {
+		t.Errorf("got %+v, want %s without a time", got, DNSError)
 	}
 }
 

@@ -71,6 +71,9 @@ func (m *meter) leave(now time.Time) {
 // beginLookup starts the time of the name lookup.
 func (m *meter) beginLookup() { m.mark = time.Now() }
 
+// forgetLookup ends the lookup without recording how long it took.
+func (m *meter) forgetLookup() { m.mark = time.Time{} }
+
 // dialling records an address that the policy allows.
 func (m *meter) dialling(address string) { m.dialled = address }
 

@@ -23,7 +23,7 @@ const (
 	HTTPError     Outcome = "HTTP_ERROR"     // 4xx, 5xx or a status that HTTP doesn't know
 	Redirect      Outcome = "REDIRECT"       // 3xx; not followed
 	Timeout       Outcome = "TIMEOUT"        // not finished by the deadline
-	DNSError      Outcome = "DNS_ERROR"      // the name has no address
+	DNSError      Outcome = "DNS_ERROR"      // the name has no address that may be called, or can't be looked up
 	ConnectError  Outcome = "CONNECT_ERROR"  // no connection: refused, unreachable or too slow
 	TLSError      Outcome = "TLS_ERROR"      // no secure connection
 	Blocked       Outcome = "BLOCKED"        // refused by the policy; nothing was sent
@@ -84,7 +84,8 @@ func ofFailure(caller, call context.Context, err error, at step, timeout time.Du
 func ofLookup(err *net.DNSError) string {
 	switch {
 	case err.IsNotFound:
-		return "The host name has no address. Check its spelling."
+		return "The host name has no address that may be called. Check its spelling, and that it can be reached " +
+			"from the internet."
 	case err.IsTimeout:
 		return "The lookup of the host name got no answer in time."
 	}

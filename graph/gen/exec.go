@@ -3452,13 +3452,16 @@ enum AttemptOutcome {
   REDIRECT
   "The attempt timed out before the response was complete."
   TIMEOUT
-  "The host name of the target could not be resolved."
+  """
+  The host name of the target has no address that may be called, or could not be resolved. Addresses that are
+  not allowed are treated like none.
+  """
   DNS_ERROR
   "The connection could not be established."
   CONNECT_ERROR
   "The TLS handshake failed."
   TLS_ERROR
-  "The address of the target is not allowed."
+  "The target is not allowed: its scheme, its port, or the address that it contains."
   BLOCKED
   "The rendered message exceeds the size limit and was not sent."
   BODY_TOO_LARGE
