@@ -36,7 +36,7 @@ func TestWhatMeansProduction(t *testing.T) {
 	}{
 		"no settings":              {func(*Settings) {}, ""},
 		"a public URL on loopback": {func(c *Settings) { c.PublicURL = at("http://localhost:8080") }, ""},
-		"--production":             {func(c *Settings) { c.Production = true }, "--production"},
+		"--production":             {func(c *Settings) { c.Production = true }, "production needs"},
 		"another address":          {func(c *Settings) { c.Listen = ":8080" }, "--listen :8080"},
 		"a public URL":             {func(c *Settings) { c.PublicURL = at("https://hooks.example.com") }, "--public-url"},
 		"proxies": {

@@ -18,8 +18,11 @@ import (
 // routes returns everything that the server answers.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", a.api)
-	mux.Handle("GET /schema.graphql", a.paced(http.HandlerFunc(a.serveSchema)))
+	origins := httpserver.Origins(a.Settings.AllowedOrigins)
+	mux.Handle("/graphql", origins.Handler(a.api))
+	schema := http.NewServeMux()
+	schema.Handle("GET /schema.graphql", a.paced(http.HandlerFunc(a.serveSchema)))
+	mux.Handle("/schema.graphql", origins.Handler(schema))
 	// Health checks are not paced: they cost less than to refuse them, and must
 	// not fail for what others send from the same address.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

@@ -33,7 +33,7 @@ type Settings struct {
 	TLSCert           string            `name:"tls-cert" help:"PEM file with the server's certificate and its chain. Reloaded when it changes." placeholder:"FILE"`
 	TLSKey            string            `name:"tls-key" help:"PEM file with the private key of the certificate." placeholder:"FILE"`
 	TrustedProxies    []netip.Prefix    `help:"Networks of the reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted." placeholder:"CIDR"`
-	AllowedOrigins    []string          `help:"Origins of web pages that may call the API, besides the server's own." placeholder:"ORIGIN"`
+	AllowedOrigins    []string          `help:"Origins of web pages whose scripts may call the API with an API key or a token, besides the server's own." placeholder:"ORIGIN"`
 	MetricsListen     string            `help:"Address for /metrics and the profiles under /debug/pprof/. By default, /metrics is on the main listener in development mode, and off in production." placeholder:"ADDR"`
 	OTLPEndpoint      *url.URL          `name:"otlp-endpoint" help:"Endpoint for traces (OTLP over HTTP), such as http://127.0.0.1:4318. Default: OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces." placeholder:"URL"`
 	EncryptionKeyFile string            `help:"File with the encryption keys for secrets, one ID:BASE64 per line. The first key seals. Development mode creates the file." placeholder:"FILE"`
@@ -89,6 +89,9 @@ func (c *Settings) check(ctx context.Context) error {
 	if c.MaxKeyLife < time.Hour || c.MaxKeyLife > delivery.MaxKeyLife {
 		return errors.New("--max-key-life must be 1h to 43800h (5 years)")
 	}
+	if err := checkOrigins(c.AllowedOrigins); err != nil {
+		return err
+	}
 	for kind, pattern := range c.ViewURL {
 		u, err := url.Parse(pattern)
 		if err != nil || u.Host == "" || !strings.Contains(pattern, "{id}") {
@@ -126,7 +129,19 @@ func (c *Settings) checkAddresses(ctx context.Context) error {
 	return checkAddress(ctx, "--metrics-listen", c.MetricsListen, ":9090")
 }
 
-// isLoopback reports whether addr is on loopback.
+// checkOrigins refuses what is not the origin of a web page.
+func checkOrigins(origins []string) error {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
+			strings.Contains(u.Host, "*") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("--allowed-origins must list origins such as https://admin.example.com, not %q", origin)
+		}
+	}
+	return nil
+}
+
+// isLoopback reports whether addr can be reached from this machine only.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

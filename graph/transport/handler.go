@@ -113,7 +113,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // identify returns r's context with the identity of its sender, or an error.
 func (h *Handler) identify(r *http.Request) (context.Context, error) {
 	if !h.originAllowed(r) {
-		return r.Context(), coded(CodeForbidden, "Requests from this origin are not allowed.")
+		return r.Context(), coded(CodeForbidden, "Requests from web pages of this origin are not allowed. "+
+			"The operator of the server can allow them with --allowed-origins.")
 	}
 	ctx, err := h.opts.Authenticate(r.Context(), r)
 	if err != nil {
