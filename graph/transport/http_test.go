@@ -68,6 +68,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"1 MiB and a byte":        {body: fine + strings.Repeat(" ", 1<<20-len(fine)+1), status: 413},
 		"subscription":            {body: `{"query": "subscription {count(to: 1) {n}}"}`, status: 406},
 		"unknown origin":          {body: fine, headers: []string{"Origin", "https://evil.example"}, status: 403},
+		"a webhook's call":        {body: fine, headers: []string{"Webhook-Id", "dlv_0000000000001"}, status: 403},
 		"null origin":             {body: fine, headers: []string{"Origin", "null"}, status: 403},
 		"wrong token":             {body: fine, headers: []string{"Authorization", "Bearer no"}, status: 401},
 		"too many requests":       {body: fine, headers: []string{"Authorization", "Bearer busy"}, status: 429},
