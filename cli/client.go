@@ -54,28 +54,67 @@ func (f serverFlags) connect(local func(app.LocalCredentials) string) (*Client, 
 			f.Key = local(found)
 		}
 	}
+	if err := checkServer(f.URL); err != nil {
+		return nil, err
+	}
 	return NewClient(f.URL, f.Key), nil
+}
+
+// checkServer refuses what can't be the URL of a server.
+func checkServer(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return fmt.Errorf("--url must be the URL of a server, such as https://hooks.example.com, not %q", text)
+	}
+	return nil
 }
 
 // A graphQLError is one entry of a response's errors.
 type graphQLError struct {
 	Message    string `json:"message"`
-	Path       []any  `json:"path"` // to the input at fault, or to the field that failed
+	Path       []any  `json:"path"` // to the field that failed
 	Extensions struct {
-		Code string `json:"code"`
+		Code      string `json:"code"`
+		InputPath []any  `json:"inputPath"` // to the input at fault
 	} `json:"extensions"`
 }
 
-// refusal returns the error with its code and the place in the request.
-func (e graphQLError) refusal() error {
+// Error tells what is wrong, and where.
+func (e *graphQLError) Error() string { return e.at(e.place()) }
+
+// at tells what is wrong at a place.
+func (e *graphQLError) at(place []any) string {
 	where := ""
-	if len(e.Path) > 0 {
+	if len(place) > 0 {
 		where = " at"
-		for _, step := range e.Path {
+		for _, step := range place {
 			where += fmt.Sprintf(" %v", step)
 		}
 	}
-	return fmt.Errorf("the server refused (%s)%s: %s", e.Extensions.Code, where, e.Message)
+	return fmt.Sprintf("the server refused (%s)%s: %s", e.Extensions.Code, where, e.Message)
+}
+
+// place returns the way to the input at fault or, without one, to the field that
+// failed.
+func (e *graphQLError) place() []any {
+	if len(e.Extensions.InputPath) > 0 {
+		return e.Extensions.InputPath
+	}
+	return e.Path
+}
+
+// element returns the index of the element of a list of inputs that is at fault,
+// and the way from there.
+func (e *graphQLError) element(list string) (index int, rest []any, ok bool) {
+	place := e.place()
+	for i, step := range place {
+		if step != list || i+1 == len(place) {
+			continue
+		}
+		n, ok := place[i+1].(float64)
+		return int(n), place[i+2:], ok
+	}
+	return 0, nil, false
 }
 
 // answerLimit is the most that is read of a response.
@@ -150,7 +189,7 @@ func decodeAnswer(status string, body io.Reader, out any) error {
 		return fmt.Errorf("the server answered %s without a GraphQL response: is the URL right?", status)
 	}
 	if len(answer.Errors) > 0 {
-		return answer.Errors[0].refusal()
+		return &answer.Errors[0]
 	}
 	return json.Unmarshal(answer.Data, out)
 }

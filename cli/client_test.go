@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"portalhooks/app"
 )
 
 // The message names the server and where its URL comes from.
@@ -59,3 +62,58 @@ type failing struct{ err error }
 
 // RoundTrip implements [http.RoundTripper].
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+// A URL that no server can have is refused at once, not tried again and again.
+func TestURLsThatNoServerHas(t *testing.T) {
+	for url, good := range map[string]bool{
+		"https://hooks.example.com": true, "http://127.0.0.1:8080/": true,
+		"ftp://x": false, "hooks.example.com": false, "localhost:8080": false, "https://": false, "/graphql": false,
+	} {
+		_, err := serverFlags{URL: url, Key: "phk_x"}.connect(func(app.LocalCredentials) string { return "" })
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "--url must be the URL of a server") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// What the server says of an input is told of its line, and what became of the
+// others is true.
+func TestIngestSaysWhichLinesWereRefused(t *testing.T) {
+	const (
+		accepted = `{"data": {"ingestEvents": {"userErrors": [], "results": [
+			{"sourceEventId": "a", "status": "ACCEPTED"}, {"sourceEventId": "b", "status": "ACCEPTED"}]}}}`
+		before = `{"errors": [{"message": "This is not a time.", "path": ["variable", "input", 1, "occurredAt"],
+			"extensions": {"code": "BAD_USER_INPUT"}}]}`
+		after = `{"errors": [{"message": "This is not a time.", "extensions": {"code": "BAD_USER_INPUT",
+			"inputPath": ["input", 1, "occurredAt"]}}]}`
+		whole = `{"errors": [{"message": "Too much.", "extensions": {"code": "LIMIT_EXCEEDED"}}]}`
+	)
+	for name, tt := range map[string]struct {
+		answer, lines string
+		want          []string
+		not           string
+	}{
+		"a time in line 3":                 {after, "{}\n\n{}\n", []string{"line 3: ", "at occurredAt: This is not a time.", "lines 1 to 3 were refused together"}, "input"},
+		"the same, in an older answer":     {before, "{}\n\n{}\n", []string{"line 3: ", "at occurredAt: This is not a time."}, "input"},
+		"and line 4 is not JSON":           {after, "{}\n\n{}\n{", []string{"line 3: ", "line 4 is not JSON", "nothing from there on was sent"}, "lines before it were sent"},
+		"line 3 is not JSON":               {accepted, "{}\n{}\n{", []string{"line 3 is not JSON", "the lines before it were sent"}, "refused"},
+		"all lines":                        {whole, "{}\n{}\n", []string{"lines 1 to 2: ", "Too much."}, "together"},
+		"the only line, by its own number": {strings.Replace(after, "1,", "0,", 1), "\n{}\n", []string{"line 2: "}, "together"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, tt.answer)
+		}))
+		_, err := submit(t.Context(), NewClient(server.URL, "phk_x"), strings.NewReader(tt.lines),
+			func(eventLine, ingestResult) {})
+		server.Close()
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), tt.not) {
+				t.Errorf("%s: %q, want %q and not %q", name, err, want, tt.not)
+			}
+		}
+	}
+}

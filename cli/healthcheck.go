@@ -19,6 +19,9 @@ const healthTimeout = 5 * time.Second
 
 // Run fails when the server is not ready.
 func (c *healthcheckCmd) Run(ctx context.Context, t terminal) error {
+	if err := checkServer(c.URL); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	server := strings.TrimSuffix(c.URL, "/")

@@ -96,8 +96,10 @@ func submit(
 			continue
 		}
 		if !json.Valid(text) {
-			bad := fmt.Errorf("line %d is not JSON; the lines before it were sent", number)
-			return rejected, errors.Join(flush(), bad)
+			if err := flush(); err != nil {
+				return rejected, fmt.Errorf("%w\nline %d is not JSON; nothing from there on was sent", err, number)
+			}
+			return rejected, fmt.Errorf("line %d is not JSON; the lines before it were sent, none after it", number)
 		}
 		if len(batch) == batchLines || (size > 0 && size+len(text) > batchBytes) {
 			if err := flush(); err != nil {
@@ -137,7 +139,7 @@ func submitBatch(
 		} `json:"ingestEvents"`
 	}
 	if err := server.do(ctx, ingestMutation, map[string]any{"input": input}, &answer); err != nil {
-		return 0, fmt.Errorf("%s: %w", linesOf(batch), err)
+		return 0, atLines(batch, err)
 	}
 	if problems := answer.IngestEvents.UserErrors; len(problems) > 0 {
 		return 0, errors.New(problems[0].Message)
@@ -149,6 +151,23 @@ func submitBatch(
 		done(batch[i], result)
 	}
 	return rejected, nil
+}
+
+// atLines says of which lines of a batch the server told an error.
+func atLines(batch []eventLine, err error) error {
+	refused, ok := errors.AsType[*graphQLError](err)
+	if !ok {
+		return fmt.Errorf("%s: %w", linesOf(batch), err)
+	}
+	i, place, ok := refused.element("input")
+	if !ok || i >= len(batch) {
+		return fmt.Errorf("%s: %w", linesOf(batch), err)
+	}
+	what := fmt.Sprintf("line %d: %s", batch[i].number, refused.at(place))
+	if len(batch) > 1 {
+		what += "; " + linesOf(batch) + " were refused together"
+	}
+	return errors.New(what)
 }
 
 // linesOf names the lines of a batch.
@@ -166,10 +185,10 @@ func (c *ingestCmd) printer(w io.Writer) func(eventLine, ingestResult) {
 		if c.Quiet && r.Status != "REJECTED" {
 			return
 		}
-		fmt.Fprintf(w, "line %d: %s %s, %s, %s\n", line.number, r.SourceEventID, r.Status,
+		fmt.Fprintf(w, "line %d: %s %s, %s, %s\n", line.number, printable(r.SourceEventID), r.Status,
 			count(len(r.EventIDs), "event", "events"), count(r.Deliveries, "delivery", "deliveries"))
 		for _, e := range r.UserErrors {
-			fmt.Fprintf(w, "  %s %s: %s\n", e.Code, e.Field, e.Message)
+			fmt.Fprintf(w, "  %s %s: %s\n", e.Code, e.Field, printable(e.Message))
 		}
 	}
 }

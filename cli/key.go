@@ -130,7 +130,7 @@ func (c *keyListCmd) Run(ctx context.Context, t terminal) error {
 				org = k.Org.String()
 			}
 			fmt.Fprintf(table, "%s\t%s…\t%s\t%s\t%s\t%s\t%s\n",
-				k.ID, k.Prefix, k.Role, org, k.Name, keyState(k), orNever(k.LastUsedAt))
+				k.ID, k.Prefix, k.Role, org, printable(k.Name), keyState(k), orNever(k.LastUsedAt))
 		}
 		return table.Flush()
 	})

@@ -25,7 +25,7 @@ func Run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	}
 	// A second signal ends the process at once: by then ctx has ended.
 	if err := cmd.Run(ctx, terminal{stdout, stderr}); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(stderr, "portalhooks: %s\n", explain(err))
+		fmt.Fprintf(stderr, "portalhooks: %s\n", printableLines(explain(err)))
 		return 1
 	}
 	return 0

@@ -21,6 +21,11 @@ type tailCmd struct {
 	Organization string   `help:"Organization whose deliveries to follow, by its id or by its id in Portal. Default: all that the key may read." placeholder:"ID"`
 	After        string   `help:"Resume after this cursor instead of starting now." placeholder:"CURSOR"`
 	State        []string `help:"Show only entries with these states, such as FAILED,RETRYING." placeholder:"STATE"`
+	Webhook      []string `help:"Show only deliveries of these webhooks, by their ids." placeholder:"ID"`
+	EventType    []string `help:"Show only deliveries of events of these types, such as ACTIVE_ALERT." placeholder:"TYPE"`
+	Outcome      []string `help:"Show only entries whose attempt had these outcomes, such as TIMEOUT,HTTP_ERROR." placeholder:"OUTCOME"`
+	Device       string   `help:"Show only deliveries of events on this device, by its id in Portal." placeholder:"ID"`
+	Text         string   `help:"Show only deliveries with this text in the name of the item, or in the name or id of the device." placeholder:"TEXT"`
 	Count        int      `help:"Stop after this number of entries." placeholder:"N"`
 	JSON         bool     `name:"json" help:"Print one JSON object per line, with its cursor."`
 }
@@ -33,7 +38,7 @@ const tailSubscription = `subscription Tail($organizationId: ID, $after: Cursor,
       delivery {
         id trigger attemptCount nextAttemptAt
         webhook { id name }
-        event { id type { name } item { name } workspaceName }
+        event { id organization { id name } type { name } item { name } workspaceName }
       }
       attempt { number outcome httpStatus durationMs error }
     }
@@ -55,6 +60,9 @@ type TailItem struct {
 			Name string `json:"name"`
 		} `json:"webhook"`
 		Event struct {
+			Organization struct {
+				Name string `json:"name"`
+			} `json:"organization"`
 			Type struct {
 				Name string `json:"name"`
 			} `json:"type"`
@@ -89,7 +97,7 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 	for {
 		err := server.Follow(
 			ctx,
-			Subscription{c.Organization, cursor, c.State},
+			Subscription{c.Organization, cursor, c.filter()},
 			func() { fmt.Fprintln(t.err, "Watching. Stop with Ctrl+C.") },
 			func(item TailItem, raw json.RawMessage) error {
 				cursor = item.Cursor
@@ -113,7 +121,7 @@ func (c *tailCmd) Run(ctx context.Context, t terminal) error {
 		case errors.As(err, &refused):
 			return err
 		}
-		fmt.Fprintf(t.err, "Lost the connection: %v. Retrying.\n", err)
+		fmt.Fprintf(t.err, "Lost the connection: %s. Retrying.\n", printable(err.Error()))
 		pause.Sleep(ctx) // when ctx ends the next round does
 	}
 }
@@ -123,9 +131,26 @@ type refusal struct{ error }
 
 // A Subscription selects the entries of the delivery log to follow.
 type Subscription struct {
-	Organization string   // its id or its id in Portal; all that the key may read if empty
-	After        string   // a cursor; from now on if empty
-	States       []string // the entries with these states; all if empty
+	Organization string // its id or its id in Portal; all that the key may read if empty
+	After        string // a cursor; from now on if empty
+	Filter       Filter
+}
+
+// A Filter selects entries of the delivery log. Empty fields select all.
+type Filter struct {
+	States      []string `json:"states,omitempty"` // of the entries
+	WebhookIDs  []string `json:"webhookIds,omitempty"`
+	EventTypes  []string `json:"eventTypes,omitempty"`
+	Outcomes    []string `json:"outcomes,omitempty"`
+	WorkspaceID string   `json:"workspaceId,omitempty"`
+	Text        string   `json:"text,omitempty"`
+}
+
+func (c *tailCmd) filter() Filter {
+	return Filter{
+		States: c.State, WebhookIDs: c.Webhook, EventTypes: c.EventType, Outcomes: c.Outcome,
+		WorkspaceID: c.Device, Text: c.Text,
+	}
 }
 
 // Follow subscribes once and hands every item to each, until the stream ends.
@@ -133,15 +158,12 @@ type Subscription struct {
 func (c *Client) Follow(
 	ctx context.Context, s Subscription, opened func(), each func(TailItem, json.RawMessage) error,
 ) error {
-	variables := map[string]any{}
+	variables := map[string]any{"filter": s.Filter}
 	if s.Organization != "" {
 		variables["organizationId"] = s.Organization
 	}
 	if s.After != "" {
 		variables["after"] = s.After
-	}
-	if len(s.States) > 0 {
-		variables["filter"] = map[string]any{"states": s.States}
 	}
 	resp, err := c.post(ctx, tailSubscription, variables, "text/event-stream")
 	if err != nil {
@@ -217,45 +239,4 @@ func readResult(text string, each func(TailItem, json.RawMessage) error) error {
 		return fmt.Errorf("read the stream: %w", err)
 	}
 	return each(item, result.Data.DeliveryLog)
-}
-
-// show prints an item and returns how many entries it is, 0 or 1.
-func (c *tailCmd) show(w io.Writer, item TailItem, raw json.RawMessage) int {
-	switch {
-	case item.Type == "DeliveryLogHeartbeat":
-		return 0
-	case c.JSON:
-		fmt.Fprintf(w, "%s\n", raw)
-	case item.Type == "DeliveryLogGap":
-		fmt.Fprintf(w, "-- entries since %s are no longer kept --\n", item.MissedSince.Format(time.RFC3339))
-	default:
-		fmt.Fprintln(w, item.line())
-	}
-	if item.Type == "DeliveryLogEntry" {
-		return 1
-	}
-	return 0
-}
-
-// line formats the item as one line.
-func (i TailItem) line() string {
-	about := i.Delivery.Event.Item.Name
-	if i.Delivery.Event.WorkspaceName != "" {
-		about += " on " + i.Delivery.Event.WorkspaceName
-	}
-	parts := []string{
-		i.At.Local().Format("15:04:05.000"), fmt.Sprintf("%-9s", i.State),
-		i.Delivery.Event.Type.Name, "(" + about + ")", "->", i.Delivery.Webhook.Name,
-	}
-	if a := i.Attempt; a != nil {
-		result := a.Outcome
-		if a.HTTPStatus != 0 {
-			result = fmt.Sprintf("%s %d", a.Outcome, a.HTTPStatus)
-		}
-		parts = append(parts, fmt.Sprintf("[#%d %s in %.1f ms]", a.Number, result, a.DurationMs))
-		if a.Error != "" {
-			parts = append(parts, a.Error)
-		}
-	}
-	return strings.Join(append(parts, i.Delivery.ID), " ")
 }
