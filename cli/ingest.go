@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"portalhooks/app"
@@ -68,8 +70,10 @@ type ingestResult struct {
 	EventIDs      []string    `json:"eventIds"`
 	Deliveries    int         `json:"deliveries"`
 	UserErrors    []userError `json:"userErrors"`
+	Warnings      []userError `json:"warnings"`
 }
 
+// A userError is an error or a warning about one field.
 type userError struct {
 	Code    string `json:"code"`
 	Field   string `json:"field"`
@@ -117,7 +121,8 @@ func submit(
 
 const ingestMutation = `mutation Ingest($input: [PortalEventInput!]!) {
   ingestEvents(input: $input) {
-    results { sourceEventId status eventIds deliveries userErrors { code field message } }
+    results { sourceEventId status eventIds deliveries userErrors { code field message }
+      warnings { code field message } }
     userErrors { code field message }
   }
 }`
@@ -187,8 +192,8 @@ func (c *ingestCmd) printer(w io.Writer) func(eventLine, ingestResult) {
 		}
 		fmt.Fprintf(w, "line %d: %s %s, %s, %s\n", line.number, printable(r.SourceEventID), r.Status,
 			count(len(r.EventIDs), "event", "events"), count(r.Deliveries, "delivery", "deliveries"))
-		for _, e := range r.UserErrors {
-			fmt.Fprintf(w, "  %s %s: %s\n", e.Code, e.Field, printable(e.Message))
+		for _, e := range slices.Concat(r.UserErrors, r.Warnings) {
+			fmt.Fprintf(w, "  %s: %s\n", strings.TrimSpace(e.Code+" "+e.Field), printable(e.Message))
 		}
 	}
 }

@@ -115,3 +115,12 @@ func ReportFingerprint(r *Report, devices []WorkspaceExecution) uint64 {
 	_, _ = hash.Write(canonical(room[:0]).of(r, devices)) // which never fails
 	return hash.Sum64()
 }
+
+// ExecutionFingerprint hashes how an operation went on a device: its times and
+// its result. The device's names don't count.
+func ExecutionFingerprint(e *WorkspaceExecution) uint64 {
+	var room [128]byte
+	hash := fnv.New64a()
+	_, _ = hash.Write(canonical(room[:0]).execution(e)) // which never fails
+	return hash.Sum64()
+}

@@ -81,8 +81,13 @@ func (c canonical) operation(r *OperationReport) canonical {
 
 func (c canonical) device(e *WorkspaceExecution) canonical {
 	c = append(c, `{"Workspace":`...)
-	c = c.workspace(&e.Workspace).time(`,"StartDate":`, e.StartDate).time(`,"EndDate":`, e.EndDate)
-	return append(c.text(`,"Result":`, string(e.Result)), '}')
+	return append(c.workspace(&e.Workspace).execution(e), '}')
+}
+
+// execution writes how it went on a device, without the device.
+func (c canonical) execution(e *WorkspaceExecution) canonical {
+	c = c.time(`,"StartDate":`, e.StartDate).time(`,"EndDate":`, e.EndDate)
+	return c.text(`,"Result":`, string(e.Result))
 }
 
 func elements[T any](c canonical, all []T, one func(canonical, *T) canonical) canonical {

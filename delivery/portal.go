@@ -123,9 +123,32 @@ const (
 // An IngestResult is the answer to one report.
 type IngestResult struct {
 	Status IngestStatus
-	// Events are the events that the report raised, now or, if it is a duplicate,
-	// before.
+	// Events are the events that the report raised or, if it is a duplicate, that
+	// were raised before, by this report or by others about the same.
 	Events     []EventID
-	Deliveries int    // that Events caused
-	Errors     Errors // when rejected; Field is the path inside the report
+	Deliveries int       // that Events caused
+	Errors     Errors    // when rejected; Field is the path inside the report
+	Warnings   []Warning // unless rejected
+}
+
+// A WarningCode says what a Warning is about. Codes are part of the API.
+type WarningCode string
+
+// The codes of warnings about reports.
+const (
+	// OtherValues: the same was reported before with other values, which stay.
+	OtherValues WarningCode = "OTHER_VALUES"
+	// AfterWhole: devices came after the event of their whole operation.
+	AfterWhole WarningCode = "AFTER_WHOLE"
+	// EndsBeforeStart: an end is earlier than its start.
+	EndsBeforeStart WarningCode = "ENDS_BEFORE_START"
+	// NothingMatched: no webhook fires for what was reported.
+	NothingMatched WarningCode = "NOTHING_MATCHED"
+)
+
+// A Warning says what was assumed about a report that was accepted all the same.
+type Warning struct {
+	Code    WarningCode
+	Field   string // path inside the report; empty when there is no single field
+	Message string // full sentences
 }

@@ -48,10 +48,18 @@ func (r *Resolver) ingestPayload(
 		}
 		payload.Results[i] = &gen.IngestResult{
 			SourceEventID: reports[i].SourceEventID, Status: result.Status, EventIds: idTexts(result.Events),
-			Deliveries: int32(result.Deliveries), UserErrors: problems,
+			Deliveries: int32(result.Deliveries), UserErrors: problems, Warnings: reportWarnings(result.Warnings),
 		}
 	}
 	return payload, nil
+}
+
+func reportWarnings(all []delivery.Warning) []*gen.Warning {
+	out := make([]*gen.Warning, len(all))
+	for i, w := range all {
+		out[i] = &gen.Warning{Code: string(w.Code), Message: w.Message, Field: optional(w.Field)}
+	}
+	return out
 }
 
 func (r *Resolver) webhookPayload(

@@ -65,6 +65,7 @@ func (x *expansion) inWorkspace(
 			ID:   r.TypeID,
 			Name: r.TypeName,
 		}, Key: delivery.WorkspaceKey(r.OperationID, e.Workspace.ID),
+		Fingerprint: delivery.ExecutionFingerprint(e),
 	}
 	f.setWorkspace(&e.Workspace)
 	v := x.begin()
@@ -87,8 +88,8 @@ func (x *expansion) microservice(
 		e := &devices[i]
 		f := fact{
 			Type: delivery.ExecutedMicroservice, Kind: delivery.MicroserviceItem, Item: m, At: x.endOf(e),
-			Group: group,
-			Key:   delivery.MicroserviceKey(operationID, m.ID, e.Workspace.ID),
+			Group: group, Fingerprint: delivery.ExecutionFingerprint(e),
+			Key: delivery.MicroserviceKey(operationID, m.ID, e.Workspace.ID),
 		}
 		f.setWorkspace(&e.Workspace)
 		v := x.begin()

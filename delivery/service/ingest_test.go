@@ -131,7 +131,7 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 			deliverytest.OperationOn(2),
 			changed(deliverytest.OperationOn(2), func(r *delivery.Report) {
 				r.Operation.Result = delivery.ResultError
-			}), delivery.Rejected, 0,
+			}), delivery.Duplicated, 3,
 		},
 		"devices in another order": {
 			deliverytest.OperationOn(2),

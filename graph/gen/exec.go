@@ -278,6 +278,7 @@ type ComplexityRoot struct {
 		SourceEventID func(childComplexity int) int
 		Status        func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
+		Warnings      func(childComplexity int) int
 	}
 
 	Item struct {
@@ -1590,6 +1591,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IngestResult.UserErrors(childComplexity), true
+	case "IngestResult.warnings":
+		if e.ComplexityRoot.IngestResult.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IngestResult.Warnings(childComplexity), true
 
 	case "Item.attributes":
 		if e.ComplexityRoot.Item.Attributes == nil {
@@ -4037,19 +4044,35 @@ type IngestResult {
   sourceEventId: String!
   "The status."
   status: IngestStatus!
-  "The ids of the report's events; with DUPLICATE, the ids of the events stored before."
+  """
+  With ACCEPTED: the ids of the events that this report raised. With DUPLICATE: the ids of all its events, which
+  this or other reports raised before.
+  """
   eventIds: [ID!]!
   "The number of deliveries created for those events."
   deliveries: Int!
   "With REJECTED: the errors in the report. Fields are paths relative to the report."
   userErrors: [UserError!]!
+  """
+  With ACCEPTED and DUPLICATE: what was assumed about the report. Fields are paths relative to the report. The
+  codes are:
+
+  * OTHER_VALUES: the operation, or the device, was reported before with another result or other times. What was
+    reported first stays.
+  * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them.
+  * ENDS_BEFORE_START: an end is before its start.
+  * NOTHING_MATCHED: no webhook fires for the events.
+
+  Later releases may add codes.
+  """
+  warnings: [Warning!]!
 }
 
 "The status of a report."
 enum IngestStatus {
   "The report was accepted: its events and their deliveries are stored."
   ACCEPTED
-  "The report was accepted before; nothing was stored."
+  "All of the report was stored before; nothing was changed. A report that was accepted is never REJECTED later."
   DUPLICATE
   "The report was not accepted; ` + "`" + `userErrors` + "`" + ` has the reasons."
   REJECTED
@@ -4545,8 +4568,8 @@ enum UserErrorCode {
 "A problem in an input that was accepted nevertheless."
 type Warning {
   """
-  The machine-readable kind of warning: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY or OVERLAP. Later
-  releases may add values.
+  The machine-readable kind of warning: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY or OVERLAP; about a
+  report, one of those that ` + "`" + `IngestResult.warnings` + "`" + ` lists. Later releases may add values.
   """
   code: String!
   "A human-readable description of the problem and its remedy."
@@ -5561,6 +5584,8 @@ func (ec *executionContext) childFields_IngestResult(ctx context.Context, field 
 		return ec.fieldContext_IngestResult_deliveries(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_IngestResult_userErrors(ctx, field)
+	case "warnings":
+		return ec.fieldContext_IngestResult_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IngestResult", field.Name)
 }
@@ -10715,6 +10740,38 @@ func (ec *executionContext) fieldContext_IngestResult_userErrors(_ context.Conte
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _IngestResult_warnings(ctx context.Context, field graphql.CollectedField, obj *IngestResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IngestResult_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*Warning) graphql.Marshaler {
+			return ec.marshalNWarning2ᚕᚖportalhooksᚋgraphᚋgenᚐWarningᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IngestResult_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "IngestResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Warning(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21343,6 +21400,11 @@ func (ec *executionContext) _IngestResult(ctx context.Context, sel ast.Selection
 			}
 		case "userErrors":
 			out.Values[i] = ec._IngestResult_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._IngestResult_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

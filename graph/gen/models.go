@@ -337,12 +337,24 @@ type IngestResult struct {
 	SourceEventID string `json:"sourceEventId"`
 	// The status.
 	Status delivery.IngestStatus `json:"status"`
-	// The ids of the report's events; with DUPLICATE, the ids of the events stored before.
+	// With ACCEPTED: the ids of the events that this report raised. With DUPLICATE: the ids of all its events, which
+	// this or other reports raised before.
 	EventIds []string `json:"eventIds"`
 	// The number of deliveries created for those events.
 	Deliveries int32 `json:"deliveries"`
 	// With REJECTED: the errors in the report. Fields are paths relative to the report.
 	UserErrors []*UserError `json:"userErrors"`
+	// With ACCEPTED and DUPLICATE: what was assumed about the report. Fields are paths relative to the report. The
+	// codes are:
+	//
+	// * OTHER_VALUES: the operation, or the device, was reported before with another result or other times. What was
+	//   reported first stays.
+	// * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them.
+	// * ENDS_BEFORE_START: an end is before its start.
+	// * NOTHING_MATCHED: no webhook fires for the events.
+	//
+	// Later releases may add codes.
+	Warnings []*Warning `json:"warnings"`
 }
 
 // A range of integers, both bounds inclusive.
@@ -789,8 +801,8 @@ type Viewer struct {
 
 // A problem in an input that was accepted nevertheless.
 type Warning struct {
-	// The machine-readable kind of warning: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY or OVERLAP. Later
-	// releases may add values.
+	// The machine-readable kind of warning: UNKNOWN_VARIABLE, LONGER_NAME, VARIABLE_IN_KEY or OVERLAP; about a
+	// report, one of those that `IngestResult.warnings` lists. Later releases may add values.
 	Code string `json:"code"`
 	// A human-readable description of the problem and its remedy.
 	Message string `json:"message"`
