@@ -66,6 +66,10 @@ func (c *Checker) Text(field, text string) {
 	}
 }
 
+// UnreadableTime stands for a time that was given but could not be read. A Checker
+// fails it.
+var UnreadableTime = time.Date(20_000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // Time checks a time that must be there.
 func (c *Checker) Time(field string, at time.Time) {
 	if at.IsZero() {
@@ -77,7 +81,11 @@ func (c *Checker) Time(field string, at time.Time) {
 
 // OptionalTime checks a time that may be zero.
 func (c *Checker) OptionalTime(field string, at time.Time) {
-	if year := at.UTC().Year(); !at.IsZero() && (year < 1 || year > 9999) {
+	switch year := at.UTC().Year(); {
+	case at.IsZero():
+	case at.Equal(UnreadableTime):
+		c.Fail(Invalid, field, `Give an existing time in RFC 3339, such as "2026-01-14T09:31:07Z".`)
+	case year < 1 || year > 9999:
 		c.Fail(Invalid, field, "The year must be from 1 to 9999.")
 	}
 }

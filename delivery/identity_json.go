@@ -30,7 +30,7 @@ func (c canonical) alert(r *ActiveAlertReport) canonical {
 	}
 	a := &r.Alert
 	c = c.text(`{"Alert":{"ID":`, a.ID).text(`,"Name":`, a.Name).text(`,"Information":`, a.Information)
-	c = c.time(`,"Start":`, a.Start).text(`,"Element":`, a.Element).text(`,"Severity":`, a.Severity)
+	c = c.time(`,"Start":`, a.Start).text(`,"Element":`, a.Element).text(`,"Severity":`, string(a.Severity))
 	c = c.text(`,"Category":`, a.Category).text(`,"ViewURL":`, a.ViewURL)
 	c = append(c, `},"Workspace":`...)
 	if r.Workspace == nil {
@@ -49,7 +49,7 @@ func (c canonical) object(r *ObjectReport) canonical {
 	if r == nil {
 		return c.null()
 	}
-	c = c.text(`{"Action":`, r.Action).text(`,"TypeID":`, r.TypeID).text(`,"TypeName":`, r.TypeName)
+	c = c.text(`{"Action":`, string(r.Action)).text(`,"TypeID":`, r.TypeID).text(`,"TypeName":`, r.TypeName)
 	c = c.text(`,"ID":`, r.ID).text(`,"Name":`, r.Name)
 	c = elements(append(c, `,"Changes":`...), r.Changes, canonical.change)
 	c = c.text(`,"User":{"ID":`, r.User.ID).text(`,"Name":`, r.User.Name).text(`,"Email":`, r.User.Email)

@@ -50,6 +50,26 @@ type WorkspaceExecution struct {
 	Result             OperationResult
 }
 
+// An AlertSeverity is how bad an alert is.
+type AlertSeverity string
+
+// The severities of alerts.
+const (
+	SeverityCritical      AlertSeverity = "CRITICAL"
+	SeverityWarning       AlertSeverity = "WARNING"
+	SeverityInformational AlertSeverity = "INFORMATIONAL"
+)
+
+// An ObjectAction is what was done to an object.
+type ObjectAction string
+
+// The actions on objects.
+const (
+	ActionCreated  ObjectAction = "CREATED"
+	ActionModified ObjectAction = "MODIFIED"
+	ActionDeleted  ObjectAction = "DELETED"
+)
+
 // An ActiveAlertReport says that an alert was raised, on a device if Workspace
 // is set.
 type ActiveAlertReport struct {
@@ -61,7 +81,8 @@ type ActiveAlertReport struct {
 type ReportedAlert struct {
 	ID, Name, Information string
 	Start                 time.Time
-	Element, Severity     string // Severity is CRITICAL, WARNING, INFORMATIONAL or empty
+	Element               string
+	Severity              AlertSeverity // may be empty
 	Category, ViewURL     string
 }
 
@@ -74,7 +95,7 @@ type MicroserviceReport struct {
 
 // An ObjectReport says that an object of Portal was changed.
 type ObjectReport struct {
-	Action                     string // CREATED, MODIFIED or DELETED
+	Action                     ObjectAction
 	TypeID, TypeName, ID, Name string
 	Changes                    []FieldChange
 	User                       ReportedUser

@@ -3,18 +3,20 @@ package graph
 import (
 	"errors"
 	"reflect"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"portalhooks/delivery"
 	"portalhooks/graph/gen"
 	"portalhooks/graph/model"
 )
 
 // reportsType is the type of the variable that decodeReports decodes.
 const reportsType = "[PortalEventInput!]!"
+
+// reportEnums are the enumerations of reports. The service judges their values,
+// and times, report by report: one bad value rejects one report.
+var reportEnums = []string{"AlertSeverity", "ObjectAction", "OperationResult"}
 
 // errDoubtful says that an input is not certainly valid. The general decoder
 // decides, and names what is wrong.
@@ -50,22 +52,19 @@ var reportOptions = json.JoinOptions(
 	)),
 )
 
-// decodeTime decodes a time as the scalar Time does. Null is the zero time.
-func decodeTime(d *jsontext.Decoder, t *time.Time) error {
+// decodeTime decodes a time as [model.ReportTime] does. Null is the zero time.
+func decodeTime(d *jsontext.Decoder, t *model.ReportTime) error {
 	token, err := d.ReadToken()
 	switch {
 	case err != nil:
 		return err
 	case token.Kind() == 'n':
-		*t = time.Time{}
+		*t = model.ReportTime{}
 		return nil
 	case token.Kind() != '"':
 		return errDoubtful
 	}
-	var ok bool
-	if *t, ok = model.ParseTime(token.String()); !ok {
-		return errDoubtful
-	}
+	*t = model.ParseReportTime(token.String())
 	return nil
 }
 
@@ -80,12 +79,4 @@ func refuseNull[T any](d *jsontext.Decoder, _ *T) error {
 		return errDoubtful
 	}
 	return errors.ErrUnsupported // decode it as usual
-}
-
-func isResult(r delivery.OperationResult) bool {
-	switch r {
-	case delivery.ResultCompleted, delivery.ResultError, delivery.ResultTimeout, delivery.ResultCancelled:
-		return true
-	}
-	return false
 }

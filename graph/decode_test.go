@@ -52,7 +52,7 @@ func newServer(t testing.TB, decoders map[string]func([]byte) (any, bool)) serve
 	s := server{r, transport.New(
 		gen.NewExecutableSchema(gen.Config{Resolvers: r, Complexity: complexity()}),
 		transport.Options{
-			Decoders: decoders, Logger: slog.New(slog.DiscardHandler),
+			Decoders: decoders, Limits: limits.Limits{OpenEnums: reportEnums}, Logger: slog.New(slog.DiscardHandler),
 			CallerKey: func(context.Context) string { return "Portal" }, // whose documents are cached
 		},
 	)}
@@ -109,7 +109,7 @@ func everyReport(t testing.TB) []any {
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
 	payloads := in.Event
 	alert, object := payloads.ActiveAlert.Alert, payloads.ObjectChange
-	alert.Severity, object.Action = new(gen.AlertSeverityWarning), gen.ObjectActionModified
+	alert.Severity, object.Action = new(delivery.SeverityWarning), delivery.ActionModified
 	operation, microservice := payloads.Operation, payloads.MicroserviceExecution
 	operation.Result = new(delivery.ResultError)
 	for _, list := range [][]*gen.WorkspaceExecutionInput{operation.Workspaces, microservice.Workspaces} {

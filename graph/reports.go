@@ -47,7 +47,7 @@ func reportOf(in *gen.PortalEventInput) delivery.Report {
 		OrganizationID:   in.OrganizationID,
 		OrganizationName: value(in.OrganizationName),
 		SourceEventID:    in.SourceEventID,
-		OccurredAt:       value(in.OccurredAt),
+		OccurredAt:       value(in.OccurredAt).Time,
 	}
 	if e := in.Event.ActiveAlert; e != nil {
 		r.ActiveAlert = alertOf(e)
@@ -69,8 +69,8 @@ func reportOf(in *gen.PortalEventInput) delivery.Report {
 func alertOf(in *gen.ActiveAlertInput) *delivery.ActiveAlertReport {
 	a := in.Alert
 	out := &delivery.ActiveAlertReport{Alert: delivery.ReportedAlert{
-		ID: a.ID, Name: a.Name, Information: value(a.Information), Start: a.Start, Element: value(a.Element),
-		Severity: string(value(a.Severity)), Category: value(a.Category), ViewURL: value(a.ViewURL),
+		ID: a.ID, Name: a.Name, Information: value(a.Information), Start: a.Start.Time, Element: value(a.Element),
+		Severity: value(a.Severity), Category: value(a.Category), ViewURL: value(a.ViewURL),
 	}}
 	if in.Workspace != nil {
 		w := workspaceOf(in.Workspace)
@@ -81,7 +81,7 @@ func alertOf(in *gen.ActiveAlertInput) *delivery.ActiveAlertReport {
 
 func objectOf(in *gen.ObjectChangeInput) *delivery.ObjectReport {
 	out := &delivery.ObjectReport{
-		Action: string(in.Action), TypeID: in.Object.TypeID, TypeName: value(in.Object.TypeName),
+		Action: in.Action, TypeID: in.Object.TypeID, TypeName: value(in.Object.TypeName),
 		ID: in.Object.ID, Name: in.Object.Name,
 		User: delivery.ReportedUser{ID: value(in.User.ID), Name: in.User.Name, Email: value(in.User.Email)},
 	}
@@ -97,7 +97,7 @@ func operationOf(in *gen.OperationInput) *delivery.OperationReport {
 	return &delivery.OperationReport{
 		OperationID: in.OperationID, TypeID: in.TypeID, TypeName: in.TypeName,
 		Description: value(in.Description), InitiatedBy: value(in.InitiatedBy),
-		StartDate: in.StartDate, EndDate: value(in.EndDate), Result: value(in.Result),
+		StartDate: in.StartDate.Time, EndDate: value(in.EndDate).Time, Result: value(in.Result),
 		Microservice: itemOf(in.Microservice), Complete: in.Complete, Workspaces: executionsOf(in.Workspaces),
 	}
 }
@@ -106,7 +106,8 @@ func executionsOf(in []*gen.WorkspaceExecutionInput) []delivery.WorkspaceExecuti
 	out := make([]delivery.WorkspaceExecution, len(in))
 	for i, w := range in {
 		out[i] = delivery.WorkspaceExecution{
-			Workspace: workspaceOf(w.Workspace), StartDate: w.StartDate, EndDate: value(w.EndDate), Result: w.Result,
+			Workspace: workspaceOf(w.Workspace), Result: w.Result,
+			StartDate: w.StartDate.Time, EndDate: value(w.EndDate).Time,
 		}
 	}
 	return out

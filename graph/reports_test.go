@@ -7,11 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"portalhooks/delivery"
 	"portalhooks/graph/gen"
+	"portalhooks/graph/model"
 )
 
 // A filler sets every field of a value to a unique value.
@@ -99,6 +104,50 @@ func TestReportsAreConvertedCompletely(t *testing.T) {
 	in := gen.PortalEventInput{}
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
 	sameLeaves(t, in, reportOf(&in))
+}
+
+// Every time and every enumeration of a report is judged by the service: the
+// types that gqlgen generates have no time that could refuse the whole request,
+// and no enumeration is missing from reportEnums.
+func TestValuesOfReportsAreJudgedByTheService(t *testing.T) {
+	t.Parallel()
+	var find func(typ reflect.Type, path string)
+	find = func(typ reflect.Type, path string) {
+		switch {
+		case typ == reflect.TypeFor[time.Time]():
+			t.Errorf("%s is a time.Time, want a ReportTime: name it in gqlgen.yml", path)
+		case typ == reflect.TypeFor[model.ReportTime]():
+		case typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice:
+			find(typ.Elem(), path)
+		case typ.Kind() == reflect.Struct:
+			for field := range typ.Fields() {
+				find(field.Type, path+"."+field.Name)
+			}
+		}
+	}
+	find(reflect.TypeFor[gen.PortalEventInput](), "PortalEventInput")
+
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: SDL()})
+	seen := map[string]bool{}
+	var enums []string
+	var visit func(name string)
+	visit = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		if schema.Types[name].Kind == ast.Enum {
+			enums = append(enums, name)
+		}
+		for _, field := range schema.Types[name].Fields {
+			visit(field.Type.Name())
+		}
+	}
+	visit("PortalEventInput")
+	slices.Sort(enums)
+	if !slices.Equal(enums, reportEnums) {
+		t.Errorf("reports have the enumerations %v, reportEnums has %v", enums, reportEnums)
+	}
 }
 
 func TestSyncedItemsAreConvertedCompletely(t *testing.T) {

@@ -100,7 +100,7 @@ func New(service *service.Service, o Options) *transport.Handler {
 			AllowedOrigins: o.AllowedOrigins,
 			EventID:        cursorOf,
 			ErrorPresenter: presenter.present,
-			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}},
+			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}, OpenEnums: reportEnums},
 			Tracer:         o.Tracer,
 			Logger:         o.Logger,
 

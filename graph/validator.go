@@ -4,10 +4,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
-	"portalhooks/delivery"
 	"portalhooks/graph/gen"
+	"portalhooks/graph/model"
 )
 
 // A validator reports whether a decoded input value has everything that the
@@ -18,10 +17,8 @@ type validator func(reflect.Value) bool
 // one; nil when every value is valid. Input types must not be recursive.
 func validatorOf(t reflect.Type) validator {
 	switch {
-	case t == reflect.TypeFor[time.Time]():
+	case t == reflect.TypeFor[model.ReportTime]():
 		return nil
-	case t == reflect.TypeFor[delivery.OperationResult]():
-		return func(v reflect.Value) bool { return isResult(delivery.OperationResult(v.String())) }
 	case t == reflect.TypeFor[gen.PortalEventPayload]():
 		return both(oneOf, structValidator(t))
 	}

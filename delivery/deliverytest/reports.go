@@ -23,7 +23,7 @@ type reportJSON struct {
 		MicroserviceExecution *delivery.MicroserviceReport
 		Operation             *delivery.OperationReport
 		ObjectChange          *struct {
-			Action string
+			Action delivery.ObjectAction
 			Object struct {
 				TypeID, TypeName, ID, Name string
 				Changes                    []delivery.FieldChange

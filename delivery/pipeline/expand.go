@@ -22,13 +22,14 @@ var (
 		delivery.ResultCompleted: "Completed", delivery.ResultError: "Error", delivery.ResultTimeout: "Timeout",
 		delivery.ResultCancelled: "Cancelled",
 	}
-	severities = map[string]string{
-		"CRITICAL": "Critical", "WARNING": "Warning", "INFORMATIONAL": "Informational",
+	severities = map[delivery.AlertSeverity]string{
+		delivery.SeverityCritical: "Critical", delivery.SeverityWarning: "Warning",
+		delivery.SeverityInformational: "Informational",
 	}
-	objectActions = map[string]objectAction{
-		"CREATED":  {delivery.ObjectCreated, "Created"},
-		"MODIFIED": {delivery.ObjectModified, "Modified"},
-		"DELETED":  {delivery.ObjectDeleted, "Deleted"},
+	objectActions = map[delivery.ObjectAction]objectAction{
+		delivery.ActionCreated:  {delivery.ObjectCreated, "Created"},
+		delivery.ActionModified: {delivery.ObjectModified, "Modified"},
+		delivery.ActionDeleted:  {delivery.ObjectDeleted, "Deleted"},
 	}
 )
 

@@ -71,7 +71,7 @@ func wholeReports(text string, at time.Time) []delivery.Report {
 			},
 		},
 	}
-	for _, action := range []string{"CREATED", "MODIFIED", "DELETED"} {
+	for _, action := range []delivery.ObjectAction{"CREATED", "MODIFIED", "DELETED"} {
 		reports = append(reports, delivery.Report{ObjectChange: &delivery.ObjectReport{
 			Action: action, TypeID: "t" + text, TypeName: text, ID: "i" + text, Name: text,
 			Changes: []delivery.FieldChange{

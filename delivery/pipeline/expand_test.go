@@ -43,7 +43,7 @@ func TestExpand(t *testing.T) {
 		change(r.Operation)
 		return r
 	}
-	object := func(action string) delivery.Report {
+	object := func(action delivery.ObjectAction) delivery.Report {
 		return delivery.Report{
 			SourceEventID: "s",
 			ObjectChange:  &delivery.ObjectReport{Action: action, TypeID: "user", ID: "1"},

@@ -53,6 +53,10 @@ func TestValidateReport(t *testing.T) {
 			alert(func(r *delivery.Report) { r.OrganizationID = "" }), "organizationId",
 			delivery.Required,
 		},
+		"a time that can't be read": {
+			alert(func(r *delivery.Report) { r.OccurredAt = delivery.UnreadableTime }), "occurredAt",
+			delivery.Invalid,
+		},
 		"no source id": {
 			alert(func(r *delivery.Report) { r.SourceEventID = "" }), "sourceEventId",
 			delivery.Required,

@@ -38,7 +38,8 @@ func anyReport(t *rapid.T) delivery.Report {
 		r.ActiveAlert.Alert.Name = pick("alert", "Low disk", "CPU")
 	case 1:
 		r.ObjectChange = &delivery.ObjectReport{
-			Action: pick("action", "CREATED", "DELETED"), TypeID: "user", TypeName: "User", ID: "1", Name: "One",
+			Action: delivery.ObjectAction(pick("action", "CREATED", "DELETED")),
+			TypeID: "user", TypeName: "User", ID: "1", Name: "One",
 		}
 	case 2:
 		r.MicroserviceExecution = &delivery.MicroserviceReport{

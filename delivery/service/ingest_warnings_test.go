@@ -66,7 +66,8 @@ func TestIngestWarns(t *testing.T) {
 		"a microservice ran otherwise on a device": {
 			before: []delivery.Report{{
 				OrganizationID: "acme", SourceEventID: "m", MicroserviceExecution: &delivery.MicroserviceReport{
-					OperationID: "op-1", Microservice: delivery.ReportedItem{ID: "m"}, Workspaces: deliverytest.Devices(0, 1),
+					OperationID: "op-1", Microservice: delivery.ReportedItem{ID: "m"},
+					Workspaces: deliverytest.Devices(0, 1),
 				},
 			}},
 			report: operation(1, func(o *delivery.OperationReport) {
@@ -103,7 +104,8 @@ func TestIngestWarns(t *testing.T) {
 			s := newFront(t, memstore.NewFaulty())
 			taking(t, s)
 			listen(t, s, delivery.OperationInWorkspace, delivery.Enabled)
-			take(t, s, operation(1, func(o *delivery.OperationReport) { o.OperationID = "op-0" })) // registers all items
+			// The items are registered already.
+			take(t, s, operation(1, func(o *delivery.OperationReport) { o.OperationID = "op-0" }))
 			object := delivery.ObjectReport{Action: "CREATED", TypeID: "user", ID: "0"}
 			take(t, s, delivery.Report{OrganizationID: "acme", SourceEventID: "0", ObjectChange: &object})
 			for _, r := range tt.before {

@@ -4395,6 +4395,10 @@ type Mutation {
   Ingests reports in batches of up to 1,000 events. When the response arrives, the events of each ACCEPTED
   report and their deliveries are stored durably. Sending a report again is safe and returns DUPLICATE.
   Requires Portal.
+
+  A report with a wrong value, such as a time that can't be read or a severity that does not exist, is REJECTED
+  alone. A report that does not fit the types, with a field missing or unknown, refuses the whole request, and
+  the error names the report by its index.
   """
   ingestEvents(
     "The reports. Each is accepted or rejected independently of the others."
@@ -17566,7 +17570,7 @@ func (ec *executionContext) unmarshalInputAlertInput(ctx context.Context, obj an
 			it.Information = data
 		case "start":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("start"))
-			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			data, err := ec.unmarshalNTime2portalhooksᚋgraphᚋmodelᚐReportTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -17580,7 +17584,7 @@ func (ec *executionContext) unmarshalInputAlertInput(ctx context.Context, obj an
 			it.Element = data
 		case "severity":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("severity"))
-			data, err := ec.unmarshalOAlertSeverity2ᚖportalhooksᚋgraphᚋgenᚐAlertSeverity(ctx, v)
+			data, err := ec.unmarshalOAlertSeverity2ᚖportalhooksᚋdeliveryᚐAlertSeverity(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18484,7 +18488,7 @@ func (ec *executionContext) unmarshalInputObjectChangeInput(ctx context.Context,
 		switch k {
 		case "action":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("action"))
-			data, err := ec.unmarshalNObjectAction2portalhooksᚋgraphᚋgenᚐObjectAction(ctx, v)
+			data, err := ec.unmarshalNObjectAction2portalhooksᚋdeliveryᚐObjectAction(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18649,14 +18653,14 @@ func (ec *executionContext) unmarshalInputOperationInput(ctx context.Context, ob
 			it.InitiatedBy = data
 		case "startDate":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startDate"))
-			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			data, err := ec.unmarshalNTime2portalhooksᚋgraphᚋmodelᚐReportTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.StartDate = data
 		case "endDate":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endDate"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalOTime2ᚖportalhooksᚋgraphᚋmodelᚐReportTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -18747,7 +18751,7 @@ func (ec *executionContext) unmarshalInputPortalEventInput(ctx context.Context, 
 			it.SourceEventID = data
 		case "occurredAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("occurredAt"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalOTime2ᚖportalhooksᚋgraphᚋmodelᚐReportTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -19691,14 +19695,14 @@ func (ec *executionContext) unmarshalInputWorkspaceExecutionInput(ctx context.Co
 			it.Workspace = data
 		case "startDate":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startDate"))
-			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			data, err := ec.unmarshalNTime2portalhooksᚋgraphᚋmodelᚐReportTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.StartDate = data
 		case "endDate":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endDate"))
-			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			data, err := ec.unmarshalOTime2ᚖportalhooksᚋgraphᚋmodelᚐReportTime(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -24762,14 +24766,19 @@ func (ec *executionContext) marshalNNode2ᚕportalhooksᚋgraphᚋmodelᚐNode(c
 	return ret
 }
 
-func (ec *executionContext) unmarshalNObjectAction2portalhooksᚋgraphᚋgenᚐObjectAction(ctx context.Context, v any) (ObjectAction, error) {
-	var res ObjectAction
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNObjectAction2portalhooksᚋdeliveryᚐObjectAction(ctx context.Context, v any) (delivery.ObjectAction, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := delivery.ObjectAction(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNObjectAction2portalhooksᚋgraphᚋgenᚐObjectAction(ctx context.Context, sel ast.SelectionSet, v ObjectAction) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNObjectAction2portalhooksᚋdeliveryᚐObjectAction(ctx context.Context, sel ast.SelectionSet, v delivery.ObjectAction) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ObjectAction!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNObjectInput2ᚖportalhooksᚋgraphᚋgenᚐObjectInput(ctx context.Context, v any) (*ObjectInput, error) {
@@ -25154,6 +25163,16 @@ func (ec *executionContext) marshalNTestWebhookPayload2ᚖportalhooksᚋgraphᚋ
 		return graphql.Null
 	}
 	return ec._TestWebhookPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNTime2portalhooksᚋgraphᚋmodelᚐReportTime(ctx context.Context, v any) (model.ReportTime, error) {
+	var res model.ReportTime
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTime2portalhooksᚋgraphᚋmodelᚐReportTime(ctx context.Context, sel ast.SelectionSet, v model.ReportTime) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
@@ -25669,20 +25688,23 @@ func (ec *executionContext) unmarshalOActiveAlertInput2ᚖportalhooksᚋgraphᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOAlertSeverity2ᚖportalhooksᚋgraphᚋgenᚐAlertSeverity(ctx context.Context, v any) (*AlertSeverity, error) {
+func (ec *executionContext) unmarshalOAlertSeverity2ᚖportalhooksᚋdeliveryᚐAlertSeverity(ctx context.Context, v any) (*delivery.AlertSeverity, error) {
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(AlertSeverity)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	tmp, err := graphql.UnmarshalString(v)
+	res := delivery.AlertSeverity(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOAlertSeverity2ᚖportalhooksᚋgraphᚋgenᚐAlertSeverity(ctx context.Context, sel ast.SelectionSet, v *AlertSeverity) graphql.Marshaler {
+func (ec *executionContext) marshalOAlertSeverity2ᚖportalhooksᚋdeliveryᚐAlertSeverity(ctx context.Context, sel ast.SelectionSet, v *delivery.AlertSeverity) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalOApiKey2ᚖportalhooksᚋgraphᚋmodelᚐAPIKey(ctx context.Context, sel ast.SelectionSet, v *model.APIKey) graphql.Marshaler {
@@ -26363,6 +26385,22 @@ func (ec *executionContext) marshalOTime2timeᚐTime(ctx context.Context, sel as
 	_ = ctx
 	res := model.MarshalTime(v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOTime2ᚖportalhooksᚋgraphᚋmodelᚐReportTime(ctx context.Context, v any) (*model.ReportTime, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.ReportTime)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTime2ᚖportalhooksᚋgraphᚋmodelᚐReportTime(ctx context.Context, sel ast.SelectionSet, v *model.ReportTime) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {

@@ -35,11 +35,11 @@ type AlertInput struct {
 	// Details of this occurrence.
 	Information *string `json:"information,omitempty"`
 	// When the alert started.
-	Start time.Time `json:"start"`
+	Start model.ReportTime `json:"start"`
 	// What triggered it.
 	Element *string `json:"element,omitempty"`
 	// The severity.
-	Severity *AlertSeverity `json:"severity,omitempty"`
+	Severity *delivery.AlertSeverity `json:"severity,omitempty"`
 	// The setting's category.
 	Category *string `json:"category,omitempty"`
 	// The URL of the setting's page in Portal.
@@ -420,7 +420,7 @@ type MicroserviceExecutionInput struct {
 // An object that was created, modified or deleted.
 type ObjectChangeInput struct {
 	// The kind of change.
-	Action ObjectAction `json:"action"`
+	Action delivery.ObjectAction `json:"action"`
 	// The object.
 	Object *ObjectInput `json:"object"`
 	// The user who made the change.
@@ -454,9 +454,9 @@ type OperationInput struct {
 	// The user who initiated it.
 	InitiatedBy *string `json:"initiatedBy,omitempty"`
 	// When it started.
-	StartDate time.Time `json:"startDate"`
+	StartDate model.ReportTime `json:"startDate"`
 	// When it ended.
-	EndDate *time.Time `json:"endDate,omitempty"`
+	EndDate *model.ReportTime `json:"endDate,omitempty"`
 	// The overall result; by default, the worst of the devices' results in the order ERROR, TIMEOUT, CANCELLED,
 	// COMPLETED.
 	Result *delivery.OperationResult `json:"result,omitempty"`
@@ -516,7 +516,7 @@ type PortalEventInput struct {
 	// operations by operation and device.
 	SourceEventID string `json:"sourceEventId"`
 	// When it happened; by default, the time of receipt.
-	OccurredAt *time.Time `json:"occurredAt,omitempty"`
+	OccurredAt *model.ReportTime `json:"occurredAt,omitempty"`
 	// What happened.
 	Event *PortalEventPayload `json:"event"`
 }
@@ -926,9 +926,9 @@ type WorkspaceExecutionInput struct {
 	// The device.
 	Workspace *WorkspaceInput `json:"workspace"`
 	// When it started on this device.
-	StartDate time.Time `json:"startDate"`
+	StartDate model.ReportTime `json:"startDate"`
 	// When it ended on this device.
-	EndDate *time.Time `json:"endDate,omitempty"`
+	EndDate *model.ReportTime `json:"endDate,omitempty"`
 	// The result on this device.
 	Result delivery.OperationResult `json:"result"`
 }
@@ -945,128 +945,6 @@ type WorkspaceInput struct {
 	ReportingGroupID *string `json:"reportingGroupId,omitempty"`
 	// The name of its reporting group.
 	ReportingGroupName *string `json:"reportingGroupName,omitempty"`
-}
-
-// The severity of an alert.
-type AlertSeverity string
-
-const (
-	// Immediate action is required.
-	AlertSeverityCritical AlertSeverity = "CRITICAL"
-	// Attention is required.
-	AlertSeverityWarning AlertSeverity = "WARNING"
-	// No action is required.
-	AlertSeverityInformational AlertSeverity = "INFORMATIONAL"
-)
-
-var AllAlertSeverity = []AlertSeverity{
-	AlertSeverityCritical,
-	AlertSeverityWarning,
-	AlertSeverityInformational,
-}
-
-func (e AlertSeverity) IsValid() bool {
-	switch e {
-	case AlertSeverityCritical, AlertSeverityWarning, AlertSeverityInformational:
-		return true
-	}
-	return false
-}
-
-func (e AlertSeverity) String() string {
-	return string(e)
-}
-
-func (e *AlertSeverity) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = AlertSeverity(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid AlertSeverity", str)
-	}
-	return nil
-}
-
-func (e AlertSeverity) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *AlertSeverity) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e AlertSeverity) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// The kind of change to an object.
-type ObjectAction string
-
-const (
-	// It was created.
-	ObjectActionCreated ObjectAction = "CREATED"
-	// It was modified.
-	ObjectActionModified ObjectAction = "MODIFIED"
-	// It was deleted.
-	ObjectActionDeleted ObjectAction = "DELETED"
-)
-
-var AllObjectAction = []ObjectAction{
-	ObjectActionCreated,
-	ObjectActionModified,
-	ObjectActionDeleted,
-}
-
-func (e ObjectAction) IsValid() bool {
-	switch e {
-	case ObjectActionCreated, ObjectActionModified, ObjectActionDeleted:
-		return true
-	}
-	return false
-}
-
-func (e ObjectAction) String() string {
-	return string(e)
-}
-
-func (e *ObjectAction) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = ObjectAction(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid ObjectAction", str)
-	}
-	return nil
-}
-
-func (e ObjectAction) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *ObjectAction) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e ObjectAction) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
 }
 
 // A sort direction.

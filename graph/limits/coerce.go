@@ -51,7 +51,8 @@ func (g *Guard) check(typ *ast.Type, v any, path ast.Path) *gqlerror.Error {
 	}
 	switch def.Kind {
 	case ast.Enum:
-		if name, ok := v.(string); !ok || def.EnumValues.ForName(name) == nil {
+		name, ok := v.(string)
+		if !ok || def.EnumValues.ForName(name) == nil && !slices.Contains(g.limits.OpenEnums, def.Name) {
 			return badInput(path, "This is not a value of %s.", def.Name)
 		}
 	case ast.InputObject:

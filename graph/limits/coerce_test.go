@@ -8,6 +8,42 @@ import (
 	"portalhooks/graph/limits"
 )
 
+// The values of an open enumeration are judged by its resolvers; its type is
+// checked all the same.
+func TestOpenEnumsTakeEveryName(t *testing.T) {
+	exec, _ := newExecutor(t, limits.Limits{OpenEnums: []string{"Color"}})
+	for name, tt := range map[string]struct {
+		query string
+		value any
+		fine  bool
+	}{
+		"a value of it":           {"query($v: Color) {echo(color: $v)}", "RED", true},
+		"another name":            {"query($v: Color) {echo(color: $v)}", "BLUE", true},
+		"in an input":             {"query($v: Thing) {echo(thing: $v)}", map[string]any{"count": json.Number("1"), "color": "x"}, true},
+		"a number":                {"query($v: Color) {echo(color: $v)}", json.Number("5"), false},
+		"a list":                  {"query($v: Color) {echo(color: $v)}", []any{"RED"}, false},
+		"a number in an input":    {"query($v: Thing) {echo(thing: $v)}", map[string]any{"count": json.Number("1"), "color": true}, false},
+		"a value in the text":     {"{echo(color: RED)}", nil, true},
+		"a name in the text":      {"{echo(color: BLUE)}", nil, true},
+		"a string in the text":    {`{echo(color: "RED")}`, nil, false},
+		"a number in the text":    {"{echo(color: 5)}", nil, false},
+		"an object in the text":   {"{echo(color: {a: 1})}", nil, false},
+		"null in the text":        {"{echo(color: null)}", nil, true},
+		"a list in the text":      {"{echo(color: [RED])}", nil, false},
+		"a variable of its type":  {"query($v: Color = GREEN) {echo(color: $v)}", "RED", true},
+		"a variable of another":   {"query($v: String) {echo(color: $v)}", "RED", false},
+		"nothing":                 {"query($v: Color) {echo(color: $v)}", nil, true},
+		"a default of other form": {`query($v: Color = "RED") {echo(color: $v)}`, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := create(exec, tt.query, map[string]any{"v": tt.value})
+			if tt.fine != (len(errs) == 0) {
+				t.Errorf("errors %v, want fine = %t", errs, tt.fine)
+			}
+		})
+	}
+}
+
 func TestVariablesAreCheckedStrictly(t *testing.T) {
 	exec, _ := newExecutor(t, limits.Limits{})
 	for name, tt := range map[string]struct {

@@ -29,6 +29,7 @@ type Limits struct {
 	Aliases     int      // aliased fields in all operations together; 50 if zero
 	Complexity  int      // complexity of a query or mutation, as defined by the schema; 5,000 if zero
 	OnlyOnce    []string // root fields that an operation may have only once; none if empty
+	OpenEnums   []string // enumerations of which resolvers judge unknown values; none if empty
 	CachedBytes int      // text of a document that is cached; 4 KiB if zero
 	CachedNodes int      // nodes of all documents in the cache; 20,000 if zero
 
@@ -61,6 +62,7 @@ type Guard struct {
 	cache      *lru
 	executable graphql.ExecutableSchema
 	schema     *ast.Schema
+	open       *ast.Schema // with OpenEnums as scalars
 }
 
 var (
@@ -77,6 +79,7 @@ func New(schema graphql.ExecutableSchema, l Limits) *Guard {
 		Owner:  func(context.Context) (string, bool) { return "", true },
 		limits: l, cache: newLRU(l.CachedNodes, l.CachedNodes/ownerPart),
 		executable: schema, schema: schema.Schema(),
+		open: opened(schema.Schema(), l.OpenEnums),
 	}
 }
 

@@ -51,7 +51,7 @@ func newExecutor(tb testing.TB, l limits.Limits) (*executor.Executor, *limits.Gu
 		tb.Fatal(err)
 	}
 	guard := limits.New(schemaOnly{schema}, l)
-	exec := executor.New(schemaOnly{schema})
+	exec := executor.New(guard.Executable())
 	exec.SetQueryCache(guard)
 	exec.SetParserTokenLimit(guard.TokenLimit())
 	exec.SetDefaultRulesFn(guard.Rules)

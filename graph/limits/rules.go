@@ -9,12 +9,14 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// Rules returns the validation rules of GraphQL and two more: numbers must be in
-// range, 32 bits for an Int, and @defer, which no transport supports, is refused.
-func (*Guard) Rules() *rules.Rules {
+// Rules returns the validation rules of GraphQL and three more: numbers must be in
+// range, 32 bits for an Int; @defer, which no transport supports, is refused; and
+// values of open enumerations are names.
+func (g *Guard) Rules() *rules.Rules {
 	r := rules.NewDefaultRules()
 	r.AddRule("NumbersInRange", numbersInRange)
 	r.AddRule("NoDefer", noDefer)
+	r.AddRule("EnumLiterals", g.enumLiterals)
 	return r
 }
 

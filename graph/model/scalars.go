@@ -9,6 +9,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"portalhooks/delivery"
 )
 
 // MarshalTime encodes t as RFC 3339 in UTC with at most microseconds; the zero
@@ -23,12 +25,14 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 	})
 }
 
+var errNoTime = badInput("a Time is a string such as \"2026-01-14T09:31:07Z\"")
+
 // UnmarshalTime decodes RFC 3339 with any offset to UTC. Errors are
 // BAD_USER_INPUT.
 func UnmarshalTime(v any) (time.Time, error) {
 	text, ok := v.(string)
 	if !ok {
-		return time.Time{}, badInput("a Time is a string such as \"2026-01-14T09:31:07Z\"")
+		return time.Time{}, errNoTime
 	}
 	t, ok := ParseTime(text)
 	if !ok {
@@ -45,6 +49,33 @@ func ParseTime(text string) (time.Time, bool) {
 	}
 	return t.UTC(), true
 }
+
+// A ReportTime is a time in a report. One that can't be read is
+// [delivery.UnreadableTime], which rejects its report alone; a Time that can't be
+// read refuses the whole request.
+type ReportTime struct{ time.Time }
+
+// ParseReportTime parses RFC 3339 with any offset and returns the time in UTC.
+func ParseReportTime(text string) ReportTime {
+	if t, ok := ParseTime(text); ok {
+		return ReportTime{t}
+	}
+	return ReportTime{delivery.UnreadableTime}
+}
+
+// UnmarshalGQL implements [graphql.Unmarshaler]. Values that are not strings are
+// BAD_USER_INPUT.
+func (t *ReportTime) UnmarshalGQL(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return errNoTime
+	}
+	*t = ParseReportTime(text)
+	return nil
+}
+
+// MarshalGQL implements [graphql.Marshaler].
+func (t ReportTime) MarshalGQL(w io.Writer) { MarshalTime(t.Time).MarshalGQL(w) }
 
 // MarshalJSON encodes JSON text unchanged; empty text is null.
 func MarshalJSON(v json.RawMessage) graphql.Marshaler {

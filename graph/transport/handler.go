@@ -56,13 +56,13 @@ func New(schema graphql.ExecutableSchema, opts Options) *Handler {
 	h.guard.Owner = func(ctx context.Context) (string, bool) {
 		return h.opts.Share(ctx, "").Key, h.opts.CallerKey(ctx) != ""
 	}
-	h.exec = newExecutor(schema, h.guard, h.opts)
+	h.exec = newExecutor(h.guard, h.opts)
 	h.transports = []graphql.Transport{webSocketTransport{h}, httpTransport{h}}
 	return h
 }
 
-func newExecutor(schema graphql.ExecutableSchema, guard *limits.Guard, opts Options) *executor.Executor {
-	exec := executor.New(schema)
+func newExecutor(guard *limits.Guard, opts Options) *executor.Executor {
+	exec := executor.New(guard.Executable())
 	exec.SetQueryCache(guard)
 	exec.SetParserTokenLimit(guard.TokenLimit())
 	exec.SetDefaultRulesFn(guard.Rules)
