@@ -2,11 +2,8 @@ package graph
 
 import (
 	"context"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +14,6 @@ import (
 	"portalhooks/graph/gen"
 	"portalhooks/graph/limits"
 	"portalhooks/graph/transport"
-	"portalhooks/schema"
 )
 
 // A Resolver implements the resolvers of the schema.
@@ -107,22 +103,6 @@ func New(service *service.Service, o Options) *transport.Handler {
 			InitTimeout: o.InitTimeout, PingInterval: o.PingInterval, WriteTimeout: o.WriteTimeout,
 		})
 }
-
-// SDL returns the text of the schema. It is made once: the text is longer than
-// all else that is served, and must not take memory for each request.
-var SDL = sync.OnceValue(func() string {
-	var b strings.Builder
-	_ = fs.WalkDir(schema.Files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := schema.Files.ReadFile(path)
-		b.Write(text)
-		b.WriteByte('\n')
-		return err
-	})
-	return b.String()
-})
 
 // share returns whose share of the server a request uses. Portal's own credentials
 // have the whole, as its reports are about every organization.

@@ -1,6 +1,6 @@
 // Package schema holds the GraphQL contract: the SDL, one file for each noun,
 // with a description on every type, field and argument. The server answers
-// from these files and serves them at /schema.graphql.
+// from these files and serves them, merged into one, at /schema.graphql.
 package schema
 
 import "embed"
