@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,33 @@ func TestConnectionsAreBounded(t *testing.T) {
 		}
 		if strings.HasSuffix(name, "Connection") && def.Fields.ForName("pageInfo") == nil {
 			t.Errorf("%s has no pageInfo", name)
+		}
+	}
+}
+
+// The entities are the types with an id. A Node is one; the others can't be
+// resolved by Query.node.
+var entitiesBesideNode = []string{"ApiKey", "AuditEntry"}
+
+// A normalized cache merges all objects with the same type and id, so such a
+// type must be an entity: wherever it occurs, its fields have the same values.
+func TestTypeWithIDIsAnEntity(t *testing.T) {
+	schema := load(t)
+	for name, def := range schema.Types {
+		if def.Kind != ast.Object || def.Fields.ForName("id") == nil {
+			continue
+		}
+		if !slices.Contains(def.Interfaces, "Node") && !slices.Contains(entitiesBesideNode, name) {
+			t.Errorf("%s has an id and is no entity: a cache merges all its occurrences; name the field for what "+
+				"it identifies, such as objectId", name)
+		}
+		if id := def.Fields.ForName("id"); id.Type.String() != "ID!" {
+			t.Errorf("%s.id is of type %s, want ID!", name, id.Type)
+		}
+	}
+	for _, name := range entitiesBesideNode {
+		if schema.Types[name] == nil || schema.Types[name].Fields.ForName("id") == nil {
+			t.Errorf("%s is listed as an entity and has no id", name)
 		}
 	}
 }

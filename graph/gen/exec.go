@@ -961,7 +961,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEntry.RequestID(childComplexity), true
 
-	case "AuditObject.id":
+	case "AuditObject.objectId":
 		if e.ComplexityRoot.AuditObject.ID == nil {
 			break
 		}
@@ -3279,8 +3279,11 @@ enum AuditActorKind {
 type AuditObject {
   "The kind of object."
   type: AuditObjectType!
-  "Its id. The object may have been deleted since."
-  id: ID!
+  """
+  Its id. The object may have been deleted since. The field is not called ` + "`" + `id` + "`" + `, so that caches keep the names
+  of each entry apart from the object's present name.
+  """
+  objectId: ID!
   "Its name at the time."
   name: String!
 }
@@ -5308,8 +5311,8 @@ func (ec *executionContext) childFields_AuditObject(ctx context.Context, field g
 	switch field.Name {
 	case "type":
 		return ec.fieldContext_AuditObject_type(ctx, field)
-	case "id":
-		return ec.fieldContext_AuditObject_id(ctx, field)
+	case "objectId":
+		return ec.fieldContext_AuditObject_objectId(ctx, field)
 	case "name":
 		return ec.fieldContext_AuditObject_name(ctx, field)
 	}
@@ -8133,13 +8136,13 @@ func (ec *executionContext) fieldContext_AuditObject_type(_ context.Context, fie
 	return graphql.NewScalarFieldContext("AuditObject", field, false, false, "AuditObjectType")
 }
 
-func (ec *executionContext) _AuditObject_id(ctx context.Context, field graphql.CollectedField, obj *delivery.AuditObject) (ret graphql.Marshaler) {
+func (ec *executionContext) _AuditObject_objectId(ctx context.Context, field graphql.CollectedField, obj *delivery.AuditObject) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditObject_id(ctx, field)
+			return ec.fieldContext_AuditObject_objectId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID, nil
@@ -8152,7 +8155,7 @@ func (ec *executionContext) _AuditObject_id(ctx context.Context, field graphql.C
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AuditObject_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_AuditObject_objectId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditObject", field, false, false, "ID")
 }
 
@@ -20341,8 +20344,8 @@ func (ec *executionContext) _AuditObject(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
-		case "id":
-			out.Values[i] = ec._AuditObject_id(ctx, field, obj)
+		case "objectId":
+			out.Values[i] = ec._AuditObject_objectId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -11,7 +11,7 @@ func keyCases() map[string]isolationCase {
 	own := func(arguments string) isolationCase {
 		return isolationCase{
 			queries: []string{`{ organization(id: ~organization) { auditLog(` + arguments + `) {
-				nodes { id action actor { name apiKeyId } object { id name } } } } }`},
+				nodes { id action actor { name apiKeyId } object { objectId name } } } } }`},
 			by:    func(w *harness.World) []asker { return []asker{{"admin", w.B.Admin}} },
 			knows: asAdmin,
 		}

@@ -42,14 +42,14 @@ func TestAKeyIsReplaced(t *testing.T) {
 
 		a := s.Must(t, admin, `{ organization { apiKeys { id revokedAt lastUsedAt }
 			auditLog(first: 1) { nodes {
-				action actor { kind apiKeyId } object { type id name } changes { field before after }
+				action actor { kind apiKeyId } object { type objectId name } changes { field before after }
 				requestId remoteAddress organization { externalId } } } } }`, nil)
 		if n := len(a.List(t, "organization.apiKeys")); n != 3 {
 			t.Errorf("%d keys are listed, want 3: %s", n, a.Body)
 		}
 		for path, want := range map[string]string{
 			"action": "API_KEY_REVOKED", "actor.kind": "API_KEY", "actor.apiKeyId": second.At(t, "createApiKey.apiKey.id"),
-			"object.type": "API_KEY", "object.id": oldID["id"].(string), "object.name": "console",
+			"object.type": "API_KEY", "object.objectId": oldID["id"].(string), "object.name": "console",
 			"changes.0.field": "revokedAt", "requestId": revoked.Header.Get("X-Request-Id"),
 			"remoteAddress": "127.0.0.1", "organization.externalId": "acme",
 		} {
