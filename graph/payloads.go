@@ -110,12 +110,8 @@ func eventTypes(all []delivery.TypeInfo) []*model.EventType {
 }
 
 func testPayload(t *service.TestResult) *gen.TestWebhookPayload {
-	entry := t.Entry
-	if entry == nil { // the test of a draft is not logged
-		entry = &delivery.LogEntry{At: t.Attempt.StartedAt, Attempt: &t.Attempt}
-	}
 	return &gen.TestWebhookPayload{
-		Delivery: model.NewDelivery(t.Delivery), Attempt: model.NewAttempts([]*delivery.LogEntry{entry})[0],
+		Delivery: model.NewDelivery(t.Delivery), Attempt: model.NewAttempts([]*delivery.LogEntry{t.Entry})[0],
 		Message: &t.Message, Request: &t.Request, UserErrors: []*gen.UserError{},
 	}
 }

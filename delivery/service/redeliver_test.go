@@ -237,7 +237,7 @@ func TestATestOfASavedWebhookIsRecorded(t *testing.T) {
 				t.Errorf("calls %+v, want one with the message of the result", calls)
 			}
 			if got.Delivery.State != want || got.Delivery.Trigger != delivery.ByTest ||
-				got.Attempt.HTTPStatus != code ||
+				got.Entry.Attempt.HTTPStatus != code ||
 				got.Entry.ID == 0 ||
 				!strings.Contains(got.Request.Curl, "--data-binary") {
 				t.Errorf("result %+v, want a test that is %s", got, want)
@@ -274,7 +274,7 @@ func TestATestOfADraftLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Delivery != nil || got.Entry != nil || got.Attempt.HTTPStatus != 200 {
+		if got.Delivery != nil || got.Entry.Attempt.HTTPStatus != 200 {
 			t.Errorf("result %+v, want an attempt alone", got)
 		}
 		calls := r.sent()

@@ -24,8 +24,7 @@ type TestInput struct {
 // TestResult is what became of a test.
 type TestResult struct {
 	Delivery *delivery.Delivery // nil for a draft
-	Entry    *delivery.LogEntry // nil for a draft
-	Attempt  delivery.Attempt
+	Entry    *delivery.LogEntry // has the attempt; with an id of its own but not stored, for a draft
 	Message  string
 	Request  RequestPreview
 }
@@ -169,8 +168,9 @@ func (s *Service) sendTest(ctx context.Context, c delivery.Caller, t *testCall) 
 		return nil, context.Cause(ctx)
 	}
 	shown := preview(s.TargetURL(c, w.Org, &w.Version), t.headers, string(t.message))
-	result := &TestResult{Attempt: *a, Message: string(t.message), Request: *shown}
+	result := &TestResult{Message: string(t.message), Request: *shown}
 	if !t.saved {
+		result.Entry = &delivery.LogEntry{ID: delivery.LogID(s.ids.Next()), At: a.StartedAt, Attempt: a}
 		return result, nil
 	}
 	stored, err := s.pipeline.Settler.Settle(ctx, s.testSettlement(t, a))

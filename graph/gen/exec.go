@@ -4231,7 +4231,10 @@ input TestWebhookInput {
 type TestWebhookPayload {
   "The delivery, for a saved webhook; null for a draft, or when there are errors."
   delivery: Delivery
-  "The attempt; null when there are errors."
+  """
+  The attempt; null when there are errors. The attempt of a draft is not stored: it has an id of its own, with
+  which ` + "`" + `Query.node` + "`" + ` returns null.
+  """
   attempt: Attempt
   "The message that was sent."
   message: String

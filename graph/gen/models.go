@@ -728,7 +728,8 @@ type TestWebhookInput struct {
 type TestWebhookPayload struct {
 	// The delivery, for a saved webhook; null for a draft, or when there are errors.
 	Delivery *model.Delivery `json:"delivery,omitempty"`
-	// The attempt; null when there are errors.
+	// The attempt; null when there are errors. The attempt of a draft is not stored: it has an id of its own, with
+	// which `Query.node` returns null.
 	Attempt *model.Attempt `json:"attempt,omitempty"`
 	// The message that was sent.
 	Message *string `json:"message,omitempty"`
