@@ -3085,9 +3085,9 @@ var sources = []*ast.Source{
 	{Name: "../../schema/apikey.graphql", Input: `extend type Organization {
   """
   The organization's API keys, newest first: all active keys and the latest 100 that were revoked or have
-  expired. Requires an admin of the organization or an operator.
+  expired. Requires an admin of the organization or an operator; null, with a FORBIDDEN error, for others.
   """
-  apiKeys: [ApiKey!]!
+  apiKeys: [ApiKey!]
 }
 
 extend type Mutation {
@@ -3201,7 +3201,7 @@ type RevokeApiKeyPayload {
   """
   The audit log of the organization, newest first. An entry is written in the same transaction as the change,
   is never altered, and is kept for a year unless the server is configured otherwise. Requires an admin of the
-  organization or an operator.
+  organization or an operator; null, with a FORBIDDEN error, for others.
   """
   auditLog(
     "The maximum number of results, 1 to 100; 25 by default."
@@ -3210,13 +3210,13 @@ type RevokeApiKeyPayload {
     after: Cursor
     "Selects entries."
     filter: AuditFilter
-  ): AuditConnection!
+  ): AuditConnection
 }
 
 extend type Query {
   """
-  The audit log of all organizations and of the system as a whole, newest first. Requires an operator; other
-  callers use ` + "`" + `Organization.auditLog` + "`" + `.
+  The audit log of all organizations and of the system as a whole, newest first. Requires an operator; null,
+  with a FORBIDDEN error, for others, who use ` + "`" + `Organization.auditLog` + "`" + `.
   """
   auditLog(
     "The maximum number of results, 1 to 100; 25 by default."
@@ -3225,7 +3225,7 @@ extend type Query {
     after: Cursor
     "Selects entries."
     filter: AuditFilter
-  ): AuditConnection!
+  ): AuditConnection
 }
 
 "An action that was recorded, as it was at the time."
@@ -4368,8 +4368,8 @@ type Query {
     name: EventTypeName!
   ): EventType!
   """
-  The deliveries of all organizations, newest first. Requires an operator; other callers use
-  ` + "`" + `Organization.deliveries` + "`" + `.
+  The deliveries of all organizations, newest first. Requires an operator; null, with a FORBIDDEN error,
+  for others, who use ` + "`" + `Organization.deliveries` + "`" + `.
   """
   deliveries(
     "The maximum number of results, 1 to 100; 25 if neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
@@ -4382,14 +4382,14 @@ type Query {
     before: Cursor
     "Selects deliveries."
     filter: DeliveryFilter
-  ): DeliveryConnection!
+  ): DeliveryConnection
   "Renders a template with the code that renders deliveries, and reports the problems in it."
   previewMessage(
     "The template and the values to render it with."
     input: PreviewMessageInput!
   ): MessagePreview!
-  "The state of the whole system. Requires an operator."
-  systemStatus: SystemStatus!
+  "The state of the whole system. Requires an operator; null, with a FORBIDDEN error, for others."
+  systemStatus: SystemStatus
 }
 
 """
@@ -12041,10 +12041,10 @@ func (ec *executionContext) _Organization_apiKeys(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.APIKey) graphql.Marshaler {
-			return ec.marshalNApiKey2ᚕᚖportalhooksᚋgraphᚋmodelᚐAPIKeyᚄ(ctx, selections, v)
+			return ec.marshalOApiKey2ᚕᚖportalhooksᚋgraphᚋmodelᚐAPIKeyᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Organization_apiKeys(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12074,10 +12074,10 @@ func (ec *executionContext) _Organization_auditLog(ctx context.Context, field gr
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *AuditConnection) graphql.Marshaler {
-			return ec.marshalNAuditConnection2ᚖportalhooksᚋgraphᚋgenᚐAuditConnection(ctx, selections, v)
+			return ec.marshalOAuditConnection2ᚖportalhooksᚋgraphᚋgenᚐAuditConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Organization_auditLog(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12691,10 +12691,10 @@ func (ec *executionContext) _Query_deliveries(ctx context.Context, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *DeliveryConnection) graphql.Marshaler {
-			return ec.marshalNDeliveryConnection2ᚖportalhooksᚋgraphᚋgenᚐDeliveryConnection(ctx, selections, v)
+			return ec.marshalODeliveryConnection2ᚖportalhooksᚋgraphᚋgenᚐDeliveryConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_deliveries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12778,10 +12778,10 @@ func (ec *executionContext) _Query_systemStatus(ctx context.Context, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *SystemStatus) graphql.Marshaler {
-			return ec.marshalNSystemStatus2ᚖportalhooksᚋgraphᚋgenᚐSystemStatus(ctx, selections, v)
+			return ec.marshalOSystemStatus2ᚖportalhooksᚋgraphᚋgenᚐSystemStatus(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_systemStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -12811,10 +12811,10 @@ func (ec *executionContext) _Query_auditLog(ctx context.Context, field graphql.C
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *AuditConnection) graphql.Marshaler {
-			return ec.marshalNAuditConnection2ᚖportalhooksᚋgraphᚋgenᚐAuditConnection(ctx, selections, v)
+			return ec.marshalOAuditConnection2ᚖportalhooksᚋgraphᚋgenᚐAuditConnection(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_Query_auditLog(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -21808,13 +21808,13 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 				})
 		case "apiKeys":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Organization_apiKeys(ctx, field, obj)
 				})
 		case "auditLog":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Organization_auditLog(ctx, field, obj)
 				})
@@ -22065,7 +22065,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				})
 		case "deliveries":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_deliveries(ctx, field)
 				})
@@ -22077,13 +22077,13 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				})
 		case "systemStatus":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_systemStatus(ctx, field)
 				})
 		case "auditLog":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_auditLog(ctx, field)
 				})
@@ -23879,22 +23879,6 @@ func (ec *executionContext) unmarshalNAlertInput2ᚖportalhooksᚋgraphᚋgenᚐ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNApiKey2ᚕᚖportalhooksᚋgraphᚋmodelᚐAPIKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.APIKey) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNApiKey2ᚖportalhooksᚋgraphᚋmodelᚐAPIKey(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNApiKey2ᚖportalhooksᚋgraphᚋmodelᚐAPIKey(ctx context.Context, sel ast.SelectionSet, v *model.APIKey) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ApiKey!")
@@ -24024,14 +24008,6 @@ func (ec *executionContext) marshalNAuditChange2ᚕportalhooksᚋdeliveryᚐChan
 	}
 
 	return ret
-}
-
-func (ec *executionContext) marshalNAuditConnection2ᚖportalhooksᚋgraphᚋgenᚐAuditConnection(ctx context.Context, sel ast.SelectionSet, v *AuditConnection) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "AuditConnection!")
-		return graphql.Null
-	}
-	return ec._AuditConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNAuditEdge2ᚕᚖportalhooksᚋgraphᚋgenᚐAuditEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*AuditEdge) graphql.Marshaler {
@@ -25126,14 +25102,6 @@ func (ec *executionContext) marshalNSyncItemsPayload2ᚖportalhooksᚋgraphᚋge
 	return ec._SyncItemsPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNSystemStatus2ᚖportalhooksᚋgraphᚋgenᚐSystemStatus(ctx context.Context, sel ast.SelectionSet, v *SystemStatus) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "SystemStatus!")
-		return graphql.Null
-	}
-	return ec._SystemStatus(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalNTemplateProblem2ᚕᚖportalhooksᚋgraphᚋgenᚐTemplateProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*TemplateProblem) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -25713,6 +25681,25 @@ func (ec *executionContext) marshalOAlertSeverity2ᚖportalhooksᚋdeliveryᚐAl
 	return res
 }
 
+func (ec *executionContext) marshalOApiKey2ᚕᚖportalhooksᚋgraphᚋmodelᚐAPIKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.APIKey) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApiKey2ᚖportalhooksᚋgraphᚋmodelᚐAPIKey(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOApiKey2ᚖportalhooksᚋgraphᚋmodelᚐAPIKey(ctx context.Context, sel ast.SelectionSet, v *model.APIKey) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -25799,6 +25786,13 @@ func (ec *executionContext) marshalOAuditAction2ᚕportalhooksᚋdeliveryᚐActi
 	return ret
 }
 
+func (ec *executionContext) marshalOAuditConnection2ᚖportalhooksᚋgraphᚋgenᚐAuditConnection(ctx context.Context, sel ast.SelectionSet, v *AuditConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AuditConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOAuditFilter2ᚖportalhooksᚋgraphᚋgenᚐAuditFilter(ctx context.Context, v any) (*AuditFilter, error) {
 	if v == nil {
 		return nil, nil
@@ -25875,6 +25869,13 @@ func (ec *executionContext) marshalODelivery2ᚖportalhooksᚋgraphᚋmodelᚐDe
 		return graphql.Null
 	}
 	return ec._Delivery(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeliveryConnection2ᚖportalhooksᚋgraphᚋgenᚐDeliveryConnection(ctx context.Context, sel ast.SelectionSet, v *DeliveryConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeliveryConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalODeliveryFilter2ᚖportalhooksᚋgraphᚋgenᚐDeliveryFilter(ctx context.Context, v any) (*DeliveryFilter, error) {
@@ -26379,6 +26380,13 @@ func (ec *executionContext) marshalOString2ᚖstring(ctx context.Context, sel as
 	_ = ctx
 	res := graphql.MarshalString(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOSystemStatus2ᚖportalhooksᚋgraphᚋgenᚐSystemStatus(ctx context.Context, sel ast.SelectionSet, v *SystemStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SystemStatus(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {

@@ -101,6 +101,33 @@ var operations = map[string]operation{
 	},
 }
 
+// A page asks for several things at once. What its caller may not see is null,
+// with an error, and does not take the rest of the answer with it.
+func TestForbiddenFieldLeavesTheRestOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	schema := apiSchema()
+	s := harness.StartAPI(t, harness.APIDatabases["SQLite"](t))
+	w := harness.NewWorld(t, s)
+	for name, op := range operations {
+		root, field, _ := strings.Cut(name, ".")
+		if root == "Mutation" || !slices.Contains([]string{op.admin, op.viewer, op.operator, op.portal}, forbidden) {
+			continue
+		}
+		if schema.Types[root].Fields.ForName(field).Type.NonNull {
+			t.Errorf("%s is not nullable, and may be FORBIDDEN", name)
+		}
+		query := strings.Replace(fill(op.query, w.A.Names, w.A.Names), "{", "{ viewer { name }", 1)
+		if root == "Organization" {
+			query = strings.Replace(query, "{ "+field, "{ name "+field, 1)
+		}
+		a := w.Ask(t, w.A.Viewer, query, nil)
+		if a.Code() != forbidden || a.Find("viewer.name") == nil ||
+			root == "Organization" && a.Find("organization.name") == nil {
+			t.Errorf("%s by a viewer: got %s, want FORBIDDEN beside the rest of the answer", name, a.Body)
+		}
+	}
+}
+
 // verdict sums an answer up in the words of the table.
 func verdict(a *harness.Answer) string {
 	if code := a.Code(); code != "" {
