@@ -29,6 +29,8 @@ type Query {
   a: Int
 }
 type Mutation { ingest(n: Int): Int other: Int }
+type Subscription { count(to: Int): Count! other: Int }
+type Count { n: Int }
 `
 
 // schemaOnly is an executable schema that is not executed.
@@ -166,6 +168,35 @@ func TestBrokenDocumentsAreTheCallersFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if errs := create(exec, query, nil); len(errs) == 0 {
 				t.Error("accepted")
+			}
+		})
+	}
+}
+
+// More than one stream can't be told apart by the executor, which would answer
+// INTERNAL.
+func TestASubscriptionHasOneField(t *testing.T) {
+	exec, _ := newExecutor(t, limits.Limits{})
+	for query, fine := range map[string]bool{
+		`subscription {count {n}}`:                                                      true,
+		`subscription {a: count {n}}`:                                                   true,
+		`subscription {count {n} count {again: n}}`:                                     true,
+		`subscription {...f} fragment f on Subscription {count {n}}`:                    true,
+		`subscription {a: count {n} b: count {n}}`:                                      false,
+		`subscription {count {n} other}`:                                                false,
+		`subscription {count {n} ...f} fragment f on Subscription {b: count {n}}`:       false,
+		`subscription {count {n} ... on Subscription {b: count {n}}}`:                   false,
+		`subscription {__typename}`:                                                     false,
+		`subscription {count {n} __typename}`:                                           false,
+		`subscription($s: Boolean!) {count @skip(if: $s) {n}}`:                          false,
+		`subscription {... @include(if: false) {count {n}}}`:                            false,
+		`subscription {...f @include(if: true)} fragment f on Subscription {count {n}}`: false,
+		`query {echo} subscription {count {n} b: count {n}}`:                            false,
+	} {
+		t.Run(query, func(t *testing.T) {
+			errs := create(exec, query, map[string]any{"s": true})
+			if fine != (len(errs) == 0) {
+				t.Errorf("errors %v, want fine = %t", errs, fine)
 			}
 		})
 	}

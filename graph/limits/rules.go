@@ -11,9 +11,11 @@ import (
 
 // Rules returns the validation rules of GraphQL and three more: numbers must be in
 // range, 32 bits for an Int; @defer, which no transport supports, is refused; and
-// values of open enumerations are names.
+// values of open enumerations are names. That a subscription has one field is
+// checked by a rule of this package.
 func (g *Guard) Rules() *rules.Rules {
 	r := rules.NewDefaultRules()
+	r.ReplaceRule(rules.SingleFieldSubscriptionsRule.Name, oneSubscription)
 	r.AddRule("NumbersInRange", numbersInRange)
 	r.AddRule("NoDefer", noDefer)
 	r.AddRule("EnumLiterals", g.enumLiterals)

@@ -86,6 +86,20 @@ func TestAnEventStreamShowsWhyItFailed(t *testing.T) {
 	}
 }
 
+// The client's own mistake is not an internal error, on any transport.
+func TestASubscriptionWithTwoFieldsIsTheClientsMistake(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, options())
+	const query = `subscription {a: count(to: 1) {n} b: count(to: 1) {n}}`
+	got := ask(t, http.MethodPost, address, body(t, query, nil), "Accept", "text/event-stream")
+	if !strings.Contains(got.body, `"code":"BAD_USER_INPUT"`) {
+		t.Errorf("event stream: got %s, want BAD_USER_INPUT", got.body)
+	}
+	if got := post(t, address, query); got.code() != "BAD_USER_INPUT" {
+		t.Errorf("POST: got %s, want BAD_USER_INPUT", got.body)
+	}
+}
+
 func TestSubscriptionsChooseEventsWhenTheClientReadsBoth(t *testing.T) {
 	t.Parallel()
 	address, _ := serve(t, options())
