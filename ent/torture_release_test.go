@@ -2,9 +2,9 @@ package ent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -356,20 +356,26 @@ func (r *release) released() time.Duration {
 	return time.Since(began)
 }
 
-// settled waits until no more than n deliveries are left.
+// settled waits until no more than n deliveries are left. It gives up when their
+// number has not fallen for a while, however long the whole takes.
 func (r *release) settled(n int) {
-	deadline := time.Now().Add(time.Duration(faults.Rounds(3, 60)) * time.Minute)
-	for {
+	r.t.Helper()
+	least, fell := math.MaxInt, time.Now()
+	for loop.Sleep(r.t.Context(), depthPause) {
 		depth, err := r.store.Depth(r.t.Context())
-		switch left := depth.Pending + depth.Leased + depth.Held; {
-		case err == nil && left <= n:
-			return
-		case time.Now().After(deadline):
-			r.t.Errorf("%d deliveries are left: %+v, %v", left, depth, err)
+		if err != nil {
+			r.t.Errorf("Depth: %v", err)
 			return
 		}
-		if !loop.Sleep(r.t.Context(), depthPause) {
-			r.t.Error(errors.New("the test has ended before the deliveries"))
+		left := depth.Pending + depth.Leased + depth.Held
+		if left <= n {
+			return
+		}
+		if left < least {
+			least, fell = left, time.Now()
+		}
+		if time.Since(fell) > 2*time.Minute {
+			r.t.Errorf("%d deliveries are left and become no fewer: %+v", left, depth)
 			return
 		}
 	}
