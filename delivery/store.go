@@ -142,6 +142,10 @@ type EventStore interface {
 	// EventsOfGroup returns up to limit of a group's events of one type, oldest
 	// first.
 	EventsOfGroup(ctx context.Context, org OrgID, g GroupID, t EventType, limit int) ([]Event, error)
+	// CountOfGroup counts them, up to limit.
+	CountOfGroup(ctx context.Context, org OrgID, g GroupID, t EventType, limit int) (int, error)
+	// StoredByKey returns what is stored under each key that has an event.
+	StoredByKey(ctx context.Context, org OrgID, keys []string) (map[string]Stored, error)
 }
 
 // A DeliveryStore reads deliveries, pending and finished ones as one list.

@@ -57,7 +57,42 @@ func (s *Store) EventsOfGroup(
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	return s.ofGroup(org, g, t, limit), nil
+}
+
+func (s *Store) ofGroup(
+	org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
+) []delivery.Event {
 	found := s.events(func(e *delivery.Event) bool { return e.Org == org && e.Group == g && e.Type == t })
 	slices.SortFunc(found, func(a, b delivery.Event) int { return cmp.Compare(a.ID, b.ID) })
-	return found[:min(limit, len(found))], nil
+	return found[:min(limit, len(found))]
+}
+
+// CountOfGroup implements [delivery.EventStore].
+func (s *Store) CountOfGroup(
+	ctx context.Context, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
+) (int, error) {
+	if err := s.lock(ctx, "CountOfGroup"); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	return len(s.ofGroup(org, g, t, limit)), nil
+}
+
+// StoredByKey implements [delivery.EventStore].
+func (s *Store) StoredByKey(
+	ctx context.Context, org delivery.OrgID, keys []string,
+) (map[string]delivery.Stored, error) {
+	if err := s.lock(ctx, "StoredByKey"); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	found := make(map[string]delivery.Stored)
+	for _, key := range keys {
+		if stored, known := s.keys[eventKey{org, key}]; known {
+			stored.Fresh = false
+			found[key] = stored
+		}
+	}
+	return found, nil
 }

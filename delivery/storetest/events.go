@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ var eventTests = map[string]func(*scene){
 	"each filter of events picks what it says":     testEventFilters,
 	"events of tests are not listed":               testTestEvents,
 	"a group's events come oldest first":           testEventsOfGroup,
+	"keys say what is stored under them":           testStoredByKey,
 	"events of another organization are not found": testForeignEvents,
 	"thousands of events are found by id":          testManyEventsByID,
 }
@@ -130,6 +132,45 @@ func testEventsOfGroup(s *scene) {
 	got, err = s.store.EventsOfGroup(ctx, s.org.ID, "group 1", delivery.ObjectCreated, 3)
 	if len(got) > 0 || err != nil {
 		s.t.Errorf("EventsOfGroup of another type gave %v, %v", got, err)
+	}
+	for limit, want := range map[int]int{0: 0, 3: 3, 100: 6} {
+		got, err := s.store.CountOfGroup(ctx, s.org.ID, "group 1", delivery.ObjectDeleted, limit)
+		if got != want || err != nil {
+			s.t.Errorf("CountOfGroup up to %d gave %d, %v, want %d", limit, got, err, want)
+		}
+	}
+	if n, err := s.store.CountOfGroup(ctx, s.org.ID, "group 1", delivery.ObjectCreated, 3); n > 0 || err != nil {
+		s.t.Errorf("CountOfGroup of another type gave %d, %v", n, err)
+	}
+}
+
+func testStoredByKey(s *scene) {
+	first, second, third := s.event("a"), s.event("b\x00"), s.event("c")
+	first.Fingerprint, second.Fingerprint = 1<<63+5, 0
+	second.Deliveries = []delivery.Delivery{s.delivery(second.Event, s.webhook())}
+	s.ingest(first, second, third)
+	keys := []string{third.Key, first.Key, "none", second.Key, first.Key}
+	for range 600 {
+		keys = append(keys, "none, "+fmt.Sprint(len(keys)))
+	}
+	got, err := s.store.StoredByKey(s.t.Context(), s.org.ID, keys)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	want := map[string]delivery.Stored{
+		first.Key:  {ID: first.Event.ID, Fingerprint: first.Fingerprint},
+		second.Key: {ID: second.Event.ID, Deliveries: 1},
+		third.Key:  {ID: third.Event.ID, Fingerprint: third.Fingerprint},
+	}
+	if !maps.Equal(got, want) {
+		s.t.Errorf("StoredByKey gave %v, want %v", got, want)
+	}
+	if got, err := s.store.StoredByKey(s.t.Context(), s.org.ID, nil); len(got) > 0 || err != nil {
+		s.t.Errorf("StoredByKey of no key gave %v, %v", got, err)
+	}
+	s.org = s.organization("other")
+	if got, err := s.store.StoredByKey(s.t.Context(), s.org.ID, keys); len(got) > 0 || err != nil {
+		s.t.Errorf("StoredByKey of another organization gave %v, %v", got, err)
 	}
 }
 

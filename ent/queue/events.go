@@ -100,16 +100,58 @@ func (q *Queue) EventsOfGroup(
 	ctx context.Context, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
 ) ([]delivery.Event, error) {
 	var args []any
-	w := &where{args: &args}
-	w.add(fmt.Sprintf("e.org = %d AND e.type = %d AND NOT e.test", org, typeWords.code(t)))
-	w.keyed(org, "e.group_key", "e.group_id", string(g))
 	found, err := readEvents(ctx, q.read, fmt.Sprintf("SELECT %s FROM event e%s ORDER BY e.id LIMIT %d",
-		eventColumns, w, max(0, limit)), args...)
+		eventColumns, ofGroup(&args, org, g, t), max(0, limit)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events of a group: %w", err)
 	}
 	return found, nil
 }
+
+// CountOfGroup implements [delivery.EventStore].
+func (q *Queue) CountOfGroup(
+	ctx context.Context, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int,
+) (int, error) {
+	var args []any
+	count, err := q.numbers(ctx, groupCount(&args, org, g, t, limit), args...)
+	if err != nil {
+		return 0, fmt.Errorf("count events of a group: %w", err)
+	}
+	return int(count[0]), nil
+}
+
+// groupCount is the query of CountOfGroup.
+func groupCount(args *[]any, org delivery.OrgID, g delivery.GroupID, t delivery.EventType, limit int) string {
+	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM event e%s LIMIT %d) AS counted",
+		ofGroup(args, org, g, t), max(0, limit))
+}
+
+// ofGroup narrows to a group's events of one type.
+func ofGroup(args *[]any, org delivery.OrgID, g delivery.GroupID, t delivery.EventType) *where {
+	w := &where{args: args}
+	w.add(fmt.Sprintf("e.org = %d AND e.type = %d AND NOT e.test", org, typeWords.code(t)))
+	w.keyed(org, "e.group_key", "e.group_id", string(g))
+	return w
+}
+
+// StoredByKey implements [delivery.EventStore].
+func (q *Queue) StoredByKey(
+	ctx context.Context, org delivery.OrgID, keys []string,
+) (map[string]delivery.Stored, error) {
+	all := make(map[string]delivery.Stored)
+	for chunk := range slices.Chunk(keys, keysRead) {
+		err := q.db.keyed(ctx, org, chunk, func(key string, k keyed) {
+			all[key] = delivery.Stored{ID: k.event, Fingerprint: k.fingerprint, Deliveries: k.deliveries}
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read the events of keys: %w", err)
+		}
+	}
+	return all, nil
+}
+
+// keysRead is how many keys one statement reads.
+const keysRead = 500
 
 // readEvents runs a query that selects eventColumns.
 func readEvents(

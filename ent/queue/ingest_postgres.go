@@ -171,28 +171,48 @@ func (p *postgresQueue) fillKnown(ctx context.Context, known *knownEvents) error
 		return nil
 	}
 	return sqldb.Persist(ctx, func() error {
-		rows, err := p.pool.QueryContext(ctx, postgresKeys, pq.Array(known.orgs), pq.Array(known.keys))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
 		found := 0
-		for ; rows.Next(); found++ {
-			var n int
-			var k keyed
-			var fingerprint int64
-			if err := rows.Scan(&n, &k.event, &fingerprint, &k.deliveries); err != nil {
-				return err
-			}
-			k.fingerprint = uint64(fingerprint)
+		err := p.readKeys(ctx, known.orgs, known.keys, func(n int, k keyed) {
 			*known.places[n] = stored(known.events[n], k)
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		if found < len(known.events) {
+			found++
+		})
+		if err == nil && found < len(known.events) {
 			return fmt.Errorf("%d of %d keys found: %w", found, len(known.events), errKeyGone)
 		}
-		return nil
+		return err
+	})
+}
+
+// readKeys calls found for each key, by its place in the list, that has an event.
+func (p *postgresQueue) readKeys(
+	ctx context.Context, orgs []int64, keys [][]byte, found func(n int, k keyed),
+) error {
+	rows, err := p.pool.QueryContext(ctx, postgresKeys, pq.Array(orgs), pq.Array(keys))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int
+		var k keyed
+		var fingerprint int64
+		if err := rows.Scan(&n, &k.event, &fingerprint, &k.deliveries); err != nil {
+			return err
+		}
+		k.fingerprint = uint64(fingerprint)
+		found(n, k)
+	}
+	return rows.Err()
+}
+
+func (p *postgresQueue) keyed(
+	ctx context.Context, org delivery.OrgID, keys []string, found func(key string, k keyed),
+) error {
+	orgs, list := make([]int64, len(keys)), make([][]byte, len(keys))
+	for i, key := range keys {
+		orgs[i], list[i] = int64(org), []byte(key)
+	}
+	return sqldb.Persist(ctx, func() error {
+		return p.readKeys(ctx, orgs, list, func(n int, k keyed) { found(keys[n], k) })
 	})
 }

@@ -2,11 +2,14 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
+	"portalhooks/ent/sqldb"
 )
 
 // sqliteEvents are the columns of an event. Its key keeps it from being stored
@@ -130,6 +133,35 @@ func (i *inserter) known(
 		err = errKeyGone
 	}
 	return s, err
+}
+
+func (s *sqliteQueue) keyed(
+	ctx context.Context, org delivery.OrgID, keys []string, found func(key string, k keyed),
+) error {
+	args := make([]any, len(keys))
+	for i, key := range keys {
+		args[i] = ownKey(org, key)
+	}
+	query := fmt.Sprintf("SELECT key, id, fingerprint, deliveries FROM event WHERE key IN (?%s)",
+		strings.Repeat(",?", len(keys)-1))
+	return sqldb.Persist(ctx, func() error {
+		rows, err := s.read.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var own []byte
+			var k keyed
+			var fingerprint int64
+			if err := rows.Scan(&own, &k.event, &fingerprint, &k.deliveries); err != nil {
+				return err
+			}
+			k.fingerprint = uint64(fingerprint)
+			found(string(own[len(ownKey(org, "")):]), k)
+		}
+		return rows.Err()
+	})
 }
 
 // insertEvent stores an event unless its key or id is there. Tests of a webhook

@@ -127,6 +127,9 @@ func flatQueries(t *testing.T, s *testQueue, org delivery.OrgID) map[string]flat
 	group := flatQuery{index: "event_group"}
 	group.query = eventListing(s.Queue.db, &group.args, org, delivery.EventFilter{Group: "17"}, idPage{})
 	all["events of a group"] = group
+	count := flatQuery{index: "event_group"}
+	count.query = groupCount(&count.args, org, "17", delivery.ActiveAlert, 100)
+	all["the count of a group"] = count
 	for name, f := range map[string]delivery.DeliveryFilter{
 		"all":         {},
 		"a webhook's": {Webhooks: []delivery.WebhookID{3}},

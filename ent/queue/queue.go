@@ -85,6 +85,8 @@ type batches interface {
 	ingest(
 		ctx context.Context, owner delivery.Owner, lease time.Duration, batch []delivery.Ingest,
 	) ([]delivery.Ingested, error)
+	// keyed calls found for each of an organization's keys that has an event.
+	keyed(ctx context.Context, org delivery.OrgID, keys []string, found func(key string, k keyed)) error
 	// claim leases up to n due rows, of each webhook its share at most.
 	claim(ctx context.Context, c delivery.ClaimRequest, list []share, n int) ([]delivery.Job, error)
 	// claimOrdered leases the first rows of webhooks whose deliveries go out in
