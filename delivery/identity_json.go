@@ -75,7 +75,7 @@ func (c canonical) operation(r *OperationReport) canonical {
 	} else {
 		c = append(c.text(`{"ID":`, m.ID).text(`,"Name":`, m.Name).text(`,"ViewURL":`, m.ViewURL), '}')
 	}
-	c = strconv.AppendBool(append(c, `,"Complete":`...), r.Complete)
+	c = strconv.AppendBool(append(c, `,"Complete":`...), !r.Partial)
 	return append(c, `,"Workspaces":null}`...)
 }
 

@@ -111,17 +111,24 @@ type FieldChange struct {
 // A ReportedUser is who changed an object.
 type ReportedUser struct{ ID, Name, Email string }
 
-// An OperationReport says how an operation went, on all its devices if Complete
-// is set, otherwise on those listed.
+// An OperationReport says how an operation went: on all its devices, or, if
+// Partial or ExpectedWorkspaces is set, on those that it lists.
 type OperationReport struct {
 	OperationID, TypeID, TypeName string
 	Description, InitiatedBy      string
 	StartDate, EndDate            time.Time
 	Result                        OperationResult // of the whole; derived from the devices if empty
 	Microservice                  *ReportedItem   // set when the operation runs one
-	Complete                      bool
-	Workspaces                    []WorkspaceExecution
+	Partial                       bool            // more reports follow
+	// ExpectedWorkspaces is the number of all devices, in every report of the
+	// operation: the report that brings the last of them raises the event of the
+	// whole, and Partial doesn't matter. 0 when it is not given.
+	ExpectedWorkspaces int
+	Workspaces         []WorkspaceExecution
 }
+
+// Whole reports whether the report alone raises the event of the whole operation.
+func (r *OperationReport) Whole() bool { return !r.Partial && r.ExpectedWorkspaces == 0 }
 
 // A SyncedItem is one item of Portal's list.
 type SyncedItem struct {

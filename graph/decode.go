@@ -42,8 +42,6 @@ var reportOptions = json.JoinOptions(
 	json.RejectUnknownMembers(true),
 	json.WithUnmarshalers(json.JoinUnmarshalers(
 		json.UnmarshalFromFunc(decodeTime),
-		json.UnmarshalFromFunc(completeByDefault),
-		json.UnmarshalFromFunc(refuseNull[bool]),
 		// A payload that is null is not the same as none in a @oneOf input.
 		json.UnmarshalFromFunc(refuseNull[*gen.ActiveAlertInput]),
 		json.UnmarshalFromFunc(refuseNull[*gen.MicroserviceExecutionInput]),
@@ -66,12 +64,6 @@ func decodeTime(d *jsontext.Decoder, t *model.ReportTime) error {
 	}
 	*t = model.ParseReportTime(token.String())
 	return nil
-}
-
-// completeByDefault sets the only default value in the schema of reports.
-func completeByDefault(_ *jsontext.Decoder, in *gen.OperationInput) error {
-	in.Complete = true
-	return errors.ErrUnsupported // decode the rest as usual
 }
 
 func refuseNull[T any](d *jsontext.Decoder, _ *T) error {

@@ -50,6 +50,12 @@ func (quietStore) Ingest(
 	return stored, nil
 }
 
+func (quietStore) StoredByKey(
+	context.Context, delivery.OrgID, []string,
+) (map[string]delivery.Stored, error) {
+	return nil, nil
+}
+
 func (quietStore) OrganizationsByID(
 	_ context.Context, ids []delivery.OrgID,
 ) ([]delivery.Organization, error) {
@@ -144,7 +150,7 @@ func alerts(n int) []byte {
 func operation(n int) []byte {
 	body := fmt.Appendf(nil, `{"query":%q,"variables":{"input":[{"organizationId": "bench",
 		"sourceEventId": "event", "event": {"operation": {"operationId": "operation", "typeId": "restart",
-		"typeName": "Restart", "complete": false, "startDate": "2026-01-14T10:00:02Z", "workspaces": [`, benchMutation)
+		"typeName": "Restart", "partial": true, "startDate": "2026-01-14T10:00:02Z", "workspaces": [`, benchMutation)
 	for i := range n {
 		if i > 0 {
 			body = append(body, ',')

@@ -98,8 +98,18 @@ func operationOf(in *gen.OperationInput) *delivery.OperationReport {
 		OperationID: in.OperationID, TypeID: in.TypeID, TypeName: in.TypeName,
 		Description: value(in.Description), InitiatedBy: value(in.InitiatedBy),
 		StartDate: in.StartDate.Time, EndDate: value(in.EndDate).Time, Result: value(in.Result),
-		Microservice: itemOf(in.Microservice), Complete: in.Complete, Workspaces: executionsOf(in.Workspaces),
+		Microservice: itemOf(in.Microservice), Partial: isPartial(in),
+		ExpectedWorkspaces: int(value(in.ExpectedWorkspaces)), Workspaces: executionsOf(in.Workspaces),
 	}
+}
+
+// isPartial reports whether more reports follow. Clients that send each field,
+// with its zero value, send both: so partial decides whenever it is there.
+func isPartial(in *gen.OperationInput) bool {
+	if in.Partial == nil && in.Complete != nil {
+		return !*in.Complete
+	}
+	return value(in.Partial)
 }
 
 func executionsOf(in []*gen.WorkspaceExecutionInput) []delivery.WorkspaceExecution {

@@ -48,6 +48,8 @@ func (f *filler) fill(v reflect.Value) {
 		v.SetString(fmt.Sprintf("value %d", f.n))
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Int32:
+		v.SetInt(int64(f.n))
 	default:
 		panic("fill does not support " + v.Type().String())
 	}
@@ -58,10 +60,12 @@ func leaves(v reflect.Value, path string, found map[string]int, missing *[]strin
 	if _, ok := reflect.TypeAssert[time.Time](v); !ok {
 		switch v.Kind() {
 		case reflect.Pointer:
-			if !v.IsNil() {
+			if v.IsNil() {
+				*missing = append(*missing, path)
+			} else {
 				leaves(v.Elem(), path, found, missing)
-				return
 			}
+			return
 		case reflect.Struct:
 			for i := range v.NumField() {
 				leaves(v.Field(i), path+"."+v.Type().Field(i).Name, found, missing)
@@ -83,12 +87,14 @@ func leaves(v reflect.Value, path string, found map[string]int, missing *[]strin
 }
 
 // sameLeaves fails t unless got has each leaf value of given exactly as often.
-func sameLeaves(t *testing.T, given, got any) {
+// Leaves at the paths without may be missing.
+func sameLeaves(t *testing.T, given, got any, without ...string) {
 	t.Helper()
 	want, have := map[string]int{}, map[string]int{}
 	var missing []string
 	leaves(reflect.ValueOf(given), reflect.TypeOf(given).String(), want, &missing)
 	leaves(reflect.ValueOf(got), reflect.TypeOf(got).String(), have, &missing)
+	missing = slices.DeleteFunc(missing, func(path string) bool { return slices.Contains(without, path) })
 	if len(missing) > 0 {
 		t.Errorf("no value in %q", missing)
 	}
@@ -103,7 +109,8 @@ func TestReportsAreConvertedCompletely(t *testing.T) {
 	t.Parallel()
 	in := gen.PortalEventInput{}
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
-	sameLeaves(t, in, reportOf(&in))
+	in.Event.Operation.Complete = nil // the opposite of Partial, which decides
+	sameLeaves(t, in, reportOf(&in), "gen.PortalEventInput.Event.Operation.Complete")
 }
 
 // Every time and every enumeration of a report is judged by the service: the
@@ -155,6 +162,31 @@ func TestSyncedItemsAreConvertedCompletely(t *testing.T) {
 	in := gen.SyncItemsInput{}
 	(&filler{}).fill(reflect.ValueOf(&in).Elem())
 	sameLeaves(t, in, syncInput(&in))
+}
+
+// The zero values of typed clients are harmless, and complete works as before for
+// clients that do not know partial.
+func TestPartialDecidesBeforeComplete(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		partial, complete *bool
+		want              bool
+	}{
+		"neither":              {nil, nil, false},
+		"more follow":          {new(true), nil, true},
+		"no more follow":       {new(false), nil, false},
+		"complete":             {nil, new(true), false},
+		"not complete":         {nil, new(false), true},
+		"both zero":            {new(false), new(false), false},
+		"partial, zero beside": {new(true), new(false), true},
+		"complete, no partial": {new(false), new(true), false},
+		"in contradiction":     {new(true), new(true), true},
+	} {
+		in := &gen.OperationInput{Partial: tt.partial, Complete: tt.complete, ExpectedWorkspaces: new(int32(0))}
+		if got := operationOf(in); got.Partial != tt.want || got.ExpectedWorkspaces != 0 {
+			t.Errorf("%s: got %+v, want partial = %t", name, got, tt.want)
+		}
+	}
 }
 
 func TestAbsentPartsStayAbsent(t *testing.T) {

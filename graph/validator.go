@@ -69,7 +69,7 @@ func structValidator(t reflect.Type) validator {
 	fields := make([]validator, t.NumField())
 	for i := range t.NumField() {
 		field := t.Field(i)
-		if !strings.HasSuffix(field.Tag.Get("json"), ",omitempty") && field.Type.Kind() != reflect.Bool {
+		if !strings.HasSuffix(field.Tag.Get("json"), ",omitempty") {
 			required = append(required, i)
 		}
 		fields[i] = validatorOf(field.Type)

@@ -74,13 +74,12 @@ var (
 	Org = delivery.Organization{ID: 7, ExternalID: "acme", Name: "Acme"}
 )
 
-// OperationOn reports a complete operation on n devices, all completed.
+// OperationOn reports a whole operation on n devices, all completed.
 func OperationOn(n int) delivery.Report {
 	return delivery.Report{
 		OrganizationID: "acme", OrganizationName: "Acme", SourceEventID: "op-1:final", OccurredAt: Now,
 		Operation: &delivery.OperationReport{
-			OperationID: "op-1", TypeID: "restart", TypeName: "Restart", StartDate: Now, Complete: true,
-			Workspaces: Devices(0, n),
+			OperationID: "op-1", TypeID: "restart", TypeName: "Restart", StartDate: Now, Workspaces: Devices(0, n),
 		},
 	}
 }

@@ -29,6 +29,10 @@ func (in *submission) answer() delivery.IngestResult {
 			r.Deliveries += stored.Deliveries
 		}
 	}
+	if r.Status == delivery.Duplicated && in.awaits() && in.whole.ID != 0 {
+		r.Events = append(r.Events, in.whole.ID)
+		r.Deliveries += in.whole.Deliveries
+	}
 	r.Warnings = in.warnings(&r)
 	return r
 }
@@ -73,14 +77,21 @@ func (in *submission) warnings(r *delivery.IngestResult) []delivery.Warning {
 // warnOfWhole warns when the operation's own event was raised before without what
 // this report says.
 func (in *submission) warnOfWhole(w *warner) {
-	if len(in.facts) == 0 || in.facts[0].Type != delivery.OperationExecuted || !in.differs(0) {
+	if in.report.Operation == nil {
 		return
 	}
-	w.warn(delivery.OtherValues, "event.operation.operationId",
-		"OPERATION_EXECUTED was raised before, from a report with other values. It stays as it is.")
-	if n := in.freshDevices(); n > 0 {
+	before := in.whole.ID != 0
+	if in.report.Operation.Whole() {
+		if in.differs(0) {
+			w.warn(delivery.OtherValues, "event.operation.operationId",
+				"OPERATION_EXECUTED was raised before, from a report with other values. It stays as it is.")
+		}
+		before = !in.stored[0].Fresh && in.stored[0].Fingerprint != in.facts[0].Fingerprint
+	}
+	if n := in.freshDevices(); before && n > 0 {
 		w.warn(delivery.AfterWhole, "event.operation.workspaces",
-			"%d of the devices came after OPERATION_EXECUTED was raised, and are not in it.", n)
+			"%d of the devices came after OPERATION_EXECUTED was raised, and are not in it. Set expectedWorkspaces, "+
+				"or partial in all reports but the last.", n)
 	}
 }
 

@@ -55,7 +55,7 @@ type fact struct {
 
 // expand finds the facts that the reports state.
 func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
-	x := expansion{now: delivery.Now(), room: make(delivery.Variables, 0, 24)}
+	x := newExpansion()
 	inCall := make(map[delivery.GroupID][]deviceResult)
 	for i := range submissions {
 		in := &submissions[i]
@@ -90,8 +90,8 @@ func (g *Ingester) registerItems(ctx context.Context, in *submission) (err error
 	return nil
 }
 
-// earlier returns the devices of a complete operation that were reported
-// before, also those of earlier reports of the same call.
+// earlier returns the devices of a whole operation that were reported before,
+// also those of earlier reports of the same call.
 func (g *Ingester) earlier(
 	ctx context.Context, in *submission, inCall map[delivery.GroupID][]deviceResult,
 ) ([]deviceResult, error) {
@@ -100,17 +100,25 @@ func (g *Ingester) earlier(
 		return nil, nil
 	}
 	group := delivery.OperationGroup(in.org, r.OperationID)
-	if !r.Complete {
+	if !r.Whole() {
 		inCall[group] = append(inCall[group], merged(r.Workspaces, nil)...)
 		return nil, nil
 	}
+	stored, err := g.storedDevices(ctx, in.org.ID, group)
+	return append(stored, inCall[group]...), err
+}
+
+// storedDevices reads back the devices of an operation that are stored.
+func (g *Ingester) storedDevices(
+	ctx context.Context, org delivery.OrgID, group delivery.GroupID,
+) ([]deviceResult, error) {
 	events, err := g.events.EventsOfGroup(
-		ctx, in.org.ID, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces,
+		ctx, org, group, delivery.OperationInWorkspace, delivery.MaxWorkspaces,
 	)
 	if err != nil {
 		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
 	}
-	return append(earlierDevices(events), inCall[group]...), nil
+	return earlierDevices(events), nil
 }
 
 // An expansion turns one valid report after the other into its facts.
@@ -122,12 +130,16 @@ type expansion struct {
 	room   delivery.Variables // for the values of one event after the other
 }
 
+func newExpansion() expansion {
+	return expansion{now: delivery.Now(), room: make(delivery.Variables, 0, 24)}
+}
+
 // values are the variables of one event.
 type values struct{ delivery.Variables }
 
 // facts returns the events that a valid report raises, if none of them has
 // been raised before. Earlier are the devices that were reported before, which
-// a complete operation counts in even where it doesn't list them.
+// a whole operation counts in even where it doesn't list them.
 func (x *expansion) facts(org delivery.Organization, r *delivery.Report, earlier []deviceResult) []fact {
 	x.org, x.report = org, r
 	switch {

@@ -58,7 +58,7 @@ func wholeReports(text string, at time.Time) []delivery.Report {
 		},
 		{Operation: &delivery.OperationReport{
 			OperationID: "o" + text, TypeID: "t" + text, TypeName: text, Description: "d" + text,
-			InitiatedBy: "b" + text, StartDate: at, EndDate: at.Add(time.Hour), Microservice: &item, Complete: true,
+			InitiatedBy: "b" + text, StartDate: at, EndDate: at.Add(time.Hour), Microservice: &item,
 			Workspaces: devices,
 		}},
 		{
@@ -67,7 +67,6 @@ func wholeReports(text string, at time.Time) []delivery.Report {
 				TypeID:      "t",
 				StartDate:   at,
 				Result:      delivery.ResultCancelled,
-				Complete:    true,
 			},
 		},
 	}
@@ -99,8 +98,7 @@ func TestFactsStayAsTheyAreStored(t *testing.T) {
 		at := deliverytest.Now.Add(time.Duration(i) * 123456789 * time.Nanosecond).In(zone)
 		for _, r := range wholeReports(text, at) {
 			for _, f := range expand(deliverytest.Org, &r, deliverytest.Now, []deviceResult{{
-				"z", "Z",
-				delivery.ResultCompleted,
+				id: "z", name: "Z", result: delivery.ResultCompleted,
 			}}) {
 				fmt.Fprintf(&got, "%s %s %q %d %s %q %q\n\t%s\n", f.Type, f.Group, f.Key, f.Fingerprint,
 					f.At.UTC().Format(time.RFC3339Nano), f.WorkspaceID, f.WorkspaceName, f.Variables)
@@ -124,10 +122,20 @@ func TestFactsStayAsTheyAreStored(t *testing.T) {
 
 // encodedFingerprint is how fingerprints are defined: by encoding/json.
 func encodedFingerprint(r *delivery.Report, devices []delivery.WorkspaceExecution) uint64 {
+	// The structs of the release that stored the first fingerprints.
+	type operation struct {
+		OperationID, TypeID, TypeName string
+		Description, InitiatedBy      string
+		StartDate, EndDate            time.Time
+		Result                        delivery.OperationResult
+		Microservice                  *delivery.ReportedItem
+		Complete                      bool
+		Workspaces                    []delivery.WorkspaceExecution
+	}
 	body := struct {
 		Alert     *delivery.ActiveAlertReport
 		Object    *delivery.ObjectReport
-		Operation *delivery.OperationReport
+		Operation *operation
 		Devices   []delivery.WorkspaceExecution
 	}{Object: r.ObjectChange, Devices: devices}
 	if r.ActiveAlert != nil {
@@ -135,11 +143,12 @@ func encodedFingerprint(r *delivery.Report, devices []delivery.WorkspaceExecutio
 		alert.Alert.Start = alert.Alert.Start.UTC()
 		body.Alert = &alert
 	}
-	if r.Operation != nil {
-		operation := *r.Operation
-		operation.Workspaces = nil
-		operation.StartDate, operation.EndDate = operation.StartDate.UTC(), operation.EndDate.UTC()
-		body.Operation = &operation
+	if o := r.Operation; o != nil {
+		body.Operation = &operation{
+			OperationID: o.OperationID, TypeID: o.TypeID, TypeName: o.TypeName, Description: o.Description,
+			InitiatedBy: o.InitiatedBy, StartDate: o.StartDate.UTC(), EndDate: o.EndDate.UTC(), Result: o.Result,
+			Microservice: o.Microservice, Complete: true,
+		}
 	}
 	hash := fnv.New64a()
 	_ = json.NewEncoder(hash).Encode(body)

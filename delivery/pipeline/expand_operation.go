@@ -13,16 +13,19 @@ import (
 type deviceResult struct {
 	id, name string
 	result   delivery.OperationResult
+	end      time.Time // zero when it was not reported
 }
 
-// operation returns the facts of an operation: the global one if the report is
-// complete, then one per device, then the microservice's.
+// operation returns the facts of an operation: the global one if the report
+// alone raises it, then one per device, then the microservice's.
 func (x *expansion) operation(r *delivery.OperationReport, earlier []deviceResult) []fact {
 	devices := distinct(r.Workspaces)
 	group := delivery.OperationGroup(x.org, r.OperationID)
 	facts := make([]fact, 0, 1+2*len(devices))
-	if r.Complete {
-		facts = append(facts, x.global(r, group, devices, earlier))
+	if r.Whole() {
+		f := x.global(r, group, merged(devices, earlier))
+		f.Fingerprint = delivery.ReportFingerprint(x.report, sortedByID(devices))
+		facts = append(facts, f)
 	}
 	for i := range devices {
 		facts = append(facts, x.inWorkspace(r, group, &devices[i]))
@@ -33,24 +36,26 @@ func (x *expansion) operation(r *delivery.OperationReport, earlier []deviceResul
 	return facts
 }
 
-// global returns the fact of the whole operation.
+// global returns the fact of the whole operation on all its devices, without a
+// fingerprint. It ended when the report says, or else when its last device did.
 func (x *expansion) global(
-	r *delivery.OperationReport,
-	group delivery.GroupID,
-	devices []delivery.WorkspaceExecution,
-	earlier []deviceResult,
+	r *delivery.OperationReport, group delivery.GroupID, devices []deviceResult,
 ) fact {
 	at := x.occurredAt()
-	all := countedDevices(devices, earlier)
+	all := countedDevices(devices)
+	end := r.EndDate
+	if end.IsZero() {
+		end = all.end()
+	}
 	v := x.begin()
 	v.eventType(delivery.OperationExecuted)
-	v.operation(r, r.StartDate, r.EndDate, cmp.Or(r.Result, all.worst()))
+	v.operation(r, r.StartDate, end, cmp.Or(r.Result, all.worst()))
 	v.origin(x, at)
 	v.devices(all)
 	return fact{
 		Type: delivery.OperationExecuted, Kind: delivery.OperationItem, Group: group, At: at,
 		Item: delivery.ReportedItem{ID: r.TypeID, Name: r.TypeName}, Key: delivery.OperationKey(r.OperationID),
-		Fingerprint: delivery.ReportFingerprint(x.report, sortedByID(devices)), Variables: v.Encode(),
+		Variables: v.Encode(),
 	}
 }
 
@@ -136,8 +141,8 @@ type deviceCount struct {
 	ended   map[delivery.OperationResult]int
 }
 
-func countedDevices(devices []delivery.WorkspaceExecution, earlier []deviceResult) deviceCount {
-	c := deviceCount{merged(devices, earlier), make(map[delivery.OperationResult]int, len(results))}
+func countedDevices(devices []deviceResult) deviceCount {
+	c := deviceCount{devices, make(map[delivery.OperationResult]int, len(results))}
 	for i := range c.devices {
 		c.ended[c.devices[i].result]++
 	}
@@ -156,6 +161,20 @@ func (c *deviceCount) worst() delivery.OperationResult {
 		}
 	}
 	return delivery.ResultCompleted
+}
+
+// end is when the last device ended; zero when one of them did not say, or there
+// is none.
+func (c *deviceCount) end() (last time.Time) {
+	for i := range c.devices {
+		switch end := c.devices[i].end; {
+		case end.IsZero():
+			return time.Time{}
+		case end.After(last):
+			last = end
+		}
+	}
+	return last
 }
 
 // devices adds the lists and the counts.
@@ -189,7 +208,7 @@ func merged(devices []delivery.WorkspaceExecution, earlier []deviceResult) []dev
 	for i := range devices {
 		w := &devices[i].Workspace
 		listed[w.ID] = true
-		all = append(all, deviceResult{w.ID, cmp.Or(w.Name, w.ID), devices[i].Result})
+		all = append(all, deviceResult{w.ID, cmp.Or(w.Name, w.ID), devices[i].Result, devices[i].EndDate})
 	}
 	for _, d := range earlier {
 		if !listed[d.id] {
@@ -205,12 +224,14 @@ func earlierDevices(events []delivery.Event) []deviceResult {
 	devices := make([]deviceResult, 0, len(events))
 	for i := range events {
 		var said struct {
-			Result string `json:"operation_result"`
+			Result string    `json:"operation_result"`
+			End    time.Time `json:"operation_enddate"`
 		}
 		// What can't be read was not written by expand; it still counts.
 		_ = json.Unmarshal(events[i].Variables, &said)
 		devices = append(devices, deviceResult{
 			id: events[i].WorkspaceID, name: events[i].WorkspaceName, result: resultCalled(said.Result),
+			end: said.End,
 		})
 	}
 	return devices

@@ -57,13 +57,17 @@ func TestExpand(t *testing.T) {
 		"object created":  {object("CREATED"), map[delivery.EventType]int{delivery.ObjectCreated: 1}},
 		"object modified": {object("MODIFIED"), map[delivery.EventType]int{delivery.ObjectModified: 1}},
 		"object deleted":  {object("DELETED"), map[delivery.EventType]int{delivery.ObjectDeleted: 1}},
-		"complete operation": {
+		"whole operation": {
 			deliverytest.OperationOn(3),
 			map[delivery.EventType]int{delivery.OperationExecuted: 1, delivery.OperationInWorkspace: 3},
 		},
-		"complete operation without devices": {deliverytest.OperationOn(0), map[delivery.EventType]int{delivery.OperationExecuted: 1}},
+		"whole operation without devices": {deliverytest.OperationOn(0), map[delivery.EventType]int{delivery.OperationExecuted: 1}},
 		"partial operation raises no global event": {
-			operation(func(o *delivery.OperationReport) { o.Complete = false }),
+			operation(func(o *delivery.OperationReport) { o.Partial = true }),
+			map[delivery.EventType]int{delivery.OperationInWorkspace: 3},
+		},
+		"operation that waits for devices raises no global event": {
+			operation(func(o *delivery.OperationReport) { o.ExpectedWorkspaces = 3 }),
 			map[delivery.EventType]int{delivery.OperationInWorkspace: 3},
 		},
 		"operation that runs a microservice": {
@@ -192,12 +196,48 @@ func TestResultOfTheWhole(t *testing.T) {
 	}
 }
 
-func TestCompleteReportCountsEarlierDevices(t *testing.T) {
+// The end of the whole is what Portal says, or else the end of the last device, if
+// every device has one.
+func TestEndOfTheWhole(t *testing.T) {
+	at := func(hour int) time.Time { return deliverytest.Now.Add(time.Duration(hour) * time.Hour) }
+	for name, tt := range map[string]struct {
+		sent    time.Time
+		devices []time.Time
+		earlier []deviceResult
+		want    any // nil when it is not known
+	}{
+		"the last device's": {devices: []time.Time{at(2), at(3), at(1)}, want: delivery.FormatTime(at(3))},
+		"an earlier device's": {
+			devices: []time.Time{at(2)}, earlier: []deviceResult{{id: "x", end: at(5)}},
+			want: delivery.FormatTime(at(5)),
+		},
+		"a device without an end":      {devices: []time.Time{at(2), {}}},
+		"an earlier one without":       {devices: []time.Time{at(2)}, earlier: []deviceResult{{id: "x"}}},
+		"no device":                    {},
+		"what Portal sent wins":        {sent: at(1), devices: []time.Time{at(2)}, want: delivery.FormatTime(at(1))},
+		"what Portal sent without any": {sent: at(1), want: delivery.FormatTime(at(1))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := deliverytest.OperationOn(len(tt.devices))
+			r.Operation.EndDate = tt.sent
+			for i, end := range tt.devices {
+				r.Operation.Workspaces[i].EndDate = end
+			}
+			v := VariablesOf(t, expand(deliverytest.Org, &r, deliverytest.Now, tt.earlier)[0])
+			if got := v["operation_enddate"]; got != tt.want {
+				t.Errorf("end = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWholeReportCountsEarlierDevices(t *testing.T) {
 	r := deliverytest.OperationOn(2)
-	earlier := []deviceResult{{"ws-1", "WS 1", delivery.ResultError}, {"ws-9", "WS 9", delivery.ResultTimeout}, {
-		"ws-9", "WS 9",
-		delivery.ResultError,
-	}}
+	earlier := []deviceResult{
+		{"ws-1", "WS 1", delivery.ResultError, time.Time{}},
+		{"ws-9", "WS 9", delivery.ResultTimeout, time.Time{}},
+		{"ws-9", "WS 9", delivery.ResultError, time.Time{}},
+	}
 	v := VariablesOf(t, expand(deliverytest.Org, &r, deliverytest.Now, earlier)[0])
 	for name, want := range map[string]any{
 		"workspaces_count": 3.0, "workspaces_completed": 2.0, "workspaces_timeout": 1.0, "workspaces_error": 0.0,
@@ -216,7 +256,10 @@ func TestEarlierDevicesAreReadBack(t *testing.T) {
 	for _, f := range expand(deliverytest.Org, &r, deliverytest.Now, nil)[1:] {
 		events = append(events, event(f))
 	}
-	want := []deviceResult{{"ws-0", "WS 0", delivery.ResultCompleted}, {"ws-1", "WS 1", delivery.ResultError}}
+	want := []deviceResult{
+		{"ws-0", "WS 0", delivery.ResultCompleted, deliverytest.Now},
+		{"ws-1", "WS 1", delivery.ResultError, deliverytest.Now.Add(time.Second)},
+	}
 	if got := earlierDevices(events); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

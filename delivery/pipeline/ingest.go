@@ -51,10 +51,7 @@ func (g *Ingester) Ingest(
 	if err := g.locate(ctx, scope, submissions); err != nil {
 		return nil, err
 	}
-	if err := g.expand(ctx, submissions); err != nil {
-		return nil, err
-	}
-	err := g.store(ctx, submissions)
+	err := g.raise(ctx, submissions)
 	if scope != 0 {
 		g.told(scope, newDeliveries(submissions))
 	}
@@ -80,6 +77,18 @@ func newDeliveries(submissions []submission) int {
 		}
 	}
 	return n
+}
+
+// raise stores the events of valid reports and what they fire.
+func (g *Ingester) raise(ctx context.Context, submissions []submission) error {
+	for _, step := range []func(context.Context, []submission) error{
+		g.expand, g.findWholes, g.store, g.finish,
+	} {
+		if err := step(ctx, submissions); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // locate finds the organization of each report, registering the ones that are not
@@ -175,6 +184,7 @@ type submission struct {
 	org    delivery.Organization
 	facts  []fact
 	stored []delivery.Stored // one for each fact
+	whole  delivery.Stored   // the event of the whole operation, if an earlier call raised it
 	result delivery.IngestResult
 }
 

@@ -22,9 +22,7 @@ type part struct {
 	from, to int
 }
 
-// store stores the events of all reports, one handover after the other, and
-// fills in what became of them. Parts whose organization has changed its webhooks
-// in the meantime are matched again.
+// store stores the events of all reports and fills in what became of them.
 func (g *Ingester) store(ctx context.Context, reports []submission) error {
 	waiting := make([]part, 0, len(reports))
 	for i := range reports {
@@ -34,7 +32,12 @@ func (g *Ingester) store(ctx context.Context, reports []submission) error {
 			waiting = append(waiting, part{r, 0, len(r.facts)})
 		}
 	}
-	waiting = alternate(waiting)
+	return g.storeParts(ctx, alternate(waiting))
+}
+
+// storeParts stores the parts, one handover after the other. Those whose
+// organization has changed its webhooks in the meantime are matched again.
+func (g *Ingester) storeParts(ctx context.Context, waiting []part) error {
 	for stale := 0; len(waiting) > 0; {
 		parts, units, rest, err := g.match(ctx, waiting)
 		if err != nil {

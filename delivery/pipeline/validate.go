@@ -118,8 +118,14 @@ func (c *reportChecker) operation(r *delivery.OperationReport) {
 	if r.Microservice != nil {
 		c.Item(path+"microservice", r.Microservice)
 	}
-	if len(r.Workspaces) == 0 && !r.Complete {
-		c.Fail(delivery.Required, path+"workspaces", "List at least one device, or set complete to true.")
+	switch {
+	case r.ExpectedWorkspaces < 0 || r.ExpectedWorkspaces > delivery.MaxWorkspaces:
+		c.Fail(delivery.Invalid, path+"expectedWorkspaces", "Expect 1 to %d devices.", delivery.MaxWorkspaces)
+	case len(r.Workspaces) == 0 && r.ExpectedWorkspaces > 0:
+		c.Fail(delivery.Required, path+"workspaces",
+			"List at least one device. Without expectedWorkspaces, the operation is over without more devices.")
+	case len(r.Workspaces) == 0 && r.Partial:
+		c.Fail(delivery.Required, path+"workspaces", "List at least one device, or leave out partial.")
 	}
 	c.executions(path+"workspaces", r.Workspaces)
 }

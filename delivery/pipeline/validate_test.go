@@ -156,7 +156,7 @@ func TestValidateReport(t *testing.T) {
 			"event.operation.workspaces.2.workspace.id", delivery.Invalid,
 		},
 		"part of an operation, on no device": {
-			operation(func(o *delivery.OperationReport) { o.Complete, o.Workspaces = false, nil }),
+			operation(func(o *delivery.OperationReport) { o.Partial, o.Workspaces = true, nil }),
 			"event.operation.workspaces", delivery.Required,
 		},
 		"too many devices": {

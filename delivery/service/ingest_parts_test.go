@@ -29,14 +29,14 @@ func TestIngestOfTwentyThousandDevices(t *testing.T) {
 	}
 }
 
-func TestCompleteReportCountsPartsThatCameBefore(t *testing.T) {
+func TestWholeReportCountsPartsThatCameBefore(t *testing.T) {
 	for name, inOneCall := range map[string]bool{"earlier": false, "in the same call": true} {
 		t.Run(name, func(t *testing.T) {
 			store := memstore.NewFaulty()
 			s := newFront(t, store)
 			taking(t, s)
 			part, whole := deliverytest.OperationOn(3), deliverytest.OperationOn(0)
-			part.Operation.Complete = false
+			part.Operation.Partial = true
 			part.Operation.Workspaces[1].Result = delivery.ResultTimeout
 			calls := [][]delivery.Report{{part}, {whole}}
 			if inOneCall {
@@ -76,9 +76,9 @@ func TestOperationIsOnePlusNHoweverItIsReported(t *testing.T) {
 		n := rapid.IntRange(1, 12).Draw(rt, "devices")
 		microservice := rapid.Bool().Draw(rt, "microservice")
 		var sends []delivery.Report
-		add := func(from, to int, complete bool) {
+		add := func(from, to int, partial bool) {
 			r := deliverytest.OperationOn(0)
-			r.Operation.Workspaces, r.Operation.Complete = deliverytest.Devices(from, to), complete
+			r.Operation.Workspaces, r.Operation.Partial = deliverytest.Devices(from, to), partial
 			if microservice {
 				r.Operation.Microservice = &delivery.ReportedItem{ID: "m", Name: "M"}
 			}
@@ -89,11 +89,11 @@ func TestOperationIsOnePlusNHoweverItIsReported(t *testing.T) {
 		cut := rapid.IntRange(0, n).Draw(rt, "cut")
 		for from := 0; from < cut; {
 			to := min(cut, from+rapid.IntRange(1, 4).Draw(rt, "size"))
-			add(from, to, false)
+			add(from, to, true)
 			from = to
 		}
 		// The last part lists the rest, or some of the earlier ones again.
-		add(rapid.IntRange(0, cut).Draw(rt, "from"), n, true)
+		add(rapid.IntRange(0, cut).Draw(rt, "from"), n, false)
 		sends = rapid.Permutation(sends).Draw(rt, "order")
 
 		accepted := 0

@@ -48,7 +48,8 @@ func anyReport(t *rapid.T) delivery.Report {
 	default:
 		r.Operation = deliverytest.OperationOn(0).Operation
 		r.Operation.OperationID, r.Operation.Workspaces = operation, devices()
-		r.Operation.Complete = rapid.Bool().Draw(t, "complete")
+		r.Operation.Partial = rapid.Bool().Draw(t, "partial")
+		r.Operation.ExpectedWorkspaces = rapid.IntRange(0, 4).Draw(t, "expected")
 		r.Operation.Result = delivery.OperationResult(pick("result", "", "COMPLETED", "TIMEOUT"))
 		if rapid.Bool().Draw(t, "runs a microservice") {
 			r.Operation.Microservice = &microservice
@@ -58,7 +59,8 @@ func anyReport(t *rapid.T) delivery.Report {
 }
 
 // Whatever was reported in between, a report that was accepted stays accepted:
-// its re-send is a DUPLICATE, and changes nothing.
+// its re-send is a DUPLICATE and changes nothing. Only a report that waits for
+// other devices may raise the event of the whole when it comes again.
 func TestAReSendIsNeverWorseThanTheFirstAnswer(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		store := memstore.NewFaulty()
@@ -83,13 +85,32 @@ func TestAReSendIsNeverWorseThanTheFirstAnswer(t *testing.T) {
 				}
 			}
 			for i, result := range send(accepted...) {
-				if result.Status != delivery.Duplicated {
+				waits := accepted[i].Operation != nil && accepted[i].Operation.ExpectedWorkspaces > 0
+				if result.Status != delivery.Duplicated && (!waits || result.Status == delivery.Rejected) {
 					rt.Fatalf("%s, want DUPLICATE, for the re-send of %s: %+v",
 						result.Status, describe(&accepted[i]), result.Errors)
 				}
 			}
+			before := contentOf(store)
+			for i, result := range send(accepted...) {
+				if result.Status != delivery.Duplicated {
+					rt.Fatalf("%s, want DUPLICATE, for another re-send of %s", result.Status, describe(&accepted[i]))
+				}
+			}
+			if after := contentOf(store); after != before {
+				rt.Fatalf("re-sends have changed\n%s\nto\n%s", before, after)
+			}
 		}
 	})
+}
+
+// contentOf shows what a report may change.
+func contentOf(store *memstore.Faulty) (text string) {
+	store.Change(func() {
+		text = fmt.Sprintf("%d organizations, %d items, %d events",
+			len(store.OrgRows), len(store.ItemRows), len(store.EventRows))
+	})
+	return text
 }
 
 // describe shows what a report of anyReport says.

@@ -141,7 +141,7 @@ func TestIngestTellsAClashFromAReSend(t *testing.T) {
 		"one more device": {deliverytest.OperationOn(2), deliverytest.OperationOn(3), delivery.Accepted, 1},
 		"a part after the whole": {
 			deliverytest.OperationOn(2), changed(deliverytest.OperationOn(1), func(r *delivery.Report) {
-				r.Operation.Complete = false
+				r.Operation.Partial = true
 				r.Operation.Workspaces[0].Result = delivery.ResultError
 			}), delivery.Duplicated, 1,
 		},

@@ -10,7 +10,7 @@ import (
 	"portalhooks/delivery/memstore"
 )
 
-// operation returns a complete report of one operation on n devices after a change.
+// operation returns a report of one whole operation on n devices after a change.
 func operation(n int, change func(*delivery.OperationReport)) delivery.Report {
 	r := deliverytest.OperationOn(n)
 	change(r.Operation)
@@ -34,7 +34,7 @@ func warnedOf(result delivery.IngestResult) []warned {
 // What was assumed about a report is said with its result, and again with that of
 // its re-send where it still holds.
 func TestIngestWarns(t *testing.T) {
-	part := func(o *delivery.OperationReport) { o.Complete = false }
+	part := func(o *delivery.OperationReport) { o.Partial = true }
 	failed := func(o *delivery.OperationReport) { o.Workspaces[0].Result = delivery.ResultError }
 	for name, tt := range map[string]struct {
 		before []delivery.Report
@@ -62,6 +62,16 @@ func TestIngestWarns(t *testing.T) {
 				{delivery.AfterWhole, "event.operation.workspaces"},
 			},
 			again: []warned{{delivery.OtherValues, "event.operation.operationId"}},
+		},
+		"a part comes after the whole": {
+			before: []delivery.Report{deliverytest.OperationOn(1)},
+			report: operation(2, part),
+			first:  []warned{{delivery.AfterWhole, "event.operation.workspaces"}},
+		},
+		"a device comes after those that were expected": {
+			before: []delivery.Report{operation(1, func(o *delivery.OperationReport) { o.ExpectedWorkspaces = 1 })},
+			report: operation(2, func(o *delivery.OperationReport) { o.ExpectedWorkspaces = 1 }),
+			first:  []warned{{delivery.AfterWhole, "event.operation.workspaces"}},
 		},
 		"a microservice ran otherwise on a device": {
 			before: []delivery.Report{{

@@ -3849,7 +3849,8 @@ input PortalEventPayload @oneOf {
   objectChange: ObjectChangeInput
   """
   An operation, or part of it, was executed: an OPERATION_EXECUTED_IN_WORKSPACE event for each device not
-  reported before, and an OPERATION_EXECUTED event when the operation is complete.
+  reported before, and an OPERATION_EXECUTED event for the whole operation, once: see ` + "`" + `partial` + "`" + ` and
+  ` + "`" + `expectedWorkspaces` + "`" + `.
   """
   operation: OperationInput
 }
@@ -4004,7 +4005,7 @@ input UserInput {
   email: String
 }
 
-"An operation that was executed on devices, complete or in part."
+"An operation that was executed on devices, reported whole or in parts."
 input OperationInput {
   "The id of the operation in Portal. Reports with the same id belong to the same operation."
   operationId: String!
@@ -4018,7 +4019,7 @@ input OperationInput {
   initiatedBy: String
   "When it started."
   startDate: Time!
-  "When it ended."
+  "When it ended; by default, the latest end of its devices, if each has one."
   endDate: Time
   """
   The overall result; by default, the worst of the devices' results in the order ERROR, TIMEOUT, CANCELLED,
@@ -4027,8 +4028,20 @@ input OperationInput {
   result: OperationResult
   "The microservice that the operation runs, if any: also an EXECUTED_MICROSERVICE event for each device."
   microservice: ItemRef
-  "Whether the operation is complete. If false, some devices have not reported yet and more reports follow."
-  complete: Boolean! = true
+  """
+  Whether more reports of the operation follow. By default, no: this report raises the OPERATION_EXECUTED event,
+  with the devices of this and of all earlier reports. Devices that are reported later are not in it.
+  """
+  partial: Boolean
+  """
+  The number of devices that the operation has in all, at most 25,000. Give it in every report of the operation:
+  then its reports may come in any order, and the one with which the last device arrives raises the
+  OPERATION_EXECUTED event, with what that report says about the operation. ` + "`" + `partial` + "`" + ` has no effect then. A
+  report without it ends the waiting. If omitted or 0, nothing is waited for.
+  """
+  expectedWorkspaces: Int
+  "The opposite of ` + "`" + `partial` + "`" + `, which decides if both are given."
+  complete: Boolean @deprecated(reason: "Use ` + "`" + `partial` + "`" + `, or ` + "`" + `expectedWorkspaces` + "`" + `.")
   "The devices that this report is about, at most 25,000."
   workspaces: [WorkspaceExecutionInput!]!
 }
@@ -4062,7 +4075,8 @@ type IngestResult {
 
   * OTHER_VALUES: the operation, or the device, was reported before with another result or other times. What was
     reported first stays.
-  * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them.
+  * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them. Set
+    ` + "`" + `expectedWorkspaces` + "`" + `.
   * ENDS_BEFORE_START: an end is before its start.
   * NOTHING_MATCHED: no webhook fires for the events.
 
@@ -18611,11 +18625,7 @@ func (ec *executionContext) unmarshalInputOperationInput(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	if _, present := asMap["complete"]; !present {
-		asMap["complete"] = true
-	}
-
-	fieldsInOrder := [...]string{"operationId", "typeId", "typeName", "description", "initiatedBy", "startDate", "endDate", "result", "microservice", "complete", "workspaces"}
+	fieldsInOrder := [...]string{"operationId", "typeId", "typeName", "description", "initiatedBy", "startDate", "endDate", "result", "microservice", "partial", "expectedWorkspaces", "complete", "workspaces"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -18685,9 +18695,23 @@ func (ec *executionContext) unmarshalInputOperationInput(ctx context.Context, ob
 				return it, err
 			}
 			it.Microservice = data
+		case "partial":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partial"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Partial = data
+		case "expectedWorkspaces":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedWorkspaces"))
+			data, err := ec.unmarshalOInt2ᚖint32(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedWorkspaces = data
 		case "complete":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("complete"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
 			if err != nil {
 				return it, err
 			}

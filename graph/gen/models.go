@@ -349,7 +349,8 @@ type IngestResult struct {
 	//
 	// * OTHER_VALUES: the operation, or the device, was reported before with another result or other times. What was
 	//   reported first stays.
-	// * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them.
+	// * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them. Set
+	//   `expectedWorkspaces`.
 	// * ENDS_BEFORE_START: an end is before its start.
 	// * NOTHING_MATCHED: no webhook fires for the events.
 	//
@@ -441,7 +442,7 @@ type ObjectInput struct {
 	Changes []*FieldChangeInput `json:"changes,omitempty"`
 }
 
-// An operation that was executed on devices, complete or in part.
+// An operation that was executed on devices, reported whole or in parts.
 type OperationInput struct {
 	// The id of the operation in Portal. Reports with the same id belong to the same operation.
 	OperationID string `json:"operationId"`
@@ -455,15 +456,23 @@ type OperationInput struct {
 	InitiatedBy *string `json:"initiatedBy,omitempty"`
 	// When it started.
 	StartDate model.ReportTime `json:"startDate"`
-	// When it ended.
+	// When it ended; by default, the latest end of its devices, if each has one.
 	EndDate *model.ReportTime `json:"endDate,omitempty"`
 	// The overall result; by default, the worst of the devices' results in the order ERROR, TIMEOUT, CANCELLED,
 	// COMPLETED.
 	Result *delivery.OperationResult `json:"result,omitempty"`
 	// The microservice that the operation runs, if any: also an EXECUTED_MICROSERVICE event for each device.
 	Microservice *ItemRef `json:"microservice,omitempty"`
-	// Whether the operation is complete. If false, some devices have not reported yet and more reports follow.
-	Complete bool `json:"complete"`
+	// Whether more reports of the operation follow. By default, no: this report raises the OPERATION_EXECUTED event,
+	// with the devices of this and of all earlier reports. Devices that are reported later are not in it.
+	Partial *bool `json:"partial,omitempty"`
+	// The number of devices that the operation has in all, at most 25,000. Give it in every report of the operation:
+	// then its reports may come in any order, and the one with which the last device arrives raises the
+	// OPERATION_EXECUTED event, with what that report says about the operation. `partial` has no effect then. A
+	// report without it ends the waiting. If omitted or 0, nothing is waited for.
+	ExpectedWorkspaces *int32 `json:"expectedWorkspaces,omitempty"`
+	// The opposite of `partial`, which decides if both are given.
+	Complete *bool `json:"complete,omitempty"`
 	// The devices that this report is about, at most 25,000.
 	Workspaces []*WorkspaceExecutionInput `json:"workspaces"`
 }
@@ -530,7 +539,8 @@ type PortalEventPayload struct {
 	// An object was created, modified or deleted: an OBJECT_CREATED, OBJECT_MODIFIED or OBJECT_DELETED event.
 	ObjectChange *ObjectChangeInput `json:"objectChange,omitempty"`
 	// An operation, or part of it, was executed: an OPERATION_EXECUTED_IN_WORKSPACE event for each device not
-	// reported before, and an OPERATION_EXECUTED event when the operation is complete.
+	// reported before, and an OPERATION_EXECUTED event for the whole operation, once: see `partial` and
+	// `expectedWorkspaces`.
 	Operation *OperationInput `json:"operation,omitempty"`
 }
 
