@@ -58,7 +58,7 @@ func TestWhatMeansProduction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := modeSettings(tt.change)
-			err := c.check()
+			err := c.check(t.Context())
 			if tt.says == "" {
 				if err != nil || !c.development() {
 					t.Errorf("development is %t, err = %v, want development mode", c.development(), err)

@@ -20,7 +20,7 @@ func TestAllowedOriginsAreOrigins(t *testing.T) {
 		"https://user@admin.example.com":  false,
 		"chrome-extension://abcdefghijkl": false,
 	} {
-		err := modeSettings(func(c *Settings) { c.AllowedOrigins = []string{origin} }).check()
+		err := modeSettings(func(c *Settings) { c.AllowedOrigins = []string{origin} }).check(t.Context())
 		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "--allowed-origins") {
 			t.Errorf("%s: %v", origin, err)
 		}
