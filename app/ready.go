@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"portalhooks/delivery/service"
 )
 
 // readyTimeout bounds the question whether the database answers; readyFor is how
@@ -28,7 +30,7 @@ type readiness struct {
 // ServeHTTP implements [http.Handler].
 func (s *readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.check(r.Context()); err != nil {
-		plain(w, http.StatusServiceUnavailable, messageOf(err))
+		plain(w, http.StatusServiceUnavailable, service.DatabaseFault(err))
 		return
 	}
 	plain(w, http.StatusOK, "ready")

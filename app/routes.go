@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/pprof"
@@ -11,6 +10,7 @@ import (
 
 	"portalhooks/console"
 	"portalhooks/delivery"
+	"portalhooks/delivery/service"
 	"portalhooks/graph"
 	"portalhooks/httpserver"
 )
@@ -81,7 +81,7 @@ func (a *App) paced(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.Auth.Pace(r); err != nil {
 			w.Header().Set("Retry-After", "1")
-			plain(w, http.StatusTooManyRequests, messageOf(err))
+			plain(w, http.StatusTooManyRequests, service.DatabaseFault(err))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -96,27 +96,18 @@ func (a *App) serveSchema(w http.ResponseWriter, r *http.Request) {
 		switch code := delivery.CodeOf(err); {
 		case code == delivery.Unauthenticated, err == nil && !caller.Known():
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			plain(w, http.StatusUnauthorized, messageOf(cmp.Or(err, error(delivery.ErrUnauthenticated))))
+			plain(w, http.StatusUnauthorized, service.DatabaseFault(cmp.Or(err, error(delivery.ErrUnauthenticated))))
 			return
 		case code == delivery.Forbidden:
-			plain(w, http.StatusForbidden, messageOf(err))
+			plain(w, http.StatusForbidden, service.DatabaseFault(err))
 			return
 		case err != nil:
-			plain(w, http.StatusServiceUnavailable, messageOf(err))
+			plain(w, http.StatusServiceUnavailable, service.DatabaseFault(err))
 			return
 		}
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, graph.SDL()) // in place: a copy would wait for slow readers
-}
-
-// messageOf returns the text of an error for a person. Errors without one come
-// from the database.
-func messageOf(err error) string {
-	if e, ok := errors.AsType[*delivery.Error](err); ok {
-		return e.Message
-	}
-	return "The database does not answer."
 }
 
 // describePage says what the page in the browser shows.

@@ -9,17 +9,17 @@ import (
 
 // A Verdict is what an attempt leads to.
 type Verdict struct {
-	State State     // DELIVERED, RETRYING or FAILED; QUEUED when the attempt does not count
-	DueAt time.Time // with RETRYING: when the next attempt is due
-	Gone  bool      // the receiver says that it is gone for good: disable the webhook
+	State State         // DELIVERED, RETRYING or FAILED; QUEUED when the attempt does not count
+	Pause time.Duration // with RETRYING: how long the next attempt waits
+	Gone  bool          // the receiver says that it is gone for good: disable the webhook
 }
 
-// Judge returns what attempt a leads to, which ended at now. retryAfter is the
-// pause that the receiver asked for, 0 if none; random is from [0, 1).
+// Judge returns what attempt a leads to. retryAfter is the pause that the receiver
+// asked for, 0 if none; random is from [0, 1).
 //
 // An attempt that this server canceled itself does not count: the delivery
 // goes back to the queue as it was.
-func Judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random float64) Verdict {
+func Judge(p Policy, a *Attempt, retryAfter time.Duration, random float64) Verdict {
 	switch {
 	case a.Outcome == egress.Canceled:
 		return Verdict{State: Queued}
@@ -41,13 +41,16 @@ func Judge(p Policy, a *Attempt, retryAfter time.Duration, now time.Time, random
 	if a.HTTPStatus == http.StatusTooManyRequests || a.HTTPStatus == http.StatusServiceUnavailable {
 		pause = max(pause, min(retryAfter, egress.MaxRetryAfter))
 	}
-	return Verdict{State: Retrying, DueAt: now.Add(pause)}
+	return Verdict{State: Retrying, Pause: pause}
 }
 
 // After returns d as it stands after attempt a, nil for none, which led to v at
 // the given time.
 func (d Delivery) After(a *Attempt, v Verdict, at time.Time) Delivery {
-	d.State, d.NextAttemptAt = v.State, v.DueAt
+	d.State, d.NextAttemptAt = v.State, time.Time{}
+	if v.State == Retrying {
+		d.NextAttemptAt = at.Add(v.Pause)
+	}
 	if a != nil {
 		d.Attempts = a.Number
 	}

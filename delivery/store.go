@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 )
@@ -318,24 +319,32 @@ func FreshEvents(batch []Ingest, stored []Ingested) iter.Seq2[int, *NewEvent] {
 // A Settlement moves one delivery on and writes one log entry.
 type Settlement struct {
 	Owner  Owner
-	Before int       // the delivery's Attempts before this: with Owner, the fence
-	Entry  LogEntry  // Entry.Delivery.State says where it goes
-	DueAt  time.Time // with RETRYING: when the next attempt is due
+	Before int      // the delivery's Attempts before this: with Owner, the fence
+	Entry  LogEntry // Entry.Delivery.State says where it goes
+	// Pause is how long the next attempt of a RETRYING delivery waits, by the clock of
+	// the database: the one of this server may be wrong.
+	Pause time.Duration
 	// Unqueued settlements have no row in the queue (tests of a webhook): only
 	// the log entry is written, together with Event.
 	Unqueued bool
 	Event    *Event
 }
 
+// ErrUnstorable says that the database refuses what it was given, and would do so
+// again, although it takes other changes.
+var ErrUnstorable = errors.New("the database refuses what was to be stored")
+
 // A Queue holds the pending deliveries. Its methods are the hot path: each is
 // batched, and the store retries each on serialization failures and lost
 // connections.
 type Queue interface {
 	// Ingest stores a batch in one transaction: either all that it reports as
-	// fresh is durable, or it returns an error and nothing is.
+	// fresh is durable, or it returns an error and nothing is. NotFound means that
+	// owner has lost its slot: another server makes the slot's ids.
 	Ingest(ctx context.Context, owner Owner, lease time.Duration, batch []Ingest) ([]Ingested, error)
 	// Claim leases due deliveries to a server. No delivery is leased twice at the
-	// same time; one whose lease has ended is due. Held ones are never leased.
+	// same time; one whose lease has ended is due, unless a server that may live
+	// could not settle it meanwhile: see Heartbeat. Held ones are never leased.
 	// Alerts come first, but leave an eighth of N to others. Ordered deliveries
 	// are leased only while no other of their webhook is, the oldest first, up to
 	// the first that is not due yet or, unless the webhook makes no calls, still
@@ -344,9 +353,10 @@ type Queue interface {
 	// Settle stores a batch in one transaction and reports for each whether its
 	// fence held; where it did not, nothing is written: another server has
 	// settled that attempt. Final states remove the delivery from the queue,
-	// RETRYING requeues it due at DueAt, HELD holds it. Where the webhook, as it is
-	// stored, does not hold the delivery, HELD requeues it due at once, without an
-	// entry, and reports false.
+	// RETRYING requeues it due after Pause, HELD holds it. Where the webhook, as it
+	// is stored, does not hold the delivery, HELD requeues it due at once, without
+	// an entry, and reports false. An error that is ErrUnstorable is about what the
+	// batch contains, any other about the database.
 	Settle(ctx context.Context, batch []Settlement) ([]bool, error)
 	// Release requeues, due after the pause, those of ids that are leased to
 	// owner; with ids nil everything that is leased to any epoch of owner's slot
@@ -396,6 +406,9 @@ type QueueDepth struct {
 type Log interface {
 	// Tail returns, for each slot that has any, the id of its latest entry.
 	Tail(ctx context.Context) (map[int]LogID, error)
+	// LatestID returns the greatest id that was made in a slot, of those from since
+	// on: of events, pending deliveries and entries; 0 for none.
+	LatestID(ctx context.Context, slot int, since time.Time) (int64, error)
 	// Follow returns at most limit entries that are not in after yet: of each
 	// slot, those with a greater id than after's, oldest first. Entries of
 	// different slots are in the order of their ids within one result.
@@ -405,23 +418,29 @@ type Log interface {
 	Horizon(ctx context.Context) (time.Time, error)
 }
 
-// SlotTTL is how long a server may be silent before the others take over what it
-// holds: the ttl that callers pass to Join and Heartbeat.
-const SlotTTL = 6 * time.Second
-
 // Membership tells the servers that share a database apart.
 type Membership interface {
-	// Join leases the lowest free slot under a new epoch.
+	// Join leases the lowest free slot under a new epoch. A slot whose lease has
+	// ended is free when its server has left, has died for certain or was reaped.
 	Join(ctx context.Context, name string, ttl time.Duration) (Owner, error)
 	// Heartbeat renews the lease, also one that has ended and was not reaped.
-	// NotFound means that the slot was lost.
-	Heartbeat(ctx context.Context, owner Owner, ttl time.Duration) error
+	// NotFound means that the slot was lost. With steady unset, because results
+	// wait for the database, Claim requeues no delivery whose lease has ended for
+	// another ttl; and none for JobLease when the lease had ended, as it does when
+	// the database was away or its clock was set.
+	Heartbeat(ctx context.Context, owner Owner, ttl time.Duration, steady bool) error
+	// FollowClock moves what is in the queue with the database's clock when a
+	// heartbeat has seen that it was set back, at most one bounded portion of it,
+	// and reports whether there is more. The server with the lowest slot does it.
+	FollowClock(ctx context.Context, self Owner) (more bool, err error)
 	// Leave ends the lease.
 	Leave(ctx context.Context, owner Owner) error
-	// Reap requeues what servers held whose lease has ended, and returns how many
-	// deliveries that were. Where the database can tell that a server has died,
-	// its lease ends at once. Self, the caller, is never reaped.
-	Reap(ctx context.Context, self Owner) (int, error)
+	// Reap requeues what servers held that left or died, and returns how many
+	// deliveries that were. Where the database can tell that a server has died, its
+	// lease ends at once. With steady set, because self has had no trouble with the
+	// database for SlotTTL, a server whose lease has expired has died, too. Self,
+	// the caller, is never reaped.
+	Reap(ctx context.Context, self Owner, steady bool) (int, error)
 	// Members lists the servers whose lease has not ended.
 	Members(ctx context.Context) ([]Member, error)
 }
@@ -453,6 +472,8 @@ type Maintenance interface {
 	// that keeps the database from removing what was deleted since; 0 where
 	// there is none, or no such effect.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
-	// Ping reports whether the database answers and takes changes.
+	// Ping returns nil if the database answers and takes changes: it is a primary
+	// and has not refused the latest write of some kind. Otherwise the error, with
+	// the code UNAVAILABLE where a person can do something, says what is wrong.
 	Ping(ctx context.Context) error
 }

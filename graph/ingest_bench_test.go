@@ -78,15 +78,15 @@ func (quietStore) Follow(context.Context, map[int]delivery.LogID, int) ([]delive
 	return nil, nil
 }
 
-func (quietStore) Wake() <-chan struct{}                                  { return nil }
-func (quietStore) Notify()                                                {}
-func (quietStore) Leave(context.Context, delivery.Owner) error            { return nil }
-func (quietStore) Reap(context.Context, delivery.Owner) (int, error)      { return 0, nil }
-func (quietStore) Prepare(context.Context, time.Time) error               { return nil }
-func (quietStore) Discard(context.Context, time.Time) (bool, error)       { return false, nil }
-func (quietStore) Depth(context.Context) (q delivery.QueueDepth, _ error) { return q, nil }
+func (quietStore) Wake() <-chan struct{}                                   { return nil }
+func (quietStore) Notify()                                                 {}
+func (quietStore) Leave(context.Context, delivery.Owner) error             { return nil }
+func (quietStore) Reap(context.Context, delivery.Owner, bool) (int, error) { return 0, nil }
+func (quietStore) Prepare(context.Context, time.Time) error                { return nil }
+func (quietStore) Discard(context.Context, time.Time) (bool, error)        { return false, nil }
+func (quietStore) Depth(context.Context) (q delivery.QueueDepth, _ error)  { return q, nil }
 
-func (quietStore) Heartbeat(context.Context, delivery.Owner, time.Duration) error { return nil }
+func (quietStore) Heartbeat(context.Context, delivery.Owner, time.Duration, bool) error { return nil }
 
 func (quietStore) OldestTransaction(context.Context) (time.Duration, error) { return 0, nil }
 

@@ -20,7 +20,9 @@ func (s *Store) Claim(ctx context.Context, c delivery.ClaimRequest) ([]delivery.
 		return nil, nil
 	}
 	now := s.now()
-	s.queue.releaseAll(now, func(r *row) bool { return !r.leased(now) })
+	if !s.mayCome(now) {
+		s.queue.releaseAll(now, func(r *row) bool { return !r.leased(now) })
+	}
 	var jobs []delivery.Job
 	for _, r := range s.due(c, now) {
 		event, stored := s.EventRows[r.delivery.Event]

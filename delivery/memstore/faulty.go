@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"portalhooks/delivery"
@@ -41,7 +42,7 @@ type Faulty struct {
 
 var (
 	errCutOff = errors.New("connection refused")
-	errPoison = errors.New("invalid byte sequence")
+	errPoison = fmt.Errorf("invalid byte sequence: %w", delivery.ErrUnstorable)
 )
 
 // NewFaulty returns an empty Store without any faults.

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"portalhooks/delivery"
@@ -21,6 +22,12 @@ func (s *Store) Ingest(
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	if m := s.MemberRows[owner.Slot]; m != nil && m.Owner.Epoch > owner.Epoch {
+		return nil, delivery.Errorf(delivery.NotFound, "", "The lease of this server has ended.")
+	}
+	if s.hasRepeated(batch) {
+		return nil, errRepeatedID
+	}
 	results := make([]delivery.Ingested, len(batch))
 	for i, in := range batch {
 		org := s.Org(in.Org)
@@ -33,6 +40,25 @@ func (s *Store) Ingest(
 		}
 	}
 	return results, nil
+}
+
+var errRepeatedID = errors.New("a delivery with this id is stored already")
+
+// hasRepeated reports whether a delivery of a new event has an id that is stored.
+func (s *Store) hasRepeated(batch []delivery.Ingest) bool {
+	for _, in := range batch {
+		for _, e := range in.Events {
+			if _, known := s.keys[eventKey{in.Org, e.Key}]; known {
+				continue
+			}
+			for _, d := range e.Deliveries {
+				if s.queue.rows[d.ID] != nil {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Add stores an event with its deliveries as Ingest does, whatever it was

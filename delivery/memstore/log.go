@@ -23,6 +23,30 @@ func (s *Store) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
 	return tail, nil
 }
 
+// LatestID implements [delivery.Log].
+func (s *Store) LatestID(ctx context.Context, slot int, since time.Time) (latest int64, err error) {
+	if err := s.lock(ctx, "LatestID"); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	first := delivery.IDAt[int64](since)
+	see := func(id int64) {
+		if id >= first && delivery.IDSlot(id) == slot {
+			latest = max(latest, id)
+		}
+	}
+	for id := range s.EventRows {
+		see(int64(id))
+	}
+	for id := range s.queue.rows {
+		see(int64(id))
+	}
+	for _, e := range s.LogRows {
+		see(int64(e.ID))
+	}
+	return latest, nil
+}
+
 // Follow implements [delivery.Log].
 func (s *Store) Follow(
 	ctx context.Context, after map[int]delivery.LogID, limit int,

@@ -13,8 +13,9 @@ import (
 type Member struct {
 	delivery.Member
 
-	Until  time.Time // the end of its lease
-	Reaped int64     // the latest epoch of the slot whose deliveries were released
+	Until      time.Time // the end of its lease; zero when it has left
+	Reaped     int64     // the latest epoch of the slot whose deliveries were released
+	ExpiryFrom time.Time // from which on ended leases of deliveries count
 }
 
 // Join implements [delivery.Membership]. It returns Unavailable when every slot
@@ -31,12 +32,12 @@ func (s *Store) Join(ctx context.Context, name string, ttl time.Duration) (deliv
 			m = &Member{}
 			s.MemberRows[slot] = m
 		}
-		if m.Until.After(now) {
-			continue
+		if m.Until.After(now) || !m.Until.IsZero() && m.Reaped < m.Owner.Epoch {
+			continue // it lives, or may come back
 		}
 		owner := delivery.Owner{Slot: slot, Epoch: m.Owner.Epoch + 1}
 		m.Member = delivery.Member{Owner: owner, Name: name, StartedAt: now, SeenAt: now}
-		m.Until = now.Add(ttl)
+		m.Until, m.ExpiryFrom = now.Add(ttl), time.Time{}
 		return owner, nil
 	}
 	return delivery.Owner{}, delivery.Errorf(delivery.Unavailable, "", "Every slot is taken.")
@@ -51,7 +52,7 @@ func (s *Store) member(owner delivery.Owner) *Member {
 }
 
 // Heartbeat implements [delivery.Membership].
-func (s *Store) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration) error {
+func (s *Store) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Duration, steady bool) error {
 	if err := s.lockAs(ctx, owner, "Heartbeat"); err != nil {
 		return err
 	}
@@ -61,8 +62,34 @@ func (s *Store) Heartbeat(ctx context.Context, owner delivery.Owner, ttl time.Du
 	if m == nil || !m.Until.After(now) && m.Reaped >= owner.Epoch {
 		return delivery.Errorf(delivery.NotFound, "", "The lease of this server has ended.")
 	}
+	switch {
+	case !m.Until.After(now) || m.SeenAt.After(now):
+		m.ExpiryFrom = now.Add(delivery.JobLease)
+	case !steady:
+		m.ExpiryFrom = delivery.Later(m.ExpiryFrom, now.Add(ttl))
+	}
 	m.SeenAt, m.Until = now, now.Add(ttl)
 	return nil
+}
+
+// mayCome reports whether a server may live that could settle what it holds.
+func (s *Store) mayCome(now time.Time) bool {
+	for _, m := range s.MemberRows {
+		if !m.Until.IsZero() && m.Reaped < m.Owner.Epoch && (!m.Until.After(now) || m.ExpiryFrom.After(now)) {
+			return true
+		}
+	}
+	return false
+}
+
+// FollowClock implements [delivery.Membership]. It moves nothing: what waits does so
+// until the clock has caught up.
+func (s *Store) FollowClock(ctx context.Context, self delivery.Owner) (bool, error) {
+	if err := s.lockAs(ctx, self, "FollowClock"); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	return false, nil
 }
 
 // Leave implements [delivery.Membership]. Leaving twice is fine.
@@ -72,14 +99,14 @@ func (s *Store) Leave(ctx context.Context, owner delivery.Owner) error {
 	}
 	defer s.mu.Unlock()
 	if now, m := s.now(), s.member(owner); m != nil && m.Until.After(now) {
-		m.Until = now
+		m.Until = time.Time{}
 	}
 	return nil
 }
 
 // Reap implements [delivery.Membership]. The epoch of a lease that lasts is
 // alive; those before it are not.
-func (s *Store) Reap(ctx context.Context, self delivery.Owner) (int, error) {
+func (s *Store) Reap(ctx context.Context, self delivery.Owner, steady bool) (int, error) {
 	if err := s.lock(ctx, "Reap"); err != nil {
 		return 0, err
 	}
@@ -87,7 +114,7 @@ func (s *Store) Reap(ctx context.Context, self delivery.Owner) (int, error) {
 	n, now := 0, s.now()
 	for slot, m := range s.MemberRows {
 		ended := m.Owner.Epoch
-		if m.Until.After(now) {
+		if !m.Until.IsZero() && (m.Until.After(now) || !steady) {
 			ended--
 		}
 		if slot == self.Slot || m.Reaped >= ended {

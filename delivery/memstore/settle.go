@@ -53,9 +53,9 @@ func (s *Store) settle(one *delivery.Settlement) bool {
 		s.queue.remove(r)
 		return true
 	}
-	due := one.DueAt
-	if r.cancel || due.IsZero() { // what is to be canceled does not wait
-		due = s.now()
+	due := s.now()
+	if !r.cancel { // what is to be canceled does not wait
+		due = due.Add(one.Pause)
 	}
 	s.queue.release(r, due)
 	r.delivery.Attempts, r.held = d.Attempts, d.State == delivery.Held

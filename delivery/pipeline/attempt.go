@@ -101,9 +101,7 @@ func (a *Attempter) attempt(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	r.Verdict = delivery.Judge(
-		target.Policy, r.Attempt, retryAfter, r.Attempt.StartedAt.Add(r.Attempt.Duration), a.random(),
-	)
+	r.Verdict = delivery.Judge(target.Policy, r.Attempt, retryAfter, a.random())
 	r.Target, r.Limits = target.Webhook.Version.Target, &limits
 	return nil
 }
@@ -133,12 +131,12 @@ func (a *Attempter) unopened(ctx context.Context, r *Result, p delivery.Policy, 
 	a.metrics.Failed("attempt")
 	a.log.ErrorContext(ctx, "open the secrets of a webhook", "delivery", r.Delivery.ID,
 		"webhook", r.Delivery.Webhook, "err", err)
-	now := time.Now().UTC()
 	r.Attempt = &delivery.Attempt{
-		Number: r.Delivery.Attempts + 1, StartedAt: now, Timing: noTiming, Outcome: delivery.RuleFailed,
+		Number: r.Delivery.Attempts + 1, StartedAt: time.Now().UTC(), Timing: noTiming,
+		Outcome: delivery.RuleFailed,
 		Error: "This server could not open the webhook's secrets. Tell its operator the delivery's id.",
 	}
-	r.Verdict = delivery.Judge(p, r.Attempt, 0, now, a.random())
+	r.Verdict = delivery.Judge(p, r.Attempt, 0, a.random())
 }
 
 // withoutCall returns the state of a delivery whose webhook takes no calls, or

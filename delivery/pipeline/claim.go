@@ -57,10 +57,10 @@ func (d *Dispatcher) claim(ctx context.Context) (more bool, err error) {
 		// have to return to the queue.
 		perWebhook = min(perWebhook, d.opts.Concurrency)
 	}
-	until := time.Now().Add(JobLease)
+	until := time.Now().Add(delivery.JobLease)
 	d.memory.BeginClaim()
 	jobs, err := d.queue.Claim(ctx, delivery.ClaimRequest{
-		Owner: d.opts.Owner, N: n, PerWebhook: perWebhook, Lease: JobLease,
+		Owner: d.opts.Owner, N: n, PerWebhook: perWebhook, Lease: delivery.JobLease,
 		Limits: d.scheduler.Room(), Urgent: urgent,
 	})
 	leased := len(jobs)

@@ -15,12 +15,10 @@ import (
 )
 
 const (
-	// JobLease is how long a delivery is leased to this server: the longest
-	// attempt, and a while to wait for a worker.
-	JobLease = 2 * delivery.MaxTimeout
 	// LeaseMargin is what must be left of the lease when an attempt has used up
-	// all its time, for its result to be settled.
-	LeaseMargin = 5 * time.Second
+	// all its time, for its result to be settled, or for the other servers to hear
+	// that it can't be.
+	LeaseMargin = delivery.SlotTTL + 2*time.Second
 )
 
 // A Dispatcher hands jobs to workers. Fresh deliveries come from ingest through
@@ -115,7 +113,7 @@ func (d *Dispatcher) appendLeased(jobs []delivery.Job, e *delivery.NewEvent) []d
 			began = now
 		}
 		jobs = append(jobs, delivery.Job{
-			Delivery: e.Deliveries[i], Event: event, Owner: d.opts.Owner, LeasedUntil: began.Add(JobLease),
+			Delivery: e.Deliveries[i], Event: event, Owner: d.opts.Owner, LeasedUntil: began.Add(delivery.JobLease),
 		})
 	}
 	return jobs

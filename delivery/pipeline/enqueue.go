@@ -19,9 +19,11 @@ type enqueuer struct {
 	queue      ingestQueue
 	dispatcher dispatcher
 	owner      delivery.Owner
+	silent     func() bool // whether another server may have this one's slot, and make its ids
 	metrics    *Metrics
 	tracer     *Tracer
 	log        *slog.Logger
+	logged     time.Time // when a batch that could not be stored was last logged
 
 	batches *loop.Batcher[*handover]
 }
@@ -55,7 +57,7 @@ type handover struct {
 
 func newEnqueuer(queue ingestQueue, to dispatcher, o Options, m *Metrics, t *Tracer) *enqueuer {
 	e := &enqueuer{
-		queue: queue, dispatcher: to, owner: o.Owner, metrics: m, tracer: t, log: o.Logger,
+		queue: queue, dispatcher: to, owner: o.Owner, silent: o.Silent, metrics: m, tracer: t, log: o.Logger,
 	}
 	e.batches = loop.NewBatcher(loop.BatcherOptions[*handover]{Choose: newTurns().choose})
 	return e
@@ -119,11 +121,10 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 	}
 	units, reserved := e.dispatcher.Lease(units)
 	began := time.Now()
-	stored, err := e.queue.Ingest(ctx, e.owner, JobLease, units)
+	stored, err := e.store(ctx, units)
 	if err != nil {
 		e.dispatcher.Cancel(reserved)
-		e.metrics.Failed("ingest")
-		e.log.ErrorContext(ctx, "store events", "err", err)
+		e.failed(ctx, err)
 		for _, h := range batch {
 			h.err = errUnknown
 			close(h.done)
@@ -138,4 +139,25 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 		h.stored, stored = stored[:len(h.units)], stored[len(h.units):]
 		close(h.done)
 	}
+}
+
+func (e *enqueuer) store(ctx context.Context, units []delivery.Ingest) ([]delivery.Ingested, error) {
+	if e.silent() {
+		return nil, errSilent
+	}
+	return e.queue.Ingest(ctx, e.owner, delivery.JobLease, units)
+}
+
+// refusedPause is the least time between two lines of the log that say that events
+// can't be stored: while the database is away, every call ends so.
+const refusedPause = 10 * time.Second
+
+// failed counts a batch that could not be stored, and logs one now and then.
+func (e *enqueuer) failed(ctx context.Context, err error) {
+	e.metrics.Failed("ingest")
+	if time.Since(e.logged) < refusedPause {
+		return
+	}
+	e.logged = time.Now()
+	e.log.ErrorContext(ctx, "store events: callers are told to send them again", "err", err)
 }

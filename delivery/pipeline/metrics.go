@@ -29,6 +29,7 @@ type Metrics struct {
 	latency     prometheus.Histogram
 	settles     prometheus.Histogram
 	fenced      prometheus.Counter
+	unstorable  prometheus.Counter
 	Subscribers prometheus.Gauge
 	breakers    *prometheus.GaugeVec
 	panics      prometheus.Counter
@@ -60,6 +61,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		settles: histogram("settle_batch_deliveries", "Deliveries settled in one transaction.", batchBuckets),
 		fenced: counter("settles_fenced_total",
 			"Results that came too late: another server had settled the attempt."),
+		unstorable: counter("results_unstorable_total",
+			"Results that the database refused for what they contained: their deliveries FAILED instead."),
 		Subscribers: gauge("watchers", "Subscribers of the delivery log."),
 		breakers: gauges("breakers",
 			"Webhooks whose calls wait because their target fails, by state of the breaker.", "state"),
@@ -75,7 +78,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	if r != nil {
 		r.MustRegister(m.depth, m.oldest, m.reports, m.events, m.ingest, m.commit, m.attempts, m.states, m.duration,
-			m.latency, m.settles, m.fenced, m.Subscribers, m.breakers,
+			m.latency, m.settles, m.fenced, m.unstorable, m.Subscribers, m.breakers,
 			m.panics, m.abandoned, m.Noticed, m.Disabled, m.errors, m.OldestTransaction)
 	}
 	return m

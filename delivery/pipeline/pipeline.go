@@ -110,7 +110,7 @@ func (p *Pipeline) newDispatcher(queue claimer) *Dispatcher {
 			silent: o.Silent, random: rand.Float64, metrics: p.Metrics, log: o.Logger,
 		},
 		scheduler: fair.NewScheduler(fair.Options{
-			Concurrency: o.Concurrency, Workers: o.Workers, ClaimSize: ClaimSize, Lease: JobLease,
+			Concurrency: o.Concurrency, Workers: o.Workers, ClaimSize: ClaimSize, Lease: delivery.JobLease,
 		}),
 		memory:  fair.NewMemory(o.Memory),
 		metrics: p.Metrics, tracer: p.Tracer, log: o.Logger, wake: loop.NewWake(),

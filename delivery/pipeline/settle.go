@@ -15,9 +15,6 @@ import (
 const (
 	// SettleSize is how many settlements one transaction stores at most.
 	SettleSize = 1000
-	// A result that can't be stored although the database answers is tried this
-	// often, then without what the receiver answered, then given up.
-	settleTries = 4
 	// The backoff between the tries of a batch.
 	settleBackoffMin = 50 * time.Millisecond
 	settleBackoffMax = 2 * time.Second
@@ -56,7 +53,7 @@ func (r *Result) settlement() delivery.Settlement {
 		Owner:  r.Owner,
 		Before: r.Delivery.Attempts,
 		Entry:  delivery.LogEntry{At: r.At, Delivery: r.after(), Attempt: r.Attempt},
-		DueAt:  r.DueAt,
+		Pause:  r.Pause,
 	}
 }
 
@@ -65,9 +62,10 @@ func (r *Result) settlement() delivery.Settlement {
 type settling struct {
 	delivery.Settlement
 
-	result  *Result // nil for a test of a webhook
-	requeue *fair.Requeue
-	reply   chan<- Settled
+	result   *Result // nil for a test of a webhook
+	replaced bool    // nothing is left of the result but that the delivery has FAILED
+	requeue  *fair.Requeue
+	reply    chan<- Settled
 }
 
 // A settleQueue is the part of the Store that a Settler writes to.
@@ -76,7 +74,6 @@ type settleQueue interface {
 	Release(
 		ctx context.Context, owner delivery.Owner, ids []delivery.DeliveryID, pause time.Duration,
 	) (int, error)
-	Ping(ctx context.Context) error
 	Notify()
 }
 
@@ -96,7 +93,7 @@ type Settler struct {
 	Requeued func()
 
 	batches *loop.Batcher[settling]
-	stuck   atomic.Bool
+	since   atomic.Int64 // when the transaction in progress began, in nanoseconds; 0 without one
 }
 
 // newSettler returns a settler without callbacks.
@@ -119,8 +116,14 @@ func (t *Settler) Submit(r *Result) bool {
 // Requeue implements [settler].
 func (t *Settler) Requeue(r fair.Requeue) bool { return t.put(settling{requeue: &r}) }
 
+// settleSoon is how long results take to be stored while the database works.
+const settleSoon = time.Second
+
 // Stuck implements [settler].
-func (t *Settler) Stuck() bool { return t.stuck.Load() }
+func (t *Settler) Stuck() bool {
+	since := t.since.Load()
+	return since != 0 && time.Since(time.Unix(0, since)) > settleSoon
+}
 
 func (t *Settler) put(item settling) bool {
 	return t.batches.Put(context.Background(), item) == nil //nolint:contextcheck // outlives the caller's
@@ -180,7 +183,9 @@ func (t *Settler) commit(ctx context.Context, batch []settling) {
 		results = append(results, item)
 	}
 	if len(results) > 0 {
+		t.since.Store(time.Now().UnixNano())
 		oks := t.settle(ctx, results)
+		t.since.Store(0)
 		requeues = append(requeues, t.report(ctx, results, oks)...)
 	}
 	if len(requeues) > 0 {
@@ -189,49 +194,24 @@ func (t *Settler) commit(ctx context.Context, batch []settling) {
 }
 
 // settle stores results, however long it takes, and reports for each whether it
-// is in the log now. Where the database works but refuses the batch it stores
-// the halves, so that only the result that is at fault is lost.
+// is in the log now. Whatever is wrong with the database, the results wait; only
+// one that the database refuses for what it contains is stored in part, or lost.
 func (t *Settler) settle(ctx context.Context, results []settling) []bool {
 	pause := loop.Backoff{Min: settleBackoffMin, Max: settleBackoffMax}
-	defer t.stuck.Store(false)
 	for try := 1; ; try++ {
 		oks, err := t.transact(ctx, results)
 		if err == nil {
 			return oks
 		}
-		t.stuck.Store(true)
 		t.metrics.Failed("settle")
+		if errors.Is(err, delivery.ErrUnstorable) {
+			return t.isolate(ctx, results, err)
+		}
 		t.log.WarnContext(ctx, "settle deliveries", "count", len(results), "try", try, "err", err)
-		if ctx.Err() != nil {
-			return make([]bool, len(results))
-		}
-		if t.queue.Ping(ctx) != nil {
-			try = 0 // the database is away, which says nothing about the results
-		} else if try >= 2 && len(results) > 1 {
-			half := len(results) / 2
-			return append(t.settle(ctx, results[:half]), t.settle(ctx, results[half:])...)
-		}
-		switch {
-		case try == settleTries:
-			strip(&results[0])
-		case try > settleTries:
-			t.log.ErrorContext(ctx, "give up a result", "delivery", results[0].Entry.Delivery.ID, "err", err)
-			return make([]bool, len(results))
-		}
 		if !pause.Sleep(ctx) {
 			return make([]bool, len(results))
 		}
 	}
-}
-
-// strip takes what the receiver answered from a result that can't be stored.
-func strip(item *settling) {
-	if item.Entry.Attempt == nil {
-		return
-	}
-	a := *item.Entry.Attempt
-	a.ResponseBody, a.ResponseHeaders, a.ResponseTruncated = "", nil, a.ResponseBytes > 0
-	item.Entry.Attempt = &a
 }
 
 // transact makes one transaction.

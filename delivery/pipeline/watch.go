@@ -76,7 +76,7 @@ func (l *Publisher) Watch(ctx context.Context, in delivery.WatchInput) (<-chan d
 	}
 	from := feed.Cursor{At: time.Now(), Seen: tail}
 	if in.After != "" {
-		if from, err = parseLogCursor(in.After); err != nil {
+		if from, err = parseLogCursor(in.After, tail); err != nil {
 			return nil, err
 		}
 		if s.gap, err = l.gapAfter(ctx, from); err != nil {
@@ -89,11 +89,21 @@ func (l *Publisher) Watch(ctx context.Context, in delivery.WatchInput) (<-chan d
 }
 
 // parseLogCursor reads a cursor and refuses one that no log of ours could have
-// given out.
-func parseLogCursor(text string) (feed.Cursor, error) {
+// given out: ids that are ahead of the clock and of the log. After a clock that
+// was ahead the log is, too. The time alone, which then is as well, only tells
+// whether anything was missed.
+func parseLogCursor(text string, tail feed.Vector) (feed.Cursor, error) {
 	c, err := feed.ParseCursor(text)
-	limit := time.Now().Add(cursorSkew)
-	valid := err == nil && !c.At.After(limit)
+	now := time.Now()
+	limit := now
+	for _, id := range tail {
+		limit = delivery.Later(limit, delivery.IDTime(delivery.LogID(id)))
+	}
+	limit = limit.Add(cursorSkew)
+	valid := err == nil
+	if c.At.After(limit) {
+		c.At = now
+	}
 	for slot, id := range c.Seen {
 		valid = valid && delivery.IDSlot(delivery.LogID(id)) == slot &&
 			!delivery.IDTime(delivery.LogID(id)).After(limit)

@@ -15,6 +15,7 @@ const (
 	// reapPause is short: where the store can tell that a server has died, it is
 	// asked often.
 	reapPause    = 500 * time.Millisecond
+	clockPause   = time.Second
 	depthPause   = 5 * time.Second
 	preparePause = time.Hour
 	discardPause = 10 * time.Minute
@@ -39,6 +40,7 @@ type task struct {
 func (s *Service) maintain(ctx context.Context) error {
 	tasks := []task{
 		{name: "reap", pause: reapPause, do: s.reap},
+		{name: "clock", pause: clockPause, do: s.followClock},
 		{name: "depth", pause: depthPause, do: s.measure},
 		s.byLeader(task{name: "recall", pause: recallPause, do: s.findUnrecalled}),
 		s.byLeader(task{name: "prepare", pause: preparePause, do: s.prepare}),
@@ -67,15 +69,26 @@ func (s *Service) maintain(ctx context.Context) error {
 
 // reap releases what dead servers held.
 func (s *Service) reap(ctx context.Context) error {
-	if s.lease.unsteady() {
-		return nil
-	}
-	released, err := s.store.Reap(ctx, s.opts.Owner)
+	released, err := s.store.Reap(ctx, s.opts.Owner, !s.unsteady())
 	if released > 0 {
 		s.log.InfoContext(ctx, "took over deliveries of a server that has ended", "count", released)
 		s.pipeline.Dispatcher.Wake()
 	}
 	return err
+}
+
+// followClock moves the queue with the database's clock. It is no part of the
+// heartbeat, which must not wait for a long queue.
+func (s *Service) followClock(ctx context.Context) error {
+	for {
+		more, err := s.store.FollowClock(ctx, s.opts.Owner)
+		if err != nil || !more {
+			return err
+		}
+		if !loop.Sleep(ctx, discardRest) {
+			return nil
+		}
+	}
 }
 
 // measure shows the depth of the queue and other gauges.

@@ -132,12 +132,6 @@ const releaseTime = 5 * time.Second
 // returns nil after that, or the error for which the server must start again:
 // losing its slot.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.takeOver(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // told to stop before it began
-		}
-		return err
-	}
 	detached := context.WithoutCancel(ctx)
 	serving, stopServing := context.WithCancel(detached)
 	defer stopServing()
@@ -151,7 +145,10 @@ func (s *Service) Run(ctx context.Context) error {
 	background.Go(func() error { return s.maintain(backgroundCtx) })
 	background.Go(func() error { return s.recaller.Run(backgroundCtx) })
 
-	failed := s.pipeline.Run(delivering)
+	failed := s.takeOver(delivering)
+	if failed == nil {
+		failed = s.pipeline.Run(delivering)
+	}
 	stopServing()
 	failed = errors.Join(failed, background.Wait())
 	if err := s.leave(detached); err != nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,20 +36,34 @@ func TestResultsThatArriveTogetherShareATransaction(t *testing.T) {
 }
 
 // A result that the database refuses costs nothing but itself: first it is
-// stored without what the receiver said, and only then given up.
+// stored without what the receiver said, and only then as a failure.
 func TestAPoisonedResultIsStoredAlone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		poison func(*delivery.Settlement) bool
-		want   int
+		want   delivery.State // "" for no entry at all
+		says   string
+		counts float64 // of results that could not be stored
 	}{
-		"by the response": {func(s *delivery.Settlement) bool { return s.Entry.Attempt.ResponseBody != "" }, 1},
-		"whatever it has": {func(s *delivery.Settlement) bool { return s.Entry.Attempt.HTTPStatus == 202 }, 0},
+		"by the response": {
+			poison: func(s *delivery.Settlement) bool { return s.Entry.Attempt.ResponseBody != "" },
+			want:   delivery.Delivered,
+		},
+		"by the status": {
+			poison: func(s *delivery.Settlement) bool { return s.Entry.Attempt.HTTPStatus == 202 },
+			want:   delivery.Failed, says: "refused to store", counts: 1,
+		},
+		"whatever it has": {
+			poison: func(*delivery.Settlement) bool { return false }, // but by the webhook
+			counts: 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := newRig(t, Options{}, answers{badURL: poisonous})
 				bad, good := r.webhook(badURL), r.webhook(okURL)
-				r.store.Poison = tt.poison
+				r.store.Poison = func(s *delivery.Settlement) bool {
+					return tt.poison(s) || tt.want == "" && s.Entry.Delivery.Webhook == bad.ID
+				}
 				r.start()
 				fine, poisoned := r.ingest(40, good), r.ingest(1, bad)
 				time.Sleep(20*time.Second + 500*time.Millisecond)
@@ -58,11 +73,16 @@ func TestAPoisonedResultIsStoredAlone(t *testing.T) {
 					}
 				}
 				log := r.entries(poisoned[0])
-				if len(log) != tt.want {
-					t.Fatalf("log of the poisoned one %+v, want %d entries", log, tt.want)
+				if (len(log) == 1) != (tt.want != "") || len(log) > 1 {
+					t.Fatalf("log of the poisoned one %+v, want one entry, %q", log, tt.want)
 				}
-				if len(log) == 1 && (log[0].Attempt.ResponseBody != "" || !log[0].Attempt.ResponseTruncated) {
-					t.Errorf("attempt %+v, want it without the response", log[0].Attempt)
+				if len(log) == 1 && (log[0].Delivery.State != tt.want || log[0].Attempt.ResponseBody != "" ||
+					!strings.Contains(log[0].Attempt.Error, tt.says)) {
+					t.Errorf("%s with the attempt %+v, want %s without the response", log[0].Delivery.State,
+						log[0].Attempt, tt.want)
+				}
+				if n := r.counted("results_unstorable_total"); n != tt.counts {
+					t.Errorf("%v results were counted as unstorable, want %v", n, tt.counts)
 				}
 				if held := r.pipeline.Dispatcher.Held(); held != 0 {
 					t.Errorf("%d deliveries are left in memory", held)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,14 @@ type SystemStatus struct {
 	StartedAt time.Time
 }
 
+// DatabaseFault says to people what an error of [delivery.Maintenance].Ping means.
+func DatabaseFault(err error) string {
+	if e, ok := errors.AsType[*delivery.Error](err); ok {
+		return e.Message
+	}
+	return "The database does not answer."
+}
+
 // SystemStatus returns how the system is; only operators may ask. A database
 // that does not answer is part of the status.
 func (s *Service) SystemStatus(ctx context.Context, c delivery.Caller) (*SystemStatus, error) {
@@ -31,7 +40,7 @@ func (s *Service) SystemStatus(ctx context.Context, c delivery.Caller) (*SystemS
 	}
 	if err := s.store.Ping(ctx); err != nil {
 		s.log.WarnContext(ctx, "ask the database", "err", err)
-		status.Database = "does not answer"
+		status.Database = DatabaseFault(err)
 		return status, nil
 	}
 	var err error

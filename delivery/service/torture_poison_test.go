@@ -11,7 +11,6 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/egress"
-	"portalhooks/delivery/pipeline"
 	"portalhooks/test/faults"
 )
 
@@ -238,7 +237,7 @@ func TestTortureResultsThatAreNeverStored(t *testing.T) {
 		before := len(r.sentTo(badURL))
 		time.Sleep(10 * time.Minute)
 		// It comes back whenever its lease ends, which is what a lost result does.
-		if again := len(r.sentTo(badURL)) - before; again > int(10*time.Minute/pipeline.JobLease)+1 {
+		if again := len(r.sentTo(badURL)) - before; again > int(10*time.Minute/delivery.JobLease)+1 {
 			t.Errorf("sent %d times in ten minutes, want once a lease at most", again)
 		}
 		if r.counted("loop_errors_total") == 0 {
@@ -250,7 +249,7 @@ func TestTortureResultsThatAreNeverStored(t *testing.T) {
 		faults.Result{
 			Fault: "poison: a result that is never stored", Rounds: 1,
 			Note: fmt.Sprintf(
-				"sent again once a lease (%s), errors counted; the others are stored", pipeline.JobLease,
+				"sent again once a lease (%s), errors counted; the others are stored", delivery.JobLease,
 			),
 		}.Report(t)
 	})

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"portalhooks/delivery"
 )
@@ -18,6 +19,44 @@ var logTests = map[string]func(*scene){
 	"followers miss nothing while two servers write": testFollowConcurrent,
 	"entries of another organization are not found":  testForeignEntries,
 	"the horizon of a whole log is zero":             testHorizonZero,
+	"the latest id of a slot is found anywhere":      testLatestID,
+}
+
+// A server that starts in a slot goes on after all ids of that slot, also after those
+// that the log does not have.
+func testLatestID(s *scene) {
+	since := time.Now().Add(-time.Minute)
+	latest := func(slot int) int64 {
+		s.t.Helper()
+		id, err := s.store.LatestID(s.t.Context(), slot, since)
+		if err != nil {
+			s.t.Fatalf("LatestID: %v", err)
+		}
+		return id
+	}
+	if got := latest(s.owner.Slot); got != 0 {
+		s.t.Errorf("the latest of no ids is %d, want 0", got)
+	}
+	event := s.event("a")
+	s.ingest(event)
+	if got := latest(s.owner.Slot); got != int64(event.Event.ID) {
+		s.t.Errorf("the latest id is %d, want that of the event, %d", got, event.Event.ID)
+	}
+	queued := s.queued(1, s.webhook())[0]
+	if got := latest(s.owner.Slot); got != int64(queued.ID) {
+		s.t.Errorf("the latest id is %d, want that of the delivery, %d", got, queued.ID)
+	}
+	entries := s.deliver(s.owner, s.ids, s.claim(s.owner, 1, 1, longLease))
+	if got := latest(s.owner.Slot); got != int64(entries[0].ID) {
+		s.t.Errorf("the latest id is %d, want that of the entry, %d", got, entries[0].ID)
+	}
+	if got := latest(s.owner.Slot + 1); got != 0 {
+		s.t.Errorf("the latest id of another slot is %d, want 0", got)
+	}
+	since = time.Now().Add(time.Hour)
+	if got := latest(s.owner.Slot); got != 0 {
+		s.t.Errorf("the latest id from an hour on is %d, want 0", got)
+	}
 }
 
 func testEmptyLog(s *scene) {

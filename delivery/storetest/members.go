@@ -9,15 +9,17 @@ import (
 )
 
 var memberTests = map[string]func(*scene){
-	"servers take the lowest free slots":        testJoin,
-	"concurrent servers take different slots":   testJoinConcurrent,
-	"a heartbeat prolongs the lease":            testHeartbeat,
-	"a lost lease is told":                      testLeaseLost,
-	"what the dead held is released":            testReap,
-	"what an earlier run held is released":      testReapEarlierRun,
-	"the living keep what they hold":            testReapLiving,
-	"who left is no member":                     testLeave,
-	"the database answers and hints do no harm": testPing,
+	"servers take the lowest free slots":          testJoin,
+	"concurrent servers take different slots":     testJoinConcurrent,
+	"a heartbeat prolongs the lease":              testHeartbeat,
+	"a lost lease is told":                        testLeaseLost,
+	"what the dead held is released":              testReap,
+	"what an earlier run held is released":        testReapEarlierRun,
+	"the living keep what they hold":              testReapLiving,
+	"a lease counts while a server is in trouble": testTrouble,
+	"who may come back keeps what it holds":       testMayCome,
+	"who left is no member":                       testLeave,
+	"the database answers and hints do no harm":   testPing,
 }
 
 func testJoin(s *scene) {
@@ -57,7 +59,7 @@ func testJoinConcurrent(s *scene) {
 }
 
 func testHeartbeat(s *scene) {
-	if err := s.store.Heartbeat(s.t.Context(), s.owner, longLease); err != nil {
+	if err := s.store.Heartbeat(s.t.Context(), s.owner, longLease, true); err != nil {
 		s.t.Errorf("Heartbeat: %v", err)
 	}
 	members, err := s.store.Members(s.t.Context())
@@ -77,13 +79,13 @@ func testLeaseLost(s *scene) {
 		"older epoch":  {Slot: s.owner.Slot, Epoch: s.owner.Epoch - 1},
 		"unknown slot": {Slot: 500, Epoch: 1},
 	} {
-		if err := s.store.Heartbeat(ctx, owner, longLease); delivery.CodeOf(err) != delivery.NotFound {
+		if err := s.store.Heartbeat(ctx, owner, longLease, true); delivery.CodeOf(err) != delivery.NotFound {
 			s.t.Errorf("%s: Heartbeat gave %v, want NOT_FOUND", name, err)
 		}
 	}
 	beat := func(ttl time.Duration, want delivery.Code) {
 		s.t.Helper()
-		if err := s.store.Heartbeat(ctx, s.owner, ttl); delivery.CodeOf(err) != want {
+		if err := s.store.Heartbeat(ctx, s.owner, ttl, true); delivery.CodeOf(err) != want {
 			s.t.Errorf("Heartbeat gave %v, want %q", err, want)
 		}
 	}
@@ -91,7 +93,7 @@ func testLeaseLost(s *scene) {
 	s.claim(s.owner, 2, 2, longLease)
 	// A suspended server resumes, unless another server has reaped its lease.
 	beat(noLease, "")
-	if n, err := s.store.Reap(ctx, s.owner); n != 0 || err != nil {
+	if n, err := s.store.Reap(ctx, s.owner, true); n != 0 || err != nil {
 		s.t.Errorf("a server reaped itself: %d, %v", n, err)
 	}
 	beat(noLease, "")
@@ -102,7 +104,8 @@ func testLeaseLost(s *scene) {
 // reap fails the test unless want deliveries are released.
 func (s *scene) reap(want int) {
 	s.t.Helper()
-	if n, err := s.store.Reap(s.t.Context(), delivery.Owner{Slot: delivery.MaxSlot}); n != want || err != nil {
+	observer := delivery.Owner{Slot: delivery.MaxSlot}
+	if n, err := s.store.Reap(s.t.Context(), observer, true); n != want || err != nil {
 		s.t.Errorf("Reap gave %d, %v, want %d", n, err, want)
 	}
 }
@@ -112,7 +115,7 @@ func testReap(s *scene) {
 	s.queued(5, s.webhook())
 	s.claim(dead, 3, 3, longLease)
 	s.reap(0)
-	if err := s.store.Heartbeat(s.t.Context(), dead, noLease); err != nil {
+	if err := s.store.Heartbeat(s.t.Context(), dead, noLease, true); err != nil {
 		s.t.Fatal(err)
 	}
 	s.reap(3)
@@ -125,13 +128,14 @@ func testReap(s *scene) {
 func testReapEarlierRun(s *scene) {
 	s.queued(2, s.webhook())
 	s.claim(s.owner, 2, 2, longLease)
-	if err := s.store.Heartbeat(s.t.Context(), s.owner, noLease); err != nil {
+	if err := s.store.Leave(s.t.Context(), s.owner); err != nil {
 		s.t.Fatal(err)
 	}
 	again := s.join("again") // in the same slot, whose new lease lasts
 	if again.Slot != s.owner.Slot {
 		s.t.Fatalf("Join gave %+v, want slot %d", again, s.owner.Slot)
 	}
+	s.owner = again
 	s.queued(1, s.webhook())
 	s.claim(again, 1, 1, longLease)
 	s.reap(2)
@@ -143,6 +147,50 @@ func testReapLiving(s *scene) {
 	s.reap(0)
 	if got := s.claim(s.join("second"), 2, 2, longLease); len(got) > 0 {
 		s.t.Errorf("claimed %v, want nothing", idsOf(got))
+	}
+}
+
+// A server that can't store its results says so. As long as it lives no ended lease
+// counts.
+func testTrouble(s *scene) {
+	troubled := s.join("troubled")
+	s.queued(2, s.webhook())
+	s.claim(troubled, 2, 2, noLease)
+	if err := s.store.Heartbeat(s.t.Context(), troubled, longLease, false); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.claim(s.owner, 2, 2, longLease); len(got) > 0 {
+		s.t.Errorf("claimed %v from a server that has results for them", idsOf(got))
+	}
+	if err := s.store.Leave(s.t.Context(), troubled); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.claim(s.owner, 2, 2, longLease); len(got) != 2 {
+		s.t.Errorf("claimed %d of a server that has left, want both", len(got))
+	}
+}
+
+// A server whose own lease has ended is dead only for a server that has seen the
+// database work for long enough. Until then ended leases of deliveries don't count.
+func testMayCome(s *scene) {
+	late := s.join("late")
+	s.queued(2, s.webhook())
+	s.claim(late, 2, 2, noLease)
+	if err := s.store.Heartbeat(s.t.Context(), late, noLease, true); err != nil {
+		s.t.Fatal(err)
+	}
+	if n, err := s.store.Reap(s.t.Context(), s.owner, false); n != 0 || err != nil {
+		s.t.Errorf("Reap gave %d, %v for a server that may come back, want none", n, err)
+	}
+	if got := s.claim(s.owner, 2, 2, longLease); len(got) > 0 {
+		s.t.Errorf("claimed %v from a server that may come back", idsOf(got))
+	}
+	if other := s.join("other"); other.Slot == late.Slot {
+		s.t.Errorf("Join gave the slot of a server that may come back, %d", late.Slot)
+	}
+	s.reap(2)
+	if got := s.claim(s.owner, 2, 2, longLease); len(got) != 2 {
+		s.t.Errorf("claimed %d of a server that was reaped, want both", len(got))
 	}
 }
 
@@ -169,5 +217,8 @@ func testPing(s *scene) {
 	}
 	if err := s.store.Prepare(s.t.Context(), time.Now()); err != nil {
 		s.t.Errorf("Prepare again: %v", err)
+	}
+	if more, err := s.store.FollowClock(s.t.Context(), s.owner); more || err != nil {
+		s.t.Errorf("FollowClock gave %t, %v although no clock was set", more, err)
 	}
 }

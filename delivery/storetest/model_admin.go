@@ -139,17 +139,17 @@ func (w *world) die(t *rapid.T) {
 	dead := w.servers[i]
 	w.servers = slices.Delete(slices.Clone(w.servers), i, i+1)
 	ensure(t, "Leave", w.store.Leave(w.ctx, dead))
-	if err := w.store.Heartbeat(w.ctx, w.servers[0], longLease); err != nil {
+	if err := w.store.Heartbeat(w.ctx, w.servers[0], longLease, true); err != nil {
 		t.Fatalf("Heartbeat of a server that lives: %v", err)
 	}
-	got, err := w.store.Reap(w.ctx, w.servers[0])
+	got, err := w.store.Reap(w.ctx, w.servers[0], true)
 	ensure(t, "Reap", err)
 	its := func(r *row) bool { return r.owner.Slot == dead.Slot && r.owner.Epoch <= dead.Epoch }
 	want := w.released(its, false)
 	if got != want {
 		t.Fatalf("Reap released %d, want %d", got, want)
 	}
-	if err := w.store.Heartbeat(w.ctx, dead, longLease); delivery.CodeOf(err) != delivery.NotFound {
+	if err := w.store.Heartbeat(w.ctx, dead, longLease, true); delivery.CodeOf(err) != delivery.NotFound {
 		t.Fatalf("Heartbeat of a reaped server: %v, want %s", err, delivery.NotFound)
 	}
 	w.join(t, "again")

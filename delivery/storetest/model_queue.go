@@ -166,8 +166,7 @@ func (w *world) settle(t *rapid.T) {
 		}).Draw(t, "state")
 		set := w.settlement(j, state, rapid.SampledFrom([]int{200, 404, 503}).Draw(t, "status"))
 		if state == delivery.Retrying && rapid.Bool().Draw(t, "later") {
-			set.DueAt = set.Entry.At.Add(longLease)
-			set.Entry.Delivery.NextAttemptAt = set.DueAt
+			set.Pause = longLease
 		}
 		switch rapid.IntRange(0, 9).Draw(t, "fence") {
 		case 0:
@@ -235,10 +234,6 @@ func (w *world) settlement(j delivery.Job, state delivery.State, status int) del
 			a.Outcome = egress.Success
 		}
 	}
-	if state == delivery.Retrying {
-		set.DueAt = now.Add(-time.Minute)
-		d.NextAttemptAt = set.DueAt
-	}
 	set.Entry = delivery.LogEntry{
 		ID: delivery.LogID(w.logs[j.Owner.Slot].Next()), At: now, Delivery: d, Attempt: a,
 	}
@@ -261,7 +256,7 @@ func (w *world) settled(s *delivery.Settlement) bool {
 	}
 	switch state := s.Entry.Delivery.State; state {
 	case delivery.Retrying:
-		r.later = s.DueAt.After(s.Entry.At) && !r.cancel
+		r.later = s.Pause > 0 && !r.cancel
 	case delivery.Held:
 		r.held = true
 	default:

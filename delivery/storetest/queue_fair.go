@@ -163,7 +163,7 @@ func testOrderedBlocked(s *scene) {
 		s.t.Fatalf("claimed %+v, want the oldest, ordered", jobs)
 	}
 	set := s.settlement(jobs[0], delivery.Retrying, 500)
-	set.DueAt = set.Entry.At.Add(longLease)
+	set.Pause = longLease
 	s.settle(set)
 	if got := s.request(delivery.ClaimRequest{N: 9, PerWebhook: 9}); len(got) > 0 {
 		s.t.Errorf("claimed %v past one that is to be retried", got)

@@ -27,6 +27,46 @@ var ingestTests = map[string]func(*scene){
 	"a batch of several organizations is told apart":   testSeveralOrganizations,
 	"an event from long ago or far ahead is stored":    testFarDays,
 	"a canceled context stores nothing and tells that": testCanceledContext,
+	"an id that a delivery has is not given again":     testRepeatedID,
+	"who has lost the slot stores nothing":             testIngestAfterLoss,
+}
+
+// A repeated id, as after a clock that was set back, refuses the whole batch: it must
+// not be acknowledged without its delivery.
+func testRepeatedID(s *scene) {
+	w := s.webhook()
+	before := s.queued(1, w)[0]
+	e := s.event("a", w)
+	e.Deliveries[0].ID = before.ID
+	in := []delivery.Ingest{{Org: s.org.ID, ConfigVersion: s.org.ConfigVersion, Events: []delivery.NewEvent{e}}}
+	if got, err := s.store.Ingest(s.t.Context(), s.owner, longLease, in); err == nil {
+		s.t.Errorf("Ingest gave %+v for a delivery whose id is stored already, want an error", got)
+	}
+	e.Deliveries[0].ID = delivery.DeliveryID(s.next(s.ids))
+	if !s.ingest(e)[0].Fresh {
+		s.t.Error("the event was stored without its delivery")
+	}
+}
+
+// A server whose slot is another's makes no more events: both would make the same
+// ids.
+func testIngestAfterLoss(s *scene) {
+	lost := s.join("first")
+	if err := s.store.Leave(s.t.Context(), lost); err != nil {
+		s.t.Fatal(err)
+	}
+	if again := s.join("second"); again.Slot != lost.Slot {
+		s.t.Fatalf("Join gave slot %d, want %d", again.Slot, lost.Slot)
+	}
+	e := s.event("a", s.webhook())
+	in := []delivery.Ingest{{Org: s.org.ID, ConfigVersion: s.org.ConfigVersion, Events: []delivery.NewEvent{e}}}
+	got, err := s.store.Ingest(s.t.Context(), lost, longLease, in)
+	if delivery.CodeOf(err) != delivery.NotFound {
+		s.t.Errorf("Ingest gave %+v, %v, want NOT_FOUND", got, err)
+	}
+	if !s.ingest(e)[0].Fresh {
+		s.t.Error("the event was stored all the same")
+	}
 }
 
 func testEventRoundTrip(s *scene) {

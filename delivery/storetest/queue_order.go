@@ -154,7 +154,7 @@ func testOrderAfterDeathInRetry(s *scene) {
 	dead, other := s.join("dead"), s.join("other")
 	jobs := s.claim(dead, 9, 9, longLease)
 	set := s.settlement(jobs[0], delivery.Retrying, 500)
-	set.DueAt = set.Entry.At.Add(longLease)
+	set.Pause = longLease
 	s.settle(set)
 	s.died(dead, 2)
 	if got := s.claim(other, 9, 9, longLease); len(got) > 0 {
@@ -174,10 +174,10 @@ func testComeBack(s *scene) {
 	s.queued(1, w.ID)
 	job := s.claim(s.owner, 9, 9, longLease)[0]
 	ids := []delivery.DeliveryID{job.Delivery.ID}
-	hold := func(state delivery.State, due time.Time) func() {
+	hold := func(state delivery.State, pause time.Duration) func() {
 		return func() {
 			set := s.settlement(job, state, 500)
-			set.DueAt = due
+			set.Pause = pause
 			s.settle(set)
 		}
 	}
@@ -185,20 +185,20 @@ func testComeBack(s *scene) {
 		name string
 		do   func()
 	}{
-		{"a retry that was due an hour ago", hold(delivery.Retrying, time.Now().Add(-time.Hour))},
+		{"a retry that is due at once", hold(delivery.Retrying, 0)},
 		{"a release", func() {
 			if n, err := s.store.Release(s.t.Context(), s.owner, ids, 0); n != 1 || err != nil {
 				s.t.Fatalf("Release gave %d, %v", n, err)
 			}
 		}},
 		{"a recall", func() {
-			hold(delivery.Retrying, time.Now().Add(time.Hour))()
+			hold(delivery.Retrying, time.Hour)()
 			s.hold(&w)
 			s.enable(&w)
 		}},
 		{"the end of a hold", func() {
 			s.hold(&w)
-			hold(delivery.Held, time.Now().Add(-2*time.Hour))()
+			hold(delivery.Held, 0)()
 			s.enable(&w)
 		}},
 		{"a death", func() { s.died(s.owner, 1) }},

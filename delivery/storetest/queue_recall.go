@@ -196,7 +196,7 @@ func testRecallWhileSent(s *scene) {
 	w := s.stored(false)
 	s.queued(1, w.ID)
 	set := s.settlement(s.claim(s.owner, 1, 1, longLease)[0], delivery.Retrying, 500)
-	set.DueAt = set.Entry.At.Add(longLease)
+	set.Pause = longLease
 	s.decide(&w, dropped)
 	s.recall(w.ID)
 	s.settle(set)
@@ -316,7 +316,7 @@ func testCancelInLine(s *scene) {
 func testBothKinds(s *scene) {
 	w, _ := s.orderedWebhook(2)
 	set := s.settlement(s.claim(s.owner, 1, 1, longLease)[0], delivery.Retrying, 500)
-	set.DueAt = set.Entry.At.Add(20 * time.Hour)
+	set.Pause = 20 * time.Hour
 	s.settle(set)
 	plain := s.queued(20, w.ID)
 	s.wantAll(numbersOf(plain), delivery.ToSend)

@@ -61,7 +61,7 @@ func (s *scene) later(w delivery.WebhookID) delivery.DeliveryID {
 	s.t.Helper()
 	s.queued(1, w)
 	set := s.settlement(s.claim(s.owner, 1, 1, longLease)[0], delivery.Retrying, 500)
-	set.DueAt = set.Entry.At.Add(longLease)
+	set.Pause = longLease
 	s.settle(set)
 	return set.Entry.Delivery.ID
 }

@@ -53,7 +53,12 @@ func testSettleFinal(s *scene) {
 func testSettleRetry(s *scene) {
 	set := s.settlement(s.job(), delivery.Retrying, 503)
 	s.settle(set)
-	if got, want := s.get(set.Entry.Delivery.ID), set.Entry.Delivery; !reflect.DeepEqual(got, want) {
+	got, want := s.get(set.Entry.Delivery.ID), set.Entry.Delivery
+	if late := time.Since(got.NextAttemptAt); late < 0 || late > longLease {
+		s.t.Errorf("a retry without a pause is due %s ago", late)
+	}
+	got.NextAttemptAt, want.NextAttemptAt = time.Time{}, time.Time{}
+	if !reflect.DeepEqual(got, want) {
 		s.t.Errorf("the delivery is\n%+v, want\n%+v", got, want)
 	}
 	jobs := s.claim(s.owner, 1, 1, longLease)
@@ -242,6 +247,9 @@ func testAttemptRoundTrip(s *scene) {
 	for name, set := range map[string]delivery.Settlement{"full": full, "bare": bare, "redelivery": again} {
 		s.settle(set)
 		entries := s.entries(set.Entry.Delivery.ID)
+		if len(entries) == 1 { // it depends on the database's clock
+			set.Entry.Delivery.NextAttemptAt = entries[0].Delivery.NextAttemptAt
+		}
 		if len(entries) != 1 || !reflect.DeepEqual(entries[0], set.Entry) {
 			s.t.Errorf("%s: the log has\n%+v, want\n%+v", name, entries, set.Entry)
 			continue

@@ -150,8 +150,7 @@ func (s *scene) settlement(j delivery.Job, state delivery.State, status int) del
 	d.State, d.NextAttemptAt, d.FinishedAt = state, time.Time{}, time.Time{}
 	set := delivery.Settlement{Owner: j.Owner, Before: j.Delivery.Attempts}
 	if state == delivery.Retrying {
-		set.DueAt = now.Add(-time.Minute)
-		d.NextAttemptAt = set.DueAt
+		d.NextAttemptAt = now
 	}
 	if state.Final() {
 		d.FinishedAt = now

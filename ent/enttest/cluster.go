@@ -131,6 +131,19 @@ func (c *Cluster) Stop(mode Mode) error {
 	return c.stop(syscall.Signal(mode))
 }
 
+// StandBy makes the stopped server start as a replica: it takes no changes until it
+// is promoted by pg_promote.
+func (c *Cluster) StandBy() error {
+	signal := filepath.Join(c.data(), "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return err
+	}
+	if c.who.switched {
+		return os.Chown(signal, c.who.uid, c.who.gid)
+	}
+	return nil
+}
+
 // Pid returns the process id of the server, or 0 while it is stopped.
 func (c *Cluster) Pid() int {
 	if c.server == nil || c.server.exited() {

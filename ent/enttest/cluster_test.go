@@ -28,6 +28,25 @@ func TestCommittedRowsOutliveACrash(t *testing.T) {
 	}
 }
 
+func TestAReplicaTakesNoChangesUntilItIsPromoted(t *testing.T) {
+	c := New(t, Options{})
+	db := connect(t, c.Database(t))
+	if err := c.Stop(Fast); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StandBy(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE kept (n int)"); err == nil {
+		t.Error("a replica takes changes")
+	}
+	run(t, db, "SELECT pg_promote()")
+	run(t, db, "CREATE TABLE kept (n int)")
+}
+
 func TestStartAndStopMayBeRepeated(t *testing.T) {
 	c := New(t, Options{Settings: map[string]string{"application_name": "repeated"}})
 	db := connect(t, c.Database(t))

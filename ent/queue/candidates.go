@@ -109,13 +109,14 @@ func (q *Queue) candidates(ctx context.Context, c delivery.ClaimRequest) ([]cand
 }
 
 // findDue returns the webhooks of the oldest due rows, and whether there may be
-// more of them. Rows whose lease has ended are requeued first, which makes them
-// due.
+// more of them. Rows whose lease has ended are requeued first, where they may be,
+// which makes them due.
 func (q *Queue) findDue(ctx context.Context, look [2]int) (found []candidate, backlog bool, err error) {
 	low, mark := q.low.begin(time.Now())
 	seen, err := q.scanDue(ctx, look, low)
 	if err == nil && seen.leaseEnd <= seen.clock {
-		if err = q.requeueExpired(ctx); err == nil {
+		var requeued bool
+		if requeued, err = q.requeueExpired(ctx); requeued && err == nil {
 			seen, err = q.scanDue(ctx, look, low)
 		}
 	}

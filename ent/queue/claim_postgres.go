@@ -69,6 +69,7 @@ func (p *postgresQueue) claim(
 		jobs, err = sqldb.Collect(found, err, scanning(claimedReads, (*queueRow).job))
 		return err
 	})
+	p.Note("claim", err)
 	return jobs, err
 }
 

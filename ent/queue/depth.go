@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -60,7 +59,7 @@ func (q *Queue) Pending(
 			(SELECT count(*) FROM (SELECT 1 FROM queue
 				WHERE webhook = w.id AND held = TRUE AND owner_slot IS NULL LIMIT $1) h)
 			FROM w`, limit)
-		counts, err := sqldb.Collect(rows, err, scanBacklog)
+		counts, err := sqldb.Collect(rows, err, sqldb.ScanTriple)
 		for _, c := range counts {
 			backlogs[delivery.WebhookID(c[0])] = delivery.Backlog{Pending: int(c[1]), Held: int(c[2])}
 		}
@@ -70,11 +69,6 @@ func (q *Queue) Pending(
 		return nil, fmt.Errorf("count pending deliveries: %w", err)
 	}
 	return backlogs, nil
-}
-
-func scanBacklog(rows *sql.Rows) (c [3]int64, err error) {
-	err = rows.Scan(&c[0], &c[1], &c[2])
-	return c, err
 }
 
 // valueList writes the rows for "VALUES (…), (…)".

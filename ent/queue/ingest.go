@@ -15,6 +15,11 @@ import (
 // discarded before it could be read: the batch is stored again.
 var errKeyGone = errors.New("an event's key was discarded meanwhile")
 
+// errSlotLost means that another server has the slot of the one that stores events:
+// it makes the same ids.
+var errSlotLost error = delivery.Errorf(delivery.NotFound, "",
+	"The lease of this server has ended. Another server has taken its slot.")
+
 // Ingest implements [delivery.Queue]. Events are identified by their key, so a
 // batch whose commit got lost is stored again without harm: an event that has
 // its own id was stored by this call.

@@ -30,16 +30,20 @@ var firstIngestDelivery = firstIngestEvent + len(ingestEvents)
 // One statement stores a batch. Keys are inserted in their order, so that two
 // servers with the same keys wait for each other instead of deadlocking, and of
 // equal keys in the batch the first wins. It returns, with kind 0, the parts
-// whose webhooks have not changed, and with kind 1 the events that were stored.
+// whose webhooks have not changed, with kind 1 the events that were stored, and
+// with kind 2 that another server has the slot, which can't be taken meanwhile.
 // The locks of the organizations keep the webhooks as they are until the batch is
 // stored, and show a change that was stored after the statement began.
 // A plan that is made before the arrays are known takes each for ten rows, and
 // would join thousands in loops; with subscripts made beside them it is a
 // thousand.
 var postgresIngest = postgresSyntax.Replace(`
-WITH current AS MATERIALIZED (
+WITH slot AS MATERIALIZED (
+	SELECT epoch FROM instance WHERE slot = $4 FOR KEY SHARE
+), current AS MATERIALIZED (
 	SELECT b.n FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS b(org, version, n)
-	JOIN organization o ON o.id = b.org AND o.config_version = b.version FOR SHARE OF o
+	JOIN organization o ON o.id = b.org AND o.config_version = b.version
+	WHERE NOT EXISTS (SELECT 1 FROM slot WHERE epoch > $5) FOR SHARE OF o
 ), new AS MATERIALIZED (
 	SELECT e.* FROM ROWS FROM (` + ingestEvents.unnested(firstIngestEvent) + `,
 		generate_subscripts(` + ingestEvents[0].array(firstIngestEvent) + `, 1))
@@ -61,7 +65,8 @@ WITH current AS MATERIALIZED (
 		AS d(` + ingestDeliveries.names() + `, n)
 	JOIN fresh ON fresh.event = d.event
 )
-SELECT 0, n FROM current UNION ALL SELECT 1, event FROM fresh`)
+SELECT 0, n FROM current UNION ALL SELECT 1, event FROM fresh
+	UNION ALL SELECT 2, 0 FROM slot WHERE epoch > $5`)
 
 const postgresKeys = `
 SELECT k.n - 1, e.event, e.fingerprint, e.deliveries
@@ -78,6 +83,7 @@ func (p *postgresQueue) ingest(
 		current, fresh, err = p.ingestOnce(ctx, args)
 		return err
 	})
+	p.Note("ingest", err)
 	if err != nil {
 		return nil, err
 	}
@@ -141,10 +147,13 @@ func (p *postgresQueue) ingestOnce(
 	}
 	current, fresh := map[int]bool{}, make(map[delivery.EventID]bool, len(pairs))
 	for _, p := range pairs {
-		if p[0] == 0 {
+		switch p[0] {
+		case 0:
 			current[int(p[1])-1] = true
-		} else {
+		case 1:
 			fresh[delivery.EventID(p[1])] = true
+		default:
+			return nil, nil, errSlotLost
 		}
 	}
 	return current, fresh, nil

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,11 +26,12 @@ var (
 	sqliteInsertEvent = "INSERT INTO event (" + sqliteEvents.names() +
 		") VALUES (" + sqliteEvents.placeholders() + ") ON CONFLICT DO NOTHING"
 	sqliteInsertQueue = "INSERT INTO queue (" + sqliteDeliveries.names() +
-		") VALUES (" + sqliteDeliveries.placeholders() + ") ON CONFLICT DO NOTHING"
+		") VALUES (" + sqliteDeliveries.placeholders() + ")"
 )
 
 const (
 	sqliteNow           = "SELECT " + sqliteClock
+	sqliteLaterEpoch    = "SELECT 1 FROM instance WHERE slot = ? AND epoch > ?"
 	sqliteConfigVersion = "SELECT config_version FROM organization WHERE id = ?"
 	sqliteSelectKey     = "SELECT id, fingerprint, deliveries FROM event WHERE key = ?"
 )
@@ -51,6 +53,11 @@ func (s *sqliteQueue) ingest(
 		now, err := s.now(ctx)
 		if err != nil {
 			return err
+		}
+		lost := false
+		err = s.Numbers(ctx, sqliteLaterEpoch, func([]int64) { lost = true }, int64(owner.Slot), owner.Epoch)
+		if err != nil || lost {
+			return cmp.Or(err, errSlotLost)
 		}
 		in := inserter{
 			session: s, owner: owner, now: now, lease: lease, current: map[delivery.OrgID]int64{},

@@ -24,12 +24,13 @@ var (
 	// on several.
 	lockIsFree = fmt.Sprintf("pg_try_advisory_xact_lock_shared(%d, %s)", sqldb.LockSpace, lockName)
 
-	// The CASE leaves out servers that announced no lock.
-	deadServers = `SELECT slot, epoch FROM instance
-		WHERE CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
+	// isDead leaves out servers that announced no lock, or hold nothing any more.
+	isDead = `CASE WHEN until > ` + certain + ` AND buried < epoch AND locked = epoch THEN ` + lockIsFree +
+		` ELSE FALSE END`
 
-	endDeadLease = `UPDATE instance SET until = @now WHERE slot = $1 AND epoch = $2
-		AND CASE WHEN until > @now AND locked = epoch THEN ` + lockIsFree + ` ELSE FALSE END`
+	deadServers = `SELECT slot, epoch FROM instance WHERE ` + isDead
+
+	endDeadLease = `UPDATE instance SET until = ` + certain + ` WHERE slot = $1 AND epoch = $2 AND ` + isDead
 )
 
 const (

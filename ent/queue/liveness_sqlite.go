@@ -9,7 +9,7 @@ import (
 )
 
 // endLeases ends the lease of every server.
-const endLeases = `UPDATE instance SET until = @now WHERE until > @now`
+const endLeases = `UPDATE instance SET until = ` + certain + ` WHERE until > 0`
 
 // joining shows this server to the others before its first Join. If it is the
 // only one, the leases of all servers before it end.

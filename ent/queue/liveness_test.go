@@ -10,9 +10,7 @@ import (
 	"portalhooks/ent/sqldb"
 )
 
-// A lock must be free for a while, without a break, before its process is
-// taken for dead.
-// observer reaps without being one of the processes.
+// observer reaps, and stores events, without being one of the servers.
 var observer = delivery.Owner{Slot: delivery.MaxSlot}
 
 // A lock must be free for a while, without a break, before its server is taken
@@ -57,7 +55,7 @@ func TestAServerThatReconnectsReapsNoneForAWhile(t *testing.T) {
 	until(t, "the loss is noticed", func() bool { return !postgres(s).listener.Steady() })
 	postgres(dead).listener.Close()
 	until(t, "the dead server's deliveries are released", func() bool {
-		n, err := s.Reap(t.Context(), observer)
+		n, err := s.Reap(t.Context(), observer, true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,6 +39,20 @@ func (q *Queue) Tail(ctx context.Context) (map[int]delivery.LogID, error) {
 	return tail, nil
 }
 
+// LatestID implements [delivery.Log]. The bound is a literal, so that only the
+// partitions after it are read.
+func (q *Queue) LatestID(ctx context.Context, slot int, since time.Time) (latest int64, err error) {
+	for _, table := range []string{"event", "queue", "log"} {
+		found, err := q.numbers(ctx, fmt.Sprintf("SELECT COALESCE(max(id), 0) FROM %s WHERE id >= %d AND %s = %d",
+			table, delivery.IDAt[int64](since), slotOf, slot))
+		if err != nil {
+			return 0, fmt.Errorf("find the latest id of a slot: %w", sqldb.Unavailable(err))
+		}
+		latest = max(latest, found[0])
+	}
+	return latest, nil
+}
+
 // Follow implements [delivery.Log]. Only slots that a server has joined under
 // are followed.
 func (q *Queue) Follow(

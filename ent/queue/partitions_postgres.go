@@ -69,7 +69,7 @@ func lacksPartition(err error) bool {
 }
 
 // makePartitions makes those that are missing. It never blocks inserts: a table
-// is attached when it is complete, without a lock that inserts conflict with.
+// is attached without a lock that inserts conflict with.
 func (p *postgresQueue) makePartitions(ctx context.Context, days []time.Time) error {
 	slices.SortFunc(days, time.Time.Compare)
 	days = slices.Compact(days)
@@ -115,22 +115,9 @@ func (p *postgresQueue) partitions(ctx context.Context, table string) ([]time.Ti
 	return days, rows.Err()
 }
 
-// isMadeTwice reports whether two servers made the same table at once.
-func isMadeTwice(err error) bool {
-	e, ok := errors.AsType[*pq.Error](err)
-	return ok && (e.Code == "42P07" || e.Code == "42710" || e.Code == "23505")
-}
-
 // makePartition succeeds also when another server makes the same partition.
 func (p *postgresQueue) makePartition(ctx context.Context, table string, day time.Time) error {
-	name := partitionName(table, day)
-	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
-	_, err := p.pool.ExecContext(ctx, fmt.Sprintf(
-		"CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING ALL)", name, table))
-	if err == nil || isMadeTwice(err) {
-		_, err = p.pool.ExecContext(ctx, fmt.Sprintf(
-			"ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to))
-	}
+	err := p.attachPartition(ctx, table, day)
 	if err == nil {
 		return nil
 	}
@@ -140,3 +127,37 @@ func (p *postgresQueue) makePartition(ctx context.Context, table string, day tim
 	}
 	return err
 }
+
+// attachPartition makes and attaches a partition in one transaction. A table of its
+// name that is none was left by an older version that died in between. It is empty,
+// and may lack what a migration has added since.
+func (p *postgresQueue) attachPartition(ctx context.Context, table string, day time.Time) error {
+	name := partitionName(table, day)
+	from, to := delivery.IDAt[int64](day), delivery.IDAt[int64](day.AddDate(0, 0, 1))
+	tx, err := p.pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		fmt.Sprintf(dropLeftover, name),
+		fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", name, table),
+		fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)", table, name, from, to),
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			_ = tx.Rollback() // the first error is the one to tell
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// dropLeftover drops a table that is no partition. With its lock no other server can
+// attach it meanwhile.
+const dropLeftover = `DO $$ BEGIN
+	IF to_regclass('%[1]s') IS NOT NULL THEN
+		LOCK TABLE %[1]s IN ACCESS EXCLUSIVE MODE;
+		IF NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = '%[1]s'::regclass) THEN
+			DROP TABLE %[1]s;
+		END IF;
+	END IF;
+END $$`

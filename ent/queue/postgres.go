@@ -38,7 +38,7 @@ func newPostgresQueue(db *sqldb.Postgres, logger *slog.Logger) *postgresQueue {
 const postgresClock = "(extract(epoch FROM now()) * 1000000)::bigint"
 
 var postgresSyntax = strings.NewReplacer("@now", postgresClock, "@skip_locked", "FOR UPDATE SKIP LOCKED",
-	"@share_webhook", "FOR SHARE OF w", "@keep", "FOR KEY SHARE",
+	"@for_update", "FOR UPDATE", "@share_webhook", "FOR SHARE OF w", "@keep", "FOR KEY SHARE",
 	"@leased_rows", "queue q")
 
 func (p *postgresQueue) sql(query string) string { return postgresSyntax.Replace(query) }
@@ -67,8 +67,7 @@ func (p *postgresQueue) query(ctx context.Context, query string, args ...any) (*
 	return p.Query(ctx, p.sql(query), args...)
 }
 
-// diskError is nil: PostgreSQL reports what its disk refuses itself.
-func (p *postgresQueue) diskError() error { return nil }
+func (p *postgresQueue) ping(ctx context.Context) error { return p.Ping(ctx) }
 
 func (p *postgresQueue) wake() <-chan struct{} {
 	if p.notifier == nil {

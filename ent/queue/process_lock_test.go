@@ -46,7 +46,7 @@ func TestTheNextServerOfAFileTakesOverFromTheDeadAtOnce(t *testing.T) {
 	if members, err := last.Members(t.Context()); err != nil || len(members) != 2 {
 		t.Errorf("Members gave %v, %v, want only the last server's", members, err)
 	}
-	if released, err := last.Reap(t.Context(), alone); err != nil || released != 3 {
+	if released, err := last.Reap(t.Context(), alone, true); err != nil || released != 3 {
 		t.Errorf("Reap released %d, %v, want the 3 of the dead server", released, err)
 	}
 }

@@ -65,8 +65,9 @@ type backend interface {
 // A syntax writes what the statements of both databases share.
 type syntax interface {
 	// sql completes a statement: @now is the database's clock in microseconds,
-	// @skip_locked passes over locked rows, @share_webhook keeps the webhook w from
-	// being changed, @keep keeps rows from being deleted, and @leased_rows is leasedRows.
+	// @skip_locked passes over locked rows, @for_update locks them, @share_webhook
+	// keeps the webhook w from being changed, @keep keeps rows from being deleted,
+	// and @leased_rows is leasedRows.
 	sql(query string) string
 	// leasedRows is the table of the queue where leased rows are looked for.
 	leasedRows() string
@@ -116,8 +117,9 @@ type maintenance interface {
 	prepare(ctx context.Context, now time.Time) error
 	discard(ctx context.Context, t time.Time) (more bool, err error)
 	oldestTransaction(ctx context.Context) (time.Duration, error)
-	// diskError returns why the disk took nothing the last time, or nil.
-	diskError() error
+	// ping returns nil if the database answers and takes changes, else UNAVAILABLE
+	// with the reason.
+	ping(ctx context.Context) error
 	// wake gets a value when another server may have written; nil where the
 	// database can't tell. notify is its counterpart.
 	wake() <-chan struct{}

@@ -32,7 +32,7 @@ func facts(t *testing.T, s *testQueue, n int, day time.Time, state delivery.Stat
 
 func ingestAll(t *testing.T, s *testQueue, events []delivery.NewEvent) []delivery.Stored {
 	t.Helper()
-	got, err := s.Ingest(t.Context(), delivery.Owner{Epoch: 1}, time.Hour, []delivery.Ingest{
+	got, err := s.Ingest(t.Context(), observer, time.Hour, []delivery.Ingest{
 		{Org: events[0].Event.Org, Events: events},
 	})
 	if err != nil || got[0].Stale {
@@ -88,6 +88,33 @@ func TestPrepareMakesTheDaysAhead(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s has the days %v, want %v", table, got, want)
 		}
+	}
+}
+
+// A table that was made for a day and never attached, before a migration added a
+// column, does not keep events of the day from being stored.
+func TestAPartitionThatWasLeftOverIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := openQueue(t, enttest.Postgres(t))
+	day := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, table := range partitioned {
+		name := partitionName(table, day)
+		for _, statement := range []string{
+			"CREATE TABLE " + name + " (LIKE " + table + " INCLUDING ALL)",
+			"ALTER TABLE " + name + " DROP COLUMN type",
+		} {
+			if _, err := s.db.Writer().ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stored := facts(t, s, 2, day, delivery.Queued)
+	if err := postgres(s).attachPartition(t.Context(), "event", day); err == nil {
+		t.Error("a partition with events was made again")
+	}
+	kept, err := s.numbers(t.Context(), "SELECT count(*) FROM event")
+	if err != nil || kept[0] != int64(len(stored)) {
+		t.Errorf("%v events are kept, %v, want %d", kept, err, len(stored))
 	}
 }
 

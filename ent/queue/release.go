@@ -14,10 +14,16 @@ const (
 	requeueOwned = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now + $2
 		WHERE owner_slot = $1 `
 
+	// mayCome is a server that may live and settle what it holds: its lease has
+	// ended but was not reaped, or it has had trouble with the database lately.
+	mayCome = `SELECT 1 FROM instance WHERE until > ` + certain + ` AND buried < epoch
+		AND (until <= @now OR expiry_from > @now)`
+
 	// Rows that another transaction settles or requeues are skipped, not waited
 	// for.
 	requeueExpired = `UPDATE queue SET owner_slot = NULL, owner_epoch = NULL, due_at = @now
-		WHERE id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip_locked)`
+		WHERE NOT EXISTS (` + mayCome + `)
+			AND id IN (SELECT id FROM queue WHERE owner_slot IS NOT NULL AND due_at <= @now @skip_locked)`
 )
 
 var (
@@ -52,17 +58,20 @@ func (q *Queue) Release(
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("release deliveries: %w", err)
+		return 0, fmt.Errorf("release deliveries: %w", sqldb.Unavailable(err))
 	}
 	return n, nil
 }
 
-// requeueExpired requeues rows whose lease has ended.
-func (q *Queue) requeueExpired(ctx context.Context) error {
-	return q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
-		_, err := tx.ExecContext(ctx, q.db.sql(requeueExpired))
+// requeueExpired requeues rows whose lease has ended, unless a server may come back
+// that could settle them, and reports whether there were any.
+func (q *Queue) requeueExpired(ctx context.Context) (requeued bool, err error) {
+	err = q.db.change(ctx, func(ctx context.Context, tx sqldb.Querier) error {
+		n, err := sqldb.Affected(tx.ExecContext(ctx, q.db.sql(requeueExpired)))
+		requeued = n > 0
 		return err
 	})
+	return requeued, err
 }
 
 // Requeue implements [delivery.Queue]. Adding a delivery again changes nothing.

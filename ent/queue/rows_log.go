@@ -51,11 +51,12 @@ var logTable = append(within(deliveryTable.without("id"), (*logRow).base), colum
 	{"response", "", func(r *logRow) any { return &r.response }},
 }...)
 
-// setEntry makes r the row of an entry.
+// setEntry makes r the row of an entry, without the time of the next attempt, which
+// is the database's.
 func (r *logRow) setEntry(s *delivery.Settlement) {
 	e := &s.Entry
 	*r = logRow{duration: absent, phases: [5]int64{absent, absent, absent, absent, absent}}
-	r.id, r.at, r.dueAt = int64(e.ID), sqldb.Micros(e.At), plannedAt(s)
+	r.id, r.at = int64(e.ID), sqldb.Micros(e.At)
 	r.state = stateWords.code(e.Delivery.State)
 	r.delivery.set(&e.Delivery)
 	if e.Attempt != nil {
@@ -74,13 +75,13 @@ func (r *logRow) setAttempt(a *delivery.Attempt) {
 	r.headers, r.response = headersText(a.ResponseHeaders), sqldb.Clean(a.ResponseBody)
 }
 
-// plannedAt returns when the next attempt of a settled delivery is due; 0 for
-// none.
-func plannedAt(s *delivery.Settlement) int64 {
-	if state := s.Entry.Delivery.State; state.Final() || state == delivery.Held {
-		return 0
+// pauseOf returns how long the next attempt of a settled delivery waits, in
+// microseconds; absent when there is none.
+func pauseOf(s *delivery.Settlement) int64 {
+	if s.Entry.Delivery.State != delivery.Retrying {
+		return absent
 	}
-	return sqldb.Micros(s.DueAt)
+	return max(0, s.Pause.Microseconds())
 }
 
 var entryColumns = logTable.selected("l")

@@ -88,13 +88,13 @@ func TestADeadServerIsReapedBeforeItsLeaseEnds(t *testing.T) {
 	s, _ := joined(t, sqldb.Options{URL: url})
 	dead, owner := joined(t, sqldb.Options{URL: url})
 	lease(t, s, owner, 3)
-	if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
+	if n, err := s.Reap(t.Context(), observer, true); n != 0 || err != nil {
 		t.Fatalf("Reap gave %d, %v while all live, want nothing", n, err)
 	}
 	postgres(dead).listener.Close() // as death would
 	released := 0
 	until(t, "the dead server's deliveries are released", func() bool {
-		n, err := s.Reap(t.Context(), observer)
+		n, err := s.Reap(t.Context(), observer, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestADeadServerIsReapedBeforeItsLeaseEnds(t *testing.T) {
 	if err != nil || len(members) != 1 {
 		t.Errorf("the members are %v, %v, want the living one", members, err)
 	}
-	if err := dead.Heartbeat(t.Context(), owner, longLease); delivery.CodeOf(err) != delivery.NotFound {
+	if err := dead.Heartbeat(t.Context(), owner, longLease, true); delivery.CodeOf(err) != delivery.NotFound {
 		t.Errorf("the dead server's heartbeat gave %v, want NOT_FOUND: it must find out", err)
 	}
 }
@@ -132,14 +132,14 @@ func TestALostListenConnectionIsNoDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, "the lock is held again", func() bool {
-			if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
+			if n, err := s.Reap(t.Context(), observer, true); n != 0 || err != nil {
 				t.Fatalf("Reap gave %d, %v, want none to be reaped", n, err)
 			}
 			now := holders(t, s, owner)
 			return len(now) == 1 && now[0] != before[0]
 		})
 	}
-	if err := other.Heartbeat(t.Context(), owner, longLease); err != nil {
+	if err := other.Heartbeat(t.Context(), owner, longLease, true); err != nil {
 		t.Errorf("Heartbeat: %v", err)
 	}
 }
@@ -188,12 +188,12 @@ func TestWithoutALockTheLeaseCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the lock is taken again", func() bool {
-		if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
+		if n, err := s.Reap(t.Context(), observer, true); n != 0 || err != nil {
 			t.Fatalf("Reap gave %d, %v, want none to be reaped", n, err)
 		}
 		return isLocked(t, s, owner) && len(holders(t, s, owner)) == 1
 	})
-	if err := other.Heartbeat(t.Context(), owner, longLease); err != nil {
+	if err := other.Heartbeat(t.Context(), owner, longLease, true); err != nil {
 		t.Errorf("Heartbeat: %v", err)
 	}
 }
@@ -215,15 +215,15 @@ func TestNoServerIsReapedAfterARestartOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "the first may reap again", func() bool {
-		_, err := s.Reap(t.Context(), observer)
+		_, err := s.Reap(t.Context(), observer, true)
 		return err == nil && postgres(s).listener.Steady()
 	})
 	for range 3 {
-		if n, err := s.Reap(t.Context(), observer); n != 0 || err != nil {
+		if n, err := s.Reap(t.Context(), observer, true); n != 0 || err != nil {
 			t.Fatalf("Reap gave %d, %v, want none to be reaped", n, err)
 		}
 	}
-	if err := other.Heartbeat(t.Context(), owner, longLease); err != nil {
+	if err := other.Heartbeat(t.Context(), owner, longLease, true); err != nil {
 		t.Errorf("Heartbeat: %v", err)
 	}
 }
@@ -268,7 +268,7 @@ func TestADirectWayBesideThePooler(t *testing.T) {
 	lease(t, s, owner, 2)
 	postgres(dead).listener.Close()
 	until(t, "the dead server's deliveries are released", func() bool {
-		n, err := s.Reap(t.Context(), observer)
+		n, err := s.Reap(t.Context(), observer, true)
 		if err != nil {
 			t.Fatal(err)
 		}

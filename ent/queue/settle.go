@@ -16,10 +16,10 @@ func (q *Queue) Settle(ctx context.Context, batch []delivery.Settlement) (held [
 		return nil, nil
 	}
 	if held, err = q.db.settle(ctx, batch); err != nil {
+		if sqldb.IsUnstorable(err) && !lacksPartition(err) {
+			err = fmt.Errorf("%w (%w)", delivery.ErrUnstorable, err)
+		}
 		return nil, fmt.Errorf("store results: %w", sqldb.Unavailable(err))
-	}
-	if at := soonest(batch); at > 0 {
-		q.low.admit(at)
 	}
 	failpoint.Hit(failpoint.SettleAfterCommit)
 	return held, nil
@@ -34,14 +34,4 @@ func hitBeforeCommit(batch []delivery.Settlement) {
 			return
 		}
 	}
-}
-
-// soonest returns when the first of the batch's retries is due; 0 for none.
-func soonest(batch []delivery.Settlement) (at int64) {
-	for i := range batch {
-		if due := plannedAt(&batch[i]); due > 0 && (at == 0 || due < at) {
-			at = due
-		}
-	}
-	return at
 }

@@ -17,7 +17,7 @@ type settledRow struct {
 	logRow
 
 	before, slot, epoch int64 // the fence
-	retryAt             int64
+	pause               int64 // until the next attempt; absent for none
 	unqueued            bool
 }
 
@@ -27,7 +27,7 @@ var settledColumns = slices.Concat(within(logTable, (*settledRow).base), columns
 	{"before", nil, func(r *settledRow) any { return &r.before }},
 	{"slot", nil, func(r *settledRow) any { return &r.slot }},
 	{"epoch", nil, func(r *settledRow) any { return &r.epoch }},
-	{"retry_at", nil, func(r *settledRow) any { return &r.retryAt }},
+	{"pause", nil, func(r *settledRow) any { return &r.pause }},
 	{"unqueued", nil, func(r *settledRow) any { return &r.unqueued }},
 })
 
@@ -53,8 +53,8 @@ WITH s AS MATERIALIZED (
 	RETURNING s.*, q.outcome AS last_outcome, q.status AS last_status
 ), kept AS (
 	UPDATE queue q SET attempts = s.attempts, held = s.state = @state.HELD AND ` + stillHeld + `,
-		due_at = CASE WHEN q.cancel OR s.state = @state.HELD AND NOT ` + stillHeld + ` THEN @now
-			ELSE s.retry_at END,
+		due_at = @now + CASE WHEN q.cancel OR s.state = @state.HELD AND NOT ` + stillHeld + ` THEN 0
+			ELSE GREATEST(s.pause, 0) END,
 		outcome = COALESCE(NULLIF(s.outcome, 0), q.outcome),
 		status = CASE WHEN s.outcome = 0 THEN q.status ELSE NULLIF(s.status, 0) END,
 		owner_slot = NULL, owner_epoch = NULL
@@ -70,6 +70,7 @@ WITH s AS MATERIALIZED (
 ), logged AS (
 	INSERT INTO log (` + logTable.names() + `)
 	SELECT ` + logTable.stored("moved", map[string]string{
+	"due_at":  "@now + NULLIF(pause, -1)",
 	"outcome": "CASE WHEN number = 0 THEN last_outcome ELSE NULLIF(outcome, 0) END",
 	"status":  "CASE WHEN number = 0 THEN last_status ELSE NULLIF(status, 0) END",
 }) + ` FROM moved ORDER BY id
@@ -117,6 +118,7 @@ func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement)
 		written, err = p.settleOnce(ctx, args, events)
 		return err
 	})
+	p.Note("settle", err)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +128,7 @@ func (p *postgresQueue) settle(ctx context.Context, batch []delivery.Settlement)
 func (r *settledRow) setSettlement(s *delivery.Settlement) {
 	r.setEntry(s)
 	r.before, r.slot, r.epoch = int64(s.Before), int64(s.Owner.Slot), s.Owner.Epoch
-	r.retryAt, r.unqueued = sqldb.Micros(s.DueAt), s.Unqueued
+	r.pause, r.unqueued = pauseOf(s), s.Unqueued
 }
 
 // settleOnce writes one batch. Only tests of webhooks, which are rare, bring

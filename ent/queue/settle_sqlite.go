@@ -8,7 +8,6 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/failpoint"
-	"portalhooks/ent/sqldb"
 )
 
 // sqliteFence is the fence of every statement that settles: the delivery is as
@@ -52,8 +51,12 @@ func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (
 	err = s.batch(ctx, func(ctx context.Context, s *session) error {
 		held = make([]bool, len(batch))
 		counts := batchCounts{}
+		now, err := s.now(ctx)
+		if err != nil {
+			return err
+		}
 		for i := range batch {
-			if held[i], err = s.settle(ctx, &batch[i], counts); err != nil {
+			if held[i], err = s.settle(ctx, &batch[i], now, counts); err != nil {
 				return err
 			}
 		}
@@ -66,10 +69,16 @@ func (s *sqliteQueue) settle(ctx context.Context, batch []delivery.Settlement) (
 }
 
 // settle reports whether the fence held. If it did not, the entry may be there
-// from an earlier run. What it writes it adds to the counts.
-func (s *session) settle(ctx context.Context, one *delivery.Settlement, counts batchCounts) (bool, error) {
+// from an earlier run. What it writes it adds to the counts. Now is the time of the
+// database's clock.
+func (s *session) settle(
+	ctx context.Context, one *delivery.Settlement, now int64, counts batchCounts,
+) (bool, error) {
 	row := &s.entry
 	row.setEntry(one)
+	if pause := pauseOf(one); pause != absent {
+		row.dueAt = now + pause
+	}
 	if one.Unqueued {
 		if one.Event != nil {
 			if _, err := s.insertEvent(ctx, &delivery.NewEvent{Event: *one.Event}, nil); err != nil {
@@ -123,7 +132,7 @@ func (s *session) move(ctx context.Context, one *delivery.Settlement, row *logRo
 		return s.Exec(ctx, sqliteFinish, id, before, slot, epoch)
 	}
 	return s.Exec(ctx, sqliteKeep, id, before, slot, epoch, row.delivery.attempts,
-		d.State == delivery.Held, sqldb.Micros(one.DueAt), outcome, status)
+		d.State == delivery.Held, row.dueAt, outcome, status)
 }
 
 func (s *session) insertEntry(ctx context.Context, row *logRow) (written int64, err error) {

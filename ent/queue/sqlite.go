@@ -33,7 +33,7 @@ const sqliteClock = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
 
 // There is one writer, so no row is ever locked, and no webhook changes in a
 // transaction.
-var sqliteSyntax = strings.NewReplacer("@now", sqliteClock, "@skip_locked", "",
+var sqliteSyntax = strings.NewReplacer("@now", sqliteClock, "@skip_locked", "", "@for_update", "",
 	"@share_webhook", "", "@keep", "", "@leased_rows", sqliteLeasedRows)
 
 func (s *sqliteQueue) sql(query string) string { return sqliteSyntax.Replace(query) }
@@ -90,7 +90,13 @@ func (s *sqliteQueue) prepare(context.Context, time.Time) error { return nil }
 // oldestTransaction is zero: a reader of SQLite ends with its method.
 func (s *sqliteQueue) oldestTransaction(context.Context) (time.Duration, error) { return 0, nil }
 
-func (s *sqliteQueue) diskError() error { return s.writer.DiskError() }
+func (s *sqliteQueue) ping(ctx context.Context) error {
+	if err := s.writer.Refusal(); err != nil {
+		return sqldb.Unavailable(err)
+	}
+	_, err := numbers(ctx, s.read, "SELECT 1")
+	return sqldb.Unavailable(err)
+}
 
 func (s *sqliteQueue) wake() <-chan struct{} { return nil }
 

@@ -28,6 +28,7 @@ type deadlineDialer struct {
 	net.Dialer
 
 	patient atomic.Bool // while statements run that may take long
+	age     connectionAge
 }
 
 func newDeadlineDialer() *deadlineDialer {
@@ -47,7 +48,7 @@ func (d *deadlineDialer) open(driver, name string) (*sql.DB, error) {
 		return nil, err
 	}
 	c.Dialer(d)
-	return sql.OpenDB(c), nil
+	return sql.OpenDB(agedConnector{c, &d.age}), nil
 }
 
 // DialContext implements [pq.DialerContext].

@@ -81,13 +81,11 @@ func (l *Listener) run(ctx context.Context) {
 	pause, level := loop.Backoff{Min: reconnectMin, Max: ReconnectMax}, slog.LevelWarn
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := l.connect(ctx)
+		err := l.connectOrRetract(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > ReconnectMax+listenTimeout {
-			// It worked for a while: the locks are taken again before the other
-			// servers notice.
+		if time.Since(began) > ReconnectMax+listenTimeout { // it worked for a while
 			pause.Reset()
 			level = slog.LevelWarn
 			l.logger.InfoContext(ctx, "the connection for notifications was lost and is made again", "error", err)
@@ -96,13 +94,31 @@ func (l *Listener) run(ctx context.Context) {
 		l.logger.Log(ctx, level, "live updates from other servers come late, and the lease of this server tells "+
 			"that it lives, until there is a connection for them", "error", err)
 		level = slog.LevelDebug // once is enough
-		l.retract(ctx, l.announcements())
-		pause.Sleep(ctx) // the condition above looks at ctx
+		pause.Sleep(ctx)        // the condition above looks at ctx
 	}
 }
 
-// connect makes a connection and uses it until it or ctx ends.
-func (l *Listener) connect(ctx context.Context) error {
+// connectOrRetract connects, and until that has worked retracts what was announced
+// of the connection before: making one may take longer than the other servers wait
+// for a lock that is free.
+func (l *Listener) connectOrRetract(ctx context.Context) error {
+	retracting, stop := context.WithCancel(ctx)
+	var retracted sync.WaitGroup
+	retracted.Go(func() {
+		for !l.retract(ctx, l.announcements()) && loop.Sleep(retracting, reconnectMin) {
+		}
+	})
+	connected := func() {
+		stop()
+		retracted.Wait()
+	}
+	defer connected()
+	return l.connect(ctx, connected)
+}
+
+// connect makes a connection and uses it until it or ctx ends. It calls connected
+// before it takes locks.
+func (l *Listener) connect(ctx context.Context, connected func()) error {
 	notes := make(chan *pq.Notification, 16)
 	c, err := pq.NewListenerConn(l.url, notes)
 	if err != nil {
@@ -129,6 +145,7 @@ func (l *Listener) connect(ctx context.Context) error {
 			return err
 		}
 	}
+	connected()
 	l.setSince(time.Now())
 	defer l.setSince(time.Time{})
 	l.receive("") // anything may have been missed until now
@@ -205,18 +222,19 @@ func (l *Listener) announce(ctx context.Context, slot int, epoch int64) {
 	l.announced[slot] = epoch
 }
 
-// retract makes the other servers rely on the lease.
-func (l *Listener) retract(ctx context.Context, some map[int]int64) {
+// retract makes the other servers rely on the lease, and reports whether it could.
+func (l *Listener) retract(ctx context.Context, some map[int]int64) bool {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	for slot, epoch := range some {
 		if err := l.tell(ctx, delivery.Owner{Slot: slot, Epoch: epoch}, false); err != nil {
-			return // and retract is called again before the next connection
+			return false
 		}
 		l.mu.Lock()
 		delete(l.announced, slot)
 		l.mu.Unlock()
 	}
+	return true
 }
 
 // Hold makes the listener take the lock of an owner, soon, and release that of

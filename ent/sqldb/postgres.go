@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+
+	"portalhooks/delivery"
 )
 
 // A Postgres is an open PostgreSQL database.
@@ -19,6 +21,7 @@ type Postgres struct {
 	prepared *prepared // nil where statements are run without being prepared
 	dialer   *deadlineDialer
 	logger   *slog.Logger
+	health   Health
 }
 
 // openPostgres returns a database that can be closed also when it fails.
@@ -103,9 +106,9 @@ const endIdle = "SET LOCAL idle_in_transaction_session_timeout = '5s'"
 
 // Change runs fn in one transaction, again from its start while the database
 // asks for that: fn must not keep anything from an earlier run, and must find
-// out what a run did whose commit got lost.
+// out what a run did whose commit got lost. Failures that pass are UNAVAILABLE.
 func (db *Postgres) Change(ctx context.Context, fn func(ctx context.Context, q Querier) error) error {
-	return Persist(ctx, func() error {
+	err := Persist(ctx, func() error {
 		tx, err := db.pool.BeginTx(ctx, nil)
 		if err != nil {
 			return fmt.Errorf("begin: %w", err)
@@ -119,6 +122,34 @@ func (db *Postgres) Change(ctx context.Context, fn func(ctx context.Context, q Q
 		}
 		return tx.Commit()
 	})
+	db.Note("change", err)
+	return Unavailable(err)
+}
+
+// Note remembers how a write has ended. Where the database is read-only, none of
+// the connections that there are now is used again.
+func (db *Postgres) Note(kind string, err error) {
+	db.health.Note(kind, err)
+	if isReadOnly(err) {
+		db.dialer.age.outdate()
+	}
+}
+
+// isPrimary reports whether the database takes changes.
+const isPrimary = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+
+// Ping returns nil if the database answers, is a primary, and has stored what it
+// was last given to store.
+func (db *Postgres) Ping(ctx context.Context) error {
+	var primary bool
+	if err := db.pool.QueryRowContext(ctx, isPrimary).Scan(&primary); err != nil {
+		return Unavailable(err)
+	}
+	if !primary {
+		db.dialer.age.outdate()
+		return delivery.Errorf(delivery.Unavailable, "", "%s", readOnly)
+	}
+	return Unavailable(db.health.Refusal())
 }
 
 // WithoutDeadline runs statements that may take long.

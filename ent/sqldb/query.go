@@ -42,6 +42,12 @@ func ScanPair(rows *sql.Rows) (p [2]int64, err error) {
 	return p, err
 }
 
+// ScanTriple reads a row of three numbers.
+func ScanTriple(rows *sql.Rows) (t [3]int64, err error) {
+	err = rows.Scan(&t[0], &t[1], &t[2])
+	return t, err
+}
+
 // Affected returns how many rows a statement changed.
 func Affected(r sql.Result, err error) (int, error) {
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 
 	"portalhooks/delivery/loop"
 )
@@ -27,7 +26,7 @@ type Writer struct {
 	logger  *slog.Logger
 	changes *loop.Batcher[*pendingChange]
 	stop    context.CancelFunc
-	refusal atomic.Pointer[error] // why the disk took nothing the last time; nil if it did
+	health  Health
 }
 
 // A pendingChange waits for its transaction. The writer closes done after it has
@@ -101,7 +100,7 @@ func (w *Writer) store(batch []*pendingChange) {
 	// A slow change must not be interrupted by the end of another one's context.
 	ctx := context.WithoutCancel(batch[0].ctx)
 	err := Retry(ctx, func() error { return w.commit(ctx, batch) })
-	w.noteDisk(err, batch)
+	w.note(err, batch)
 	for _, p := range batch {
 		if err != nil {
 			p.err = err
@@ -110,25 +109,19 @@ func (w *Writer) store(batch []*pendingChange) {
 	}
 }
 
-// noteDisk remembers whether the disk took the last batch. Each server writes at
-// least its heartbeats every few seconds, so this is never old.
-func (w *Writer) noteDisk(err error, batch []*pendingChange) {
+// note remembers whether the disk took the last batch. Each server writes at least
+// its heartbeats every few seconds, so this is never old.
+func (w *Writer) note(err error, batch []*pendingChange) {
 	for _, p := range batch {
-		if failed := cmp.Or(err, p.err); diskFailure(failed) != "" {
-			w.refusal.Store(&failed)
-			return
+		if failed := cmp.Or(err, p.err); refusedBecause(failed) != "" {
+			err = failed
 		}
 	}
-	w.refusal.Store(nil)
+	w.health.Note("change", err)
 }
 
-// DiskError returns why the disk took nothing the last time, or nil.
-func (w *Writer) DiskError() error {
-	if err := w.refusal.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+// Refusal returns why the disk took nothing the last time, or nil.
+func (w *Writer) Refusal() error { return w.health.Refusal() }
 
 // commit runs the changes in one transaction. Its error concerns all; the error
 // of one change is left in it.

@@ -4479,11 +4479,12 @@ type Mutation {
 "All subscriptions."
 type Subscription {
   """
-  The delivery log: every attempt, and every delivery that is held or canceled. Each item has a cursor; to
-  resume without gaps or repeats, subscribe again with the cursor of the last item. Items arrive at least once
-  and in the order of their cursors, first the stored and then the live ones. A heartbeat is sent after 15
-  seconds without items, and as the first item when ` + "`" + `after` + "`" + ` is omitted, so that a cursor is available from the
-  start.
+  The delivery log: every attempt, and every pending delivery that becomes held or canceled. A delivery that
+  is held from the start, because its webhook was disabled with ` + "`" + `hold` + "`" + ` when the event came, has no entry until
+  it is released: ` + "`" + `deliveries` + "`" + ` lists it, and ` + "`" + `WebhookHealth.held` + "`" + ` counts it. Each item has a cursor; to resume
+  without gaps or repeats, subscribe again with the cursor of the last item. Items arrive at least once and in
+  the order of their cursors, first the stored and then the live ones. A heartbeat is sent after 15 seconds
+  without items, and as the first item when ` + "`" + `after` + "`" + ` is omitted, so that a cursor is available from the start.
   """
   deliveryLog(
     """
