@@ -37,6 +37,7 @@ type App struct {
 	Auth     *auth.Authenticator
 	api      *transport.Handler
 	metrics  *prometheus.Registry
+	refusals *httpserver.Refusals
 	traces   *tracing     // nil without a collector
 	signIn   *auth.SignIn // nil without an identity provider
 	dev      *development // nil in production
@@ -54,14 +55,13 @@ func Run(ctx context.Context, c *Settings, out, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener := httpserver.Listen(bare, c.TrustedProxies)
 	PaceCollector()
-	a, err := New(ctx, c, newLogger(c, logs), listener.Addr().String())
+	a, err := New(ctx, c, newLogger(c, logs), bare.Addr().String())
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, bare.Close())
 	}
-	a.greet(out, listener.Addr().String())
-	return errors.Join(a.Run(ctx, listener), a.Store.Close())
+	a.greet(out, bare.Addr().String())
+	return errors.Join(a.Run(ctx, bare), a.Store.Close())
 }
 
 // New opens the store and assembles the server. Only the export of traces runs
@@ -70,6 +70,8 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	a := &App{Settings: c, Log: log, metrics: prometheus.NewRegistry()}
 	a.metrics.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c.warnOfKeyFile(ctx, log)
+	a.refusals = httpserver.NewRefusals(a.metrics, log)
 	keyring, err := c.Keyring()
 	if err != nil {
 		return nil, err
@@ -101,7 +103,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	if a.traces, err = openTracing(ctx, c, log); err != nil {
 		return nil, err
 	}
-	pace := newPace(c)
+	pace := newPace(c, a.refusals)
 	options := a.serviceOptions(keyring)
 	options.Stored = pace.stored
 	a.Service = service.New(a.Store, options)
@@ -120,9 +122,11 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 		return nil, err
 	}
 	a.api = graph.New(a.Service, graph.Options{
-		Authenticate:   a.Auth,
+		Authenticate:   identifier{a.Auth, a.refusals},
 		RateLimit:      pace.caller,
+		Overloaded:     func(remote string) { a.refusals.Note(httpserver.Overload, httpserver.Address(remote)) },
 		AllowedOrigins: c.AllowedOrigins,
+		Origin:         c.origin(),
 		Network:        httpserver.Address,
 		Development:    c.development(),
 		Logger:         log,
@@ -206,7 +210,13 @@ const httpDrain = 15 * time.Second
 
 // serveHTTP serves the API until ctx ends.
 func (a *App) serveHTTP(ctx context.Context, listener net.Listener) error {
+	connections, err := a.connections(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	listener = httpserver.Listen(listener, a.Settings.TrustedProxies, connections, a.refusals)
 	server := a.Settings.Timeouts.server(a.routes(), a.Log)
+	server.ConnContext = httpserver.ConnContext
 	serve := server.Serve
 	if a.certificate != nil {
 		server.TLSConfig = a.certificate.Config()
@@ -222,7 +232,7 @@ func (a *App) serveHTTP(ctx context.Context, listener net.Listener) error {
 	a.Log.InfoContext(ctx, "stopping: finishing requests and attempts")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
 	defer cancel()
-	err := errors.Join(a.api.Shutdown(drain), server.Shutdown(drain))
+	err = errors.Join(a.api.Shutdown(drain), server.Shutdown(drain))
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -183,6 +185,16 @@ func (c *Settings) Keyring() (*seal.Keyring, error) {
 		return nil, fmt.Errorf("read the encryption keys: %w", err)
 	}
 	return ParseKeyring(path, content)
+}
+
+// warnOfKeyFile says so when everyone on this machine can read the encryption keys.
+func (c *Settings) warnOfKeyFile(ctx context.Context, log *slog.Logger) {
+	const others = 0o007
+	info, err := os.Stat(c.EncryptionKeyFile)
+	if err == nil && info.Mode().Perm()&others != 0 && runtime.GOOS != "windows" {
+		log.WarnContext(ctx, "every user of this machine can read the encryption keys: chmod 600 the file",
+			"file", c.EncryptionKeyFile, "mode", info.Mode().Perm().String())
+	}
 }
 
 func makeKeyFile(path string) ([]byte, error) {

@@ -18,9 +18,10 @@ const Burst = 5
 // however many keys it has.
 type pace struct {
 	events, portal, api, unauthenticated *httpserver.Rates
+	refusals                             *httpserver.Refusals
 }
 
-func newPace(c *Settings) pace {
+func newPace(c *Settings, refusals *httpserver.Refusals) pace {
 	rates := func(perSecond float64) *httpserver.Rates {
 		return httpserver.NewRates(perSecond, int(math.Ceil(perSecond*Burst)))
 	}
@@ -29,6 +30,7 @@ func newPace(c *Settings) pace {
 		portal:          rates(portalRate(c)),
 		api:             rates(c.APIRate),
 		unauthenticated: rates(c.AddressRate),
+		refusals:        refusals,
 	}
 }
 
@@ -44,6 +46,14 @@ func portalRate(c *Settings) float64 {
 // caller implements [portalhooks/graph.RateLimit]. Unauthenticated callers are
 // limited by address.
 func (p pace) caller(c delivery.Caller, events int) time.Duration {
+	wait := p.take(c, events)
+	if wait > 0 {
+		p.refusals.Note(httpserver.TooOften, c.Address)
+	}
+	return wait
+}
+
+func (p pace) take(c delivery.Caller, events int) time.Duration {
 	switch {
 	case !c.Known():
 		return 0
@@ -63,5 +73,10 @@ func (p pace) stored(org delivery.OrgID, deliveries int) {
 
 // address implements Throttle of [portalhooks/auth.Authenticator].
 func (p pace) address(remote string) time.Duration {
-	return p.unauthenticated.Take(httpserver.Address(remote), 1)
+	address := httpserver.Address(remote)
+	wait := p.unauthenticated.Take(address, 1)
+	if wait > 0 {
+		p.refusals.Note(httpserver.TooOften, address)
+	}
+	return wait
 }

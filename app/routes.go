@@ -95,6 +95,9 @@ func (a *App) serveSchema(w http.ResponseWriter, r *http.Request) {
 		caller, _, err := a.Auth.Identify(r)
 		switch code := delivery.CodeOf(err); {
 		case code == delivery.Unauthenticated, err == nil && !caller.Known():
+			if err != nil {
+				a.refusals.Note(httpserver.BadCredentials, httpserver.Address(r.RemoteAddr))
+			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			plain(w, http.StatusUnauthorized, service.DatabaseFault(cmp.Or(err, error(delivery.ErrUnauthenticated))))
 			return

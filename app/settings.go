@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"portalhooks/auth"
 	"portalhooks/delivery"
 	"portalhooks/delivery/seal"
 )
@@ -105,7 +106,8 @@ func (c *Settings) check(ctx context.Context) error {
 	}
 	if !c.development() && c.EncryptionKeyFile == "" {
 		return errors.New(c.whyProduction() + "production needs --encryption-key-file: create one with " +
-			"\"(printf 'k1:'; openssl rand -base64 32) > portalhooks.key\" and keep a copy of it in a safe place")
+			"\"(umask 077; (printf 'k1:'; openssl rand -base64 32) > portalhooks.key)\" " +
+			"and keep a copy of it in a safe place")
 	}
 	if c.EncryptionKeyFile != "" && !c.development() {
 		if _, err := os.Stat(c.EncryptionKeyFile); err != nil {
@@ -139,6 +141,15 @@ func checkOrigins(origins []string) error {
 		}
 	}
 	return nil
+}
+
+// origin returns the Origin header of the server's own pages, "" if the settings do
+// not say where browsers reach it.
+func (c *Settings) origin() string {
+	if c.PublicURL == nil {
+		return ""
+	}
+	return auth.OriginOf(strings.ToLower(c.PublicURL.Scheme + "://" + c.PublicURL.Host))
 }
 
 // isLoopback reports whether addr can be reached from this machine only.

@@ -66,7 +66,7 @@ type SignIn struct {
 func NewSignIn(o SignInOptions) *SignIn {
 	base := strings.ToLower(o.PublicURL.Scheme + "://" + o.PublicURL.Host)
 	s := &SignIn{
-		o: o, routes: http.NewServeMux(), origin: originOf(base), baseURL: base + "/",
+		o: o, routes: http.NewServeMux(), origin: OriginOf(base), baseURL: base + "/",
 		sessions: newSessionCache(o.Store, o.Provider.now),
 	}
 	s.routes.HandleFunc("GET /auth/sign-in", s.begin)
@@ -75,9 +75,9 @@ func NewSignIn(o SignInOptions) *SignIn {
 	return s
 }
 
-// originOf returns the Origin header of pages at base, which omits the default
+// OriginOf returns the Origin header of pages at base, which omits the default
 // port.
-func originOf(base string) string {
+func OriginOf(base string) string {
 	if rest, ok := strings.CutSuffix(base, ":443"); ok && strings.HasPrefix(base, "https:") {
 		return rest
 	}

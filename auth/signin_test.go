@@ -246,7 +246,7 @@ func TestOriginOmitsTheDefaultPort(t *testing.T) {
 		"https://h": "https://h", "https://h:443": "https://h", "https://h:80": "https://h:80",
 		"http://h:80": "http://h", "http://h:8443": "http://h:8443", "https://[::1]:443": "https://[::1]",
 	} {
-		if got := originOf(base); got != want {
+		if got := OriginOf(base); got != want {
 			t.Errorf("%s: %s, want %s", base, got, want)
 		}
 	}

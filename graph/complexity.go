@@ -90,7 +90,7 @@ func long(size int) func(child int) int {
 }
 
 const (
-	usualWebhooks = 50 // assumed number of an organization's webhooks
+	usualWebhooks = 20 // assumed number of an organization's webhooks
 	usual         = 3  // assumed length of a short list
 	longestWindow = 90 // buckets of the longest StatsWindow
 )

@@ -43,8 +43,10 @@ type RateLimit func(c delivery.Caller, events int) (wait time.Duration)
 type Options struct {
 	Authenticate   Authenticator
 	RateLimit      RateLimit // no limit if nil
-	AllowedOrigins []string  // of web pages that may send requests, besides the server's own
-	Development    bool      // allow introspection for all callers
+	Overloaded     func(remote string)
+	AllowedOrigins []string // of web pages that may send requests, besides the server's own
+	Origin         string   // of the server's own pages; "" for that of the request's host
+	Development    bool     // allow introspection for all callers
 
 	// Network returns the network of an address, whose unauthenticated callers
 	// have one share together; the address itself if nil.
@@ -89,11 +91,13 @@ func New(service *service.Service, o Options) *transport.Handler {
 			Ended:         func(ctx context.Context) <-chan struct{} { return ended(ctx, o.Authenticate) },
 			CallerKey:     func(ctx context.Context) string { return identityOf(ctx).caller.Name },
 			Share:         o.share,
+			Overloaded:    o.Overloaded,
 			BodyLimit:     limitBody,
 			Decoders:      map[string]func([]byte) (any, bool){reportsType: decodeReports},
 			Introspection: func(ctx context.Context) bool { return o.Development || identityOf(ctx).caller.Known() },
 
 			AllowedOrigins: o.AllowedOrigins,
+			Origin:         o.Origin,
 			EventID:        cursorOf,
 			ErrorPresenter: presenter.present,
 			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}, OpenEnums: reportEnums},

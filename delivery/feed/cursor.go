@@ -60,17 +60,60 @@ type Cursor struct {
 // clone returns a copy that may be modified.
 func (c Cursor) clone() Cursor { return Cursor{At: c.At, Seen: c.Seen.Clone()} }
 
-// cursorVersion is the first byte of a cursor and identifies its format.
-const cursorVersion = 1
+// The first byte of a cursor identifies its format.
+const (
+	cursorVersion = 1
+	sealedVersion = 2 // an envelope of the bytes of a cursor follows
+)
 
-// maxCursor bounds the text of a cursor: the header and MaxSlots pairs.
-var maxCursor = base64.RawURLEncoding.EncodedLen(1 + (1+2*MaxSlots)*binary.MaxVarintLen64)
+// maxCursor bounds the text of a cursor: the header, MaxSlots pairs, and what an
+// envelope adds to them.
+var maxCursor = base64.RawURLEncoding.EncodedLen(1 + (1+2*MaxSlots)*binary.MaxVarintLen64 + maxEnvelope)
+
+const maxEnvelope = 512
 
 // ErrCursor is returned by ParseCursor for text that is not a cursor.
 var ErrCursor = errors.New("this is not a cursor of the delivery log")
 
-// String returns the cursor as opaque text. Equal cursors have equal texts.
-func (c Cursor) String() string {
+// String returns the cursor as text, which anyone can read. Equal cursors have
+// equal texts.
+func (c Cursor) String() string { return base64.RawURLEncoding.EncodeToString(c.bytes()) }
+
+// A Sealer makes bytes unreadable for all but those who share its keys.
+type Sealer interface {
+	SealEqual(plain, aad []byte) []byte
+	Open(envelope, aad []byte) ([]byte, error)
+}
+
+// cursorAAD binds an envelope to its use as a cursor.
+var cursorAAD = []byte("cursor of the delivery log")
+
+// Sealed returns the cursor as text that only the sealer's keys open: a position
+// says when the latest entry of each slot was written, of all organizations. Equal
+// cursors have equal texts: clients drop repeats by them.
+func (c Cursor) Sealed(s Sealer) string {
+	return base64.RawURLEncoding.EncodeToString(
+		append([]byte{sealedVersion}, s.SealEqual(c.bytes(), cursorAAD)...))
+}
+
+// OpenCursor parses the result of Sealed or String. It returns ErrCursor for any
+// other text.
+func OpenCursor(text string, s Sealer) (Cursor, error) {
+	if len(text) > maxCursor {
+		return Cursor{}, ErrCursor
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 || b[0] != sealedVersion {
+		return ParseCursor(text)
+	}
+	plain, err := s.Open(b[1:], cursorAAD)
+	if err != nil {
+		return Cursor{}, ErrCursor
+	}
+	return ParseCursor(base64.RawURLEncoding.EncodeToString(plain))
+}
+
+func (c Cursor) bytes() []byte {
 	b := make([]byte, 1, 16+12*len(c.Seen))
 	b[0] = cursorVersion
 	b = binary.AppendUvarint(b, uint64(max(0, c.At.UnixMilli())))
@@ -80,7 +123,7 @@ func (c Cursor) String() string {
 		b = binary.AppendUvarint(b, uint64(c.Seen[slot]))
 		previous = slot
 	}
-	return base64.RawURLEncoding.EncodeToString(b)
+	return b
 }
 
 // ParseCursor parses the result of String. It returns ErrCursor for any other text.

@@ -45,6 +45,36 @@ func TestLargestCursorRoundTrip(t *testing.T) {
 	}
 }
 
+// A boxed sealer shows what it was given, and opens nothing else.
+type boxed struct{ aad string }
+
+func (b boxed) SealEqual(plain, aad []byte) []byte { return append([]byte(string(aad)+b.aad+"|"), plain...) }
+
+func (b boxed) Open(envelope, aad []byte) ([]byte, error) {
+	plain, ok := strings.CutPrefix(string(envelope), string(aad)+b.aad+"|")
+	if !ok {
+		return nil, errors.New("another envelope")
+	}
+	return []byte(plain), nil
+}
+
+func TestSealedCursorRoundTrip(t *testing.T) {
+	want := Cursor{At: time.UnixMilli(5).UTC(), Seen: Vector{3: 9, 7: 1 << 60}}
+	for name, text := range map[string]string{"sealed": want.Sealed(boxed{}), "from before": want.String()} {
+		got, err := OpenCursor(text, boxed{})
+		if err != nil || !maps.Equal(got.Seen, want.Seen) || !got.At.Equal(want.At) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
+	for name, text := range map[string]string{
+		"another key": want.Sealed(boxed{"x"}), "not a cursor": "AgAA", "empty": "", "cut": want.Sealed(boxed{})[:20],
+	} {
+		if got, err := OpenCursor(text, boxed{}); !errors.Is(err, ErrCursor) {
+			t.Errorf("%s: %v, %v, want ErrCursor", name, got, err)
+		}
+	}
+}
+
 func TestParseCursorRejects(t *testing.T) {
 	encode := func(b ...byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 	valid := Cursor{At: time.UnixMilli(5), Seen: Vector{3: 9}}.String()

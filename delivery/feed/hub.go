@@ -45,7 +45,9 @@ type Options struct {
 	Poll     time.Duration   // maximum interval between reads; 2s if zero
 	Pause    time.Duration   // minimum pause between reads, extended up to tenfold under load; 5ms if zero
 	External <-chan struct{} // wake-ups from other servers; may be nil
-	Logger   *slog.Logger    // slog.Default() if nil
+
+	Text   func(Cursor) string // writes the cursors of items; Cursor.String if nil
+	Logger *slog.Logger        // slog.Default() if nil
 }
 
 func (o Options) withDefaults() Options {
@@ -56,6 +58,9 @@ func (o Options) withDefaults() Options {
 	o.Poll = cmp.Or(o.Poll, 2*time.Second)
 	o.Pause = cmp.Or(o.Pause, 5*time.Millisecond)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Text == nil {
+		o.Text = Cursor.String
+	}
 	return o
 }
 

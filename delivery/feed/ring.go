@@ -5,6 +5,7 @@ package feed
 type ring[T any] struct {
 	log   Log[T]
 	views map[string]*view[T] // shared with the hub
+	text  func(Cursor) string
 	cells []cell[T]
 	bytes int // of all entries
 	limit int // of bytes
@@ -24,7 +25,7 @@ type cell[T any] struct {
 
 func newRing[T any](o Options, at Cursor, log Log[T], views map[string]*view[T]) *ring[T] {
 	return &ring[T]{
-		log: log, views: views, cells: make([]cell[T], o.Entries), limit: o.Bytes,
+		log: log, views: views, text: o.Text, cells: make([]cell[T], o.Entries), limit: o.Bytes,
 		base: at.Seen.Clone(), head: at.clone(), edge: at.clone(),
 	}
 }
@@ -50,7 +51,7 @@ func (r *ring[T]) add(e T) {
 	added := cell[T]{entry: e}
 	for _, v := range r.views {
 		if v.add(r.end%r.capacity(), e) && added.cursor == "" {
-			added.cursor = r.head.String()
+			added.cursor = r.text(r.head)
 		}
 	}
 	*r.at(r.end) = added

@@ -191,7 +191,7 @@ func (s *Subscription[T]) readRing(r *ring[T]) (page []Item[T]) {
 func (s *Subscription[T]) match(page []Item[T], seen *Cursor, e T) []Item[T] {
 	s.hub.log.pass(seen, e)
 	if s.view.wants(e) {
-		page = append(page, Item[T]{e, seen.String()})
+		page = append(page, Item[T]{e, s.hub.opts.Text(*seen)})
 	}
 	return page
 }

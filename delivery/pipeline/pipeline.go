@@ -73,7 +73,7 @@ func New(store delivery.Store, o Options) *Pipeline {
 	client := egress.NewClient(o.Egress, egress.Options{UserAgent: agent})
 	webhooks := cache.NewWebhooks(store)
 	p := &Pipeline{
-		Publisher: newPublisher(store, o.Logger),
+		Publisher: newPublisher(store, o.Keyring, o.Logger),
 		Webhooks:  webhooks,
 		Targets:   cache.NewTargets(store, webhooks, o.Keyring),
 		Renderer:  cache.NewRenderer(store),

@@ -22,6 +22,7 @@ const (
 type Publisher struct {
 	store logStore
 	hub   *feed.Hub[*delivery.LogEntry]
+	keys  feed.Sealer // of cursors: they say what was logged about others
 	log   *slog.Logger
 }
 
@@ -34,9 +35,9 @@ type logStore interface {
 	Wake() <-chan struct{}
 }
 
-// newPublisher returns a publisher over store.
-func newPublisher(store logStore, log *slog.Logger) *Publisher {
-	l := &Publisher{store: store, log: log}
+// newPublisher returns a publisher over store whose cursors are sealed with keys.
+func newPublisher(store logStore, keys feed.Sealer, log *slog.Logger) *Publisher {
+	l := &Publisher{store: store, keys: keys, log: log}
 	l.hub = feed.New(feed.Log[*delivery.LogEntry]{
 		Tail: func(ctx context.Context) (feed.Vector, error) {
 			tail, err := store.Tail(ctx)
@@ -46,9 +47,12 @@ func newPublisher(store logStore, log *slog.Logger) *Publisher {
 		Place:  place,
 		At:     func(e *delivery.LogEntry) time.Time { return e.At },
 		Size:   sizeOf,
-	}, feed.Options{External: store.Wake(), Logger: log})
+	}, feed.Options{External: store.Wake(), Text: l.text, Logger: log})
 	return l
 }
+
+// text returns a cursor as subscribers get it.
+func (l *Publisher) text(c feed.Cursor) string { return c.Sealed(l.keys) }
 
 // Run reads the log for the subscribers until ctx ends.
 func (l *Publisher) Run(ctx context.Context) error { return l.hub.Run(ctx) }
@@ -76,7 +80,7 @@ func (l *Publisher) Watch(ctx context.Context, in delivery.WatchInput) (<-chan d
 	}
 	from := feed.Cursor{At: time.Now(), Seen: tail}
 	if in.After != "" {
-		if from, err = parseLogCursor(in.After, tail); err != nil {
+		if from, err = l.parseCursor(in.After, tail); err != nil {
 			return nil, err
 		}
 		if s.gap, err = l.gapAfter(ctx, from); err != nil {
@@ -88,12 +92,12 @@ func (l *Publisher) Watch(ctx context.Context, in delivery.WatchInput) (<-chan d
 	return s.out, nil
 }
 
-// parseLogCursor reads a cursor and refuses one that no log of ours could have
-// given out: ids that are ahead of the clock and of the log. After a clock that
-// was ahead the log is, too. The time alone, which then is as well, only tells
-// whether anything was missed.
-func parseLogCursor(text string, tail feed.Vector) (feed.Cursor, error) {
-	c, err := feed.ParseCursor(text)
+// parseCursor reads a cursor, sealed or from before they were, and refuses one that
+// no log of ours could have given out: ids that are ahead of the clock and of the
+// log. After a clock that was ahead the log is, too. The time alone, which then is
+// as well, only tells whether anything was missed.
+func (l *Publisher) parseCursor(text string, tail feed.Vector) (feed.Cursor, error) {
+	c, err := feed.OpenCursor(text, l.keys)
 	now := time.Now()
 	limit := now
 	for _, id := range tail {
@@ -126,7 +130,7 @@ func (l *Publisher) gapAfter(ctx context.Context, at feed.Cursor) (*delivery.Log
 		return nil, nil
 	}
 	return &delivery.LogItem{
-		Cursor: feed.Cursor{At: horizon, Seen: at.Seen}.String(),
+		Cursor: l.text(feed.Cursor{At: horizon, Seen: at.Seen}),
 		At:     time.Now().UTC(), Gap: true, MissedSince: at.At,
 	}, nil
 }
@@ -189,7 +193,7 @@ func (s *subscriber) beat(ctx context.Context) bool {
 	now := time.Now()
 	seen := s.sub.Seen()
 	return s.send(ctx, delivery.LogItem{
-		Cursor: feed.Cursor{At: delivery.Later(seen.At, now), Seen: seen.Seen}.String(), At: now.UTC(),
+		Cursor: s.log.text(feed.Cursor{At: delivery.Later(seen.At, now), Seen: seen.Seen}), At: now.UTC(),
 	})
 }
 

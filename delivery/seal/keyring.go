@@ -3,7 +3,10 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,6 +27,7 @@ var (
 // immutable and safe for concurrent use.
 type Keyring struct {
 	current string
+	nonces  []byte // the key from which SealEqual makes nonces
 	ciphers map[string]cipher.AEAD
 }
 
@@ -33,7 +37,10 @@ func NewKeyring(keys ...Key) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("a keyring needs a key")
 	}
-	r := &Keyring{current: keys[0].id, ciphers: make(map[string]cipher.AEAD, len(keys))}
+	nonces := sha256.Sum256(append([]byte("nonces of equal envelopes|"), keys[0].secret...))
+	r := &Keyring{
+		current: keys[0].id, nonces: nonces[:], ciphers: make(map[string]cipher.AEAD, len(keys)),
+	}
 	for _, k := range keys {
 		if _, twice := r.ciphers[k.id]; twice {
 			return nil, fmt.Errorf("two keys have the id %q; ids must be unique", k.id)
@@ -62,12 +69,25 @@ func AAD(organization, webhook, field string) []byte {
 
 // Seal returns an envelope of plain that can be opened only with the same aad.
 func (r *Keyring) Seal(plain, aad []byte) []byte {
-	aead := r.ciphers[r.current]
+	nonce := make([]byte, r.ciphers[r.current].NonceSize())
+	_, _ = rand.Read(nonce) // never fails: the program crashes if there is no randomness
+	return r.seal(plain, aad, nonce)
+}
+
+// SealEqual is Seal with the same envelope for the same plain and aad, until the key
+// changes: it tells those who see two envelopes whether they are equal inside.
+func (r *Keyring) SealEqual(plain, aad []byte) []byte {
+	mac := hmac.New(sha256.New, r.nonces)
+	_, _ = mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(aad)))) // a hash never fails
+	_, _ = mac.Write(aad)
+	_, _ = mac.Write(plain)
+	return r.seal(plain, aad, mac.Sum(nil)[:r.ciphers[r.current].NonceSize()])
+}
+
+func (r *Keyring) seal(plain, aad, nonce []byte) []byte {
 	head := append([]byte{version, byte(len(r.current))}, r.current...)
 	bound := append(append([]byte{}, head...), aad...)
-	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails: the program crashes if there is no randomness
-	return aead.Seal(append(head, nonce...), nonce, plain, bound)
+	return r.ciphers[r.current].Seal(append(head, nonce...), nonce, plain, bound)
 }
 
 // Open returns the plain text of an envelope. Its error is ErrUnknownKey or

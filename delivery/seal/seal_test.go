@@ -180,3 +180,34 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Equal texts have equal envelopes where that is asked for, and nowhere else.
+func TestEqualEnvelopes(t *testing.T) {
+	key, err := GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewKeyring(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := r.SealEqual([]byte("plain"), []byte("a"))
+	if !bytes.Equal(first, r.SealEqual([]byte("plain"), []byte("a"))) {
+		t.Error("equal texts have different envelopes")
+	}
+	if opened, err := r.Open(first, []byte("a")); err != nil || string(opened) != "plain" {
+		t.Errorf("the envelope opens to %q, %v", opened, err)
+	}
+	if _, err := r.Open(first, []byte("b")); err == nil {
+		t.Error("the envelope opens in another place")
+	}
+	nonce := func(envelope []byte) string { return string(envelope[2+len(key.id):][:12]) }
+	for name, other := range map[string][]byte{
+		"another text": r.SealEqual([]byte("plaim"), []byte("a")), "another place": r.SealEqual([]byte("plain"), []byte("b")),
+		"moved border": r.SealEqual([]byte("lain"), []byte("ap")), "an ordinary one": r.Seal([]byte("plain"), []byte("a")),
+	} {
+		if nonce(other) == nonce(first) {
+			t.Errorf("%s has the same nonce", name)
+		}
+	}
+}

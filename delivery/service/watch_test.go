@@ -174,6 +174,33 @@ func TestWatchBeatsWhenNothingHappens(t *testing.T) {
 	})
 }
 
+// What is logged about others can't be read from a cursor.
+func TestWatchSealsItsCursors(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(okURL)
+		r.start()
+		r.ingest(1, w)
+		synctest.Wait()
+		items, end := r.watch(delivery.WatchInput{Org: 1})
+		defer end()
+		first := <-items
+		if _, err := feed.ParseCursor(first.Cursor); err == nil {
+			t.Errorf("the cursor %q of a heartbeat can be read", first.Cursor)
+		}
+		r.ingest(1, w)
+		entry := next(t, items)
+		if _, err := feed.ParseCursor(entry.Cursor); err == nil {
+			t.Errorf("the cursor %q of an entry can be read", entry.Cursor)
+		}
+		again, end := r.watch(delivery.WatchInput{Org: 1, After: first.Cursor})
+		defer end()
+		if item := next(t, again); item.Entry == nil || item.Entry.ID != entry.Entry.ID {
+			t.Errorf("after the cursor comes %+v, want the entry", item)
+		}
+	})
+}
+
 func TestWatchRefusesForeignCursors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{}, nil)

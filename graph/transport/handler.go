@@ -171,10 +171,12 @@ func (h *Handler) acquire(ctx context.Context, remote string) (release func(), o
 	share := h.opts.Share(ctx, remote)
 	caller := Share{Key: cmp.Or(h.opts.CallerKey(ctx), share.Key)}
 	if !h.callers.take(caller, 1, 0) {
+		h.opts.Overloaded(remote)
 		return nil, false
 	}
 	if !h.streams.take(share, 1, 0) {
 		h.callers.release(caller, 1)
+		h.opts.Overloaded(remote)
 		return nil, false
 	}
 	return func() {
@@ -184,11 +186,13 @@ func (h *Handler) acquire(ctx context.Context, remote string) (release func(), o
 }
 
 // originAllowed reports whether requests from r's Origin are allowed. Clients
-// other than browsers send no Origin.
+// other than browsers send no Origin, and browsers none with a GET that a page of
+// another site may cause; they say so in Sec-Fetch-Site.
 func (h *Handler) originAllowed(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	if len(origins) == 0 {
-		return true
+		site := r.Header.Get("Sec-Fetch-Site")
+		return site == "" || site == "same-origin" || site == "none"
 	}
 	origin := origins[0]
 	if len(origins) > 1 {
@@ -197,6 +201,9 @@ func (h *Handler) originAllowed(r *http.Request) bool {
 	same := func(allowed string) bool { return strings.EqualFold(strings.TrimSuffix(allowed, "/"), origin) }
 	if slices.ContainsFunc(h.opts.AllowedOrigins, same) {
 		return true
+	}
+	if h.opts.Origin != "" {
+		return same(h.opts.Origin)
 	}
 	u, err := url.Parse(origin)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && strings.EqualFold(u.Host, r.Host)

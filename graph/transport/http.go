@@ -37,6 +37,7 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 	}
 	share := t.h.opts.Share(r.Context(), r.RemoteAddr)
 	if !t.h.requests.take(share, 1, 0) {
+		t.h.opts.Overloaded(r.RemoteAddr)
 		t.h.refuse(w, r, http.StatusServiceUnavailable,
 			later(coded(CodeUnavailable, "Too many requests are in flight. Wait for their answers, then try again.")))
 		return
@@ -49,6 +50,9 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, _ graphql.Grap
 	if err != nil {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
+		}
+		if status == http.StatusServiceUnavailable {
+			t.h.opts.Overloaded(r.RemoteAddr)
 		}
 		t.h.refuse(w, r, status, err)
 		return

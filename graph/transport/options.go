@@ -57,6 +57,11 @@ type Options struct {
 	// address has a share of its own if nil.
 	Share func(ctx context.Context, remote string) Share
 
+	// Overloaded is called when a request from the address remote is refused
+	// because there is no room for it: in memory, in flight or among the streams.
+	// It may be nil.
+	Overloaded func(remote string)
+
 	// BodyLimit returns the maximum size of the caller's request bodies in
 	// bytes; 1 MiB if nil.
 	BodyLimit func(ctx context.Context) int64
@@ -72,9 +77,13 @@ type Options struct {
 	// allowed for the caller. They are not allowed if nil.
 	Introspection func(ctx context.Context) bool
 
-	// AllowedOrigins are the origins ("https://hooks.example.com") from which web
-	// pages may send requests, in addition to the request's own host.
+	// AllowedOrigins are the origins ("https://app.example.com") from which web
+	// pages may send requests, in addition to the server's own.
 	AllowedOrigins []string
+
+	// Origin is the origin of the server's own pages. Pages of the host that the
+	// request is sent to, of either scheme, are its own if it is "".
+	Origin string
 
 	// EventID returns the cursor of a subscription's response, "" if it has
 	// none. The cursor becomes the id of the server-sent event. Events have no
@@ -151,6 +160,9 @@ func (o Options) withDefaults() Options {
 			}
 			return Share{Key: host}
 		}
+	}
+	if o.Overloaded == nil {
+		o.Overloaded = func(string) {}
 	}
 	if o.BodyLimit == nil {
 		o.BodyLimit = func(context.Context) int64 { return 1 << 20 }

@@ -114,6 +114,7 @@ func (c *connection) single(
 ) (last *graphql.Response) {
 	share := c.h.opts.Share(ctx, c.remote)
 	if !c.h.requests.take(share, 1, 0) {
+		c.h.opts.Overloaded(c.remote)
 		return &graphql.Response{Errors: gqlerror.List{later(coded(CodeUnavailable,
 			"Too many requests are in flight. Wait for their answers, then try again."))}}
 	}

@@ -93,7 +93,7 @@ func (f *follower) finished(t *testing.T) bool {
 }
 
 func (f *follower) position(t *testing.T, cursor string) feed.Vector {
-	c, err := feed.ParseCursor(cursor)
+	c, err := feed.OpenCursor(cursor, f.w.keys)
 	if err != nil {
 		t.Errorf("%s: %v", f.name, err)
 	}

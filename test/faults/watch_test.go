@@ -12,6 +12,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/feed"
 	"portalhooks/delivery/loop"
+	"portalhooks/delivery/seal"
 	"portalhooks/test/harness"
 )
 
@@ -33,6 +34,10 @@ func TestTortureTheDeliveryLogMissesNothing(t *testing.T) {
 			if w.replicas = strings.HasPrefix(w.database, "postgres"); w.replicas {
 				second = harness.StartApp(t, first.Settings)
 			}
+			var err error
+			if w.keys, err = first.Settings.Keyring(); err != nil {
+				t.Fatal(err)
+			}
 			w.Pair = harness.PairOf(t, first, second)
 			w.key = first.Key(t, delivery.KeyRole("viewer"), "pair")
 			w.run(t, updates).check(t, updates)
@@ -46,7 +51,8 @@ type audience struct {
 
 	database  string
 	key       string
-	replicas  bool // whether there are two
+	keys      *seal.Keyring // of the cursors
+	replicas  bool          // whether there are two
 	followers []*follower
 	serving   [2]atomic.Pointer[harness.APIServer]
 	end       atomic.Pointer[feed.Vector] // the end that every subscriber has to reach, once it is known
