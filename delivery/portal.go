@@ -164,6 +164,10 @@ type WarningCode string
 
 // The codes of warnings about reports.
 const (
+	// OrganizationRegistered: the organization was not known before.
+	OrganizationRegistered WarningCode = "ORGANIZATION_REGISTERED"
+	// ItemRegistered: an item was not known before.
+	ItemRegistered WarningCode = "ITEM_REGISTERED"
 	// OtherValues: the same was reported before with other values, which stay.
 	OtherValues WarningCode = "OTHER_VALUES"
 	// AfterWhole: devices came after the event of their whole operation.

@@ -50,6 +50,12 @@ func (quietStore) Ingest(
 	return stored, nil
 }
 
+func (quietStore) ItemsByExternalID(
+	context.Context, delivery.OrgID, delivery.ItemKind, []string,
+) ([]delivery.Item, error) {
+	return nil, nil
+}
+
 func (quietStore) StoredByKey(
 	context.Context, delivery.OrgID, []string,
 ) (map[string]delivery.Stored, error) {

@@ -20,7 +20,7 @@ func (in *submission) answer() delivery.IngestResult {
 		return delivery.IngestResult{Status: delivery.Rejected, Errors: in.result.Errors}
 	}
 	r := delivery.IngestResult{Status: delivery.Duplicated}
-	if slices.ContainsFunc(in.stored, func(s delivery.Stored) bool { return s.Fresh }) {
+	if in.isFresh() {
 		r.Status = delivery.Accepted
 	}
 	for _, stored := range in.stored {
@@ -54,16 +54,20 @@ func (in *submission) differs(i int) bool {
 type warner struct{ warnings []delivery.Warning }
 
 func (w *warner) warn(code delivery.WarningCode, field, format string, args ...any) {
-	if len(w.warnings) < delivery.MaxErrors {
-		w.warnings = append(w.warnings, delivery.Warning{
-			Code: code, Field: field, Message: fmt.Sprintf(format, args...),
-		})
+	if len(w.warnings) >= delivery.MaxErrors {
+		return
 	}
+	message := format
+	if len(args) > 0 {
+		message = fmt.Sprintf(format, args...)
+	}
+	w.warnings = append(w.warnings, delivery.Warning{Code: code, Field: field, Message: message})
 }
 
 // warnings says what was assumed about the report.
 func (in *submission) warnings(r *delivery.IngestResult) []delivery.Warning {
 	var w warner
+	in.warnOfNews(&w)
 	if r.Status == delivery.Accepted && r.Deliveries == 0 {
 		w.warn(delivery.NothingMatched, "",
 			"No webhook fires for these events. Event.evaluation says why.")
@@ -72,6 +76,35 @@ func (in *submission) warnings(r *delivery.IngestResult) []delivery.Warning {
 	in.warnOfDevices(&w)
 	in.warnOfTimes(&w)
 	return w.warnings
+}
+
+// warnOfNews warns of what was registered for the report: its id may be mistyped.
+func (in *submission) warnOfNews(w *warner) {
+	if in.newOrg {
+		w.warn(delivery.OrganizationRegistered, "organizationId",
+			"The organization %s was not known. It is registered now, without webhooks.", in.org.ExternalID)
+	}
+	for i := range in.facts {
+		if f := &in.facts[i]; f.newItem {
+			w.warn(delivery.ItemRegistered, in.itemPath(f.Kind), "The item %s was not known. It is registered now.",
+				f.Item.ID)
+		}
+	}
+}
+
+// itemPath is where a report names its item of a kind.
+func (in *submission) itemPath(kind delivery.ItemKind) string {
+	switch {
+	case in.report.ActiveAlert != nil:
+		return "event.activeAlert.alert.id"
+	case in.report.ObjectChange != nil:
+		return "event.objectChange.object.typeId"
+	case in.report.MicroserviceExecution != nil:
+		return "event.microserviceExecution.microservice.id"
+	case kind == delivery.MicroserviceItem:
+		return "event.operation.microservice.id"
+	}
+	return "event.operation.typeId"
 }
 
 // warnOfWhole warns when the operation's own event was raised before without what

@@ -44,6 +44,7 @@ type fact struct {
 	Kind          delivery.ItemKind
 	Item          delivery.ReportedItem
 	ItemID        delivery.ItemID // once it is registered
+	newItem       bool            // it was registered for this fact
 	Group         delivery.GroupID
 	At            time.Time
 	WorkspaceID   string
@@ -66,7 +67,7 @@ func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
 		if err != nil {
 			return err
 		}
-		in.facts = x.facts(in.org, in.report, earlier)
+		in.facts = x.facts(in.named(), in.report, earlier)
 		if err := g.registerItems(ctx, in); err != nil {
 			return err
 		}
@@ -79,16 +80,18 @@ func (g *Ingester) expand(ctx context.Context, submissions []submission) error {
 func (g *Ingester) registerItems(ctx context.Context, in *submission) (err error) {
 	for i := range in.facts {
 		f := &in.facts[i]
-		if i > 0 && f.Kind == in.facts[i-1].Kind && f.Item == in.facts[i-1].Item {
+		if i > 0 && f.sameItem(&in.facts[i-1]) {
 			f.ItemID = in.facts[i-1].ItemID
 			continue
 		}
-		if f.ItemID, err = g.register.Item(ctx, in.org.ID, f.Kind, f.Item); err != nil {
+		if f.ItemID, f.newItem, err = g.register.Item(ctx, in.org.ID, f.Kind, f.Item); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func (f *fact) sameItem(other *fact) bool { return f.Kind == other.Kind && f.Item == other.Item }
 
 // earlier returns the devices of a whole operation that were reported before,
 // also those of earlier reports of the same call.
@@ -119,6 +122,14 @@ func (g *Ingester) storedDevices(
 		return nil, fmt.Errorf("read the devices that were reported before: %w", err)
 	}
 	return earlierDevices(events), nil
+}
+
+// named returns the organization as the report calls it, for the events of the
+// report.
+func (in *submission) named() delivery.Organization {
+	org := in.org
+	org.Name = cmp.Or(delivery.Clean(in.report.OrganizationName), org.Name)
+	return org
 }
 
 // An expansion turns one valid report after the other into its facts.

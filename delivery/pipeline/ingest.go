@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/cache"
@@ -82,7 +83,7 @@ func newDeliveries(submissions []submission) int {
 // raise stores the events of valid reports and what they fire.
 func (g *Ingester) raise(ctx context.Context, submissions []submission) error {
 	for _, step := range []func(context.Context, []submission) error{
-		g.expand, g.findWholes, g.store, g.finish,
+		g.expand, g.findWholes, g.store, g.finish, g.rename,
 	} {
 		if err := step(ctx, submissions); err != nil {
 			return err
@@ -98,7 +99,7 @@ func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions
 	if err != nil {
 		return err
 	}
-	var wanted []cache.NamedOrg
+	var wanted []string
 	for i := range submissions {
 		in := &submissions[i]
 		if in.rejected() {
@@ -115,7 +116,7 @@ func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions
 				"There is no such organization, or this API key may not report for it.")}
 			continue
 		}
-		wanted = append(wanted, cache.NamedOrg{ExternalID: id, Name: delivery.Clean(in.report.OrganizationName)})
+		wanted = append(wanted, id)
 		in.org.ExternalID = id
 	}
 	known, err := g.register.Organizations(ctx, wanted)
@@ -123,8 +124,9 @@ func (g *Ingester) locate(ctx context.Context, scope delivery.OrgID, submissions
 		return err
 	}
 	for i := range submissions {
-		if !submissions[i].rejected() {
-			submissions[i].org = known[submissions[i].org.ExternalID]
+		if in := &submissions[i]; !in.rejected() {
+			org := known[in.org.ExternalID]
+			in.org, in.newOrg = org.Organization, org.New
 		}
 	}
 	return nil
@@ -156,9 +158,9 @@ func (g *Ingester) externalID(ctx context.Context, own delivery.OrgID, given str
 	return config.Org.ExternalID, nil
 }
 
-// Organization returns the organization that Portal names, and registers it when
-// it is not known yet. With a scope there is only one that may be named: others
-// are NotFound.
+// Organization returns the organization that Portal names now, and registers it
+// when it is not known yet. With a scope there is only one that may be named:
+// others are NotFound.
 func (g *Ingester) Organization(
 	ctx context.Context, scope delivery.OrgID, id, name string,
 ) (delivery.Organization, error) {
@@ -169,7 +171,14 @@ func (g *Ingester) Organization(
 	if one[0].rejected() {
 		return delivery.Organization{}, one[0].result.Errors
 	}
-	return one[0].org, nil
+	org := one[0].org
+	if name = delivery.Clean(name); name != "" {
+		if err := g.register.RenameOrganization(ctx, org, name, delivery.Now()); err != nil {
+			return delivery.Organization{}, err
+		}
+		org.Name = name
+	}
+	return org, nil
 }
 
 // ForgetItems drops what is remembered of an organization's items of one kind:
@@ -182,6 +191,7 @@ func (g *Ingester) ForgetItems(org delivery.OrgID, kind delivery.ItemKind) {
 type submission struct {
 	report *delivery.Report
 	org    delivery.Organization
+	newOrg bool // it was registered for this call
 	facts  []fact
 	stored []delivery.Stored // one for each fact
 	whole  delivery.Stored   // the event of the whole operation, if an earlier call raised it
@@ -189,3 +199,8 @@ type submission struct {
 }
 
 func (in *submission) rejected() bool { return len(in.result.Errors) > 0 }
+
+// isFresh reports whether something of the report was stored by this call.
+func (in *submission) isFresh() bool {
+	return slices.ContainsFunc(in.stored, func(s delivery.Stored) bool { return s.Fresh })
+}

@@ -91,7 +91,7 @@ func (g *Ingester) finishOne(ctx context.Context, in *submission) (finished bool
 	// In the order of their ids, whatever order they came in.
 	slices.SortFunc(devices, func(a, b deviceResult) int { return cmp.Compare(a.id, b.id) })
 	x := newExpansion()
-	x.org, x.report = in.org, in.report
+	x.org, x.report = in.named(), in.report
 	f := x.global(r, group, devices)
 	f.ItemID = in.facts[0].ItemID // every report of an operation has devices, of the same item
 	in.facts, in.stored = append(in.facts, f), append(in.stored, delivery.Stored{})

@@ -107,8 +107,7 @@ func TestAReSendIsNeverWorseThanTheFirstAnswer(t *testing.T) {
 // contentOf shows what a report may change.
 func contentOf(store *memstore.Faulty) (text string) {
 	store.Change(func() {
-		text = fmt.Sprintf("%d organizations, %d items, %d events",
-			len(store.OrgRows), len(store.ItemRows), len(store.EventRows))
+		text = fmt.Sprintf("%+v %+v %d events", store.OrgRows, store.ItemRows, len(store.EventRows))
 	})
 	return text
 }
