@@ -14,6 +14,7 @@ import (
 	"portalhooks/delivery"
 	"portalhooks/delivery/service"
 	"portalhooks/graph/gen"
+	"portalhooks/graph/limits"
 	"portalhooks/graph/model"
 	"portalhooks/graph/transport"
 )
@@ -44,7 +45,7 @@ func coded(err error) error {
 		out.Message = all.Error()
 	}
 	if e.Field != "" {
-		out.Extensions["field"] = e.Field
+		out.Extensions[limits.InputPath] = stepsOf(e.Field)
 	}
 	return out
 }
@@ -78,9 +79,7 @@ func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	if !ok || out.Extensions["code"] == nil {
 		out = p.hide(ctx, err)
 	}
-	if out.Path == nil {
-		out.Path = path
-	}
+	out = inField(graphql.GetFieldContext(ctx), out, path)
 	if out.Locations == nil {
 		out.Locations = places
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"portalhooks/delivery"
+	"portalhooks/graph/limits"
 	"portalhooks/graph/transport"
 )
 
@@ -56,7 +57,10 @@ func TestExpectedFailuresAreShown(t *testing.T) {
 		},
 	} {
 		out, logged := presented(tt.err)
-		field, _ := out.Extensions["field"].(string)
+		var field string
+		if steps, ok := out.Extensions[limits.InputPath].([]any); ok {
+			field = fmt.Sprint(steps...)
+		}
 		if out.Extensions["code"] != tt.code || field != tt.field || out.Message != tt.message {
 			t.Errorf("%s: got %q %v, want %q %s %s",
 				name, out.Message, out.Extensions, tt.message, tt.code, tt.field)

@@ -46,11 +46,11 @@ func previewInput(in *gen.PreviewMessageInput) (out service.PreviewInput, err er
 	} else if info, ok := delivery.TypeInfoOf(in.EventType); ok {
 		out.Template = info.DefaultTemplate
 	}
-	out.Webhook, err = parseID("input.webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID)
+	out.Webhook, err = parseID("webhookId", "a webhook", in.WebhookID, delivery.ParseWebhookID)
 	if err != nil {
 		return out, err
 	}
-	out.Event, err = parseID("input.eventId", "an event", in.EventID, delivery.ParseEventID)
+	out.Event, err = parseID("eventId", "an event", in.EventID, delivery.ParseEventID)
 	return out, err
 }
 

@@ -22,19 +22,28 @@ func (s *Service) Organization(
 		return nil, delivery.ErrUnauthenticated
 	}
 	org, err := s.findOrganization(ctx, c, ref)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = c.CheckRead(org.ID)
 	}
-	if err := c.CheckRead(org.ID); err != nil {
-		return nil, err
+	if delivery.CodeOf(err) == delivery.NotFound {
+		return nil, errNoOrganization
 	}
-	return &org, nil
+	return &org, err
 }
+
+// errNoOrganization is the same for what does not exist and what the caller may
+// not see.
+var errNoOrganization = delivery.Errorf(delivery.NotFound, "organizationId",
+	"There is no organization with this id, neither ours nor Portal's, or you may not see it.")
 
 func (s *Service) findOrganization(
 	ctx context.Context, c delivery.Caller, ref string,
 ) (delivery.Organization, error) {
 	if ref == "" {
+		if c.Portal {
+			return delivery.Organization{}, delivery.Errorf(delivery.Forbidden, "",
+				"Portal's key reports events and items, and reads nothing. Use an API key with the role viewer.")
+		}
 		if len(c.Grants) != 1 || c.Operator {
 			return delivery.Organization{}, delivery.Errorf(delivery.Required, "organizationId",
 				"Say which organization: its id, or Portal's id of it.")

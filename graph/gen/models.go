@@ -347,6 +347,8 @@ type IngestResult struct {
 	// With ACCEPTED and DUPLICATE: what was assumed about the report. Fields are paths relative to the report. The
 	// codes are:
 	//
+	// * ORGANIZATION_REGISTERED, ITEM_REGISTERED: the organization or the item was not known, and is registered now.
+	//   If that is a surprise, the id is wrong.
 	// * OTHER_VALUES: the operation, or the device, was reported before with another result or other times. What was
 	//   reported first stays.
 	// * AFTER_WHOLE: devices came after the operation's OPERATION_EXECUTED event, which does not count them. Set
@@ -519,7 +521,8 @@ type PageInfo struct {
 type PortalEventInput struct {
 	// The organization's id in Portal, or its opaque id. An unknown organization is registered, without webhooks.
 	OrganizationID string `json:"organizationId"`
-	// The organization's name; if omitted, the name is unchanged.
+	// The organization's name; if omitted, the name is unchanged. Names are taken from reports that are ACCEPTED, of
+	// organizations as of items: the one with the latest `occurredAt` wins.
 	OrganizationName *string `json:"organizationName,omitempty"`
 	// The sender's id of this report. Reports of alerts and objects are deduplicated by it alone; reports of
 	// operations by operation and device.

@@ -2,8 +2,11 @@ package limits_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"portalhooks/graph/limits"
 )
@@ -41,6 +44,103 @@ func TestOpenEnumsTakeEveryName(t *testing.T) {
 				t.Errorf("errors %v, want fine = %t", errs, tt.fine)
 			}
 		})
+	}
+}
+
+// A message says what would be right, and the path leads from the variable to the
+// value at fault.
+func TestRefusedVariablesSayWhatWouldBeRight(t *testing.T) {
+	exec, guard := newExecutor(t, limits.Limits{})
+	for name, tt := range map[string]struct {
+		declared, variables string
+		path, message       string
+	}{
+		"a missing variable": {"$v: Thing!", `{}`, "[v]", "The variable $v is required: it is of type Thing!."},
+		"null for a variable": {
+			"$v: Thing!", `{"v": null}`, "[v]", "The variable $v must not be null: it is of type Thing!.",
+		},
+		"a missing field": {"$v: Thing", `{"v": {}}`, "[v count]", "Thing.count is required: it is of type Int!."},
+		"null for a field": {
+			"$v: Thing", `{"v": {"count": null}}`, "[v count]", "Thing.count must not be null: it is of type Int!.",
+		},
+		"a field that is nearly right": {
+			"$v: Thing", `{"v": {"count": 1, "colour": "RED"}}`, "[v colour]",
+			`Thing has no field "colour". Did you mean color?`,
+		},
+		"an unknown field": {
+			"$v: Thing", `{"v": {"count": 1, "x_y_z": 1}}`, "[v x_y_z]",
+			`Thing has no field "x_y_z". Its fields are count, color, names and inner.`,
+		},
+		"an unknown value": {
+			"$v: Thing", `{"v": {"count": 1, "inner": {"count": 2, "color": "BLUE"}}}`, "[v inner color]",
+			`"BLUE" is not a value of Color, which are RED and GREEN.`,
+		},
+		"a value in lower case": {
+			"$v: Color", `{"v": "red"}`, "[v]", `"red" is not a value of Color, which are RED and GREEN.`,
+		},
+		"an element that is null": {
+			"$v: Thing", `{"v": {"count": 1, "names": ["a", null]}}`, "[v names 1]",
+			"An element of [String!] must not be null.",
+		},
+		"text for a number": {
+			"$v: Thing", `{"v": {"count": "1"}}`, "[v count]",
+			"This is not an Int: a whole number of at most 32 bits, such as 25.",
+		},
+		"a number for text": {
+			"$v: Thing", `{"v": {"count": 1, "names": [1]}}`, "[v names 0]", `This is not a String, such as "text".`,
+		},
+		"two fields of a oneOf": {
+			"$v: Choice", `{"v": {"number": 1, "text": "a"}}`, "[v]",
+			"Choice has 2 fields. Set exactly one of number and text.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var variables map[string]any
+			d := json.NewDecoder(strings.NewReader(tt.variables))
+			d.UseNumber()
+			if err := d.Decode(&variables); err != nil {
+				t.Fatal(err)
+			}
+			argument := map[string]string{"T": "thing", "C": "choice"}[tt.declared[4:5]]
+			if strings.Contains(tt.declared, "Color") {
+				argument = "color"
+			}
+			query := "query(" + tt.declared + ") {echo(" + argument + ": $v)}"
+			if errs := create(exec, query, variables); len(errs) == 0 {
+				t.Fatal("accepted")
+			}
+			err := guard.Explain(&graphql.RawParams{Query: query, Variables: variables})
+			if err == nil || err.Message != tt.message || fmt.Sprint(err.Extensions[limits.InputPath]) != tt.path {
+				t.Errorf("got %v %v, want %q at %s", err, err.Extensions, tt.message, tt.path)
+			}
+			if err.Path != nil {
+				t.Errorf("the path of an error before execution is %v", err.Path)
+			}
+		})
+	}
+}
+
+func TestWrongOperationNameIsToldTheRightOnes(t *testing.T) {
+	_, guard := newExecutor(t, limits.Limits{})
+	for name, tt := range map[string]struct{ query, operation, want string }{
+		"several, and none named": {
+			"query A {a} query B {a}", "", "The document has several operations. Set operationName to one of A and B.",
+		},
+		"another name": {
+			"query A {a} query B {a}", "C",
+			"The document has no operation with this operationName. Its operations are A and B.",
+		},
+		"a name for one without": {
+			"{a}", "A", "The document has one operation without a name. Leave operationName out.",
+		},
+		"fragments alone": {
+			"fragment f on Query {a}", "", "The document has no operation, only fragments.",
+		},
+	} {
+		err := guard.Explain(&graphql.RawParams{Query: tt.query, OperationName: tt.operation})
+		if err == nil || err.Message != tt.want {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
 	}
 }
 

@@ -187,10 +187,34 @@ func tooMuch(format string, args ...any) *gqlerror.Error {
 	return &gqlerror.Error{Message: fmt.Sprintf(format, args...), Extensions: map[string]any{"code": CodeLimit}}
 }
 
+// badInput returns an error about the input at path, which begins with the name
+// of a variable.
 func badInput(path ast.Path, format string, args ...any) *gqlerror.Error {
 	return &gqlerror.Error{
 		Message:    fmt.Sprintf(format, args...),
-		Path:       path,
-		Extensions: map[string]any{"code": CodeBadInput},
+		Extensions: map[string]any{"code": CodeBadInput, InputPath: InputPathOf(path)},
 	}
+}
+
+// InputPath is the extension of an error that leads to the input at fault: the
+// name of an argument or variable, then the names of fields and the indexes of
+// elements.
+const InputPath = "inputPath"
+
+// maxNameBytes bounds a name in an input path: names of unknown fields come from
+// the request.
+const maxNameBytes = 100
+
+// InputPathOf returns path as the value of the extension InputPath.
+func InputPathOf(path ast.Path) []any {
+	steps := make([]any, len(path))
+	for i, element := range path {
+		switch element := element.(type) {
+		case ast.PathIndex:
+			steps[i] = int(element)
+		case ast.PathName:
+			steps[i] = strings.ToValidUTF8(string(element)[:min(len(element), maxNameBytes)], "")
+		}
+	}
+	return steps
 }

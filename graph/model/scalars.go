@@ -25,7 +25,7 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 	})
 }
 
-var errNoTime = badInput("a Time is a string such as \"2026-01-14T09:31:07Z\"")
+var errNoTime = badInput("A Time is a string such as \"2026-01-14T09:31:07.250Z\".")
 
 // UnmarshalTime decodes RFC 3339 with any offset to UTC. Errors are
 // BAD_USER_INPUT.
@@ -36,7 +36,7 @@ func UnmarshalTime(v any) (time.Time, error) {
 	}
 	t, ok := ParseTime(text)
 	if !ok {
-		return time.Time{}, badInput("this is not an RFC 3339 time such as \"2026-01-14T09:31:07Z\"")
+		return time.Time{}, badInput("This is not an RFC 3339 time with a zone, such as \"2026-01-14T09:31:07.250Z\".")
 	}
 	return t, nil
 }
@@ -91,7 +91,7 @@ func UnmarshalJSON(v any) (json.RawMessage, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, badInput("this is not a JSON value")
+		return nil, badInput("This is not a JSON value.")
 	}
 	return bytes.TrimSpace(b.Bytes()), nil
 }
@@ -108,7 +108,7 @@ func MarshalCursor(c string) graphql.Marshaler {
 func UnmarshalCursor(v any) (string, error) {
 	c, ok := v.(string)
 	if !ok {
-		return "", badInput("a Cursor is a string returned by this API")
+		return "", badInput("A Cursor is a string that this API returned.")
 	}
 	return c, nil
 }

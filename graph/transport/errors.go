@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"unicode/utf8"
@@ -104,6 +105,32 @@ func withOurCode(e *gqlerror.Error) *gqlerror.Error {
 	ours.Extensions["code"] = code
 	return &ours
 }
+
+// beforeExecution returns the error of a request that is not executed as clients
+// get it: a path would be that of a field in the response, and there is none.
+func (h *Handler) beforeExecution(e *gqlerror.Error, params *parameters) *gqlerror.Error {
+	ours := withOurCode(e)
+	const variable = ast.PathName("variable") // how gqlparser begins the path of an input
+	inVariables := len(e.Path) > 1 && e.Path[0] == variable
+	if inVariables || noOperation.MatchString(e.Message) {
+		raw := params.RawParams
+		if params.variables != nil {
+			raw.Variables = params.variables()
+		}
+		if explained := h.guard.Explain(&raw); explained != nil {
+			return explained
+		}
+	}
+	if inVariables {
+		ours.Extensions[limits.InputPath] = limits.InputPathOf(e.Path[1:])
+	}
+	ours.Path = nil
+	return ours
+}
+
+// noOperation matches gqlgen's error about an operation name, for which there is
+// no type.
+var noOperation = regexp.MustCompile(`^operation .* not found$`)
 
 // fit truncates a list of errors to the limits of a response. Unless suggestions
 // is set, it also removes gqlparser's suggestions, which disclose the schema.

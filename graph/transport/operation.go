@@ -32,7 +32,7 @@ func (h *Handler) prepare(
 	}
 	list := make(gqlerror.List, 0, maxErrors)
 	for _, e := range errs[:min(len(errs), maxErrors)] {
-		list = append(list, withOurCode(e))
+		list = append(list, h.beforeExecution(e, params))
 	}
 	resp := h.exec.DispatchError(graphql.WithOperationContext(ctx, op), list)
 	if resp == nil {

@@ -79,11 +79,20 @@ func TestRefusals(t *testing.T) {
 			a := w.Ask(t, key, fill(tt.query, nil, w.B.Names), nil)
 			if a.Code() != tt.code {
 				t.Errorf("%s: got %s, want %s", name, a.Body, tt.code)
-			} else if got := a.Errors[0].Extensions.Field; got != tt.field {
+			} else if got := joined(a.Errors[0].Extensions.InputPath); got != tt.field {
 				t.Errorf("%s: the fault is in %q, want %q", name, got, tt.field)
 			}
 		}
 	})
+}
+
+// joined returns an input path as the table has it.
+func joined(steps []any) string {
+	texts := make([]string, len(steps))
+	for i, step := range steps {
+		texts[i] = fmt.Sprint(step)
+	}
+	return strings.Join(texts, ".")
 }
 
 func manyTimes(n int, text func(i int) string) string {

@@ -206,7 +206,11 @@ type Answer struct {
 	Errors []struct {
 		Message    string
 		Path       []any
-		Extensions struct{ Code, Field, RequestID string }
+		Locations  []any
+		Extensions struct {
+			Code, RequestID string
+			InputPath       []any
+		}
 	}
 }
 
