@@ -48,6 +48,7 @@ type LocalCredentials struct {
 	URL      string `json:"url"`
 	Portal   string `json:"portal"`   // an API key that may submit events
 	Operator string `json:"operator"` // an API key that may watch everything
+	Database string `json:"database"` // URL of the server's SQLite file; empty for another database
 }
 
 // newDevelopment creates the demo organization in an empty database, and the
@@ -98,6 +99,13 @@ func writeCredentials(ctx context.Context, a *App, base string) error {
 	path := filepath.Join(DataFolder, CredentialFile)
 	had, _ := ReadCredentials(path)
 	have := LocalCredentials{URL: base}
+	if file := a.Store.File(); file != "" {
+		absolute, err := filepath.Abs(file)
+		if err != nil {
+			return err
+		}
+		have.Database = "sqlite:" + absolute
+	}
 	for _, want := range []struct {
 		role delivery.KeyRole
 		old  string

@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"portalhooks/app"
 	"portalhooks/delivery"
 	"portalhooks/delivery/service"
 	"portalhooks/ent"
@@ -25,7 +24,7 @@ type keyCmd struct {
 }
 
 type keyCreateCmd struct {
-	app.DatabaseFlag
+	databaseFlag
 	Role             string        `help:"Role of the key: portal, admin, viewer or operator." enum:"portal,admin,viewer,operator" required:""`
 	Organization     string        `help:"Organization of the key, by its id or by its id in Portal; required for admin and viewer. An unknown organization is registered." placeholder:"ID"`
 	OrganizationName string        `help:"Name of the organization, if this command registers it." placeholder:"NAME"`
@@ -38,11 +37,12 @@ func (c *keyCreateCmd) Run(ctx context.Context, t terminal) error {
 	if c.ExpiresIn < 0 {
 		return errors.New("--expires-in must be a positive duration, such as 720h")
 	}
-	return withStore(ctx, c.Database, func(store *ent.Store) error {
+	return c.withTables(ctx, func(store *ent.Store) error {
 		text, err := c.create(ctx, store)
 		if err != nil {
 			return err
 		}
+		fmt.Fprintf(t.err, "The key works on the servers of the database %s.\n", nameOf(c.at()))
 		_, err = fmt.Fprintln(t.out, text)
 		return err
 	})
@@ -68,14 +68,10 @@ func (c *keyCreateCmd) create(ctx context.Context, store *ent.Store) (text strin
 	return text, err
 }
 
-// withIDs applies the migrations and leases a slot for as long as do runs, so that
-// do can generate ids.
+// withIDs leases a slot for as long as do runs, so that do can generate ids.
 func withIDs(
 	ctx context.Context, store *ent.Store, command string, do func(ids *delivery.IDs) error,
 ) (err error) {
-	if _, err := store.Migrate(ctx); err != nil {
-		return err
-	}
 	owner, err := store.Join(ctx, "portalhooks "+command, delivery.SlotTTL)
 	if err != nil {
 		return fmt.Errorf("lease a slot: %w", err)
@@ -113,11 +109,11 @@ func atTerminal() delivery.Caller {
 	return delivery.AtTerminalOf(fmt.Sprintf("uid %d", os.Getuid()))
 }
 
-type keyListCmd struct{ app.DatabaseFlag }
+type keyListCmd struct{ databaseFlag }
 
 // Run lists the keys.
 func (c *keyListCmd) Run(ctx context.Context, t terminal) error {
-	return withStore(ctx, c.Database, func(store *ent.Store) error {
+	return c.withTables(ctx, func(store *ent.Store) error {
 		keys, err := service.NewKeys(store, nil).List(ctx, atTerminal(), 0)
 		if err != nil {
 			return err
@@ -159,7 +155,7 @@ func orNever(t time.Time) string {
 }
 
 type keyRevokeCmd struct {
-	app.DatabaseFlag
+	databaseFlag
 	ID string `arg:"" help:"Id of the key (key_…), as \"portalhooks key list\" shows it."`
 }
 
@@ -170,7 +166,7 @@ func (c *keyRevokeCmd) Run(ctx context.Context, t terminal) error {
 		// It may be the key itself: don't print it.
 		return errors.New("this is not the id of a key (key_…): \"portalhooks key list\" shows them")
 	}
-	return withStore(ctx, c.Database, func(store *ent.Store) error {
+	return c.withTables(ctx, func(store *ent.Store) error {
 		err := withIDs(ctx, store, "key revoke", func(ids *delivery.IDs) error {
 			_, err := service.NewKeys(store, ids).Revoke(ctx, atTerminal(), id)
 			return err

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -59,13 +58,4 @@ func (c *migrateStatusCmd) Run(ctx context.Context, t terminal) error {
 		}
 		return nil
 	})
-}
-
-// withStore opens the database, calls use and closes the database.
-func withStore(ctx context.Context, url string, use func(*ent.Store) error) error {
-	store, err := ent.Open(ctx, ent.Options{URL: url})
-	if err != nil {
-		return err
-	}
-	return errors.Join(use(store), store.Close())
 }

@@ -15,7 +15,7 @@ import (
 // rekeyCmd seals all secrets in the database with the first encryption key, while
 // servers run.
 type rekeyCmd struct {
-	app.DatabaseFlag
+	databaseFlag
 	EncryptionKeyFile string `help:"File with the encryption keys, one ID:BASE64 per line. The first key seals, and every key opens." default:"data/encryption.key" placeholder:"FILE"`
 }
 
@@ -25,7 +25,7 @@ func (c *rekeyCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return withStore(ctx, c.Database, func(store *ent.Store) error {
+	return c.withTables(ctx, func(store *ent.Store) error {
 		var done service.Resealed
 		err := withIDs(ctx, store, "rekey", func(ids *delivery.IDs) (err error) {
 			done, err = service.Rekey(ctx, atTerminal(), store, keys, ids)

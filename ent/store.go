@@ -30,7 +30,7 @@ type Store struct {
 
 // Open opens the database and checks that it answers. It does not change its
 // tables: see Migrate. A SQLite file that does not exist is made, with its
-// folder.
+// folder, unless the options say otherwise.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -46,6 +46,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		client: gen.NewClient(gen.Driver(entsql.OpenDB(db.Dialect(), db.Writer()))),
 		reader: gen.NewClient(gen.Driver(entsql.OpenDB(db.Dialect(), db.Reader()))),
 	}, nil
+}
+
+// File returns the path of a SQLite database, "" for others.
+func (s *Store) File() string {
+	if db, ok := s.db.(*sqldb.SQLite); ok {
+		return db.Path
+	}
+	return ""
 }
 
 // auditIn adds entries to the audit log within a transaction of the queue.

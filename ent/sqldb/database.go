@@ -21,6 +21,8 @@ type Options struct {
 	// statements, 2 or more; 5 if zero. One more listens. SQLite has one
 	// connection that writes, and as many that read.
 	Connections int
+	// Existing refuses to make a SQLite file that does not exist.
+	Existing bool
 	// Driver is the database/sql driver to open the database with; the one that
 	// belongs to the URL if empty. With a driver that wraps it, every statement
 	// can be observed.
@@ -57,7 +59,8 @@ type Database interface {
 }
 
 // Open opens the database and checks that it answers. It does not change its
-// tables. A SQLite file that does not exist is made, with its folder.
+// tables. A SQLite file that does not exist is made, with its folder, unless
+// Existing is set.
 func Open(ctx context.Context, o Options) (Database, error) {
 	o = o.withDefaults()
 	src, err := parseURL(o.URL)
@@ -67,7 +70,7 @@ func Open(ctx context.Context, o Options) (Database, error) {
 	src.driver = cmp.Or(o.Driver, src.driver)
 	var db Database
 	if src.kind == sqliteName {
-		if err := src.makeFile(); err != nil {
+		if err := src.findFile(o.Existing); err != nil {
 			return nil, err
 		}
 		db, err = openSQLite(ctx, src, o)

@@ -1,7 +1,9 @@
 package sqldb
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -115,6 +117,18 @@ func parsePostgres(text string) (source, error) {
 		kind: postgresName, driver: "postgres", write: name, prepare: u.String(),
 		twoTrips: settings.Get("binary_parameters") != "yes",
 	}, nil
+}
+
+// findFile makes the file if there is none, or refuses to.
+func (s source) findFile(existing bool) error {
+	if !existing {
+		return s.makeFile()
+	}
+	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database %s: name the server's with --database, or make one with "+
+			"\"portalhooks migrate up\"", s.path)
+	}
+	return nil
 }
 
 // makeFile makes the folder and the file, for their owner only: the file holds
