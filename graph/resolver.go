@@ -99,6 +99,7 @@ func New(service *service.Service, o Options) *transport.Handler {
 			AllowedOrigins: o.AllowedOrigins,
 			Origin:         o.Origin,
 			EventID:        cursorOf,
+			ExtraTime:      extraTime,
 			ErrorPresenter: presenter.present,
 			Limits:         limits.Limits{OnlyOnce: []string{"ingestEvents"}, OpenEnums: reportEnums},
 			Tracer:         o.Tracer,

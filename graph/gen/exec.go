@@ -4466,7 +4466,12 @@ type Mutation {
     "The webhook, and how long the previous secret stays valid."
     input: RotateWebhookSecretInput!
   ): WebhookSecretPayload!
-  "Sends one test message immediately and returns the attempt. Tests are not retried."
+  """
+  Sends one test message immediately and returns the attempt. Tests are not retried. A receiver that does not
+  answer within the webhook's timeout is no error: the attempt has the outcome TIMEOUT. The mutation may
+  therefore take up to 40 seconds, where other operations end after 10; several tests in one mutation share
+  that time.
+  """
   testWebhook(
     "A saved webhook or a draft, with sample values or a recorded event."
     input: TestWebhookInput!

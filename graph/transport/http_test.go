@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"portalhooks/graph/transport"
 )
@@ -306,6 +307,27 @@ func TestAnOperationThatTakesTooLongIsEnded(t *testing.T) {
 	<-schema.ended
 	if got.code() != "LIMIT_EXCEEDED" || !strings.Contains(got.body, "longer than 20ms") || got.Data != nil {
 		t.Errorf("answer %s", got.body)
+	}
+}
+
+// An operation that waits for others has more time than the rest.
+func TestSomeOperationsHaveExtraTime(t *testing.T) {
+	t.Parallel()
+	opts := options()
+	opts.OperationTimeout = 20 * time.Millisecond
+	opts.ExtraTime = func(op *ast.OperationDefinition) time.Duration {
+		if op.Name == "Slow" {
+			return 30 * time.Millisecond
+		}
+		return 0
+	}
+	url, schema := serve(t, opts)
+	for query, want := range map[string]string{"query Slow {wait}": "longer than 50ms", "{wait}": "longer than 20ms"} {
+		got := post(t, url, query)
+		<-schema.ended
+		if got.code() != "LIMIT_EXCEEDED" || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %s, want it %s", query, got.body, want)
+		}
 	}
 }
 

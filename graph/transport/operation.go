@@ -58,7 +58,8 @@ func (h *Handler) single(
 func (h *Handler) execute(
 	ctx context.Context, s Share, op *graphql.OperationContext,
 ) (resp *graphql.Response) {
-	ctx, cancel := context.WithTimeout(ctx, h.opts.OperationTimeout)
+	limit := h.opts.OperationTimeout + h.opts.ExtraTime(op.Operation)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
@@ -78,7 +79,7 @@ func (h *Handler) execute(
 	case late && (resp == nil || len(resp.Errors) > 0 && codeOf(resp.Errors[0]) != CodeUnavailable):
 		// The resolvers' errors are only consequences of the canceled context.
 		return &graphql.Response{Errors: gqlerror.List{coded(CodeLimit,
-			fmt.Sprintf("The operation took longer than %s.", h.opts.OperationTimeout))}}
+			fmt.Sprintf("The operation took longer than %s.", limit))}}
 	case resp == nil:
 		return &graphql.Response{Errors: gqlerror.List{coded(CodeInternal, "The operation was interrupted.")}}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"go.opentelemetry.io/otel/trace"
 
 	"portalhooks/graph/limits"
@@ -89,6 +90,10 @@ type Options struct {
 	// none. The cursor becomes the id of the server-sent event. Events have no
 	// id if nil.
 	EventID func(*graphql.Response) string
+
+	// ExtraTime returns how long a query or a mutation may take beyond
+	// OperationTimeout, because it waits for others. No operation may if nil.
+	ExtraTime func(*ast.OperationDefinition) time.Duration
 
 	// ErrorPresenter returns the error that a client gets for an error. If it is
 	// nil, errors without an extensions.code are logged and presented as
@@ -172,6 +177,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.EventID == nil {
 		o.EventID = func(*graphql.Response) string { return "" }
+	}
+	if o.ExtraTime == nil {
+		o.ExtraTime = func(*ast.OperationDefinition) time.Duration { return 0 }
 	}
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	if o.ErrorPresenter == nil {
