@@ -260,17 +260,3 @@ func (a *App) serveMetrics(ctx context.Context) error {
 	}
 	return nil
 }
-
-// newLogger returns the logger that the settings ask for. It writes to the
-// error stream: standard output is for what a command answers.
-func newLogger(c *Settings, logs io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo // can't be: the command line takes only the levels
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" {
-		return slog.New(c.LogHandler(slog.NewJSONHandler(logs, opts)))
-	}
-	return slog.New(c.LogHandler(slog.NewTextHandler(logs, opts)))
-}
