@@ -54,7 +54,7 @@ func (g *guard) validate(raw string) (*url.URL, error) {
 	if u.User != nil {
 		return nil, &URLError{
 			URLUserinfo,
-			"The URL must not contain a user name or password. Use the webhook's authentication setting instead.",
+			"The URL must not contain a user name or password. Send them in a secret header named Authorization.",
 		}
 	}
 	if err := g.checkPort(u); err != nil {

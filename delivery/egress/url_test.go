@@ -279,3 +279,12 @@ func FuzzValidateURL(f *testing.F) {
 		}
 	})
 }
+
+// The message names something that exists.
+func TestAURLWithAPasswordLeadsToASecretHeader(t *testing.T) {
+	_, err := Policy{}.ValidateURL("https://user:password@example.com/")
+	if err == nil || !strings.Contains(err.Error(), "secret header named Authorization") ||
+		strings.Contains(err.Error(), "password@") {
+		t.Errorf("err = %v, want the header, without the password", err)
+	}
+}

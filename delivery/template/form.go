@@ -74,7 +74,7 @@ func (r *formReader) read() (form, *finding) {
 	r.at += len(f.name)
 	if f.name == "secret" && strings.HasPrefix(r.rest(), ".") {
 		return form{}, problem(start, CodeSecretUnavailable, "Secrets in templates are not available. "+
-			"Send the secret in a header or by the webhook's authentication instead.")
+			"Send the secret in a secret header, such as one named Authorization.")
 	}
 	if f.name == "" {
 		return f, problem(start, CodeBadForm, "The name of a variable is expected after #{, as in #{event_type}. "+

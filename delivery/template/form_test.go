@@ -16,7 +16,7 @@ func TestCompileChecksTheExtendedForm(t *testing.T) {
 		"secret": {
 			`{"a":"#{secret.routing_key}"}`,
 			[]string{"1:9 ERROR SECRET_UNAVAILABLE"},
-			"Secrets in templates are not available",
+			"Send the secret in a secret header",
 		},
 		"unknown name": {
 			`"x #{alert_nam}"`,
