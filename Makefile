@@ -10,7 +10,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test quick commits race contract fuzz bench lint format generate console generated torture check vuln clean
+.PHONY: help setup run build test quick commits race contract fuzz bench lint format generate console graphiql generated torture check vuln clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ generate: ## generate the code of the storage, then of the API
 console: ## build console/dist from console/app
 	rm -rf console/dist
 	cp -R console/app console/dist
+
+graphiql: ## fetch the pinned files of GraphiQL again and compare them (needs the network)
+	@scripts/graphiql
 
 generated: ## fail if the generated code or console/dist is out of date
 	@scripts/unchanged $(MAKE) --no-print-directory generate console

@@ -19,7 +19,7 @@ import (
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	origins := httpserver.Origins(a.Settings.AllowedOrigins)
-	mux.Handle("/graphql", origins.Handler(a.api))
+	mux.Handle("/graphql", origins.Handler(a.endpoint()))
 	schema := http.NewServeMux()
 	schema.Handle("GET /schema.graphql", a.paced(http.HandlerFunc(a.serveSchema)))
 	mux.Handle("/schema.graphql", origins.Handler(schema))
@@ -37,6 +37,7 @@ func (a *App) routes() http.Handler {
 		if a.dev.sessions != nil {
 			mux.Handle("/dev/sign-in", a.dev.sessions)
 		}
+		mux.Handle(console.GraphiQLPath, console.GraphiQLFiles())
 		mux.Handle("/dev/receiver/", http.StripPrefix("/dev/receiver", a.dev.receiver))
 		if a.Settings.MetricsListen == "" {
 			mux.Handle("GET /metrics", a.Metrics())
@@ -48,6 +49,14 @@ func (a *App) routes() http.Handler {
 	}
 	proxies := httpserver.Proxies(a.Settings.TrustedProxies)
 	return proxies.Handler(httpserver.Harden(all, proxies.Secure))
+}
+
+// endpoint returns the API, in development mode with a page for browsers.
+func (a *App) endpoint() http.Handler {
+	if a.dev == nil {
+		return a.api
+	}
+	return console.GraphiQL(a.api)
 }
 
 func plain(w http.ResponseWriter, status int, text string) {
