@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -21,14 +22,19 @@ func TestFiltersAreBounded(t *testing.T) {
 		"a long text":   {delivery.DeliveryFilter{Text: strings.Repeat("a", maxSearch+1)}, "filter.text", delivery.Invalid},
 		"many webhooks": {delivery.DeliveryFilter{Webhooks: many}, "filter.webhookIds", delivery.LimitExceeded},
 		"many states": {
-			delivery.DeliveryFilter{States: make([]delivery.State, maxListed+1)}, "filter.states", delivery.LimitExceeded,
+			delivery.DeliveryFilter{States: make([]delivery.State, maxListed+1)},
+			"filter.states", delivery.LimitExceeded,
 		},
 		"all that may be": {
 			delivery.DeliveryFilter{Text: strings.Repeat("a", maxSearch), Webhooks: many[:maxListed]}, "", "",
 		},
 	} {
 		_, err := bounded(tt.filter)
-		if delivery.CodeOf(err) != tt.code || tt.code != "" && err.(*delivery.Error).Field != tt.field {
+		field := ""
+		if e, ok := errors.AsType[*delivery.Error](err); ok {
+			field = e.Field
+		}
+		if delivery.CodeOf(err) != tt.code || field != tt.field {
 			t.Errorf("%s: %v, want %s of %s", name, err, tt.code, tt.field)
 		}
 	}
