@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"portalhooks/delivery/failpoint"
@@ -89,7 +90,11 @@ func (d *dialer) addresses(ctx context.Context, m *meter, host string) ([]netip.
 	ctx, cancel := context.WithTimeout(ctx, d.lookup)
 	defer cancel()
 	m.beginLookup()
-	found, err := d.guard.policy.Resolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
+	var found []netip.Addr
+	err := withFile(ctx, func() (err error) {
+		found, err = d.guard.policy.Resolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(host, ".")+".")
+		return err
+	})
 	if dns, ok := errors.AsType[*net.DNSError](err); err == nil && len(found) == 0 || ok && dns.IsNotFound {
 		m.forgetLookup()
 		return nil, noAddress(host)
@@ -111,7 +116,11 @@ func (d *dialer) first(ctx context.Context, m *meter, targets []netip.AddrPort) 
 		address := to.String()
 		m.dialling(address)
 		one, cancel := context.WithTimeout(ctx, share(ctx, len(targets)-i))
-		conn, err := d.net.DialContext(one, "tcp", address)
+		var conn net.Conn
+		err := withFile(one, func() (err error) {
+			conn, err = d.net.DialContext(one, "tcp", address)
+			return err
+		})
 		cancel()
 		if err == nil {
 			return conn, nil
@@ -122,6 +131,25 @@ func (d *dialer) first(ctx context.Context, m *meter, targets []netip.AddrPort) 
 		}
 	}
 	return nil, failure
+}
+
+// filePause is how long withFile waits before it opens again.
+const filePause = 50 * time.Millisecond
+
+// withFile repeats open while this process has no file left for it, until ctx ends:
+// that is not the receiver's fault, and other calls close theirs soon.
+func withFile(ctx context.Context, open func() error) error {
+	for {
+		err := open()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(filePause):
+		}
+	}
 }
 
 func share(ctx context.Context, left int) time.Duration {
