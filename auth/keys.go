@@ -56,13 +56,13 @@ func (k *Keys) Authenticate(
 		key, err = k.store.KeyByPrefix(ctx, prefix)
 		switch {
 		case delivery.CodeOf(err) == delivery.NotFound:
-			return delivery.Caller{}, time.Time{}, errBadKey
+			return k.refuse(text)
 		case err != nil:
 			return delivery.Caller{}, time.Time{}, err
 		}
 	}
 	if !key.Opens(text, now) || key.Local && !k.Local {
-		return delivery.Caller{}, time.Time{}, errBadKey
+		return k.refuse(text)
 	}
 	if now.Sub(key.LastUsedAt) >= keyTouchInterval {
 		key.LastUsedAt = now
@@ -75,6 +75,15 @@ func (k *Keys) Authenticate(
 		k.add(text, key, now)
 	}
 	return key.Caller(), key.ExpiresAt, nil
+}
+
+// refuse forgets a key that may have been valid once: from now on it counts as those
+// that never were.
+func (k *Keys) refuse(text string) (delivery.Caller, time.Time, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.cache, text)
+	return delivery.Caller{}, time.Time{}, errBadKey
 }
 
 var errBadKey = delivery.Errorf(delivery.Unauthenticated, "",

@@ -8,6 +8,7 @@ import (
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/memstore"
+	"portalhooks/delivery/service"
 )
 
 // An address that is over the limit cannot cause signature checks or session
@@ -54,5 +55,44 @@ func TestThrottleRejectsUncachedCredentials(t *testing.T) {
 	s.signIn.o.Throttle = a.Throttle
 	if status, _ := b.get("/auth/sign-in"); status != http.StatusTooManyRequests {
 		t.Errorf("sign-in: status = %d, want 429", status)
+	}
+}
+
+// A key that was valid once and is refused counts as one that never was: it is not
+// looked up again and again.
+func TestRefusedKeysAreForgotten(t *testing.T) {
+	t.Parallel()
+	store := memstore.New()
+	made, err := service.NewKeys(store, delivery.NewIDs(1)).Create(t.Context(), delivery.AtTerminalOf("test"),
+		service.KeyInput{Role: delivery.PortalKey, Name: "portal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := NewKeys(store)
+	if _, _, err := keys.Authenticate(t.Context(), made.Text, false); err != nil || !keys.knows(made.Text) {
+		t.Fatalf("a valid key: %v, known %t", err, keys.knows(made.Text))
+	}
+	keys.now = func() time.Time { return time.Now().Add(time.Hour) }
+	if _, err := service.NewKeys(store, delivery.NewIDs(1)).Revoke(
+		t.Context(), delivery.AtTerminalOf("test"), made.Key.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = keys.Authenticate(t.Context(), made.Text, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated || keys.knows(made.Text) {
+		t.Errorf("revoked: %v, known %t, want it forgotten", err, keys.knows(made.Text))
+	}
+}
+
+// So does a token that has expired.
+func TestRefusedTokensAreForgotten(t *testing.T) {
+	d := newDeployment(t)
+	token := d.Sign(d.claims(nil))
+	if _, _, err := d.tokens.Authenticate(t.Context(), token, false); err != nil || !d.tokens.knows(token) {
+		t.Fatalf("a valid token: %v", err)
+	}
+	d.tokens.provider.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	_, _, err := d.tokens.Authenticate(t.Context(), token, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated || d.tokens.knows(token) {
+		t.Errorf("expired: %v, known %t, want it forgotten", err, d.tokens.knows(token))
 	}
 }

@@ -53,6 +53,14 @@ func (t *Tokens) Authenticate(
 		return cached.caller, cached.expires, nil
 	}
 	c, err := t.provider.verify(ctx, text, t.audience, bearerToken)
+	if err == nil {
+		if err = c.checkBearer(); err != nil {
+			err = badToken(err)
+		}
+	}
+	if delivery.CodeOf(err) == delivery.Unauthenticated {
+		t.forget(hash) // from now on it counts as those that never were valid
+	}
 	if err != nil {
 		return delivery.Caller{}, time.Time{}, err
 	}
@@ -75,6 +83,12 @@ func (t *Tokens) knows(text string) bool {
 	defer t.mu.Unlock()
 	_, ok := t.cache[sha256.Sum256([]byte(text))]
 	return ok
+}
+
+func (t *Tokens) forget(hash [sha256.Size]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.cache, hash)
 }
 
 func (t *Tokens) add(hash [sha256.Size]byte, k cachedToken) {
