@@ -187,6 +187,7 @@ func TestACallThatMayHaveBeenHeardIsNotRepeated(t *testing.T) {
 		message string
 	}{
 		"breaks off": {"H", false, longLimit, ResponseError, "ended too early"},
+		"closes":     {"", false, longLimit, ResponseError, "ended too early"},
 		"hangs":      {"", true, hangLimit, Timeout, "did not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,11 +1,13 @@
 package egress
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,28 +75,38 @@ func TestDoReusesConnections(t *testing.T) {
 	}
 }
 
-func TestDoRepeatsACallOverAClosedConnection(t *testing.T) {
+func TestDoLeavesAConnectionThatTheReceiverHasClosed(t *testing.T) {
 	var connections atomic.Int32
-	address := serveConnections(t, func(serve func() bool) {
-		first := connections.Add(1) == 1
-		serve()
-		if first {
-			// The second request is read and then the connection is closed
-			// without an answer, as a server that is tired of it would do.
-			return
-		}
-		for serve() {
+	closed := make(chan struct{})
+	listener := listen(t)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			first := connections.Add(1) == 1
+			readRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			_ = conn.Close()
+			if first {
+				close(closed)
+			}
 		}
 	})
+	defer running.Wait()
+	defer func() { _ = listener.Close() }()
 	client := newClient(t, loopback(), Options{})
 	for i := range 2 {
-		got := client.Do(t.Context(), Request{URL: "http://" + address, Body: []byte("{}")})
-		if got.Outcome != Success {
-			t.Fatalf("call %d: %s (%s)", i, got.Outcome, got.Err)
+		got := client.Do(t.Context(), Request{URL: "http://" + listener.Addr().String(), Body: []byte("{}")})
+		if got.Outcome != Success || got.Timing.Reused {
+			t.Fatalf("call %d: %s (%s), reused %t", i, got.Outcome, got.Err, got.Timing.Reused)
 		}
+		<-closed
 	}
 	if got := connections.Load(); got != 2 {
-		t.Errorf("%d connections, want a second one for the repeat", got)
+		t.Errorf("%d connections, want a second one for the second call", got)
 	}
 }
 

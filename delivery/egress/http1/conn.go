@@ -106,22 +106,23 @@ func (c *conn) isDrained() bool {
 // its own; a short body is part of the head.
 type message struct{ head, body []byte }
 
-// exchange writes a request and hands the response to h. It reports whether
-// the receiver began to respond, and whether c can be reused.
-func (c *conn) exchange(ctx context.Context, request message, h Handler) (began, again bool, err error) {
+// exchange writes a request and hands the response to h. It reports whether the
+// receiver may have the whole request, and whether c can be reused.
+func (c *conn) exchange(ctx context.Context, request message, h Handler) (sent, again bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(longAgo()) })
 	defer func() { again = stop() && again }()
 
 	c.budget = MaxHeaderBytes
 	written := c.send(request)
-	defer func() { _ = written(0) }() // the request's memory is reused after exchange
+	defer func() { _, _ = written(0) }() // the request's memory is reused after exchange
 	failpoint.Hit(failpoint.CallSent)
 	// A receiver may respond and close before it has read the whole request.
 	if _, err := c.reader.Peek(1); err != nil {
-		if broken := written(0); broken != nil && !errors.Is(broken, errUnwritten) {
+		sent, broken := written(0)
+		if broken != nil && !errors.Is(broken, errUnwritten) {
 			err = broken
 		}
-		return false, false, err
+		return sent, false, err
 	}
 	h.FirstByte()
 	resp, err := c.response() //nolint:bodyclose // closing reads the rest of an endless body
@@ -134,8 +135,10 @@ func (c *conn) exchange(ctx context.Context, request message, h Handler) (began,
 	if err := h.Response(resp); err != nil {
 		return true, false, err
 	}
-	again = body.ended && !resp.Close && resp.StatusCode >= http.StatusOK &&
-		written(writeGrace) == nil && c.isDrained()
+	if body.ended && !resp.Close && resp.StatusCode >= http.StatusOK {
+		_, err := written(writeGrace)
+		again = err == nil && c.isDrained()
+	}
 	return true, again, nil
 }
 
@@ -147,30 +150,30 @@ var errUnwritten = errors.New("request not fully written")
 const writeGrace = 50 * time.Millisecond
 
 // send writes a request. The function that it returns waits for the end of the
-// writing, for at most a grace period, and returns its error. After the grace
-// period it closes c and returns errUnwritten.
-func (c *conn) send(request message) (written func(grace time.Duration) error) {
+// writing, for at most a grace period, and returns its error and whether all was
+// written. After the grace period it closes c and returns errUnwritten.
+func (c *conn) send(request message) (written func(grace time.Duration) (whole bool, err error)) {
 	_, err := c.Write(request.head)
 	if err != nil || len(request.body) == 0 {
-		return func(time.Duration) error { return err }
+		return func(time.Duration) (bool, error) { return err == nil, err }
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_, err = c.Write(request.body)
 	}()
-	return func(grace time.Duration) error {
+	return func(grace time.Duration) (bool, error) {
 		select {
 		case <-done:
-			return err
+			return err == nil, err
 		default:
 		}
 		late := time.AfterFunc(grace, func() { _ = c.Close() })
 		<-done
 		if !late.Stop() {
-			return errUnwritten
+			return err == nil, errUnwritten
 		}
-		return err
+		return err == nil, err
 	}
 }
 

@@ -36,8 +36,8 @@ type Request struct {
 }
 
 // A Handler does for one call what is not HTTP/1.1. Its methods are called on
-// the goroutine of the call, in the order below. When a reused connection turns
-// out to be closed, Dial and Connected are called after the first Connected.
+// the goroutine of the call, in the order below. When the request can't be written
+// to a reused connection, Dial and Connected are called after the first Connected.
 type Handler interface {
 	// Dial opens a connection to the receiver, with TLS if the receiver needs
 	// it. ctx ends at the deadline. Dial is called only without an unused
@@ -78,8 +78,9 @@ const maxWritten = 64 << 10
 // Do sends r and hands the response to h. It returns an error if ctx has ended,
 // the request's header is not valid, a connection could not be opened, or the
 // response is not valid HTTP, incomplete or longer than allowed; the first two
-// are returned before any method of h is called. A call over a reused connection
-// that the receiver had closed already is repeated once, on a new one.
+// are returned before any method of h is called. A request that could not be
+// written to a reused connection is written to a new one. One that was written is
+// never repeated: the receiver may have acted on it.
 func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -97,13 +98,10 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	*buffer = request.head
 
 	if unused := t.unused(r.Key, r.Deadline); unused != nil {
-		began, err := t.call(ctx, unused, true, request, h)
-		if began || err == nil || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		sent, err := t.call(ctx, unused, true, request, h)
+		if sent || err == nil || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		// The receiver closed the connection without a response, most likely
-		// before it received the request. If it did receive it, the
-		// webhook-id header identifies the repeat.
 	}
 	fresh, err := connect(ctx, &r, h)
 	if err != nil {
@@ -113,18 +111,19 @@ func (t *Transport) Do(ctx context.Context, r Request, h Handler) error {
 	return err
 }
 
-// call makes one exchange over c, and then keeps or closes c.
+// call makes one exchange over c, and then keeps or closes c. Sent reports whether
+// the receiver may have the whole request.
 func (t *Transport) call(
 	ctx context.Context, c *conn, reused bool, request message, h Handler,
-) (began bool, err error) {
+) (sent bool, err error) {
 	h.Connected(c.remote, reused)
-	began, again, err := c.exchange(ctx, request, h)
+	sent, again, err := c.exchange(ctx, request, h)
 	if again {
 		t.idle.put(c)
 	} else {
 		_ = c.Close()
 	}
-	return began, err
+	return sent, err
 }
 
 // unused returns an unused connection with key, or nil.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -128,13 +129,68 @@ func TestDoCallsItsHandlerInOrder(t *testing.T) {
 	for i, want := range [][]string{
 		{"dial", "connect", "first byte", "response"},
 		{"reuse", "first byte", "response"},
-		{"reuse", "dial", "connect", "first byte", "response"}, // the server has closed the connection
 	} {
 		if err := call.do(t.Context(), transport, nil); err != nil || call.body != "hi" {
 			t.Errorf("call %d: %v, body %q", i, err, call.body)
 		}
 		if !slices.Equal(call.events, want) {
 			t.Errorf("call %d: events %q, want %q", i, call.events, want)
+		}
+	}
+}
+
+// The receiver reads a request on a connection that it has kept, and closes it
+// without a response. It may have acted on the request.
+func TestDoNeverRepeatsARequestThatWasWritten(t *testing.T) {
+	transport := newTransport(t)
+	call := recorder{address: serve(t, hi)}
+	if err := call.do(t.Context(), transport, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := call.do(t.Context(), transport, nil)
+	if want := []string{"reuse"}; err == nil || !slices.Equal(call.events, want) {
+		t.Errorf("error %v, events %q, want %q", err, call.events, want)
+	}
+}
+
+// A brittle connection breaks when a second request is written to it.
+type brittle struct {
+	*net.TCPConn
+	writes int
+}
+
+func (b *brittle) Write(p []byte) (int, error) {
+	if b.writes++; b.writes > 1 {
+		_ = b.Close()
+		return 0, syscall.EPIPE
+	}
+	return b.TCPConn.Write(p)
+}
+
+// A brittleDialer dials brittle connections.
+type brittleDialer struct{ *recorder }
+
+func (d brittleDialer) Dial(ctx context.Context) (net.Conn, error) {
+	conn, err := d.recorder.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &brittle{TCPConn: conn.(*net.TCPConn)}, nil
+}
+
+func TestDoRepeatsARequestThatCouldNotBeWritten(t *testing.T) {
+	transport := newTransport(t)
+	call := recorder{address: serve(t, hi, hi)}
+	for i, want := range [][]string{
+		{"dial", "connect", "first byte", "response"},
+		{"reuse", "dial", "connect", "first byte", "response"},
+	} {
+		call.events = nil
+		err := transport.Do(t.Context(), Request{
+			Key: call.address, Start: start, Body: []byte("{}"), Deadline: time.Now().Add(20 * time.Second),
+		}, brittleDialer{&call})
+		if err != nil || !slices.Equal(call.events, want) {
+			t.Errorf("call %d: %v, events %q, want %q", i, err, call.events, want)
 		}
 	}
 }
