@@ -10,7 +10,9 @@ import (
 )
 
 // checkFailing gives notice of webhooks that have only failed for half of the limit,
-// and disables webhooks that have only failed for all of it.
+// and disables webhooks that have only failed for all of it and still do two fifths
+// of it after the notice. What counts is the time between failures: a webhook that
+// has failed once and got no event since stays enabled.
 func (s *Service) checkFailing(ctx context.Context) error {
 	now := delivery.Now()
 	half := s.opts.FailingLimit / 2
@@ -36,11 +38,11 @@ func (s *Service) checkFailing(ctx context.Context) error {
 		h := health[w.ID]
 		since := failingPeriod(w, h)
 		switch {
-		case h.FailingSince.IsZero() || now.Sub(since) < half:
-		case now.Sub(since) > s.opts.FailingLimit:
-			failed = errors.Join(failed, s.disable(ctx, w.Org, w.ID, delivery.DisabledAsFailing, ""))
+		case h.FailingSince.IsZero() || h.LastFailureAt.Sub(since) < half:
 		case h.NoticedAt.Before(since):
 			failed = errors.Join(failed, s.notice(ctx, w, h, now))
+		case !h.LastFailureAt.Before(s.disablesAt(w, h, now)):
+			failed = errors.Join(failed, s.disable(ctx, w.Org, w.ID, delivery.DisabledAsFailing, ""))
 		}
 	}
 	return failed
@@ -52,13 +54,17 @@ func failingPeriod(w *delivery.Webhook, h delivery.WebhookHealth) time.Time {
 	return delivery.Later(h.FailingSince, w.Version.CreatedAt)
 }
 
-// disablesAt returns when w will be disabled if nothing but failures follows;
-// zero unless it is enabled and fails.
-func (s *Service) disablesAt(w *delivery.Webhook, h delivery.WebhookHealth) time.Time {
+// disablesAt returns from when a failure of w will disable it if nothing but
+// failures comes before; zero unless it is enabled and fails.
+func (s *Service) disablesAt(w *delivery.Webhook, h delivery.WebhookHealth, now time.Time) time.Time {
 	if w.Status != delivery.Enabled || w.Version.Deleted || h.FailingSince.IsZero() {
 		return time.Time{}
 	}
-	return failingPeriod(w, h).Add(s.opts.FailingLimit)
+	since, noticed := failingPeriod(w, h), h.NoticedAt
+	if noticed.Before(since) {
+		noticed = now
+	}
+	return delivery.Later(since.Add(s.opts.FailingLimit), noticed.Add(s.opts.FailingLimit*2/5))
 }
 
 // notice tells those concerned, once in a period of failures, that w will be
@@ -66,7 +72,7 @@ func (s *Service) disablesAt(w *delivery.Webhook, h delivery.WebhookHealth) time
 func (s *Service) notice(
 	ctx context.Context, w *delivery.Webhook, h delivery.WebhookHealth, now time.Time,
 ) error {
-	disables := s.disablesAt(w, h)
+	disables := s.disablesAt(w, h, now)
 	record := entry(
 		s.ids,
 		delivery.System,

@@ -14,8 +14,10 @@ func TestEnablingAFailingWebhookRestartsItsLimit(t *testing.T) {
 	c.opts.FailingLimit = time.Hour
 	c.store.Change(func() {
 		c.store.HealthRows[w.ID] = delivery.WebhookHealth{
-			Webhook:      w.ID,
-			FailingSince: time.Now().Add(-48 * time.Hour),
+			Webhook:       w.ID,
+			FailingSince:  time.Now().Add(-48 * time.Hour),
+			LastFailureAt: time.Now(),
+			NoticedAt:     time.Now().Add(-time.Hour),
 		}
 	})
 	if err := c.checkFailing(t.Context()); err != nil {
@@ -40,6 +42,15 @@ func (r *rig) fail(id delivery.WebhookID) {
 	h := delivery.WebhookHealth{Webhook: id, LastFailureAt: delivery.Now()}
 	if err := r.store.RecordHealth(r.t.Context(), []delivery.WebhookHealth{h}); err != nil {
 		r.t.Fatal(err)
+	}
+}
+
+// failFor lets an attempt to a webhook fail every minute.
+func (r *rig) failFor(id delivery.WebhookID, d time.Duration) {
+	r.t.Helper()
+	for range d / time.Minute {
+		time.Sleep(time.Minute)
+		r.fail(id)
 	}
 }
 
@@ -74,13 +85,12 @@ func TestNoticeIsGivenOnceInAPeriodOfFailures(t *testing.T) {
 		r.startPart(r.failingTask, others[0].failingTask)
 		time.Sleep(time.Minute)
 		r.fail(w.ID)
-		time.Sleep(110 * time.Minute)
+		r.failFor(w.ID, 110*time.Minute)
 		r.wantNotices("before half time", 0)
-		time.Sleep(20 * time.Minute)
+		r.failFor(w.ID, 20*time.Minute)
 		r.wantNotices("at half time", 1)
 		r.startPart(others[1].failingTask)
-		r.fail(w.ID)
-		time.Sleep(time.Hour)
+		r.failFor(w.ID, time.Hour)
 		r.wantNotices("after a restart", 1)
 
 		works := delivery.WebhookHealth{Webhook: w.ID, LastSuccessAt: delivery.Now()}
@@ -89,11 +99,10 @@ func TestNoticeIsGivenOnceInAPeriodOfFailures(t *testing.T) {
 		}
 		time.Sleep(3 * time.Hour)
 		r.wantNotices("while it works", 1)
-		r.fail(w.ID)
-		time.Sleep(130 * time.Minute)
+		r.failFor(w.ID, 131*time.Minute)
 		r.wantNotices("when it fails again", 2)
 		r.store.Change(func() { r.store.WebhookRows[w.ID].Version.CreatedAt = delivery.Now() })
-		time.Sleep(130 * time.Minute)
+		r.failFor(w.ID, 130*time.Minute)
 		r.wantNotices("after a change that mends nothing", 3)
 		if got := r.counted("webhooks_failing_total") + others[0].counted("webhooks_failing_total") +
 			others[1].counted("webhooks_failing_total"); got != 3 {
@@ -102,11 +111,47 @@ func TestNoticeIsGivenOnceInAPeriodOfFailures(t *testing.T) {
 		if w := r.current(w.ID); w.Status != delivery.Enabled {
 			t.Error("disabled before its time")
 		}
-		time.Sleep(2 * time.Hour)
+		r.failFor(w.ID, 2*time.Hour)
 		if w := r.current(w.ID); w.Status != delivery.Disabled {
 			t.Error("not disabled when it was due")
 		}
 		r.wantNotices("after it was disabled", 3)
+	})
+}
+
+// One failed attempt and quiet weeks after it disable nothing. A failure after
+// that brings the notice, and those two days later disable.
+func TestAWebhookThatFailedOnceIsLeftAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{}, nil)
+		w := r.webhook(badURL)
+		check := func(when string, notices int, want delivery.WebhookStatus) {
+			t.Helper()
+			if err := r.checkFailing(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.wantNotices(when, notices)
+			if got := r.current(w.ID).Status; got != want {
+				t.Errorf("%s: it is %s, want %s", when, got, want)
+			}
+		}
+		r.fail(w.ID)
+		for range 20 {
+			time.Sleep(24 * time.Hour)
+			check("after one failure", 0, delivery.Enabled)
+		}
+		r.fail(w.ID)
+		check("after the second", 1, delivery.Enabled)
+		health, err := r.WebhookHealth(t.Context(), adminOf(w.Org), []*delivery.Webhook{&w})
+		if want := delivery.Now().Add(48 * time.Hour); err != nil || !health[0].DisablesAt.Equal(want) {
+			t.Errorf("it will be disabled at %s, %v, want %s", health[0].DisablesAt, err, want)
+		}
+		time.Sleep(47 * time.Hour)
+		r.fail(w.ID)
+		time.Sleep(24 * time.Hour)
+		check("within two days of the notice", 1, delivery.Enabled)
+		r.fail(w.ID)
+		check("when failures have gone on", 1, delivery.Disabled)
 	})
 }
 
@@ -118,6 +163,7 @@ func TestNoticeSaysSinceWhenAndUntilWhen(t *testing.T) {
 		r.fail(w.ID)
 		since := delivery.Now()
 		time.Sleep(60*time.Hour + time.Second)
+		r.fail(w.ID)
 		if err := r.checkFailing(t.Context()); err != nil {
 			t.Fatal(err)
 		}

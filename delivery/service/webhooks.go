@@ -182,7 +182,7 @@ func (s *Service) WebhookHealth(
 		}
 		if h, ok := byID[w.ID]; ok {
 			h.Breaker, h.OpenUntil = s.pipeline.Dispatcher.Breaker(w.ID)
-			h.DisablesAt = s.disablesAt(w, h)
+			h.DisablesAt = s.disablesAt(w, h, delivery.Now())
 			health[i] = &h
 		}
 	}

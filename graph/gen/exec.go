@@ -3321,7 +3321,7 @@ enum AuditAction {
   """
   Every attempt of a webhook has failed for half of the period after which it is disabled. Recorded once until
   an attempt succeeds or the webhook is changed; ` + "`" + `changes` + "`" + ` has the start of the failures (` + "`" + `failingSince` + "`" + `) and
-  the time at which the webhook will be disabled (` + "`" + `disablesAt` + "`" + `).
+  the time from which a failed attempt disables the webhook (` + "`" + `disablesAt` + "`" + `).
   """
   WEBHOOK_FAILING
   "A webhook was disabled with its deliveries held."
@@ -4768,7 +4768,7 @@ enum WebhookStatus {
 enum DisabledReason {
   "A person disabled it."
   ADMIN
-  "All attempts failed for five days."
+  "All attempts failed, the last one five days or more after the first."
   FAILING
   "Its target responded with 410 Gone."
   GONE
@@ -4901,9 +4901,10 @@ type WebhookHealth {
   "The time of the first failure since the last success; null while attempts succeed."
   failingSince: Time
   """
-  When the webhook will be disabled unless an attempt succeeds before: five days after the first failure, or
-  after the latest change if that is later. Null unless the webhook is enabled and failing. After half of that
-  period, WEBHOOK_FAILING is recorded in the audit log.
+  From when a failed attempt disables the webhook unless an attempt succeeds before: five days after the first
+  failure, or after the latest change if that is later, and two days after the notice at the earliest. Null
+  unless the webhook is enabled and failing. The notice is WEBHOOK_FAILING in the audit log, recorded when
+  attempts have failed for two and a half days.
   """
   disablesAt: Time
   "The state of the circuit breaker on the server that responds: each server has its own."

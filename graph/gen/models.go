@@ -870,9 +870,10 @@ type WebhookHealth struct {
 	LastFailureAt *time.Time `json:"lastFailureAt,omitempty"`
 	// The time of the first failure since the last success; null while attempts succeed.
 	FailingSince *time.Time `json:"failingSince,omitempty"`
-	// When the webhook will be disabled unless an attempt succeeds before: five days after the first failure, or
-	// after the latest change if that is later. Null unless the webhook is enabled and failing. After half of that
-	// period, WEBHOOK_FAILING is recorded in the audit log.
+	// From when a failed attempt disables the webhook unless an attempt succeeds before: five days after the first
+	// failure, or after the latest change if that is later, and two days after the notice at the earliest. Null
+	// unless the webhook is enabled and failing. The notice is WEBHOOK_FAILING in the audit log, recorded when
+	// attempts have failed for two and a half days.
 	DisablesAt *time.Time `json:"disablesAt,omitempty"`
 	// The state of the circuit breaker on the server that responds: each server has its own.
 	Breaker delivery.BreakerState `json:"breaker"`
