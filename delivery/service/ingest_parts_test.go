@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"portalhooks/delivery"
@@ -59,6 +60,27 @@ func TestWholeReportCountsPartsThatCameBefore(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A report that states nothing new names the events that it states, also the one
+// that another part of the operation raised.
+func TestADuplicateNamesAllEventsThatItStates(t *testing.T) {
+	s := newFront(t, memstore.NewFaulty())
+	taking(t, s)
+	part := func(from, to int) delivery.Report {
+		r := deliverytest.OperationOn(0)
+		r.Operation.Complete, r.Operation.Workspaces = false, deliverytest.Devices(from, to)
+		return r
+	}
+	first, second := take(t, s, part(0, 2)), take(t, s, part(1, 3))
+	if len(first.Events) != 2 || len(second.Events) != 1 {
+		t.Fatalf("the parts raised %v and %v, want two events and one", first.Events, second.Events)
+	}
+	again := take(t, s, part(1, 3))
+	want := []delivery.EventID{first.Events[1], second.Events[0]}
+	if again.Status != delivery.Duplicated || !slices.Equal(again.Events, want) {
+		t.Errorf("%s with %v, want the events %v", again.Status, again.Events, want)
 	}
 }
 
