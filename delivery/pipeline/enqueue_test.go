@@ -48,7 +48,7 @@ func TestABatchTakesWhatFits(t *testing.T) {
 			[]delivery.Ingest{unitOf(1, "a", 1, 0), unitOf(1, "b", 1, 1), unitOf(1, "c", 9, 2)}, []int{0, 1, 2},
 		},
 		"rows of an organization, not its events": {
-			[]delivery.Ingest{unitOf(1, "a", 3, 600), unitOf(1, "b", 1, 600), unitOf(1, "c", 1, 600)}, []int{0, 1},
+			[]delivery.Ingest{unitOf(1, "a", 1, 499), unitOf(1, "b", 1, 499), unitOf(1, "c", 1, 499)}, []int{0, 1},
 		},
 		"no more rows than a batch": {
 			[]delivery.Ingest{
@@ -221,20 +221,20 @@ func TestParts(t *testing.T) {
 		}
 		return in
 	}
-	a, b := in("a", 2600), in("b", 600)
+	a, b := in("a", 1300), in("b", 300)
 	for name, tt := range map[string]struct {
 		webhooks int
 		waiting  []part
 		want     []int // events of each handover
 	}{
 		"small ones together":          {0, []part{{a, 0, 1}, {b, 0, 1}, {a, 1, 2}}, []int{3}},
-		"a thousand rows":              {0, []part{{a, 0, 2600}}, []int{1000, 1000, 600}},
-		"a report is cut":              {0, []part{{a, 0, 600}, {b, 0, 600}}, []int{1000, 200}},
-		"deliveries count":             {4, []part{{a, 0, 600}}, []int{200, 200, 200}},
+		"five hundred rows":            {0, []part{{a, 0, 1300}}, []int{500, 500, 300}},
+		"a report is cut":              {0, []part{{a, 0, 300}, {b, 0, 300}}, []int{500, 100}},
+		"deliveries count":             {4, []part{{a, 0, 300}}, []int{100, 100, 100}},
 		"a part may be one event":      {1000, []part{{a, 0, 3}}, []int{1, 1, 1}},
 		"a repeat waits":               {0, []part{{a, 0, 1}, {b, 0, 1}, {a, 0, 1}}, []int{2, 1}},
 		"a repeat within one waits":    {0, []part{{a, 0, 2}, {a, 1, 3}}, []int{2, 2}},
-		"an event is kept in one part": {700, []part{{a, 0, 4}}, []int{2, 2}},
+		"an event is kept in one part": {350, []part{{a, 0, 4}}, []int{2, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := matched(t, tt.webhooks)

@@ -12,11 +12,12 @@ const (
 	// partRows is after how many rows, events and their deliveries, of one call
 	// others get their turn. A report of 20,000 devices is stored in parts; an event
 	// and its deliveries stay together.
-	partRows = 1_000
+	partRows = 500
 	// batchRows is how many rows one transaction takes before it leaves further
-	// calls to the next, and orgRows how many of them may be one organization's.
+	// calls to the next, and orgRows how many of them may be one organization's:
+	// another one waits for two such transactions at the most.
 	batchRows = 5_000
-	orgRows   = batchRows / 2
+	orgRows   = 1_000
 	// alertRun is how many handovers of alerts go before one that waits beside
 	// them, within an organization.
 	alertRun = 8
