@@ -89,6 +89,7 @@ func standaloneMeasures() []standaloneMeasure {
 	return []standaloneMeasure{
 		{"latency", (*bench).latency},
 		{"hanging", (*bench).hanging},
+		{"neighbour", (*bench).neighbour},
 		{"crash", (*bench).crash},
 		{"memory", (*bench).memory},
 		{"claim", (*bench).claim},

@@ -67,6 +67,7 @@ func goalsOf(kind string) map[string]goal {
 		"ingest":      {scale: scaleF, must: 10, aim: 25},
 		"latency":     {scale: scaleAck, must: 2, aim: 0.6, less: true},
 		"hanging":     {scale: scaleTimes, must: 1.5, aim: 1.1, less: true},
+		"neighbour":   {scale: scaleMs, must: 100, aim: 50, less: true},
 		"subscribers": {scale: scaleTimes, must: 0.8, aim: 0.95},
 		"memory":      {scale: scaleMB, must: 300, aim: 150, less: true},
 		"claim":       {scale: scaleMs, must: 10, aim: 2, less: true},
