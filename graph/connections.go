@@ -124,8 +124,8 @@ func value[T any](p *T) T {
 	return *p
 }
 
-// optional returns nil, which is null in the API, for the empty string.
-func optional(s string) *string {
+// optional returns nil, which is null in the API, for the empty text.
+func optional[T ~string](s T) *T {
 	if s == "" {
 		return nil
 	}

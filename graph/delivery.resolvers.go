@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/service"
@@ -37,6 +38,26 @@ func (r *deliveryResolver) RedeliveryOf(ctx context.Context, obj *model.Delivery
 	return obj.With.Original.At(obj.Index, func() ([]*model.Delivery, error) {
 		return r.originals(ctx, obj.With.All)
 	})
+}
+
+// NextAttemptAt is the resolver for the nextAttemptAt field.
+func (r *deliveryResolver) NextAttemptAt(ctx context.Context, obj *model.Delivery) (*time.Time, error) {
+	w, err := r.waiting(ctx, obj)
+	return &w.Next, err
+}
+
+// WaitingFor is the resolver for the waitingFor field.
+func (r *deliveryResolver) WaitingFor(ctx context.Context, obj *model.Delivery) (*delivery.WaitReason, error) {
+	w, err := r.waiting(ctx, obj)
+	return optional(w.For), err
+}
+
+// CanceledBecause is the resolver for the canceledBecause field.
+func (r *deliveryResolver) CanceledBecause(ctx context.Context, obj *model.Delivery) (*delivery.CancelReason, error) {
+	reason, err := obj.With.Canceled.At(obj.Index, func() ([]delivery.CancelReason, error) {
+		return r.Service.CanceledBecause(ctx, callerOf(ctx), obj.With.All)
+	})
+	return optional(reason), err
 }
 
 // Message is the resolver for the message field.

@@ -71,6 +71,13 @@ func (r *Resolver) attemptsOf(ctx context.Context, all []*delivery.Delivery) ([]
 	return split, nil
 }
 
+// waiting loads what a delivery and its siblings wait for.
+func (r *Resolver) waiting(ctx context.Context, obj *model.Delivery) (delivery.Waiting, error) {
+	return obj.With.Waiting.At(obj.Index, func() ([]delivery.Waiting, error) {
+		return r.Service.Waiting(ctx, callerOf(ctx), obj.With.All)
+	})
+}
+
 // selectedItems loads the selected items of all webhooks.
 func (r *Resolver) selectedItems(ctx context.Context, all []*delivery.Webhook) ([][]*model.Item, error) {
 	var ids []delivery.ItemID

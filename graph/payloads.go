@@ -71,7 +71,8 @@ func (r *Resolver) webhookPayload(
 	}
 	warnings, err := r.warnings(ctx, changed.Warnings)
 	return &gen.WebhookPayload{
-		Webhook: model.NewWebhook(changed.Webhook), Warnings: warnings, UserErrors: problems,
+		Webhook: model.NewWebhook(changed.Webhook), Canceled: int32(changed.Canceled), Warnings: warnings,
+		UserErrors: problems,
 	}, err
 }
 

@@ -59,14 +59,15 @@ func (r *mutationResolver) UpdateWebhook(ctx context.Context, input gen.UpdateWe
 // DeleteWebhook is the resolver for the deleteWebhook field.
 func (r *mutationResolver) DeleteWebhook(ctx context.Context, input gen.DeleteWebhookInput) (*gen.DeleteWebhookPayload, error) {
 	id, err := parseID("id", "a webhook", &input.ID, delivery.ParseWebhookID)
+	var canceled int
 	if err == nil {
-		err = r.Service.DeleteWebhook(ctx, callerOf(ctx), id)
+		canceled, err = r.Service.DeleteWebhook(ctx, callerOf(ctx), id)
 	}
 	problems, err := r.userErrors(ctx, err)
 	if err != nil || len(problems) > 0 {
 		return &gen.DeleteWebhookPayload{UserErrors: problems}, err
 	}
-	return &gen.DeleteWebhookPayload{DeletedID: &input.ID, UserErrors: problems}, nil
+	return &gen.DeleteWebhookPayload{DeletedID: &input.ID, Canceled: int32(canceled), UserErrors: problems}, nil
 }
 
 // SetWebhookStatus is the resolver for the setWebhookStatus field.

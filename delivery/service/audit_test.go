@@ -50,7 +50,7 @@ func TestEveryChangeIsRecorded(t *testing.T) {
 	if err := c.disable(t.Context(), w.Org, w.ID, delivery.DisabledAsFailing, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.DeleteWebhook(t.Context(), c.admin, w.ID); err != nil {
+	if _, err := c.DeleteWebhook(t.Context(), c.admin, w.ID); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{

@@ -56,6 +56,7 @@ type CreatedWebhook struct {
 type UpdatedWebhook struct {
 	Webhook  *delivery.Webhook
 	Warnings []Warning
+	Canceled int // deliveries that were pending and are canceled by the change, counted up to 10,000
 }
 
 // CreateWebhook makes a webhook. It returns Errors for everything that is wrong
@@ -232,18 +233,23 @@ func sameList[T any](a, b []T) bool {
 	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
 
-// DeleteWebhook deletes a webhook and cancels what is pending. Its deliveries
-// stay readable.
-func (s *Service) DeleteWebhook(ctx context.Context, c delivery.Caller, id delivery.WebhookID) error {
+// DeleteWebhook deletes a webhook and cancels what is pending, and returns how
+// many deliveries that is, counted up to 10,000. Its deliveries stay readable.
+func (s *Service) DeleteWebhook(
+	ctx context.Context, c delivery.Caller, id delivery.WebhookID,
+) (canceled int, err error) {
 	w, err := s.configurable(ctx, c, id)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if canceled, err = s.backlog(ctx, id); err != nil {
+		return 0, err
 	}
 	record := s.record(c, delivery.WebhookDeleted, w, nil)
 	if err := s.store.DeleteWebhook(ctx, w.Org, id, delivery.Now(), c.Name, record); err != nil {
-		return err
+		return 0, err
 	}
 	s.pipeline.Webhooks.Drop(w.Org)
 	s.recall(ctx, id)
-	return nil
+	return canceled, nil
 }

@@ -94,7 +94,7 @@ func TestOnlyAnAdminConfigures(t *testing.T) {
 			for call, err := range map[string]error{
 				"create": second(c.CreateWebhook(ctx, tt.caller, c.input(same))),
 				"update": second(c.UpdateWebhook(ctx, tt.caller, UpdateWebhookInput{ID: w.ID, ExpectedVersion: 1})),
-				"delete": c.DeleteWebhook(ctx, tt.caller, w.ID),
+				"delete": second(c.DeleteWebhook(ctx, tt.caller, w.ID)),
 				"status": second(c.SetWebhookStatus(ctx, tt.caller, SetStatusInput{ID: w.ID, Status: delivery.Disabled})),
 				"rotate": second(c.RotateWebhookSecret(ctx, tt.caller, w.ID, 0)),
 			} {

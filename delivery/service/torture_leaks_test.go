@@ -165,7 +165,7 @@ func (r *rig) comeAndGo(t *testing.T, generation int) {
 		}
 		time.Sleep(3 * time.Second)
 		for _, w := range webhooks {
-			if err := r.DeleteWebhook(context.Background(), caller, w.ID); err != nil {
+			if _, err := r.DeleteWebhook(context.Background(), caller, w.ID); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -52,6 +52,12 @@ func (s *Service) SetWebhookStatus(
 		if in.ExpectedVersion != 0 && in.ExpectedVersion != w.Version.Number {
 			return nil, changed(w.Version.Number)
 		}
+		canceled := 0
+		if in.cancels(w) {
+			if canceled, err = s.backlog(ctx, w.ID); err != nil {
+				return nil, err
+			}
+		}
 		updated, err := s.setStatus(ctx, c, w, in)
 		if delivery.CodeOf(err) == delivery.Conflict && in.ExpectedVersion == 0 && try < tries {
 			continue
@@ -59,12 +65,27 @@ func (s *Service) SetWebhookStatus(
 		if err != nil {
 			return nil, err
 		}
-		u := &UpdatedWebhook{Webhook: updated}
+		u := &UpdatedWebhook{Webhook: updated, Canceled: canceled}
 		if updated.Status == delivery.Enabled {
 			u.Warnings = s.overlapWarnings(ctx, updated)
 		}
 		return u, nil
 	}
+}
+
+// cancels reports whether the change cancels what is pending of w.
+func (in SetStatusInput) cancels(w *delivery.Webhook) bool {
+	disables := in.Status == delivery.Disabled && !in.Hold
+	return w.Status == delivery.Disabled && in.DropHeld || disables && (w.Status == delivery.Enabled || w.Holding)
+}
+
+// backlog counts what a webhook has pending, held or not.
+func (s *Service) backlog(ctx context.Context, id delivery.WebhookID) (int, error) {
+	found, err := s.store.Pending(ctx, []delivery.WebhookID{id}, maxBacklog)
+	if err != nil {
+		return 0, err
+	}
+	return min(found[id].Pending+found[id].Held, maxBacklog), nil
 }
 
 // action is what the change is called that gives w this status.

@@ -91,10 +91,10 @@ func TestSetWebhookStatusRefuses(t *testing.T) {
 func TestDeletedWebhooksStayReadable(t *testing.T) {
 	c := newConfiguring(t)
 	w := c.create(t, same).Webhook
-	if err := c.DeleteWebhook(t.Context(), c.admin, w.ID); err != nil {
+	if _, err := c.DeleteWebhook(t.Context(), c.admin, w.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.DeleteWebhook(t.Context(), c.admin, w.ID); delivery.CodeOf(err) != delivery.NotFound {
+	if _, err := c.DeleteWebhook(t.Context(), c.admin, w.ID); delivery.CodeOf(err) != delivery.NotFound {
 		t.Errorf("deleted twice: %v", err)
 	}
 	found, err := c.WebhooksByID(t.Context(), c.admin, []delivery.WebhookID{w.ID})

@@ -137,24 +137,27 @@ type ComplexityRoot struct {
 	}
 
 	DeleteWebhookPayload struct {
+		Canceled   func(childComplexity int) int
 		DeletedID  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
 	Delivery struct {
-		AttemptCount  func(childComplexity int) int
-		Attempts      func(childComplexity int) int
-		CreatedAt     func(childComplexity int) int
-		Event         func(childComplexity int) int
-		FinishedAt    func(childComplexity int) int
-		ID            func(childComplexity int) int
-		Message       func(childComplexity int) int
-		NextAttemptAt func(childComplexity int) int
-		RedeliveryOf  func(childComplexity int) int
-		Request       func(childComplexity int) int
-		State         func(childComplexity int) int
-		Trigger       func(childComplexity int) int
-		Webhook       func(childComplexity int) int
+		AttemptCount    func(childComplexity int) int
+		Attempts        func(childComplexity int) int
+		CanceledBecause func(childComplexity int) int
+		CreatedAt       func(childComplexity int) int
+		Event           func(childComplexity int) int
+		FinishedAt      func(childComplexity int) int
+		ID              func(childComplexity int) int
+		Message         func(childComplexity int) int
+		NextAttemptAt   func(childComplexity int) int
+		RedeliveryOf    func(childComplexity int) int
+		Request         func(childComplexity int) int
+		State           func(childComplexity int) int
+		Trigger         func(childComplexity int) int
+		WaitingFor      func(childComplexity int) int
+		Webhook         func(childComplexity int) int
 	}
 
 	DeliveryConnection struct {
@@ -552,6 +555,7 @@ type ComplexityRoot struct {
 	}
 
 	WebhookPayload struct {
+		Canceled   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 		Warnings   func(childComplexity int) int
 		Webhook    func(childComplexity int) int
@@ -604,6 +608,10 @@ type DeliveryResolver interface {
 
 	RedeliveryOf(ctx context.Context, obj *model.Delivery) (*model.Delivery, error)
 
+	NextAttemptAt(ctx context.Context, obj *model.Delivery) (*time.Time, error)
+	WaitingFor(ctx context.Context, obj *model.Delivery) (*delivery.WaitReason, error)
+
+	CanceledBecause(ctx context.Context, obj *model.Delivery) (*delivery.CancelReason, error)
 	Message(ctx context.Context, obj *model.Delivery) (string, error)
 	Request(ctx context.Context, obj *model.Delivery) (*service.RequestPreview, error)
 	Attempts(ctx context.Context, obj *model.Delivery) ([]*model.Attempt, error)
@@ -1024,6 +1032,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateWebhookPayload.Webhook(childComplexity), true
 
+	case "DeleteWebhookPayload.canceled":
+		if e.ComplexityRoot.DeleteWebhookPayload.Canceled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteWebhookPayload.Canceled(childComplexity), true
 	case "DeleteWebhookPayload.deletedId":
 		if e.ComplexityRoot.DeleteWebhookPayload.DeletedID == nil {
 			break
@@ -1049,6 +1063,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Delivery.Attempts(childComplexity), true
+	case "Delivery.canceledBecause":
+		if e.ComplexityRoot.Delivery.CanceledBecause == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Delivery.CanceledBecause(childComplexity), true
 	case "Delivery.createdAt":
 		if e.ComplexityRoot.Delivery.CreatedAt == nil {
 			break
@@ -1109,6 +1129,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Delivery.Trigger(childComplexity), true
+	case "Delivery.waitingFor":
+		if e.ComplexityRoot.Delivery.WaitingFor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Delivery.WaitingFor(childComplexity), true
 	case "Delivery.webhook":
 		if e.ComplexityRoot.Delivery.Webhook == nil {
 			break
@@ -2815,6 +2841,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WebhookHealth.Releasing(childComplexity), true
 
+	case "WebhookPayload.canceled":
+		if e.ComplexityRoot.WebhookPayload.Canceled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookPayload.Canceled(childComplexity), true
 	case "WebhookPayload.userErrors":
 		if e.ComplexityRoot.WebhookPayload.UserErrors == nil {
 			break
@@ -3398,6 +3430,33 @@ enum DeliveryState {
   CANCELED
 }
 
+"Why the next attempt of a pending delivery is not made yet."
+enum DeliveryWait {
+  "The retry schedule of the webhook."
+  SCHEDULE
+  """
+  The circuit breaker of the webhook is open or half-open, on the server that responds or on another. No attempt
+  is used up while it waits.
+  """
+  BREAKER
+  "It is due, and its webhook has a rate limit."
+  RATE_LIMIT
+  "Its webhook is ordered, and an older delivery comes first."
+  ORDER
+  "Its webhook holds its deliveries until it is enabled."
+  HELD
+}
+
+"What canceled a delivery."
+enum CancelReason {
+  "Its webhook was disabled without ` + "`" + `hold` + "`" + `: by a person, because it failed for too long, or by 410 Gone."
+  WEBHOOK_DISABLED
+  "Its webhook was deleted."
+  WEBHOOK_DELETED
+  "Its webhook was enabled with ` + "`" + `dropHeld` + "`" + `."
+  HELD_DROPPED
+}
+
 "Why a delivery was created."
 enum DeliveryTrigger {
   "An event matched the webhook."
@@ -3424,12 +3483,19 @@ type Delivery implements Node {
   state: DeliveryState!
   "The number of attempts made."
   attemptCount: Int!
-  "When the next attempt is due; null if none is scheduled."
+  """
+  The earliest time of the next attempt; null if none is scheduled, or if that depends on something else than
+  time, as with HELD and ORDER. A time in the past means that the delivery is due and waits for its turn.
+  """
   nextAttemptAt: Time
+  "Why the next attempt is not made yet; null if the delivery waits for its turn alone, or does not wait."
+  waitingFor: DeliveryWait
   "When it was created."
   createdAt: Time!
   "When it reached a final state; null before that."
   finishedAt: Time
+  "With CANCELED: what canceled it; null if the webhook has been changed more than 100 times since."
+  canceledBecause: CancelReason
   "The message, byte for byte as sent at every attempt."
   message: String!
   "The HTTP request of the next attempt, without the signature and secret values."
@@ -5177,6 +5243,11 @@ type CreateWebhookPayload {
 type WebhookPayload {
   "The webhook; null when there are errors."
   webhook: Webhook
+  """
+  The number of deliveries that were pending and that the change cancels, counted up to 10,000; 0 for
+  updateWebhook. An attempt in flight may still end, and its delivery with it.
+  """
+  canceled: Int!
   "Problems that do not block the change."
   warnings: [Warning!]!
   "The errors in the input; if there are any, nothing was changed."
@@ -5187,6 +5258,11 @@ type WebhookPayload {
 type DeleteWebhookPayload {
   "The id of the deleted webhook; null when there are errors."
   deletedId: ID
+  """
+  The number of deliveries that were pending and are canceled, counted up to 10,000. An attempt in flight may
+  still end, and its delivery with it.
+  """
+  canceled: Int!
   "The errors in the input; if there are any, nothing was changed."
   userErrors: [UserError!]!
 }
@@ -5378,6 +5454,8 @@ func (ec *executionContext) childFields_DeleteWebhookPayload(ctx context.Context
 	switch field.Name {
 	case "deletedId":
 		return ec.fieldContext_DeleteWebhookPayload_deletedId(ctx, field)
+	case "canceled":
+		return ec.fieldContext_DeleteWebhookPayload_canceled(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_DeleteWebhookPayload_userErrors(ctx, field)
 	}
@@ -5402,10 +5480,14 @@ func (ec *executionContext) childFields_Delivery(ctx context.Context, field grap
 		return ec.fieldContext_Delivery_attemptCount(ctx, field)
 	case "nextAttemptAt":
 		return ec.fieldContext_Delivery_nextAttemptAt(ctx, field)
+	case "waitingFor":
+		return ec.fieldContext_Delivery_waitingFor(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Delivery_createdAt(ctx, field)
 	case "finishedAt":
 		return ec.fieldContext_Delivery_finishedAt(ctx, field)
+	case "canceledBecause":
+		return ec.fieldContext_Delivery_canceledBecause(ctx, field)
 	case "message":
 		return ec.fieldContext_Delivery_message(ctx, field)
 	case "request":
@@ -6106,6 +6188,8 @@ func (ec *executionContext) childFields_WebhookPayload(ctx context.Context, fiel
 	switch field.Name {
 	case "webhook":
 		return ec.fieldContext_WebhookPayload_webhook(ctx, field)
+	case "canceled":
+		return ec.fieldContext_WebhookPayload_canceled(ctx, field)
 	case "warnings":
 		return ec.fieldContext_WebhookPayload_warnings(ctx, field)
 	case "userErrors":
@@ -8440,6 +8524,29 @@ func (ec *executionContext) fieldContext_DeleteWebhookPayload_deletedId(_ contex
 	return graphql.NewScalarFieldContext("DeleteWebhookPayload", field, false, false, "ID")
 }
 
+func (ec *executionContext) _DeleteWebhookPayload_canceled(ctx context.Context, field graphql.CollectedField, obj *DeleteWebhookPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteWebhookPayload_canceled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Canceled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteWebhookPayload_canceled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteWebhookPayload", field, false, false, "Int")
+}
+
 func (ec *executionContext) _DeleteWebhookPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *DeleteWebhookPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8669,18 +8776,41 @@ func (ec *executionContext) _Delivery_nextAttemptAt(ctx context.Context, field g
 			return ec.fieldContext_Delivery_nextAttemptAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.NextAttemptAt, nil
+			return ec.Resolvers.Delivery().NextAttemptAt(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalOTime2timeᚐTime(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Delivery_nextAttemptAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Delivery", field, false, false, "Time")
+	return graphql.NewScalarFieldContext("Delivery", field, true, true, "Time")
+}
+
+func (ec *executionContext) _Delivery_waitingFor(ctx context.Context, field graphql.CollectedField, obj *model.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_waitingFor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Delivery().WaitingFor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *delivery.WaitReason) graphql.Marshaler {
+			return ec.marshalODeliveryWait2ᚖportalhooksᚋdeliveryᚐWaitReason(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_waitingFor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, true, true, "DeliveryWait")
 }
 
 func (ec *executionContext) _Delivery_createdAt(ctx context.Context, field graphql.CollectedField, obj *model.Delivery) (ret graphql.Marshaler) {
@@ -8727,6 +8857,29 @@ func (ec *executionContext) _Delivery_finishedAt(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_Delivery_finishedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Delivery", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Delivery_canceledBecause(ctx context.Context, field graphql.CollectedField, obj *model.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_canceledBecause(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Delivery().CanceledBecause(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *delivery.CancelReason) graphql.Marshaler {
+			return ec.marshalOCancelReason2ᚖportalhooksᚋdeliveryᚐCancelReason(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_canceledBecause(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, true, true, "CancelReason")
 }
 
 func (ec *executionContext) _Delivery_message(ctx context.Context, field graphql.CollectedField, obj *model.Delivery) (ret graphql.Marshaler) {
@@ -15898,6 +16051,29 @@ func (ec *executionContext) fieldContext_WebhookPayload_webhook(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _WebhookPayload_canceled(ctx context.Context, field graphql.CollectedField, obj *WebhookPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookPayload_canceled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Canceled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookPayload_canceled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookPayload", field, false, false, "Int")
+}
+
 func (ec *executionContext) _WebhookPayload_warnings(ctx context.Context, field graphql.CollectedField, obj *WebhookPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20517,6 +20693,11 @@ func (ec *executionContext) _DeleteWebhookPayload(ctx context.Context, sel ast.S
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "canceled":
+			out.Values[i] = ec._DeleteWebhookPayload_canceled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "userErrors":
 			out.Values[i] = ec._DeleteWebhookPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -20589,10 +20770,17 @@ func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet,
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nextAttemptAt":
-			out.Values[i] = ec._Delivery_nextAttemptAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Delivery_nextAttemptAt(ctx, field, obj)
+				})
+		case "waitingFor":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Delivery_waitingFor(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._Delivery_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -20603,6 +20791,12 @@ func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "canceledBecause":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Delivery_canceledBecause(ctx, field, obj)
+				})
 		case "message":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -23318,6 +23512,11 @@ func (ec *executionContext) _WebhookPayload(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "canceled":
+			out.Values[i] = ec._WebhookPayload_canceled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "warnings":
 			out.Values[i] = ec._WebhookPayload_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -25874,6 +26073,25 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	return res
 }
 
+func (ec *executionContext) unmarshalOCancelReason2ᚖportalhooksᚋdeliveryᚐCancelReason(ctx context.Context, v any) (*delivery.CancelReason, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := delivery.CancelReason(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCancelReason2ᚖportalhooksᚋdeliveryᚐCancelReason(ctx context.Context, sel ast.SelectionSet, v *delivery.CancelReason) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
 func (ec *executionContext) unmarshalOCreateWebhookInput2ᚖportalhooksᚋgraphᚋgenᚐCreateWebhookInput(ctx context.Context, v any) (*CreateWebhookInput, error) {
 	if v == nil {
 		return nil, nil
@@ -26000,6 +26218,25 @@ func (ec *executionContext) marshalODeliveryTrigger2ᚕportalhooksᚋdeliveryᚐ
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalODeliveryWait2ᚖportalhooksᚋdeliveryᚐWaitReason(ctx context.Context, v any) (*delivery.WaitReason, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := delivery.WaitReason(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalODeliveryWait2ᚖportalhooksᚋdeliveryᚐWaitReason(ctx context.Context, sel ast.SelectionSet, v *delivery.WaitReason) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalODisabledReason2ᚖportalhooksᚋdeliveryᚐDisabledReason(ctx context.Context, v any) (*delivery.DisabledReason, error) {

@@ -147,6 +147,9 @@ type DeleteWebhookInput struct {
 type DeleteWebhookPayload struct {
 	// The id of the deleted webhook; null when there are errors.
 	DeletedID *string `json:"deletedId,omitempty"`
+	// The number of deliveries that were pending and are canceled, counted up to 10,000. An attempt in flight may
+	// still end, and its delivery with it.
+	Canceled int32 `json:"canceled"`
 	// The errors in the input; if there are any, nothing was changed.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -902,6 +905,9 @@ type WebhookOrder struct {
 type WebhookPayload struct {
 	// The webhook; null when there are errors.
 	Webhook *model.Webhook `json:"webhook,omitempty"`
+	// The number of deliveries that were pending and that the change cancels, counted up to 10,000; 0 for
+	// updateWebhook. An attempt in flight may still end, and its delivery with it.
+	Canceled int32 `json:"canceled"`
 	// Problems that do not block the change.
 	Warnings []*Warning `json:"warnings"`
 	// The errors in the input; if there are any, nothing was changed.

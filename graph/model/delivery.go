@@ -96,6 +96,8 @@ type DeliverySiblings struct {
 	Message  Field[string]
 	Request  Field[*service.RequestPreview]
 	Attempts Field[[]*Attempt]
+	Waiting  Field[delivery.Waiting]
+	Canceled Field[delivery.CancelReason]
 }
 
 // NewDeliveries returns the views of all, in order; nil for nil.
