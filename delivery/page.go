@@ -1,5 +1,7 @@
 package delivery
 
+import "time"
+
 // A Page asks for one slice of a list, by position (keyset), not by number.
 // Either First or Last is positive. After and Before are cursors that an
 // earlier slice gave out.
@@ -8,6 +10,9 @@ type Page struct {
 	After  string // "" for the list's start
 	Last   int    // the last n before Before
 	Before string // "" for the list's end
+	// Window bounds a scan of deliveries with First: at most those that were made
+	// in so much time before the page's start are looked at. 0 for no bound.
+	Window time.Duration
 }
 
 // Limits of a Page.
@@ -23,6 +28,11 @@ type Slice[T any] struct {
 	HasNext bool     // whether more follow the last item
 	HasPrev bool     // whether more come before the first item
 	Total   int      // of the whole list, where the list is short enough to count; else -1
+	// SearchedTo is the time back to which a scan with a Window has looked without
+	// filling the page or reaching the end of the list, and End the cursor of that
+	// position; otherwise they are zero.
+	SearchedTo time.Time
+	End        string
 }
 
 // Bounded returns p with its defaults, or Invalid when it asks for both ends,

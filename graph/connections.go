@@ -29,6 +29,10 @@ func pageInfo[T any](s delivery.Slice[T]) *gen.PageInfo {
 	if n := len(s.Cursors); n > 0 {
 		info.StartCursor, info.EndCursor = &s.Cursors[0], &s.Cursors[n-1]
 	}
+	if s.End != "" {
+		info.EndCursor = &s.End
+	}
+	info.SearchedTo = &s.SearchedTo
 	return info
 }
 

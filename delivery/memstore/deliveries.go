@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"slices"
+	"time"
 
 	"portalhooks/delivery"
 )
@@ -45,8 +46,42 @@ func (s *Store) Deliveries(
 	}
 	defer s.mu.Unlock()
 	filter := delivery.NewEntryFilter(org, f)
-	found := selected(s.AllDeliveries(), func(d *delivery.Delivery) bool { return s.passes(filter, d) })
-	return newest('d', func(d *delivery.Delivery) int64 { return int64(d.ID) }).page(found, p)
+	list := newest('d', func(d *delivery.Delivery) int64 { return int64(d.ID) })
+	floor := deliveryFloor(list, f, p, s.now())
+	found := selected(s.AllDeliveries(), func(d *delivery.Delivery) bool {
+		return int64(d.ID) >= floor && s.passes(filter, d)
+	})
+	page, err := list.page(found, p)
+	if err == nil && floor > 0 && !page.HasNext {
+		page.HasNext = true
+		page.SearchedTo, page.End = delivery.IDTime(floor), list.cursor(position{id: floor})
+	}
+	return page, err
+}
+
+// deliveryFloor returns the id at which a scan with a window ends; 0 for the end
+// of the list.
+func deliveryFloor(
+	list listing[delivery.Delivery], f delivery.DeliveryFilter, p delivery.Page, now time.Time,
+) int64 {
+	if p.Window <= 0 || p.First <= 0 {
+		return 0
+	}
+	start := now
+	if !f.Before.IsZero() && f.Before.Before(start) {
+		start = f.Before
+	}
+	if at, ok := list.parse(p.After); ok && delivery.IDTime(at.id).Before(start) {
+		start = delivery.IDTime(at.id)
+	}
+	end := delivery.IDAt[int64](f.After)
+	if at, ok := list.parse(p.Before); ok {
+		end = max(end, at.id)
+	}
+	if floor := delivery.IDAt[int64](start.Add(-p.Window)); floor > end {
+		return floor
+	}
+	return 0
 }
 
 // passes reports whether a delivery, its event and its latest attempt pass.

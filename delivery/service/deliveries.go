@@ -15,7 +15,8 @@ const maxIDs = 100
 
 // Deliveries lists deliveries of org, the newest first; those of every
 // organization when org is 0, which only operators may ask for. It returns
-// NotFound where the caller may not see org.
+// NotFound where the caller may not see org, and LimitExceeded when the list
+// takes too long. A page of a filter without an index may end early: see Slice.
 func (s *Service) Deliveries(
 	ctx context.Context, c delivery.Caller, org delivery.OrgID, f delivery.DeliveryFilter, p delivery.Page,
 ) (delivery.Slice[delivery.Delivery], error) {
@@ -29,7 +30,11 @@ func (s *Service) Deliveries(
 	if f, err = bounded(f); err != nil {
 		return delivery.Slice[delivery.Delivery]{}, err
 	}
-	return s.store.Deliveries(ctx, org, f, p)
+	if p.First > 0 && scans(&f) {
+		return s.search(ctx, org, f, p)
+	}
+	found, err := s.store.Deliveries(ctx, org, f, p)
+	return found, tooSlow(ctx, err)
 }
 
 // checkWatch refuses a caller who may not see org's deliveries, or with org 0

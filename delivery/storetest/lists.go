@@ -15,6 +15,7 @@ import (
 var listTests = map[string]func(*scene){
 	"a list of deliveries has pending and finished ones":   testListBoth,
 	"random pages of deliveries are the list":              testDeliveryPages,
+	"windows of deliveries are the list":                   testDeliveryWindows,
 	"each filter of deliveries picks what it says":         testDeliveryFilters,
 	"text is found in any case and nothing in it is magic": testTextFilter,
 	"cursors of another list are refused":                  testCursorsOfLists,
@@ -113,6 +114,45 @@ func testDeliveryPages(s *scene) {
 	}
 	whole := fetch(delivery.Page{First: 100})
 	walkPages(s, whole, fetch, func(a, b delivery.Delivery) bool { return a.ID == b.ID })
+}
+
+// A scan in windows finds everything once, whether it goes on from a full page or
+// from the end of a window that had too few.
+func testDeliveryWindows(s *scene) {
+	want := s.populate()
+	f := delivery.DeliveryFilter{After: want[len(want)-1].CreatedAt().Add(-50 * time.Millisecond)}
+	var got []delivery.DeliveryID
+	partial := false
+	for p := (delivery.Page{}); ; {
+		p.First, p.Window = 1+rand.IntN(3), time.Duration(1+rand.IntN(20))*time.Millisecond
+		page, err := s.store.Deliveries(s.t.Context(), s.org.ID, f, p)
+		if err != nil {
+			s.t.Fatalf("Deliveries: %v", err)
+		}
+		for _, d := range page.Items {
+			got = append(got, d.ID)
+			if !page.SearchedTo.IsZero() && d.CreatedAt().Before(page.SearchedTo) {
+				s.t.Errorf("%s is older than %v, to which was searched", d.ID, page.SearchedTo)
+			}
+		}
+		if full := len(page.Items) == p.First; page.SearchedTo.IsZero() != (page.End == "") ||
+			!full && page.HasNext && page.End == "" {
+			s.t.Fatalf("page %+v has more and does not say where", page)
+		}
+		partial = partial || page.End != ""
+		if !page.HasNext {
+			break
+		}
+		if p.After = page.End; p.After == "" {
+			p.After = page.Cursors[len(page.Cursors)-1]
+		}
+	}
+	if !slices.EqualFunc(got, want, func(id delivery.DeliveryID, d delivery.Delivery) bool { return id == d.ID }) {
+		s.t.Errorf("windows have %d deliveries, want %d, newest first", len(got), len(want))
+	}
+	if !partial {
+		s.t.Error("no window ended before its page was full")
+	}
 }
 
 // walkPages reads a list in pages of random sizes, forwards and backwards, and

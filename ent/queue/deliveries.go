@@ -66,6 +66,7 @@ func (q *Queue) Deliveries(
 	if err != nil {
 		return delivery.Slice[delivery.Delivery]{}, err
 	}
+	page.bound(f, time.Now())
 	var args []any
 	var found []delivery.Delivery
 	if query := q.listing(&args, org, f, page); query != "" {
@@ -190,7 +191,7 @@ func (d deliverySource) prune(w *where, after time.Time, page idPage) {
 	if !after.IsZero() {
 		oldest = delivery.IDAt[int64](after)
 	}
-	if oldest = max(oldest, page.newer); oldest > 0 {
+	if oldest = max(oldest, page.newer, page.floor); oldest > 0 {
 		w.add(fmt.Sprintf("l.id >= %d", delivery.IDAt[int64](delivery.IDTime(oldest).Add(-clockSkew))))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/ent/sqldb"
@@ -42,6 +43,7 @@ type idPage struct {
 	newer  int64 // only ids above this
 	oldest bool  // the last ones are asked for, so the scan goes up
 	limit  int   // one more than asked for tells whether there are more
+	floor  int64 // the end of a bounded scan: only ids from this on are looked at; 0 for no bound
 }
 
 func (l idList) read(p delivery.Page) (q idPage, err error) {
@@ -65,6 +67,26 @@ func (l idList) read(p delivery.Page) (q idPage, err error) {
 	return q, err
 }
 
+// bound ends the scan where the page's window ends, which begins at the page's
+// start: the latest id that the filter allows. It leaves a scan alone that the
+// filter ends earlier.
+func (q *idPage) bound(f delivery.DeliveryFilter, now time.Time) {
+	if q.page.Window <= 0 || q.oldest {
+		return
+	}
+	start := now
+	if !f.Before.IsZero() && f.Before.Before(start) {
+		start = f.Before
+	}
+	if q.page.After != "" && delivery.IDTime(q.older).Before(start) {
+		start = delivery.IDTime(q.older)
+	}
+	floor := delivery.IDAt[int64](start.Add(-q.page.Window))
+	if floor > max(q.newer, delivery.IDAt[int64](f.After)) {
+		q.floor = floor
+	}
+}
+
 // conditions bounds the column that has the id.
 func (q idPage) conditions(w *where, column string) {
 	if q.page.After != "" {
@@ -72,6 +94,9 @@ func (q idPage) conditions(w *where, column string) {
 	}
 	if q.page.Before != "" {
 		w.add(fmt.Sprintf("%s > %d", column, q.newer))
+	}
+	if q.floor > 0 {
+		w.add(fmt.Sprintf("%s >= %d", column, q.floor))
 	}
 }
 
@@ -96,7 +121,10 @@ func idSlice[T any](q idPage, found []T, id func(*T) int64) delivery.Slice[T] {
 		slices.Reverse(found)
 		s.HasPrev = s.HasPrev || more
 	} else {
-		s.HasNext = s.HasNext || more
+		s.HasNext = s.HasNext || more || q.floor > 0
+	}
+	if q.floor > 0 && !more {
+		s.SearchedTo, s.End = delivery.IDTime(q.floor), q.list.cursor(q.floor)
 	}
 	s.Cursors = make([]string, len(found))
 	for i := range found {

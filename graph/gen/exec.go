@@ -361,6 +361,7 @@ type ComplexityRoot struct {
 		EndCursor       func(childComplexity int) int
 		HasNextPage     func(childComplexity int) int
 		HasPreviousPage func(childComplexity int) int
+		SearchedTo      func(childComplexity int) int
 		StartCursor     func(childComplexity int) int
 	}
 
@@ -2012,6 +2013,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.HasPreviousPage(childComplexity), true
+	case "PageInfo.searchedTo":
+		if e.ComplexityRoot.PageInfo.SearchedTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.SearchedTo(childComplexity), true
 	case "PageInfo.startCursor":
 		if e.ComplexityRoot.PageInfo.StartCursor == nil {
 			break
@@ -3613,7 +3620,11 @@ type DeliveryEdge {
   node: Delivery!
 }
 
-"Selects deliveries. All given conditions must hold."
+"""
+Selects deliveries. All given conditions must hold. Lists with ` + "`" + `webhookIds` + "`" + `, ` + "`" + `states` + "`" + `, ` + "`" + `eventId` + "`" + `, ` + "`" + `groupId` + "`" + ` and
+times are found by an index. All other conditions are searched for, newest first, for about two seconds a page:
+see ` + "`" + `PageInfo.searchedTo` + "`" + `.
+"""
 input DeliveryFilter {
   "Deliveries of one of these webhooks, at most 1,000."
   webhookIds: [ID!]
@@ -4601,8 +4612,16 @@ type PageInfo {
   hasPreviousPage: Boolean!
   "The cursor of the first edge; null if the page is empty."
   startCursor: Cursor
-  "The cursor of the last edge; null if the page is empty."
+  """
+  The cursor of the last edge, or of the time in ` + "`" + `searchedTo` + "`" + `; null if the page is empty and the list ends here.
+  """
   endCursor: Cursor
+  """
+  Set if a list of deliveries was searched for too long by conditions that have no index, such as ` + "`" + `outcomes` + "`" + ` or
+  ` + "`" + `text` + "`" + `: the time back to which it was searched. The page has what was found so far. Go on after ` + "`" + `endCursor` + "`" + `,
+  or set ` + "`" + `createdAfter` + "`" + ` to search less. Null for all other pages.
+  """
+  searchedTo: Time
 }
 
 "A range of integers, both bounds inclusive."
@@ -5836,6 +5855,8 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_startCursor(ctx, field)
 	case "endCursor":
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
+	case "searchedTo":
+		return ec.fieldContext_PageInfo_searchedTo(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
@@ -12570,6 +12591,29 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "Cursor")
+}
+
+func (ec *executionContext) _PageInfo_searchedTo(ctx context.Context, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PageInfo_searchedTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SearchedTo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PageInfo_searchedTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "Time")
 }
 
 func (ec *executionContext) _Query_viewer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -22212,6 +22256,11 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "searchedTo":
+			out.Values[i] = ec._PageInfo_searchedTo(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

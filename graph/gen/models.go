@@ -192,7 +192,9 @@ type DeliveryEdge struct {
 	Node *model.Delivery `json:"node"`
 }
 
-// Selects deliveries. All given conditions must hold.
+// Selects deliveries. All given conditions must hold. Lists with `webhookIds`, `states`, `eventId`, `groupId` and
+// times are found by an index. All other conditions are searched for, newest first, for about two seconds a page:
+// see `PageInfo.searchedTo`.
 type DeliveryFilter struct {
 	// Deliveries of one of these webhooks, at most 1,000.
 	WebhookIds []string `json:"webhookIds,omitempty"`
@@ -516,8 +518,12 @@ type PageInfo struct {
 	HasPreviousPage bool `json:"hasPreviousPage"`
 	// The cursor of the first edge; null if the page is empty.
 	StartCursor *string `json:"startCursor,omitempty"`
-	// The cursor of the last edge; null if the page is empty.
+	// The cursor of the last edge, or of the time in `searchedTo`; null if the page is empty and the list ends here.
 	EndCursor *string `json:"endCursor,omitempty"`
+	// Set if a list of deliveries was searched for too long by conditions that have no index, such as `outcomes` or
+	// `text`: the time back to which it was searched. The page has what was found so far. Go on after `endCursor`,
+	// or set `createdAfter` to search less. Null for all other pages.
+	SearchedTo *time.Time `json:"searchedTo,omitempty"`
 }
 
 // A report from Portal: something that happened in an organization.
