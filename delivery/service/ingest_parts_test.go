@@ -70,7 +70,7 @@ func TestADuplicateNamesAllEventsThatItStates(t *testing.T) {
 	taking(t, s)
 	part := func(from, to int) delivery.Report {
 		r := deliverytest.OperationOn(0)
-		r.Operation.Complete, r.Operation.Workspaces = false, deliverytest.Devices(from, to)
+		r.Operation.Partial, r.Operation.Workspaces = true, deliverytest.Devices(from, to)
 		return r
 	}
 	first, second := take(t, s, part(0, 2)), take(t, s, part(1, 3))
