@@ -37,7 +37,7 @@ func TestTheNameOfADatabaseHasNoPassword(t *testing.T) {
 	for url, want := range map[string]string{
 		"sqlite:data/portalhooks.db":                       "sqlite:data/portalhooks.db",
 		"postgres://ada:hidden@db:5432/hooks?sslmode=none": "postgres://db:5432/hooks",
-		"postgresql://ada:hid%zz@db/hooks":                "PostgreSQL",
+		"postgresql://ada:hid%zz@db/hooks":                 "PostgreSQL",
 	} {
 		if got := nameOf(url); got != want {
 			t.Errorf("got %s, want %s", got, want)

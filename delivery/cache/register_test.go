@@ -32,8 +32,14 @@ func TestRegisterTakesTheNameThatWasTrueLast(t *testing.T) {
 		hour int
 		want string
 	}{
-		{"", 0, "a"}, {"First", 1, "First"}, {"", 2, "First"}, {"Third", 3, "Third"}, {"Second", 2, "Third"},
-		{"Third", 5, "Third"}, {"Fourth", 4, "Third"}, {"Fifth", 5, "Fifth"},
+		{"", 0, "a"},
+		{"First", 1, "First"},
+		{"", 2, "First"},
+		{"Third", 3, "Third"},
+		{"Second", 2, "Third"},
+		{"Third", 5, "Third"},
+		{"Fourth", 4, "Third"},
+		{"Fifth", 5, "Fifth"},
 	} {
 		at := noon.Add(time.Duration(tt.hour) * time.Hour)
 		if err := r.RenameOrganization(t.Context(), org, tt.name, at); err != nil {

@@ -48,7 +48,9 @@ func TestLargestCursorRoundTrip(t *testing.T) {
 // A boxed sealer shows what it was given, and opens nothing else.
 type boxed struct{ aad string }
 
-func (b boxed) SealEqual(plain, aad []byte) []byte { return append([]byte(string(aad)+b.aad+"|"), plain...) }
+func (b boxed) SealEqual(plain, aad []byte) []byte {
+	return append([]byte(string(aad)+b.aad+"|"), plain...)
+}
 
 func (b boxed) Open(envelope, aad []byte) ([]byte, error) {
 	plain, ok := strings.CutPrefix(string(envelope), string(aad)+b.aad+"|")

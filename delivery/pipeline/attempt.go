@@ -134,7 +134,7 @@ func (a *Attempter) unopened(ctx context.Context, r *Result, p delivery.Policy, 
 	r.Attempt = &delivery.Attempt{
 		Number: r.Delivery.Attempts + 1, StartedAt: time.Now().UTC(), Timing: noTiming,
 		Outcome: delivery.RuleFailed,
-		Error: "This server could not open the webhook's secrets. Tell its operator the delivery's id.",
+		Error:   "This server could not open the webhook's secrets. Tell its operator the delivery's id.",
 	}
 	r.Verdict = delivery.Judge(p, r.Attempt, 0, a.random())
 }

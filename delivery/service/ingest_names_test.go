@@ -31,13 +31,13 @@ func TestNamesComeFromFreshReports(t *testing.T) {
 		calls [][]delivery.Report
 		want  string
 	}{
-		"a re-send renames nothing":        {[][]delivery.Report{{first}, {second}, {first}}, "New"},
-		"the last of a call":               {[][]delivery.Report{{first, second}}, "New"},
-		"in whatever order":                {[][]delivery.Report{{second, first}}, "New"},
-		"a late report":                    {[][]delivery.Report{{second}, {first}}, "New"},
-		"the last of those of one time":    {[][]delivery.Report{{namedReport("1", "A", 1), namedReport("2", "B", 1)}}, "B"},
-		"a re-send beside a fresh report":  {[][]delivery.Report{{first}, {second, first}}, "New"},
-		"a report without names":           {[][]delivery.Report{{second}, {namedReport("3", "", 3)}}, "New"},
+		"a re-send renames nothing":          {[][]delivery.Report{{first}, {second}, {first}}, "New"},
+		"the last of a call":                 {[][]delivery.Report{{first, second}}, "New"},
+		"in whatever order":                  {[][]delivery.Report{{second, first}}, "New"},
+		"a late report":                      {[][]delivery.Report{{second}, {first}}, "New"},
+		"the last of those of one time":      {[][]delivery.Report{{namedReport("1", "A", 1), namedReport("2", "B", 1)}}, "B"},
+		"a re-send beside a fresh report":    {[][]delivery.Report{{first}, {second, first}}, "New"},
+		"a report without names":             {[][]delivery.Report{{second}, {namedReport("3", "", 3)}}, "New"},
 		"a time in the future binds nothing": {[][]delivery.Report{{namedReport("1", "A", 1e6)}, {namedReport("2", "B", 2e6)}}, "B"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,9 +42,9 @@ func TestASlowReceiverIsAResultOfTheTest(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got.Entry.Outcome != egress.Timeout || got.Entry.Duration != tt.want ||
+				if got.Entry.Attempt.Outcome != egress.Timeout || got.Entry.Attempt.Duration != tt.want ||
 					got.Delivery.State != delivery.Failed {
-					t.Errorf("got %+v, %s, want %s after %s", got.Entry, got.Delivery.State, egress.Timeout, tt.want)
+					t.Errorf("got %+v, %s, want %s after %s", got.Entry.Attempt, got.Delivery.State, egress.Timeout, tt.want)
 				}
 			})
 		})

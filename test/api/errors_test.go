@@ -43,7 +43,8 @@ func TestErrorsHaveOneForm(t *testing.T) {
 		},
 		"an unknown value in a variable": {
 			w.A.Admin, `query ($s: [DeliveryState!]) { organization { deliveries(filter: {states: $s}) { nodes { id } } } }`,
-			map[string]any{"s": []any{"QUEUED", "LATE"}}, "[s 1]", "[]", `"LATE" is not a value of DeliveryState, which are QUEUED`,
+			map[string]any{"s": []any{"QUEUED", "LATE"}},
+			"[s 1]", "[]", `"LATE" is not a value of DeliveryState, which are QUEUED`,
 		},
 		"a missing variable": {
 			w.A.Admin, `query ($id: ID!) { node(id: $id) { id } }`, nil, "[id]", "[]", "The variable $id is required",
@@ -53,7 +54,8 @@ func TestErrorsHaveOneForm(t *testing.T) {
 		},
 		"a bad time in a filter": {
 			w.A.Admin, `query ($t: Time) { organization { name deliveries(filter: {createdAfter: $t}) { nodes { id } } } }`,
-			map[string]any{"t": "yesterday"}, "[filter createdAfter]", "[organization deliveries]", "RFC 3339",
+			map[string]any{"t": "yesterday"},
+			"[filter createdAfter]", "[organization deliveries]", "RFC 3339",
 		},
 		"a bad id in a filter": {
 			w.A.Admin, `{ organization { deliveries(filter: {webhookIds: ["wh_1"]}) { nodes { id } } } }`, nil,
@@ -75,7 +77,8 @@ func TestErrorsHaveOneForm(t *testing.T) {
 		},
 		"a preview with an event that is not there": {
 			w.A.Admin, `query ($e: ID!) { previewMessage(input: {eventType: ACTIVE_ALERT, eventId: $e}) { message } }`,
-			map[string]any{"e": harness.Ghosts["event"]}, "[input eventId]", "[previewMessage]", "",
+			map[string]any{"e": harness.Ghosts["event"]},
+			"[input eventId]", "[previewMessage]", "",
 		},
 	} {
 		a := w.Ask(t, tt.key, tt.query, tt.variables)
