@@ -69,7 +69,8 @@ func TestKeyAuthenticatesItsCaller(t *testing.T) {
 func TestLocalKeysWorkInDevelopmentModeOnly(t *testing.T) {
 	keys, store, _ := newKeys()
 	_, text := issue(t, store, service.KeyInput{Role: delivery.OperatorKey, Name: "local operator", Local: true})
-	if _, _, err := keys.Authenticate(t.Context(), text, false); delivery.CodeOf(err) != delivery.Unauthenticated {
+	_, _, err := keys.Authenticate(t.Context(), text, false)
+	if delivery.CodeOf(err) != delivery.Unauthenticated {
 		t.Errorf("in production: %v, want %s", err, delivery.Unauthenticated)
 	}
 	keys.Local = true

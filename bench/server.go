@@ -41,7 +41,8 @@ func (b *bench) serve(ctx context.Context, fx *fixture) (_ *serverProcess, err e
 		return nil, err
 	}
 	c, url, err := spawn(ctx, b.o.Program, dir, []string{"PORTALHOOKS_DATABASE=" + fx.url}, serverListens,
-		"serve", "--development", "--listen", "127.0.0.1:0", "--log-level", "error", "--ingest-rate", "0", "--api-rate", "0")
+		"serve", "--development", "--listen", "127.0.0.1:0", "--log-level", "error", "--ingest-rate", "0",
+		"--api-rate", "0")
 	if err != nil {
 		return nil, err
 	}

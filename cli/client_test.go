@@ -70,7 +70,7 @@ func TestURLsThatNoServerHas(t *testing.T) {
 		"ftp://x": false, "hooks.example.com": false, "localhost:8080": false, "https://": false, "/graphql": false,
 	} {
 		_, err := serverFlags{URL: url, Key: "phk_x"}.connect(func(app.LocalCredentials) string { return "" })
-		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "--url must be the URL of a server") {
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "the URL of a server") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

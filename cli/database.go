@@ -52,8 +52,8 @@ func checkTables(ctx context.Context, store *ent.Store, url string) error {
 	}
 	for _, m := range all {
 		if m.AppliedAt.IsZero() {
-			return fmt.Errorf("the tables of the database %s are missing or older than this program: start the server "+
-				"first, or bring them up to date with \"portalhooks migrate up\"", nameOf(url))
+			return fmt.Errorf("the tables of the database %s are missing or older than this program: start the "+
+				"server first, or bring them up to date with \"portalhooks migrate up\"", nameOf(url))
 		}
 	}
 	return nil

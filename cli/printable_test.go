@@ -31,7 +31,8 @@ func TestWhatOthersNamedIsPrintedSafely(t *testing.T) {
 			continue
 		}
 		var again TailItem
-		if err := json.Unmarshal([]byte(line), &again); err != nil || again.Delivery.Event.WorkspaceName != hostile {
+		err := json.Unmarshal([]byte(line), &again)
+		if err != nil || again.Delivery.Event.WorkspaceName != hostile {
 			t.Errorf("the JSON no longer means the same: %s", line)
 		}
 	}

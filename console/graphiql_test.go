@@ -64,7 +64,8 @@ func TestGraphiQLFiles(t *testing.T) {
 		"graphiql.min.js": "javascript", "graphiql.min.css": "text/css", "page.js": "javascript",
 	} {
 		w := httptest.NewRecorder()
-		GraphiQLFiles().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, GraphiQLPath+path, nil))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, GraphiQLPath+path, nil)
+		GraphiQLFiles().ServeHTTP(w, r)
 		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Content-Type"), want) {
 			t.Errorf("%s: %d, %s, want %s", path, w.Code, w.Header().Get("Content-Type"), want)
 		}

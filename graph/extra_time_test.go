@@ -6,6 +6,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"portalhooks/delivery"
 )
@@ -28,7 +29,7 @@ func TestTestsOfWebhooksHaveExtraTime(t *testing.T) {
 		`query testWebhook { testWebhook: viewer { name } }`:                     0,
 		`mutation { testWebhook: deleteWebhook(input: {id: ""}) { deletedId } }`: 0,
 	} {
-		parsed, err := gqlparser.LoadQuery(contract, document)
+		parsed, err := gqlparser.LoadQueryWithRules(contract, document, rules.NewDefaultRules())
 		if err != nil {
 			t.Errorf("%s: %v", document, err)
 			continue

@@ -60,7 +60,8 @@ func TestRegisterTakesTheNameThatWasTrueLast(t *testing.T) {
 			t.Errorf("%q at %d: the organization is %q, want %q", tt.name, tt.hour, got, want)
 		}
 	}
-	if got, isNew, err := r.Item(t.Context(), org.ID, delivery.AlertItem, item); got != id || isNew || err != nil {
+	got, isNew, err := r.Item(t.Context(), org.ID, delivery.AlertItem, item)
+	if got != id || isNew || err != nil {
 		t.Errorf("id = %v, new = %t, err = %v", got, isNew, err)
 	}
 }
@@ -82,7 +83,8 @@ func TestRegisteringChangesNothingThatExists(t *testing.T) {
 	if id != 2 || isNew || err != nil || store.ItemRows[0].Name != "A" || !store.ItemRows[0].Missing {
 		t.Errorf("id = %v, new = %t, err = %v, item %+v", id, isNew, err, store.ItemRows[0])
 	}
-	if err := r.RenameItem(t.Context(), 1, delivery.AlertItem, delivery.ReportedItem{ID: "a"}, noon); err != nil {
+	item = delivery.ReportedItem{ID: "a"}
+	if err := r.RenameItem(t.Context(), 1, delivery.AlertItem, item, noon); err != nil {
 		t.Fatal(err)
 	}
 	if store.ItemRows[0].Name != "A" || store.ItemRows[0].Missing {

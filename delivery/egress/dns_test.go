@@ -238,8 +238,8 @@ func TestDialerControlIsTheLastWord(t *testing.T) {
 	}
 }
 
-// What an organization learns of a name inside the server's network is what it
-// learns of a name that does not exist.
+// An organization is told the same of a name inside the server's network as of
+// one that does not exist.
 func TestInternalNamesLookLikeNoNames(t *testing.T) {
 	var asked atomic.Value
 	seen := func(z zone) zone {
@@ -249,7 +249,9 @@ func TestInternalNamesLookLikeNoNames(t *testing.T) {
 		}
 	}
 	var results []Result
-	for _, z := range []zone{fails(rcodeNXDomain), leadsTo(), leadsTo("10.0.0.1"), leadsTo("127.0.0.1", "fd00::1")} {
+	for _, z := range []zone{
+		fails(rcodeNXDomain), leadsTo(), leadsTo("10.0.0.1"), leadsTo("127.0.0.1", "fd00::1"),
+	} {
 		p := Policy{AllowHTTP: true, Resolver: seen(z).resolver(t)}
 		got := newClient(t, p, Options{}).Do(t.Context(), Request{URL: "http://kubernetes.default"})
 		if name := asked.Load(); name != "kubernetes.default" {

@@ -78,5 +78,6 @@ func tooSlow(ctx context.Context, err error) error {
 		return err
 	}
 	return delivery.Errorf(delivery.LimitExceeded, "filter",
-		"The search took too long. Set createdAfter, and createdBefore for older deliveries, so that less is searched.")
+		"The search took too long. Set createdAfter, and createdBefore for older deliveries, "+
+			"so that less is searched.")
 }

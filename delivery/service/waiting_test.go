@@ -155,7 +155,8 @@ func TestCanceledDeliverySaysWhatCanceledIt(t *testing.T) {
 		want   delivery.CancelReason
 	}{
 		"disabled": {
-			func(r *cancelRig, id delivery.WebhookID) int { return status(r, id, disable) }, delivery.WebhookWasDisabled,
+			func(r *cancelRig, id delivery.WebhookID) int { return status(r, id, disable) },
+			delivery.WebhookWasDisabled,
 		},
 		"disabled, and enabled at once": {
 			func(r *cancelRig, id delivery.WebhookID) int {
@@ -193,9 +194,12 @@ func TestCanceledDeliverySaysWhatCanceledIt(t *testing.T) {
 				w := r.webhook(okURL)
 				status(r, w.ID, disable) // an earlier outage, which has nothing to do with it
 				time.Sleep(time.Minute)
-				status(r, w.ID, enable)
+				enabled, err := r.SetWebhookStatus(t.Context(), admin, SetStatusInput{ID: w.ID, Status: delivery.Enabled})
+				if err != nil {
+					t.Fatal(err)
+				}
 				time.Sleep(time.Minute)
-				ids := r.queued(3, w)
+				ids := r.queued(3, *enabled.Webhook)
 				time.Sleep(time.Second)
 				if n := tt.cancel(r, w.ID); n != len(ids) {
 					t.Errorf("%d are canceled, want %d", n, len(ids))

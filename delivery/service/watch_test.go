@@ -238,7 +238,7 @@ func TestCursorsOutliveAClockThatWasAhead(t *testing.T) {
 		end()
 		missed := r.ingest(1, w)[0]
 		synctest.Wait()
-		parsed, err := feed.ParseCursor(cursor)
+		parsed, err := feed.OpenCursor(cursor, rigKeyring(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,8 +75,10 @@ func (s *Service) SetWebhookStatus(
 
 // cancels reports whether the change cancels what is pending of w.
 func (in SetStatusInput) cancels(w *delivery.Webhook) bool {
-	disables := in.Status == delivery.Disabled && !in.Hold
-	return w.Status == delivery.Disabled && in.DropHeld || disables && (w.Status == delivery.Enabled || w.Holding)
+	if in.Status == delivery.Disabled && !in.Hold && (w.Status == delivery.Enabled || w.Holding) {
+		return true
+	}
+	return w.Status == delivery.Disabled && in.DropHeld
 }
 
 // backlog counts what a webhook has pending, held or not.

@@ -147,7 +147,8 @@ func testDeliveryWindows(s *scene) {
 			p.After = page.Cursors[len(page.Cursors)-1]
 		}
 	}
-	if !slices.EqualFunc(got, want, func(id delivery.DeliveryID, d delivery.Delivery) bool { return id == d.ID }) {
+	same := func(id delivery.DeliveryID, d delivery.Delivery) bool { return id == d.ID }
+	if !slices.EqualFunc(got, want, same) {
 		s.t.Errorf("windows have %d deliveries, want %d, newest first", len(got), len(want))
 	}
 	if !partial {

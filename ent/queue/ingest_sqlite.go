@@ -3,7 +3,6 @@ package queue
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -149,8 +148,8 @@ func (s *sqliteQueue) keyed(
 	for i, key := range keys {
 		args[i] = ownKey(org, key)
 	}
-	query := fmt.Sprintf("SELECT key, id, fingerprint, deliveries FROM event WHERE key IN (?%s)",
-		strings.Repeat(",?", len(keys)-1))
+	query := "SELECT key, id, fingerprint, deliveries FROM event WHERE key IN (?" +
+		strings.Repeat(",?", len(keys)-1) + ")"
 	return sqldb.Persist(ctx, func() error {
 		rows, err := s.read.QueryContext(ctx, query, args...)
 		if err != nil {

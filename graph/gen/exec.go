@@ -5110,8 +5110,8 @@ enum OrderDirection {
   "Descending: greatest or newest first."
   DESC
 }
-
-"The items whose events a webhook receives: exactly one of these fields."
+`, BuiltIn: false},
+	{Name: "../../schema/webhook_changes.graphql", Input: `"The items whose events a webhook receives: exactly one of these fields."
 input SelectionInput @oneOf {
   "True to select all items, including future ones."
   all: Boolean

@@ -23,8 +23,8 @@ func TestOnlyShortValidDocumentsAreCached(t *testing.T) {
 	}
 }
 
-// ownerKey is the context key of whose share a document takes; nobody's are not
-// cached.
+// ownerKey is the context key of whose share a document takes; documents of
+// unknown callers are not cached.
 type ownerKey struct{}
 
 func ownerOf(ctx context.Context) (string, bool) {

@@ -28,7 +28,8 @@ func (g *Guard) Explain(params *graphql.RawParams) *gqlerror.Error {
 	case len(doc.Operations) == 0:
 		return noOperation("The document has no operation, only fragments.")
 	case params.OperationName == "":
-		return noOperation("The document has several operations. Set operationName to one of " + listed(names) + ".")
+		return noOperation("The document has several operations. Set operationName to one of " +
+			listed(names) + ".")
 	case len(names) == 0:
 		return noOperation("The document has one operation without a name. Leave operationName out.")
 	}

@@ -20,8 +20,9 @@ func oneSubscription(observers *core.Events, addError core.AddErrFunc) {
 		roots.collect(op.SelectionSet)
 		switch {
 		case roots.introspection != "":
-			addError(core.Message("A subscription can't have %s beside or in place of its field.", roots.introspection),
-				core.At(op.Position))
+			addError(core.Message(
+				"A subscription can't have %s beside or in place of its field.", roots.introspection,
+			), core.At(op.Position))
 		case roots.conditional:
 			addError(core.Message("The field of a subscription can't have @skip or @include: subscribe, or don't."),
 				core.At(op.Position))

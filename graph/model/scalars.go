@@ -36,7 +36,9 @@ func UnmarshalTime(v any) (time.Time, error) {
 	}
 	t, ok := ParseTime(text)
 	if !ok {
-		return time.Time{}, badInput("This is not an RFC 3339 time with a zone, such as \"2026-01-14T09:31:07.250Z\".")
+		return time.Time{}, badInput(
+			"This is not an RFC 3339 time with a zone, such as \"2026-01-14T09:31:07.250Z\".",
+		)
 	}
 	return t, nil
 }

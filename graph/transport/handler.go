@@ -113,7 +113,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // identify returns r's context with the identity of its sender, or an error.
 func (h *Handler) identify(r *http.Request) (context.Context, error) {
 	if r.Header.Get("Webhook-Id") != "" {
-		return r.Context(), coded(CodeForbidden, "Webhooks can't call this API: each event would raise the next one.")
+		return r.Context(), coded(CodeForbidden,
+			"Webhooks can't call this API: each event would raise the next one.")
 	}
 	if !h.originAllowed(r) {
 		return r.Context(), coded(CodeForbidden, "Requests from web pages of this origin are not allowed. "+

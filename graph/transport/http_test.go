@@ -322,7 +322,9 @@ func TestSomeOperationsHaveExtraTime(t *testing.T) {
 		return 0
 	}
 	url, schema := serve(t, opts)
-	for query, want := range map[string]string{"query Slow {wait}": "longer than 50ms", "{wait}": "longer than 20ms"} {
+	for query, want := range map[string]string{
+		"query Slow {wait}": "longer than 50ms", "{wait}": "longer than 20ms",
+	} {
 		got := post(t, url, query)
 		<-schema.ended
 		if got.code() != "LIMIT_EXCEEDED" || !strings.Contains(got.body, want) {

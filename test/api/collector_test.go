@@ -51,12 +51,12 @@ func await(
 func TestACollectorThatHangsDelaysNothing(t *testing.T) {
 	t.Parallel()
 	asked, hungUp := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	var once, ended sync.Once
 	endpoint := collector.Listening(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		once.Do(func() { close(asked) })
 		<-r.Context().Done()
-		close(hungUp)
+		ended.Do(func() { close(hungUp) })
 	}))
 	s := startTraced(t, endpoint, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)

@@ -99,7 +99,8 @@ func runExample(t *testing.T, w *harness.World, source string) (output string, o
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(clients, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
+	err = os.Symlink(filepath.Join(clients, "node_modules"), filepath.Join(folder, "node_modules"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return runClient(t, file)

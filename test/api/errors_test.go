@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -20,9 +21,7 @@ func TestErrorsHaveOneForm(t *testing.T) {
 			"organizationId": "canary-a", "sourceEventId": "s",
 			"event": map[string]any{"activeAlert": map[string]any{"alert": alert}},
 		}
-		for name, value := range change {
-			r[name] = value
-		}
+		maps.Copy(r, change)
 		return map[string]any{"in": []any{report0(), r}}
 	}
 	const ingest = `mutation ($in: [PortalEventInput!]!) { ingestEvents(input: $in) { results { status } } }`
@@ -42,7 +41,8 @@ func TestErrorsHaveOneForm(t *testing.T) {
 			"[in 1 event activeAlert alert]", "[]", "ActiveAlertInput.alert is required",
 		},
 		"an unknown value in a variable": {
-			w.A.Admin, `query ($s: [DeliveryState!]) { organization { deliveries(filter: {states: $s}) { nodes { id } } } }`,
+			w.A.Admin,
+			`query ($s: [DeliveryState!]) { organization { deliveries(filter: {states: $s}) { nodes { id } } } }`,
 			map[string]any{"s": []any{"QUEUED", "LATE"}},
 			"[s 1]", "[]", `"LATE" is not a value of DeliveryState, which are QUEUED`,
 		},
@@ -53,7 +53,8 @@ func TestErrorsHaveOneForm(t *testing.T) {
 			w.A.Admin, `query A { viewer { name } } query B { viewer { name } }`, nil, "[]", "[]", "one of A and B",
 		},
 		"a bad time in a filter": {
-			w.A.Admin, `query ($t: Time) { organization { name deliveries(filter: {createdAfter: $t}) { nodes { id } } } }`,
+			w.A.Admin,
+			`query ($t: Time) { organization { name deliveries(filter: {createdAfter: $t}) { nodes { id } } } }`,
 			map[string]any{"t": "yesterday"},
 			"[filter createdAfter]", "[organization deliveries]", "RFC 3339",
 		},
@@ -118,7 +119,9 @@ func TestWrongOrganizationIsNamed(t *testing.T) {
 	t.Parallel()
 	s := harness.StartAPI(t, harness.APIDatabases["SQLite"](t))
 	w := harness.NewWorld(t, s)
-	for _, id := range []string{w.B.Names["organization"], w.B.Names["externalId"], harness.Ghosts["organization"], "none"} {
+	for _, id := range []string{
+		w.B.Names["organization"], w.B.Names["externalId"], harness.Ghosts["organization"], "none",
+	} {
 		a := w.Ask(t, w.A.Admin, `mutation ($id: ID!) { createWebhook(input: {organizationId: $id, name: "x",
 			eventType: ACTIVE_ALERT, targetUrl: "https://example.com/", selection: {all: true}}) {
 			userErrors { code field message } } }`, map[string]any{"id": id})

@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 				of(`deliveries(filter: {text: "` + strings.Repeat("a", 201) + `"}) { nodes { id } }`),
 				"BAD_USER_INPUT", "filter.text",
 			},
-			"no organization named": {`{ organization { id } }`, "BAD_USER_INPUT", "organizationId"},
+			"no organization named": {`{ organization { id } }`, "BAD_USER_INPUT", "id"},
 			"too many nodes": {
 				`{ nodes(ids: [` + strings.Repeat(`"x",`, delivery.MaxPageSize+1) + `]) { id } }`, "LIMIT_EXCEEDED", "ids",
 			},

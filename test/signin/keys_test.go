@@ -52,7 +52,8 @@ func TestAPersonsKeysEndWithTheRole(t *testing.T) {
 			}).At(t, "createApiKey.key")
 			claims := issuer.Usual()
 			claims["groups"] = []string{"hooks-acme"}
-			byToken := s.Must(t, issuer.Sign(claims), personsKey, map[string]any{"n": "token"}).At(t, "createApiKey.key")
+			byToken := s.Must(t, issuer.Sign(claims), personsKey, map[string]any{"n": "token"}).
+				At(t, "createApiKey.key")
 			for _, key := range []string{terminal, session, child, byToken} {
 				s.Must(t, key, harness.WhoAmI, nil)
 			}
@@ -69,7 +70,8 @@ func TestAPersonsKeysEndWithTheRole(t *testing.T) {
 					t.Errorf("the key %s, after the role has gone: %d %s", name, a.Status, a.Body)
 				}
 			}
-			log := s.Must(t, terminal, `{ organization { auditLog(first: 6) { nodes { action actor { kind } } } } }`, nil)
+			log := s.Must(t, terminal,
+				`{ organization { auditLog(first: 6) { nodes { action actor { kind } } } } }`, nil)
 			revoked := 0
 			for _, entry := range log.List(t, "organization.auditLog.nodes") {
 				if e, ok := entry.(map[string]any); ok && e["action"] == "API_KEY_REVOKED" {

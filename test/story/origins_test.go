@@ -32,7 +32,8 @@ func TestPagesOfListedOriginsMayCall(t *testing.T) {
 	r.Start(t, "PORTALHOOKS_ALLOWED_ORIGINS="+listed)
 	read := func(origin string) (got struct{ Query, RequestID, Refused, Schema string }) {
 		t.Helper()
-		p := r.Begin(t, regexp.MustCompile(""), "node", script, browserPath(t), origin, r.Server.URL, r.Server.Operator)
+		p := r.Begin(t, regexp.MustCompile(""), "node", script, browserPath(t), origin, r.Server.URL,
+			r.Server.Operator)
 		if err := p.Wait(); err != nil {
 			t.Fatal(err)
 		}
