@@ -16,7 +16,8 @@ const GraphiQLPath = "/dev/graphiql/"
 // graphiQLPolicy allows the page its own scripts, the styles and fonts that they
 // bring, and the API.
 const graphiQLPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-	"font-src data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"font-src data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
+	"frame-ancestors 'none'"
 
 // GraphiQL shows GraphiQL to browsers that open the address of the API, and leaves
 // everything else to api. It is for development mode.
