@@ -76,6 +76,7 @@ func New(service *service.Service, o Options) *transport.Handler {
 	}
 	return transport.New(
 		gen.NewExecutableSchema(gen.Config{
+			Schema:     executedSchema(),
 			Resolvers:  &Resolver{service, o.RateLimit},
 			Complexity: complexity(),
 		}),

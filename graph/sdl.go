@@ -2,6 +2,7 @@ package graph
 
 import (
 	"io/fs"
+	"maps"
 	"strings"
 	"sync"
 
@@ -9,8 +10,18 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/formatter"
 
+	"portalhooks/graph/gen"
 	"portalhooks/schema"
 )
+
+// executedSchema returns the schema as it is executed: without @defer, which
+// gqlparser adds and no transport supports.
+func executedSchema() *ast.Schema {
+	executed := *gen.NewExecutableSchema(gen.Config{}).Schema()
+	executed.Directives = maps.Clone(executed.Directives)
+	delete(executed.Directives, "defer")
+	return &executed
+}
 
 // oneOfDirective declares @oneOf. Older parsers do not know it as a built-in
 // directive, and refuse a schema that uses it without a declaration.

@@ -83,8 +83,8 @@ func TestRegisteringChangesNothingThatExists(t *testing.T) {
 	if id != 2 || isNew || err != nil || store.ItemRows[0].Name != "A" || !store.ItemRows[0].Missing {
 		t.Errorf("id = %v, new = %t, err = %v, item %+v", id, isNew, err, store.ItemRows[0])
 	}
-	item = delivery.ReportedItem{ID: "a"}
-	if err := r.RenameItem(t.Context(), 1, delivery.AlertItem, item, noon); err != nil {
+	unnamed := delivery.ReportedItem{ID: "a"}
+	if err := r.RenameItem(t.Context(), 1, delivery.AlertItem, unnamed, noon); err != nil {
 		t.Fatal(err)
 	}
 	if store.ItemRows[0].Name != "A" || store.ItemRows[0].Missing {

@@ -4589,7 +4589,10 @@ type Subscription {
   ): DeliveryLogItem!
 }
 `, BuiltIn: false},
-	{Name: "../../schema/scalars.graphql", Input: `"A point in time in RFC 3339, always in UTC, such as 2026-01-14T09:31:07.250Z."
+	{Name: "../../schema/scalars.graphql", Input: `"""
+A point in time in RFC 3339. In responses it is in UTC with three digits of milliseconds, such as
+2026-01-14T09:31:07.250Z, so that times sort as text. In inputs it may have any zone and any number of digits.
+"""
 scalar Time
 
 "Any JSON value. The order of object keys is preserved."

@@ -162,7 +162,6 @@ func TestBrokenDocumentsAreTheCallersFault(t *testing.T) {
 		"a fragment spreads itself":  "{...f} fragment f on Query {...f}",
 		"fragments in a circle":      "{...f} fragment f on Query {self{...g}} fragment g on Query {...f a}",
 		"a fragment that is missing": "{...f}",
-		"defer":                      "{... @defer {a}}",
 		"a deep list":                "{echo(json: " + strings.Repeat("[", 990) + ")}",
 	} {
 		t.Run(name, func(t *testing.T) {

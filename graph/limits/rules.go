@@ -9,15 +9,13 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
-// Rules returns the validation rules of GraphQL and three more: numbers must be in
-// range, 32 bits for an Int; @defer, which no transport supports, is refused; and
-// values of open enumerations are names. That a subscription has one field is
+// Rules returns the validation rules of GraphQL and two more: numbers must be in
+// range, 32 bits for an Int, and values of open enumerations are names. That a subscription has one field is
 // checked by a rule of this package.
 func (g *Guard) Rules() *rules.Rules {
 	r := rules.NewDefaultRules()
 	r.ReplaceRule(rules.SingleFieldSubscriptionsRule.Name, oneSubscription)
 	r.AddRule("NumbersInRange", numbersInRange)
-	r.AddRule("NoDefer", noDefer)
 	r.AddRule("EnumLiterals", g.enumLiterals)
 	return r
 }
@@ -38,14 +36,6 @@ func numbersInRange(observers *core.Events, addError core.AddErrFunc) {
 		}
 		if !inRange {
 			addError(core.Message("This number is out of range."), core.At(v.Position))
-		}
-	})
-}
-
-func noDefer(observers *core.Events, addError core.AddErrFunc) {
-	observers.OnDirective(func(_ *core.Walker, d *ast.Directive) {
-		if d.Name == "defer" {
-			addError(core.Message("The directive @defer is not supported."), core.At(d.Position))
 		}
 	})
 }

@@ -13,15 +13,18 @@ import (
 	"portalhooks/delivery"
 )
 
-// MarshalTime encodes t as RFC 3339 in UTC with at most microseconds; the zero
-// time is null.
+// timeLayout is RFC 3339 with milliseconds, always three digits of them: times
+// sort as text.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// MarshalTime encodes t as RFC 3339 in UTC with milliseconds; the zero time is
+// null.
 func MarshalTime(t time.Time) graphql.Marshaler {
 	if t.IsZero() {
 		return graphql.Null
 	}
 	return graphql.WriterFunc(func(w io.Writer) {
-		text := t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
-		_, _ = io.WriteString(w, strconv.Quote(text))
+		_, _ = io.WriteString(w, strconv.Quote(t.UTC().Format(timeLayout)))
 	})
 }
 

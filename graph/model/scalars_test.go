@@ -25,11 +25,11 @@ func TestMarshalTime(t *testing.T) {
 	}{
 		"zero is null":                {time.Time{}, `null`},
 		"zero elsewhere is null":      {time.Time{}.In(madrid), `null`},
-		"whole seconds":               {time.Date(2026, 1, 14, 9, 31, 7, 0, time.UTC), `"2026-01-14T09:31:07Z"`},
-		"milliseconds":                {time.Date(2026, 1, 14, 9, 31, 7, 250e6, time.UTC), `"2026-01-14T09:31:07.25Z"`},
-		"nanoseconds are cut":         {time.Date(2026, 1, 14, 9, 31, 7, 123456789, time.UTC), `"2026-01-14T09:31:07.123456Z"`},
-		"less than a microsecond":     {time.Date(2026, 1, 14, 9, 31, 7, 999, time.UTC), `"2026-01-14T09:31:07Z"`},
-		"another zone is told in UTC": {time.Date(2026, 1, 1, 0, 30, 0, 0, madrid), `"2025-12-31T23:30:00Z"`},
+		"whole seconds":               {time.Date(2026, 1, 14, 9, 31, 7, 0, time.UTC), `"2026-01-14T09:31:07.000Z"`},
+		"milliseconds":                {time.Date(2026, 1, 14, 9, 31, 7, 250e6, time.UTC), `"2026-01-14T09:31:07.250Z"`},
+		"nanoseconds are cut":         {time.Date(2026, 1, 14, 9, 31, 7, 123456789, time.UTC), `"2026-01-14T09:31:07.123Z"`},
+		"less than a millisecond":     {time.Date(2026, 1, 14, 9, 31, 7, 999_999, time.UTC), `"2026-01-14T09:31:07.000Z"`},
+		"another zone is told in UTC": {time.Date(2026, 1, 1, 0, 30, 0, 0, madrid), `"2025-12-31T23:30:00.000Z"`},
 	} {
 		if got := written(MarshalTime(tt.given)); got != tt.want {
 			t.Errorf("%s: got %s, want %s", name, got, tt.want)

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
+	gqlintrospection "github.com/99designs/gqlgen/graphql/introspection"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
@@ -26,6 +28,30 @@ func (i introspection) MutateOperationContext(
 		return coded(CodeForbidden, "Introspection requires authentication.")
 	}
 	return nil
+}
+
+// kindsWith has the kinds of types that have a list; it is null for all others.
+// The executor's is empty instead.
+var kindsWith = map[string][]string{
+	"fields":        {"OBJECT", "INTERFACE"},
+	"interfaces":    {"OBJECT", "INTERFACE"},
+	"possibleTypes": {"INTERFACE", "UNION"},
+	"enumValues":    {"ENUM"},
+	"inputFields":   {"INPUT_OBJECT"},
+}
+
+// InterceptField implements [graphql.FieldInterceptor].
+func (introspection) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+	field := graphql.GetFieldContext(ctx)
+	if field.Object != "__Type" {
+		return next(ctx)
+	}
+	if kinds, ok := kindsWith[field.Field.Name]; ok {
+		if t, ok := field.Parent.Result.(*gqlintrospection.Type); ok && !slices.Contains(kinds, t.Kind()) {
+			return nil, nil
+		}
+	}
+	return next(ctx)
 }
 
 // introspects reports whether a selection set contains introspection fields.

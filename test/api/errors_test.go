@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"portalhooks/delivery"
 	"portalhooks/test/harness"
 )
 
@@ -129,5 +130,36 @@ func TestWrongOrganizationIsNamed(t *testing.T) {
 			a.Find("createWebhook.userErrors.0.field") != "organizationId" {
 			t.Errorf("%s: got %s, want NOT_FOUND of organizationId", id, a.Body)
 		}
+	}
+}
+
+// Introspection is what the specification says: a list that a kind of type does
+// not have is null, and a directive that is refused is not announced.
+func TestIntrospectionFollowsTheSpecification(t *testing.T) {
+	t.Parallel()
+	s := harness.StartAPI(t, harness.APIDatabases["SQLite"](t))
+	key := s.Key(t, delivery.AdminKey, "acme")
+	a := s.Must(t, key, `{ __schema { directives { name } types { kind name
+		fields { name } interfaces { name } possibleTypes { name } enumValues { name } inputFields { name } } } }`, nil)
+	for i := range a.List(t, "__schema.directives") {
+		if name := a.At(t, fmt.Sprintf("__schema.directives.%d.name", i)); name == "defer" {
+			t.Error("the schema announces @defer, which is refused")
+		}
+	}
+	has := map[string]string{
+		"OBJECT": "fields interfaces", "INTERFACE": "fields interfaces possibleTypes", "UNION": "possibleTypes",
+		"ENUM": "enumValues", "INPUT_OBJECT": "inputFields", "SCALAR": "",
+	}
+	for i := range a.List(t, "__schema.types") {
+		at := fmt.Sprintf("__schema.types.%d.", i)
+		kind := a.At(t, at+"kind")
+		for _, list := range []string{"fields", "interfaces", "possibleTypes", "enumValues", "inputFields"} {
+			if isNull := a.Find(at+list) == nil; isNull == strings.Contains(has[kind], list) {
+				t.Errorf("%s of %s, a %s: null is %t", list, a.At(t, at+"name"), kind, isNull)
+			}
+		}
+	}
+	if got := s.Ask(t, key, `{ ... @defer { viewer { name } } }`, nil); got.Code() != "BAD_USER_INPUT" {
+		t.Errorf("@defer: got %s, want BAD_USER_INPUT", got.Body)
 	}
 }
