@@ -30,6 +30,7 @@ var (
 
 const (
 	sqliteNow           = "SELECT " + sqliteClock
+	sqliteKeyed         = "SELECT key, id, fingerprint, deliveries FROM event WHERE key IN (@keys)"
 	sqliteLaterEpoch    = "SELECT 1 FROM instance WHERE slot = ? AND epoch > ?"
 	sqliteConfigVersion = "SELECT config_version FROM organization WHERE id = ?"
 	sqliteSelectKey     = "SELECT id, fingerprint, deliveries FROM event WHERE key = ?"
@@ -148,8 +149,7 @@ func (s *sqliteQueue) keyed(
 	for i, key := range keys {
 		args[i] = ownKey(org, key)
 	}
-	query := "SELECT key, id, fingerprint, deliveries FROM event WHERE key IN (?" +
-		strings.Repeat(",?", len(keys)-1) + ")"
+	query := strings.Replace(sqliteKeyed, "@keys", "?"+strings.Repeat(",?", len(keys)-1), 1)
 	return sqldb.Persist(ctx, func() error {
 		rows, err := s.read.QueryContext(ctx, query, args...)
 		if err != nil {

@@ -140,7 +140,8 @@ func TestIntrospectionFollowsTheSpecification(t *testing.T) {
 	s := harness.StartAPI(t, harness.APIDatabases["SQLite"](t))
 	key := s.Key(t, delivery.AdminKey, "acme")
 	a := s.Must(t, key, `{ __schema { directives { name } types { kind name
-		fields { name } interfaces { name } possibleTypes { name } enumValues { name } inputFields { name } } } }`, nil)
+		fields { name } interfaces { name } possibleTypes { name }
+		enumValues { name } inputFields { name } } } }`, nil)
 	for i := range a.List(t, "__schema.directives") {
 		if name := a.At(t, fmt.Sprintf("__schema.directives.%d.name", i)); name == "defer" {
 			t.Error("the schema announces @defer, which is refused")
