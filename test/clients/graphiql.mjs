@@ -22,6 +22,7 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(100_000); // a browser is slow on a busy machine
   const origins = new Set();
   const problems = [];
   const seen = (url) => { if (!url.startsWith('data:')) origins.add(new URL(url.replace(/^ws/, 'http')).origin); };

@@ -15,7 +15,7 @@ import (
 
 // Patience bounds every wait of the stories. It is far more than any of them
 // takes: reaching it means that what is waited for does not happen.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // A Process is a program that runs beside a test.
 type Process struct {
