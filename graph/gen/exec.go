@@ -4501,6 +4501,9 @@ type Mutation {
   A report with a wrong value, such as a time that can't be read or a severity that does not exist, is REJECTED
   alone. A report that does not fit the types, with a field missing or unknown, refuses the whole request, and
   the error names the report by its index.
+
+  The request has at most 8 MiB, as all of Portal's; a longer one is answered 413, and nothing of it is stored.
+  Split it.
   """
   ingestEvents(
     "The reports. Each is accepted or rejected independently of the others."

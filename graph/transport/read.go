@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -72,6 +73,9 @@ func (t httpTransport) readBody(
 	limit := t.h.opts.BodyLimit(r.Context())
 	tooLarge := coded(CodeLimit, "The request body is longer than "+strconv.FormatInt(limit, 10)+" bytes.")
 	if r.ContentLength > limit {
+		if !awaitsContinue(r) {
+			discard(w, r.Body, limit)
+		}
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
 	size := limit
@@ -82,6 +86,7 @@ func (t httpTransport) readBody(
 	_, over := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case over:
+		discard(w, r.Body, limit)
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	case errors.Is(err, errPoolFull):
 		return nil, http.StatusServiceUnavailable, errNoMemory()
@@ -89,6 +94,27 @@ func (t httpTransport) readBody(
 		return nil, http.StatusBadRequest, coded(CodeBadInput, "The request body is incomplete.")
 	}
 	return data, http.StatusOK, nil
+}
+
+// How much of a body that is too long is read on: so many times the limit, for so
+// long.
+const (
+	discardTimes = 8
+	discardTime  = 5 * time.Second
+)
+
+// discard reads on a body that is too long. Many clients write all of a request
+// before they read the answer: if the connection were closed before, they would see
+// a broken connection instead of the reason.
+func discard(w http.ResponseWriter, body io.Reader, limit int64) {
+	// Not every ResponseWriter has deadlines; those of net/http do.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
+	_, _ = io.CopyN(io.Discard, body, discardTimes*limit) // it is refused in any case
+}
+
+// awaitsContinue reports whether the client sends its body only if it is asked to.
+func awaitsContinue(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 }
 
 // firstRead is the buffer that a body gets before any of it has arrived.
