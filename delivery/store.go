@@ -49,8 +49,9 @@ type ItemStore interface {
 	// existing ones Name and ViewURL change when given, and Missing ends;
 	// Enabled and Attributes stay. NotFound when there is no such organization.
 	RegisterItems(ctx context.Context, org OrgID, items []Item) ([]Item, error)
-	// SyncItems does the same but takes Enabled and Attributes too. With
-	// complete set, items of the kind that are not in the list become Missing.
+	// SyncItems does the same but takes Enabled, Attributes and an empty ViewURL
+	// too. With complete set, items of the kind that are not in the list become
+	// Missing.
 	SyncItems(ctx context.Context, org OrgID, kind ItemKind, items []Item, complete bool) (SyncCounts, error)
 	// ItemsByID returns the items that exist in org (0 for any), in no order.
 	ItemsByID(ctx context.Context, org OrgID, ids []ItemID) ([]Item, error)

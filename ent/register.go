@@ -28,7 +28,7 @@ func keyOf(i delivery.Item) itemKey { return itemKey{i.Kind, i.ExternalID} }
 type changes struct {
 	org    delivery.OrgID
 	items  []delivery.Item
-	synced bool // takes Enabled and Attributes too
+	synced bool // takes Enabled, Attributes and an empty ViewURL too
 }
 
 func newChanges(org delivery.OrgID, items []delivery.Item, synced bool) changes {
@@ -45,7 +45,9 @@ func newChanges(org delivery.OrgID, items []delivery.Item, synced bool) changes 
 		if earlier, found := byKey[keyOf(i)]; found {
 			i.ID = earlier.ID
 			i.Name = cmp.Or(i.Name, earlier.Name)
-			i.ViewURL = cmp.Or(i.ViewURL, earlier.ViewURL)
+			if !synced {
+				i.ViewURL = cmp.Or(i.ViewURL, earlier.ViewURL)
+			}
 		}
 		byKey[keyOf(i)] = i
 	}
@@ -145,7 +147,7 @@ func (l changes) differs(known map[itemKey]delivery.Item, i delivery.Item) bool 
 	k, found := known[keyOf(i)]
 	return !found || k.Missing ||
 		i.Name != "" && i.Name != k.Name ||
-		i.ViewURL != "" && i.ViewURL != k.ViewURL ||
+		l.givesViewURL(i) && i.ViewURL != k.ViewURL ||
 		l.synced && (i.Enabled != k.Enabled || string(i.Attributes) != string(k.Attributes))
 }
 
@@ -172,7 +174,7 @@ func (l changes) store(ctx context.Context, tx *gen.Tx) (delivery.SyncCounts, er
 			counts.Created++
 			fresh = append(fresh, i)
 		}
-		given := givenColumns(i)
+		given := l.givenColumns(i)
 		changed[given] = append(changed[given], i)
 	}
 	for chunk := range slices.Chunk(fresh, chunkSize) {
@@ -192,9 +194,11 @@ func (l changes) store(ctx context.Context, tx *gen.Tx) (delivery.SyncCounts, er
 }
 
 // givenColumns tells apart the items that change different columns.
-func givenColumns(i delivery.Item) string {
-	return fmt.Sprintf("%t %t", i.Name != "", i.ViewURL != "")
+func (l changes) givenColumns(i delivery.Item) string {
+	return fmt.Sprintf("%t %t", i.Name != "", l.givesViewURL(i))
 }
+
+func (l changes) givesViewURL(i delivery.Item) bool { return l.synced || i.ViewURL != "" }
 
 // overwrite updates items that give the same columns.
 func (l changes) overwrite(ctx context.Context, tx *gen.Tx, group []delivery.Item) error {
@@ -204,7 +208,7 @@ func (l changes) overwrite(ctx context.Context, tx *gen.Tx, group []delivery.Ite
 		compared = append(compared, item.FieldName)
 		replaced = append(replaced, item.FieldName, item.FieldNameKey, item.FieldSearch)
 	}
-	if group[0].ViewURL != "" {
+	if l.givesViewURL(group[0]) {
 		compared = append(compared, item.FieldViewURL)
 		replaced = append(replaced, item.FieldViewURL)
 	}

@@ -18,8 +18,8 @@ const (
 )
 
 // putItem stores an item under its kind and ExternalID. Of one that exists it
-// sets Name and ViewURL where they are given, and Enabled and Attributes if
-// synced is set.
+// sets Name and ViewURL where they are given; if synced is set, also ViewURL where
+// it is empty, and Enabled and Attributes.
 func (s *Store) putItem(org delivery.OrgID, given delivery.Item, synced bool) (*delivery.Item, change) {
 	at := slices.IndexFunc(s.ItemRows, func(i delivery.Item) bool {
 		return i.Org == org && i.Kind == given.Kind && i.ExternalID == given.ExternalID
@@ -38,7 +38,7 @@ func (s *Store) putItem(org delivery.OrgID, given delivery.Item, synced bool) (*
 	next.Name, next.ViewURL = cmp.Or(given.Name, known.Name), cmp.Or(given.ViewURL, known.ViewURL)
 	next.Missing = false
 	if synced {
-		next.Enabled, next.Attributes = given.Enabled, given.Attributes
+		next.ViewURL, next.Enabled, next.Attributes = given.ViewURL, given.Enabled, given.Attributes
 	}
 	if next.Name == known.Name && next.ViewURL == known.ViewURL && next.Enabled == known.Enabled &&
 		string(next.Attributes) == string(known.Attributes) && !known.Missing {

@@ -104,6 +104,13 @@ func testSyncItems(d *desk) {
 	if now = stored(); now["c"].Missing || now["c"].Name != "C" || !now["c"].Enabled {
 		d.Errorf("an item that was met again is %+v, want it no longer missing, otherwise as it was", now["c"])
 	}
+	b.ViewURL, b.UpdatedAt = "https://portal.example/b", at.Add(2*time.Hour)
+	same(d, "a link", sync(false, b), delivery.SyncCounts{Updated: 1})
+	same(d, "an item with a link", stored()["b"], b)
+	b.ViewURL, b.UpdatedAt = "", at.Add(3*time.Hour)
+	same(d, "no link any more", sync(false, b), delivery.SyncCounts{Updated: 1})
+	same(d, "an item without its link", stored()["b"], b)
+
 	same(d, "a complete list of none", sync(true), delivery.SyncCounts{Missing: 3})
 	same(d, "items that come back", sync(true, a, b, c), delivery.SyncCounts{Updated: 3})
 }

@@ -4245,17 +4245,20 @@ input SyncItemsInput {
   complete: Boolean! = false
 }
 
-"An item in Portal."
+"""
+An item in Portal. It is stored as it is given here: what is left out or null gets its default, also if it had
+another value before.
+"""
 input SyncItemInput {
   "The id in Portal."
   id: String!
-  "Its name."
+  "Its name; the id, if it is empty."
   name: String!
   "Whether it is enabled in Portal."
   enabled: Boolean! = true
-  "The URL of its page in Portal."
+  "The URL of its page in Portal; by default, it has none."
   viewUrl: String
-  "Additional fields from Portal: a JSON object of at most 8 KiB."
+  "Additional fields from Portal: a JSON object of at most 16 KiB without white space; by default, ` + "`" + `{}` + "`" + `."
   attributes: JSON
 }
 
@@ -4598,7 +4601,7 @@ A point in time in RFC 3339. In responses it is in UTC with three digits of mill
 """
 scalar Time
 
-"Any JSON value. The order of object keys is preserved."
+"Any JSON value. Numbers keep all their digits. The keys of objects in an input are sorted."
 scalar JSON
 
 "An opaque position in a list or in the delivery log. Pass it back unchanged."

@@ -658,17 +658,18 @@ type StatsBucket struct {
 	Counts *DeliveryCounts `json:"counts"`
 }
 
-// An item in Portal.
+// An item in Portal. It is stored as it is given here: what is left out or null gets its default, also if it had
+// another value before.
 type SyncItemInput struct {
 	// The id in Portal.
 	ID string `json:"id"`
-	// Its name.
+	// Its name; the id, if it is empty.
 	Name string `json:"name"`
 	// Whether it is enabled in Portal.
 	Enabled bool `json:"enabled"`
-	// The URL of its page in Portal.
+	// The URL of its page in Portal; by default, it has none.
 	ViewURL *string `json:"viewUrl,omitempty"`
-	// Additional fields from Portal: a JSON object of at most 8 KiB.
+	// Additional fields from Portal: a JSON object of at most 16 KiB without white space; by default, `{}`.
 	Attributes json.RawMessage `json:"attributes,omitempty"`
 }
 
