@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,5 +136,45 @@ func TestASecondWriterOfTheFileIsAConflict(t *testing.T) {
 	defer tx.Rollback()
 	if _, err := second.BeginTx(t.Context(), nil); !isConflict(err) {
 		t.Errorf("a second writer: %v, want a conflict", err)
+	}
+}
+
+// Another program has locked the file: the writer says so while it tries again, and
+// stores the change when the lock is gone.
+func TestALockedFileRefusesChangesUntilItIsUnlocked(t *testing.T) {
+	url := testDatabases["SQLite"](t)
+	other, db := openDatabase(t, url).Writer(), openDatabase(t, url).(*SQLite)
+	if _, err := db.Writer().ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWriter(db, slog.New(slog.DiscardHandler))
+	defer w.Close()
+	changed := make(chan error, 1)
+	go func() {
+		changed <- w.Change(t.Context(), func(ctx context.Context, q Querier) error {
+			_, err := q.ExecContext(ctx, "CREATE TABLE stored (id bigint)")
+			return err
+		})
+	}()
+	for w.Refusal() == nil {
+		select {
+		case err := <-changed:
+			t.Fatalf("the change ended with %v before its refusal was seen", err)
+		default:
+			runtime.Gosched()
+		}
+	}
+	if got := refusedBecause(w.Refusal()); got != locked {
+		t.Errorf("it is refused because %q, want %q", got, locked)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-changed; err != nil || w.Refusal() != nil {
+		t.Errorf("the change ended with %v, and is refused because of %v", err, w.Refusal())
 	}
 }

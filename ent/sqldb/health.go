@@ -15,7 +15,7 @@ import (
 const refusalLife = 10 * time.Second
 
 // A Health remembers which writes the database has refused, although it answers:
-// its disk is full, or it is a replica now. It is safe for concurrent use, and its
+// its disk is full, it is a replica now, or its file is locked. It is safe for concurrent use, and its
 // zero value is ready.
 type Health struct {
 	mu      sync.Mutex
@@ -64,6 +64,8 @@ const (
 		"Connect to the primary, or wait for the end of its failover."
 	diskFull = "The disk of the database is full, so nothing more can be stored. Free some space, " +
 		"then try again."
+	locked = "Another program has locked the file of the database, so nothing can be stored. End it, or wait " +
+		"until it is done."
 	diskBroken  = "The database can't write to its disk. Check the disk, then try again."
 	exhausted   = "The database has no memory or connections left. Give it more, or try again in a moment."
 	outOfOrder  = "The database reports an error of its own. Read its log, then try again."
@@ -82,6 +84,8 @@ func refusedBecause(err error) string {
 			return diskBroken
 		case sqlite3.SQLITE_READONLY:
 			return readOnly
+		case sqlite3.SQLITE_BUSY:
+			return locked
 		}
 		return ""
 	}

@@ -99,8 +99,11 @@ func (w *Writer) do(ctx context.Context, change func(ctx context.Context, t *Tx)
 func (w *Writer) store(batch []*pendingChange) {
 	// A slow change must not be interrupted by the end of another one's context.
 	ctx := context.WithoutCancel(batch[0].ctx)
-	err := Retry(ctx, func() error { return w.commit(ctx, batch) })
-	w.note(err, batch)
+	err := Retry(ctx, func() error {
+		err := w.commit(ctx, batch)
+		w.note(err, batch) // each try, for they take long while the file is locked
+		return err
+	})
 	for _, p := range batch {
 		if err != nil {
 			p.err = err
@@ -109,7 +112,7 @@ func (w *Writer) store(batch []*pendingChange) {
 	}
 }
 
-// note remembers whether the disk took the last batch. Each server writes at least
+// note remembers whether the file took the last batch. Each server writes at least
 // its heartbeats every few seconds, so this is never old.
 func (w *Writer) note(err error, batch []*pendingChange) {
 	for _, p := range batch {
@@ -120,7 +123,7 @@ func (w *Writer) note(err error, batch []*pendingChange) {
 	w.health.Note("change", err)
 }
 
-// Refusal returns why the disk took nothing the last time, or nil.
+// Refusal returns why the file took nothing the last time, or nil.
 func (w *Writer) Refusal() error { return w.health.Refusal() }
 
 // commit runs the changes in one transaction. Its error concerns all; the error
