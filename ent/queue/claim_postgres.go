@@ -27,22 +27,27 @@ var (
 	// The oldest rows of an ordered webhook, up to the first that is not due, or
 	// still held although the webhook makes calls, and none at all while any is
 	// leased: so the leases of the rows are the lease of the webhook, and only one
-	// server at a time has any of them.
-	postgresClaimOrdered = postgresSyntax.Replace(`UPDATE queue q
+	// server at a time has any of them. The first held row is found once for each
+	// webhook. An equality of the webhooks would let the planner read the key of the
+	// table instead of the index of the webhook, over all rows of the others.
+	postgresClaimOrdered = postgresSyntax.Replace(`WITH line AS MATERIALIZED (
+			SELECT w.webhook, w.share, COALESCE((
+				SELECT f.id FROM queue f WHERE f.webhook >= w.webhook AND f.webhook <= w.webhook AND f.held AND f.ordered
+					AND h.status = 'ENABLED' AND h.deleted_at = 0 ORDER BY f.webhook, f.id LIMIT 1
+			), 9223372036854775807) AS held
+			FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share) LEFT JOIN webhook h ON h.id = w.webhook
+			WHERE (h.id IS NULL OR NOT ` + intoOrder + `) AND NOT EXISTS (
+				SELECT 1 FROM queue l WHERE l.webhook = w.webhook AND l.ordered AND l.owner_slot IS NOT NULL
+			)
+		) UPDATE queue q
 		SET owner_slot = $1, owner_epoch = $2, due_at = @now + $3
 		WHERE q.id = ANY(ARRAY(
-			SELECT oldest.id FROM unnest($4::bigint[], $5::bigint[]) AS w(webhook, share)
-			LEFT JOIN webhook h ON h.id = w.webhook, LATERAL (
+			SELECT oldest.id FROM line, LATERAL (
 				SELECT q.id, bool_and(q.due_at <= @now) OVER (ORDER BY q.id) AS due FROM (
-					SELECT f.id, f.due_at FROM queue f WHERE f.webhook = w.webhook AND f.ordered AND NOT f.held
-					ORDER BY f.id LIMIT w.share
+					SELECT f.id, f.due_at FROM queue f WHERE f.webhook >= line.webhook AND f.webhook <= line.webhook
+						AND f.ordered AND NOT f.held AND f.id < line.held ORDER BY f.webhook, f.id LIMIT line.share
 				) q
-			) oldest WHERE oldest.due AND oldest.id < COALESCE((
-				SELECT f.id FROM queue f WHERE f.webhook = w.webhook AND f.held AND f.ordered
-					AND h.status = 'ENABLED' AND h.deleted_at = 0 ORDER BY f.id LIMIT 1
-			), 9223372036854775807) AND NOT EXISTS (
-				SELECT 1 FROM queue l WHERE l.webhook = w.webhook AND l.ordered AND l.owner_slot IS NOT NULL
-			) AND (h.id IS NULL OR NOT ` + intoOrder + `)
+			) oldest WHERE oldest.due
 		)) RETURNING ` + claimedColumns)
 )
 
