@@ -69,7 +69,7 @@ type clockJump struct {
 // more calls are in flight than allowed, and no receiver is flooded.
 func TestTortureClockJumps(t *testing.T) {
 	for _, by := range []time.Duration{
-		-30 * time.Second, 30 * time.Second, 6 * time.Hour, 3 * 24 * time.Hour,
+		-30 * time.Second, 30 * time.Second, time.Hour, 6 * time.Hour, 3 * 24 * time.Hour,
 	} {
 		bubble(t, clockJump{by}.test)
 	}

@@ -51,7 +51,7 @@ func remember(s *testQueue, by time.Duration) {
 // and what is leased or paused stays so for as long as it was to.
 func TestTortureClockSetBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
-		for _, by := range []time.Duration{-time.Minute, -6 * time.Hour, -100 * 24 * time.Hour} {
+		for _, by := range []time.Duration{-time.Minute, -time.Hour, -6 * time.Hour, -100 * 24 * time.Hour} {
 			owner, err := s.Join(t.Context(), "first", time.Hour)
 			if err != nil {
 				t.Fatal(err)
@@ -217,7 +217,7 @@ func TestTortureClockSetAheadSeveralServers(t *testing.T) {
 // server keeps its slot, and no other server's result for its deliveries counts.
 func TestTortureClockSetAhead(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *testQueue) {
-		for _, by := range []time.Duration{6 * time.Hour, 100 * 24 * time.Hour} {
+		for _, by := range []time.Duration{time.Hour, 6 * time.Hour, 100 * 24 * time.Hour} {
 			owner, err := s.Join(t.Context(), "first", time.Minute)
 			if err != nil {
 				t.Fatal(err)

@@ -24,7 +24,12 @@ type fleet struct {
 
 func newFleet(t *testing.T, size int, receiver string) *fleet {
 	t.Helper()
-	url := enttest.Postgres(t)
+	return fleetOn(t, enttest.Postgres(t), size, receiver)
+}
+
+// fleetOn starts the servers on an empty database.
+func fleetOn(t *testing.T, url string, size int, receiver string) *fleet {
+	t.Helper()
 	db, err := sql.Open("postgres", url)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +86,7 @@ func (f *fleet) steady(t *testing.T) {
 		func(context.Context) (bool, error) {
 			return f.count(t, `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 			WHERE l.locktype = 'advisory' AND a.datname = current_database()
-				AND a.backend_start < now() - interval '2.1 s'`) == len(f.members), nil
+				AND a.backend_start < pg_catalog.now() - interval '2.1 s'`) == len(f.members), nil
 		},
 	)
 	if err != nil {

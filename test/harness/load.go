@@ -72,7 +72,8 @@ type flow struct {
 // The rate of a flow: a batch for each tick is 500 events a second.
 const (
 	flowTick    = 10 * time.Millisecond
-	flowSenders = 32 // batches that wait for their answers at once
+	flowSenders = 32                     // batches that wait for their answers at once
+	flowRetry   = 250 * time.Millisecond // the longest pause before a batch is sent again
 )
 
 // Stream begins to report events from first on to a server.
@@ -86,8 +87,9 @@ func Stream(ctx context.Context, s *Server, l *Ledger, first int) *flow {
 		go func() {
 			defer func() { ended <- struct{}{} }()
 			for from := range batches {
+				pause := loop.Backoff{Min: flowTick, Max: flowRetry}
 				for ctx.Err() == nil && Report(ctx, client, s, l, from, from+batchSize) != nil {
-					loop.Sleep(ctx, flowTick) // ends with the context, as the loop does
+					pause.Sleep(ctx) // ends with the context, as the loop does
 				}
 			}
 		}()
