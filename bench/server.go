@@ -29,9 +29,9 @@ type serverProcess struct {
 
 var serverListens = regexp.MustCompile(`(http://[^/\s]+)/dev/sign-in`)
 
-// serve starts a server on fx. It runs in development mode, which requires no settings
-// and exposes metrics.
-func (b *bench) serve(ctx context.Context, fx *fixture) (_ *serverProcess, err error) {
+// serve starts a server on fx, with more flags. It runs in development mode, which
+// requires no settings and exposes metrics.
+func (b *bench) serve(ctx context.Context, fx *fixture, flags ...string) (_ *serverProcess, err error) {
 	dir := filepath.Join(b.dir, fx.name)
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
@@ -40,9 +40,12 @@ func (b *bench) serve(ctx context.Context, fx *fixture) (_ *serverProcess, err e
 	if err := os.WriteFile(filepath.Join(data, "encryption.key"), fx.keyFile, 0o600); err != nil {
 		return nil, err
 	}
-	c, url, err := spawn(ctx, b.o.Program, dir, []string{"PORTALHOOKS_DATABASE=" + fx.url}, serverListens,
+	flags = append([]string{
 		"serve", "--development", "--listen", "127.0.0.1:0", "--log-level", "error", "--ingest-rate", "0",
-		"--api-rate", "0")
+		"--api-rate", "0",
+	}, flags...)
+	env := []string{"PORTALHOOKS_DATABASE=" + fx.url}
+	c, url, err := spawn(ctx, b.o.Program, dir, env, serverListens, flags...)
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +121,19 @@ const eventInput = `{"organizationId": %q, "sourceEventId": %q, "occurredAt": %q
 		"severity": "WARNING", "category": "Performance"}}}}`
 
 func (s *serverProcess) post(ctx context.Context, body io.Reader) ([]byte, error) {
+	return s.postAs(ctx, s.client, s.keys.Portal, body)
+}
+
+func (s *serverProcess) postAs(
+	ctx context.Context, c *http.Client, key string, body io.Reader,
+) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+s.keys.Portal)
-	resp, err := s.client.Do(req)
+	req.Header.Set("Authorization", "Bearer "+key)
+	resp, err := c.Do(req)
 	if err != nil {
 		return nil, err
 	}

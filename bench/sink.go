@@ -25,6 +25,10 @@ const (
 	// hangingHook is the endpoint that does not respond while the sink hangs. Its
 	// arrivals are not recorded.
 	hangingHook = 0
+	// slowHook is the endpoint that accepts calls slowAnswer after they have come while
+	// the sink hangs, which is sooner than they time out.
+	slowHook   = "slow"
+	slowAnswer = 29 * time.Second
 )
 
 // An arrival is the first call with a mark.
@@ -102,6 +106,10 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request, hook string) {
 	}
 	if hook == strconv.Itoa(hangingHook) {
 		s.hang(r.Context())
+	} else if hook == slowHook {
+		slow, cancel := context.WithTimeout(r.Context(), slowAnswer)
+		defer cancel()
+		s.hang(slow)
 	} else if mark, ok := markIn(buffer[:n]); ok {
 		s.record(mark, time.Now().UnixNano())
 	}
