@@ -62,16 +62,19 @@ func newGreedy(t *testing.T, r *harness.Rig, webhooks int) *greedy {
 		t.Fatalf("the greedy organization is not known: %s", answer)
 	}
 	admin := r.Run(t, "key", "create", "--role", "admin", "--organization", "greedy")
-	const create = "mutation($input: CreateWebhookInput!) { createWebhook(input: $input) { userErrors { message } } }"
+	const create = `mutation($input: CreateWebhookInput!) {
+		createWebhook(input: $input) { userErrors { message } } }`
 	for n := range webhooks {
-		_, answer, err := harness.Ask(t.Context(), r.Server.URL, admin, create, map[string]any{"input": map[string]any{
+		input := map[string]any{
 			"organizationId": "greedy", "name": fmt.Sprintf("Greedy %d", n), "eventType": "OPERATION_EXECUTED_IN_WORKSPACE",
 			"targetUrl": fmt.Sprintf("%s/%d", hanging.URL, n), "selection": map[string]any{"all": true},
-		}})
+		}
+		_, answer, err := harness.Ask(t.Context(), r.Server.URL, admin, create, map[string]any{"input": input})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if problems, err := harness.TextAt(answer, "data.createWebhook.userErrors"); err != nil || problems != "[]" {
+		problems, err := harness.TextAt(answer, "data.createWebhook.userErrors")
+		if err != nil || problems != "[]" {
 			t.Fatalf("create a webhook: %s", answer)
 		}
 	}
@@ -87,7 +90,8 @@ func (g *greedy) report(ctx context.Context, devices int, id string) (status int
 			"startDate": "2026-01-14T10:00:03Z", "endDate": "2026-01-14T10:02:41Z", "result": "COMPLETED",
 		}
 	}
-	status, answer, _ = harness.Ask(ctx, g.rig.Server.URL, g.rig.Server.Portal, harness.IngestMutation, map[string]any{
+	s := g.rig.Server
+	status, answer, _ = harness.Ask(ctx, s.URL, s.Portal, harness.IngestMutation, map[string]any{
 		"input": []any{map[string]any{
 			"organizationId": "greedy", "sourceEventId": id,
 			"event": map[string]any{"operation": map[string]any{
@@ -141,7 +145,10 @@ func steadily(t *testing.T, r *harness.Rig, l *harness.Ledger, first, last int) 
 		sent[i] = time.Now()
 		all.Go(func() {
 			pause := loop.Backoff{Min: 10 * time.Millisecond, Max: time.Second}
-			for harness.Report(t.Context(), client, r.Server, l, first+i, first+i+1) != nil && pause.Sleep(t.Context()) {
+			for harness.Report(t.Context(), client, r.Server, l, first+i, first+i+1) != nil {
+				if !pause.Sleep(t.Context()) {
+					return
+				}
 			}
 		})
 	}

@@ -92,7 +92,7 @@ func Report(ctx context.Context, c *http.Client, s *Server, l *Ledger, first, la
 	var batch []any
 	var elements []string
 	for n := first; n < last; n++ {
-		element := fmt.Sprintf("element-%d", n)
+		element := elementOf(n)
 		if l.has(element) {
 			continue
 		}
@@ -121,6 +121,9 @@ func Report(ctx context.Context, c *http.Client, s *Server, l *Ledger, first, la
 	l.add(elements)
 	return nil
 }
+
+// elementOf names the element that the event with a number is about.
+func elementOf(number int) string { return fmt.Sprintf("element-%d", number) }
 
 // reportOf is Portal's report of an alert about an element.
 func reportOf(element string) map[string]any {

@@ -23,6 +23,7 @@ type witness struct {
 	calls map[string][]evidence // by webhook-id
 	order map[string][]string   // alerts of the calls in their order, by the path
 	heard map[string]int        // accepted calls, by the alert that they are about
+	at    map[string]time.Time  // when the first of them came, by the alert
 	first time.Time             // of the first call after the last expect
 }
 
@@ -35,6 +36,7 @@ type evidence struct{ attempt, body string }
 func newWitness(t testing.TB) *witness {
 	w := &witness{
 		calls: map[string][]evidence{}, order: map[string][]string{}, heard: map[string]int{},
+		at: map[string]time.Time{},
 	}
 	w.Server = httptest.NewServer(http.HandlerFunc(w.receive))
 	t.Cleanup(w.Close)
@@ -66,7 +68,16 @@ func (w *witness) receive(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "Not now.", http.StatusServiceUnavailable)
 		return
 	}
-	w.heard[message.Element]++
+	if w.heard[message.Element]++; w.heard[message.Element] == 1 {
+		w.at[message.Element] = time.Now()
+	}
+}
+
+// Heard returns when the event with a number came; the zero time if it did not.
+func (w *witness) Heard(number int) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.at[elementOf(number)]
 }
 
 // Expect makes the witness note when the next call comes.
