@@ -36,7 +36,8 @@ func (i *itemsTest) sync(t *testing.T, members string) []any {
 // read returns the item, as JSON.
 func (i *itemsTest) read(t *testing.T) string {
 	t.Helper()
-	a := i.Must(t, i.admin, `{ organization { items(kind: ALERT) { nodes { enabled viewUrl attributes } } } }`, nil)
+	a := i.Must(t, i.admin,
+		`{ organization { items(kind: ALERT) { nodes { enabled viewUrl attributes } } } }`, nil)
 	_, item, _ := strings.Cut(string(a.Body), `"nodes":[`)
 	item, _, _ = strings.Cut(item, `]`)
 	return item
@@ -47,7 +48,8 @@ func TestAnItemIsStoredAsItIsListed(t *testing.T) {
 	t.Parallel()
 	harness.OnEveryDatabase(t, func(t *testing.T, s *harness.APIServer) {
 		i := newItemsTest(t, s)
-		const all = `, "enabled": false, "viewUrl": "https://portal.example/disk", "attributes": {"b": 1, "a": 2.50}`
+		const all = `, "enabled": false, "viewUrl": "https://portal.example/disk",
+			"attributes": {"b": 1, "a": 2.50}`
 		const defaults = `{"enabled":true,"viewUrl":null,"attributes":{}}`
 		for _, tt := range []struct{ members, want string }{
 			{all, `{"enabled":false,"viewUrl":"https://portal.example/disk","attributes":{"a":2.50,"b":1}}`},
