@@ -124,6 +124,7 @@ func New(ctx context.Context, c *Settings, log *slog.Logger, addr string) (_ *Ap
 	a.api = graph.New(a.Service, graph.Options{
 		Authenticate:   identifier{a.Auth, a.refusals},
 		RateLimit:      pace.caller,
+		Charge:         pace.executed,
 		Overloaded:     func(remote string) { a.refusals.Note(httpserver.Overload, httpserver.Address(remote)) },
 		AllowedOrigins: c.AllowedOrigins,
 		Origin:         c.origin(),

@@ -65,6 +65,18 @@ func (p pace) take(c delivery.Caller, events int) time.Duration {
 	return p.api.Take(c.Share(), 1)
 }
 
+// costly is how many points of complexity make an operation count once more.
+const costly = 200
+
+// executed implements Charge of [portalhooks/graph.Options]: an operation counts
+// once more for every costly points, so that the rate bounds what is read, too.
+// Portal, which reads nothing, pays for events.
+func (p pace) executed(c delivery.Caller, points int) {
+	if c.Known() && !c.Portal {
+		p.api.Charge(c.Share(), points/costly)
+	}
+}
+
 // stored implements Stored of [service.Options]: what an organization's own
 // callers report costs the deliveries that it causes, too.
 func (p pace) stored(org delivery.OrgID, deliveries int) {

@@ -46,7 +46,7 @@ type Settings struct {
 	IngestRate        float64           `help:"Events per second that one credential of Portal may submit to this server, on average; 0 for no limit. The keys of one organization share a limit, which counts events and the deliveries that they cause." default:"1000"`
 	IngestBurst       int               `help:"Events, or events and deliveries, that may be submitted at once." default:"20000"`
 	AddressRate       float64           `help:"Requests per second from one address without valid credentials, on average; 0 for no limit." default:"20"`
-	APIRate           float64           `name:"api-rate" help:"Operations per second of any other caller, on average; 0 for no limit. The callers of one organization share a limit." default:"50"`
+	APIRate           float64           `name:"api-rate" help:"Operations per second of any other caller, on average; 0 for no limit. Each 200 points of complexity count as one more. The callers of one organization share a limit." default:"50"`
 	Workers           int               `help:"Attempts in flight at once." default:"128"`
 	WebhookWorkers    int               `help:"Attempts in flight at once for one webhook, unless its policy sets another number." default:"8"`
 	Retention         time.Duration     `help:"How long to keep events and finished deliveries." default:"720h"`

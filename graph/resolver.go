@@ -41,6 +41,10 @@ type RateLimit func(c delivery.Caller, events int) (wait time.Duration)
 
 // Options configure the API.
 type Options struct {
+	// Charge is told what an operation costs that is about to be executed, in points
+	// of complexity; nothing is charged if nil.
+	Charge func(c delivery.Caller, points int)
+
 	Authenticate   Authenticator
 	RateLimit      RateLimit // no limit if nil
 	Overloaded     func(remote string)
@@ -74,6 +78,9 @@ func New(service *service.Service, o Options) *transport.Handler {
 	if o.RateLimit == nil {
 		o.RateLimit = func(delivery.Caller, int) time.Duration { return 0 }
 	}
+	if o.Charge == nil {
+		o.Charge = func(delivery.Caller, int) {}
+	}
 	return transport.New(
 		gen.NewExecutableSchema(gen.Config{
 			Schema:     executedSchema(),
@@ -84,7 +91,8 @@ func New(service *service.Service, o Options) *transport.Handler {
 			Authenticate: func(ctx context.Context, r *http.Request) (context.Context, error) {
 				return identify(ctx, o.Authenticate, r)
 			},
-			Admit: func(ctx context.Context) error { return rateLimited(o.RateLimit(callerOf(ctx), 0)) },
+			Admit:  func(ctx context.Context) error { return rateLimited(o.RateLimit(callerOf(ctx), 0)) },
+			Charge: func(ctx context.Context, cost limits.Cost) { o.Charge(callerOf(ctx), cost.Requested) },
 			ConnectionInit: func(ctx context.Context, payload map[string]any) (context.Context, time.Time, error) {
 				return initConnection(ctx, o.Authenticate, payload)
 			},

@@ -28,6 +28,7 @@ func (h *Handler) prepare(
 	op, errs := h.exec.CreateOperationContext(limits.WithVariables(ctx, params.variables), &params.RawParams)
 	if len(errs) == 0 {
 		describe(ctx, op)
+		h.opts.Charge(ctx, limits.CostOf(op))
 		return op, nil
 	}
 	list := make(gqlerror.List, 0, maxErrors)

@@ -49,6 +49,10 @@ type Options struct {
 	// header. There is no rate limit if nil.
 	Admit func(ctx context.Context) error
 
+	// Charge is told what an operation costs that is about to be executed. It can't
+	// refuse it: the caller's next ones wait. Nothing is charged if nil.
+	Charge func(ctx context.Context, cost limits.Cost)
+
 	// CallerKey returns the key by which sockets and event streams are counted.
 	// The key of the share counts if it is nil or returns "".
 	CallerKey func(ctx context.Context) string
@@ -153,6 +157,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Admit == nil {
 		o.Admit = func(context.Context) error { return nil }
+	}
+	if o.Charge == nil {
+		o.Charge = func(context.Context, limits.Cost) {}
 	}
 	if o.CallerKey == nil {
 		o.CallerKey = func(context.Context) string { return "" }

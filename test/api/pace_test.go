@@ -117,3 +117,18 @@ func TestUnauthenticatedCallersArePaced(t *testing.T) {
 	wantSlowDown(t, "no key", s.Ask(t, "", query, nil))
 	s.Must(t, known, query, nil)
 }
+
+// A query that may read much counts for many, so that the rate bounds what an
+// organization reads.
+func TestComplexQueriesCountForMany(t *testing.T) {
+	t.Parallel()
+	s := startPaced(t, twoAtOnce*5, 0) // ten calls at once
+	key := s.Key(t, delivery.AdminKey, "acme")
+	const big = `{ organization { deliveries(first: 50) { nodes { message attempts { responseBody } } } } }`
+	s.Must(t, key, big, nil)
+	wantSlowDown(t, "the next one", s.Ask(t, key, harness.WhoAmI, nil))
+	other := s.Key(t, delivery.AdminKey, "other")
+	for range 10 {
+		s.Must(t, other, harness.WhoAmI, nil)
+	}
+}
