@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrStopped is returned for items that come when a Batcher no longer runs.
@@ -14,7 +15,7 @@ var ErrStopped = errors.New("the loop has ended")
 type Batcher[T any] struct {
 	in     chan T
 	max    int
-	choose func(waiting []T) (batch, later []T)
+	choose func(waiting []T) (batch, later []T, pause time.Duration)
 	ended  chan struct{}
 }
 
@@ -23,11 +24,11 @@ type BatcherOptions[T any] struct {
 	Queue int // items that wait without blocking their caller
 	Max   int // items in one batch; no limit if zero
 	// Choose splits the items that wait, in the order of their arrival, into the
-	// next batch and those that wait for a later one. The batch is empty only if
-	// nothing is left for later: then nothing is committed. It is called by the
-	// goroutine of Run. Nil chooses all items, up to Max; with Choose, Max must be
-	// zero.
-	Choose func(waiting []T) (batch, later []T)
+	// next batch and those that wait for a later one. If the batch is empty, nothing
+	// is committed, and what is left waits for the pause or for the next item. It is
+	// called by the goroutine of Run. Nil chooses all items, up to Max; with Choose,
+	// Max must be zero.
+	Choose func(waiting []T) (batch, later []T, pause time.Duration)
 }
 
 // NewBatcher returns a Batcher. Nothing is taken before Run is called.
@@ -100,10 +101,26 @@ func (b *Batcher[T]) commit(ctx context.Context, first T, commit func(batch []T)
 		if ctx.Err() == nil {
 			waiting = b.arrived(waiting)
 		}
-		if batch, waiting = b.choose(waiting); len(batch) > 0 {
+		var pause time.Duration
+		if batch, waiting, pause = b.choose(waiting); len(batch) > 0 {
 			commit(batch)
+		} else if len(waiting) > 0 {
+			waiting = b.await(ctx, waiting, pause)
 		}
 	}
+}
+
+// await waits for an item, which it appends, for the pause or for ctx.
+func (b *Batcher[T]) await(ctx context.Context, items []T, pause time.Duration) []T {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case next := <-b.in:
+		return append(items, next)
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return items
 }
 
 // arrived appends the items that have arrived.

@@ -56,7 +56,7 @@ func (b *batcherTest) finish() [][]int {
 }
 
 // oddFirst chooses the odd numbers that wait, or else all.
-func oddFirst(waiting []int) (batch, later []int) {
+func oddFirst(waiting []int) (batch, later []int, pause time.Duration) {
 	for _, n := range waiting {
 		if n%2 == 1 {
 			batch = append(batch, n)
@@ -65,25 +65,61 @@ func oddFirst(waiting []int) (batch, later []int) {
 		}
 	}
 	if batch == nil {
-		return later, nil
+		return later, nil, 0
 	}
-	return batch, later
+	return batch, later, 0
+}
+
+// What is not chosen waits for the pause, and what arrives meanwhile does not.
+func TestBatcherPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var at []time.Duration
+		choose := func(waiting []int) (batch, later []int, pause time.Duration) {
+			if pause = time.Minute - time.Since(began); pause <= 0 {
+				return waiting, nil, 0
+			}
+			for _, n := range waiting {
+				if n < 10 {
+					batch = append(batch, n)
+				} else {
+					later = append(later, n)
+				}
+			}
+			return batch, later, pause
+		}
+		b := NewBatcher(BatcherOptions[int]{Queue: 8, Choose: choose})
+		ctx, stop := context.WithCancel(t.Context())
+		go b.Run(ctx, func([]int) { at = append(at, time.Since(began)) })
+		for _, n := range []int{10, 11, 1} {
+			if err := b.Put(ctx, n); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Hour)
+		stop()
+		<-b.Ended()
+		if want := []time.Duration{2 * time.Second, time.Minute}; !slices.Equal(at, want) {
+			t.Errorf("committed after %v, want %v", at, want)
+		}
+	})
 }
 
 func TestBatcherGathersWhatArrivesDuringACommit(t *testing.T) {
 	// smallSum chooses items while the sum of a batch is at most 10.
-	smallSum := func(waiting []int) (batch, later []int) {
+	smallSum := func(waiting []int) (batch, later []int, pause time.Duration) {
 		sum := 0
 		for i, item := range waiting {
 			if sum += item; i > 0 && sum > 10 {
-				return waiting[:i], waiting[i:]
+				return waiting[:i], waiting[i:], 0
 			}
 		}
-		return waiting, nil
+		return waiting, nil, 0
 	}
 	// positive throws away what no caller waits for any more.
-	positive := func(waiting []int) (batch, later []int) {
-		return slices.DeleteFunc(waiting, func(n int) bool { return n < 0 }), nil
+	positive := func(waiting []int) (batch, later []int, pause time.Duration) {
+		return slices.DeleteFunc(waiting, func(n int) bool { return n < 0 }), nil, 0
 	}
 	for name, tt := range map[string]struct {
 		options BatcherOptions[int]

@@ -25,6 +25,7 @@ type enqueuer struct {
 	log        *slog.Logger
 	logged     time.Time // when a batch that could not be stored was last logged
 
+	turns   *turns
 	batches *loop.Batcher[*handover]
 }
 
@@ -59,7 +60,8 @@ func newEnqueuer(queue ingestQueue, to dispatcher, o Options, m *Metrics, t *Tra
 	e := &enqueuer{
 		queue: queue, dispatcher: to, owner: o.Owner, silent: o.Silent, metrics: m, tracer: t, log: o.Logger,
 	}
-	e.batches = loop.NewBatcher(loop.BatcherOptions[*handover]{Choose: newTurns().choose})
+	e.turns = newTurns()
+	e.batches = loop.NewBatcher(loop.BatcherOptions[*handover]{Choose: e.turns.choose})
 	return e
 }
 
@@ -122,6 +124,7 @@ func (e *enqueuer) commit(ctx context.Context, batch []*handover) {
 	units, reserved := e.dispatcher.Lease(units)
 	began := time.Now()
 	stored, err := e.store(ctx, units)
+	e.turns.stored(time.Since(began))
 	if err != nil {
 		e.dispatcher.Cancel(reserved)
 		e.failed(ctx, err)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"portalhooks/delivery"
 	"portalhooks/delivery/cache"
@@ -66,12 +68,12 @@ func TestABatchTakesWhatFits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			turns := newTurns()
 			// What is left of an earlier batch must not matter.
-			turns.choose([]*handover{handoverOf(t.Context(), unitOf(1, "b", 4999, 0), bulk)})
+			turns.choose([]*handover{handoverOf(t.Context(), unitOf(1, "b", bulkRows, 0), bulk)})
 			var waiting []*handover
 			for _, unit := range tt.waiting {
 				waiting = append(waiting, handoverOf(t.Context(), unit, bulk))
 			}
-			batch, later := turns.choose(slices.Clone(waiting))
+			batch, later, _ := turns.choose(slices.Clone(waiting))
 			var got []int
 			for i, h := range waiting {
 				if slices.Contains(batch, h) {
@@ -96,11 +98,59 @@ func TestOrganizationsTakeTurnsInTheGroupCommit(t *testing.T) {
 	for n := range 5 {
 		h := handoverOf(t.Context(), unitOf(2, fmt.Sprint("a", n), 1, 1), bulk)
 		var batch []*handover
-		batch, waiting = turns.choose(append(waiting, h))
+		batch, waiting, _ = turns.choose(append(waiting, h))
 		if !slices.Contains(batch, h) {
 			t.Fatalf("batch %d has %d handovers, but not the other organization's", n, len(batch))
 		}
 	}
+}
+
+// While an organization's reports make many deliveries, the others' short reports
+// have every other transaction to themselves, and after a slow one the database.
+func TestShortReportsPassBulkyOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns()
+		short := func(key string) *handover { return handoverOf(t.Context(), unitOf(2, key, 1, 1), bulk) }
+		var waiting []*handover
+		for i := range 9 {
+			waiting = append(waiting, handoverOf(t.Context(), unitOf(1, fmt.Sprint(i), 1, 1000), bulk))
+		}
+		choose := func(want ...int) (pause time.Duration) {
+			t.Helper()
+			var batch []*handover
+			batch, waiting, pause = turns.choose(waiting)
+			var rows []int
+			for _, h := range batch {
+				rows = append(rows, h.rows)
+			}
+			if !slices.Equal(rows, want) {
+				t.Fatalf("the batch has handovers of %v rows, want %v", rows, want)
+			}
+			return pause
+		}
+		choose(1001)
+		turns.stored(time.Minute) // nothing short came: there is no pause
+		choose(1001)
+		waiting = append(waiting, short("a"), short("b"))
+		choose(2, 2)
+		choose(1001)
+		turns.stored(slowBulk - 1)
+		choose(1001)
+		turns.stored(slowBulk)
+		pause := choose()
+		if pause != restFor*slowBulk {
+			t.Errorf("a pause of %s, want %s", pause, restFor*slowBulk)
+		}
+		waiting = append(waiting, short("c"))
+		choose(2)
+		time.Sleep(pause)
+		choose(1001)
+		turns.stored(slowBulk)
+		time.Sleep(shortFor)
+		choose(1001)
+		turns.stored(slowBulk) // the latest short one is long ago
+		choose(1001)
+	})
 }
 
 // More organizations than a batch has room for each get their share of batches.
@@ -115,7 +165,7 @@ func TestNoOrganizationStarvesInTheGroupCommit(t *testing.T) {
 	}
 	for range 20 {
 		var batch []*handover
-		batch, waiting = turns.choose(waiting)
+		batch, waiting, _ = turns.choose(waiting)
 		for _, h := range batch {
 			stored[h.org]++
 		}
@@ -136,7 +186,7 @@ func TestAlertsOvertakeWithinTheirOrganization(t *testing.T) {
 	for i := range 20 {
 		waiting = append(waiting, handoverOf(t.Context(), unitOf(1, fmt.Sprint("a", i), 1, 0), urgent))
 	}
-	batch, _ := turns.choose(waiting)
+	batch, _, _ := turns.choose(waiting)
 	for i, h := range batch[:27] {
 		if want := i%9 != 8 && i < 22; h.urgent != want {
 			t.Errorf("place %d: an alert %t, want %t", i, h.urgent, want)
@@ -150,7 +200,7 @@ func TestAHandoverWithoutACallerIsDropped(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	h := newHandover(gone, []delivery.Ingest{unitOf(1, "a", 1, 0)})
-	if batch, later := newTurns().choose([]*handover{h}); len(batch)+len(later) != 0 {
+	if batch, later, _ := newTurns().choose([]*handover{h}); len(batch)+len(later) != 0 {
 		t.Errorf("%d stored, %d kept; want neither", len(batch), len(later))
 	}
 }
@@ -175,7 +225,7 @@ func TestTurnsModel(t *testing.T) {
 		}
 		for left := len(waiting); left > 0; {
 			var batch []*handover
-			batch, waiting = turns.choose(waiting)
+			batch, waiting, _ = turns.choose(waiting)
 			rows, keys := 0, make(map[factKey]bool)
 			for _, h := range batch {
 				rows += h.rows

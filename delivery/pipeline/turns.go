@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"portalhooks/delivery"
 )
@@ -18,6 +19,15 @@ const (
 	// another one waits for two such transactions at the most.
 	batchRows = 5_000
 	orgRows   = 1_000
+	// bulkRows is how many rows a handover has at most to be short: a transaction of
+	// short ones goes between two with more.
+	bulkRows = 100
+	// A transaction of more that took slowBulk is followed by a pause restFor times
+	// as long, if short handovers came in the last shortFor: they find the database
+	// free for three quarters of the time.
+	slowBulk = 25 * time.Millisecond
+	restFor  = 3
+	shortFor = time.Second
 	// alertRun is how many handovers of alerts go before one that waits beside
 	// them, within an organization.
 	alertRun = 8
@@ -46,6 +56,10 @@ type factKey struct {
 type turns struct {
 	keys map[factKey]bool // of the batch that is chosen
 	rows int              // in it
+	bulk bool             // whether a handover of more than bulkRows is in it
+	// shortAt is when a short handover was last chosen, and resting the end of the
+	// pause after a slow transaction.
+	shortAt, resting time.Time
 	// served is the latest batch of each organization that still waits.
 	served map[delivery.OrgID]int
 	batch  int
@@ -74,21 +88,40 @@ func (l *line) next() *[]*handover {
 	return nil
 }
 
+// stored notes how long the transaction of the batch took.
+func (t *turns) stored(took time.Duration) {
+	if now := time.Now(); t.bulk && took >= slowBulk && now.Sub(t.shortAt) < shortFor {
+		t.resting = now.Add(restFor * took)
+	}
+}
+
 // choose returns the handovers of the next batch and those that wait for a later
-// one. Those whose callers have gone are dropped.
-func (t *turns) choose(waiting []*handover) (batch, later []*handover) {
+// one, and for how long it pauses if the batch is empty. Handovers whose callers
+// have gone are dropped.
+func (t *turns) choose(waiting []*handover) (batch, later []*handover, pause time.Duration) {
 	clear(t.keys)
 	t.rows = 0
 	t.batch++
 	lines := t.lines(waiting)
+	now := time.Now()
+	pause = t.resting.Sub(now)
+	// Every other transaction is a short one while short handovers wait.
+	isShort := func(l *line) bool { return (*l.next())[0].rows <= bulkRows }
+	short := pause > 0 || t.bulk && slices.ContainsFunc(lines, isShort)
+	t.bulk = false
 	chosen := make(map[*handover]bool)
 	for len(lines) > 0 {
 		lines = slices.DeleteFunc(lines, func(l *line) bool {
 			from := l.next()
-			if from == nil || !t.admit(l, (*from)[0], len(batch) == 0) {
+			if from == nil || short && (*from)[0].rows > bulkRows || !t.admit(l, (*from)[0], len(batch) == 0) {
 				return true
 			}
 			h := (*from)[0]
+			if h.rows > bulkRows {
+				t.bulk = true
+			} else {
+				t.shortAt = now
+			}
 			*from = (*from)[1:]
 			if l.run++; !h.urgent {
 				l.run = 0
@@ -107,7 +140,7 @@ func (t *turns) choose(waiting []*handover) (batch, later []*handover) {
 		}
 	}
 	maps.DeleteFunc(t.served, func(org delivery.OrgID, _ int) bool { return !waits[org] })
-	return batch, later
+	return batch, later, pause
 }
 
 // lines sorts what waits by organization. The one that was served the longest
