@@ -184,7 +184,8 @@ func (r *Register) RenameItem(
 	at time.Time,
 ) error {
 	e, ok := r.known.Get(itemRef{org, kind, reported.ID})
-	if ok && !e.namedAt.advance(at) {
+	named := reported.Name != "" || reported.ViewURL != ""
+	if ok && named && !e.namedAt.advance(at) {
 		reported.Name, reported.ViewURL = "", ""
 	}
 	name := delivery.Clean(reported.Name)

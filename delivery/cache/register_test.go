@@ -40,6 +40,8 @@ func TestRegisterTakesTheNameThatWasTrueLast(t *testing.T) {
 		{"Third", 5, "Third"},
 		{"Fourth", 4, "Third"},
 		{"Fifth", 5, "Fifth"},
+		{"", 7, "Fifth"},
+		{"Sixth", 6, "Sixth"},
 	} {
 		at := noon.Add(time.Duration(tt.hour) * time.Hour)
 		if err := r.RenameOrganization(t.Context(), org, tt.name, at); err != nil {
