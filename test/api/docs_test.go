@@ -16,24 +16,29 @@ import (
 )
 
 // fence matches a block of code: its language, its name and its text.
-var fence = regexp.MustCompile("(?ms)^```(graphql|js) ?(\\w*)\n(.*?)^```$")
+var fence = regexp.MustCompile("(?ms)^```(graphql|json|js|sh)(?: ([\\w ]+))?\n(.*?)^```$")
 
-// An example is a block of code of docs/api.md.
+// An example is a block of code of a page of the docs.
 type example struct{ language, name, text string }
 
-func examples(t *testing.T) (all []example) {
+func examples(t *testing.T, page string) (all []example) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(harness.Root, "docs", "api.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, found := range fence.FindAllStringSubmatch(string(text), -1) {
+	for _, found := range fence.FindAllStringSubmatch(docsPage(t, page), -1) {
 		all = append(all, example{found[1], found[2], found[3]})
 	}
 	if len(all) < 8 {
 		t.Fatalf("found %d examples: this test does not see the page", len(all))
 	}
 	return all
+}
+
+func docsPage(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.Root, "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // The examples of docs/api.md do what the page says, on a real server.
@@ -48,7 +53,7 @@ func TestExamplesOfTheDocsWork(t *testing.T) {
 				"targetUrl": w.Receiver, "selection": map[string]any{"all": true},
 			},
 		}
-		for _, e := range examples(t) {
+		for _, e := range examples(t, "api.md") {
 			switch {
 			case e.name == "relay":
 				compileForRelay(t, e.text)
@@ -57,7 +62,7 @@ func TestExamplesOfTheDocsWork(t *testing.T) {
 			case e.name == "follow":
 				followByTheDocs(t, w, e.text)
 			default:
-				if output, ok := runExample(t, w, e.text); !ok || strings.TrimSpace(output) == "" {
+				if output, ok := runExample(t, w.URL, w.A.Admin, e.text); !ok || strings.TrimSpace(output) == "" {
 					t.Errorf("the example %s printed %q and failed", e.name, output)
 				}
 			}
@@ -83,13 +88,18 @@ func used(t *testing.T, document string, all map[string]any) map[string]any {
 	return some
 }
 
-// runExample runs JavaScript against the server of w as an admin.
-func runExample(t *testing.T, w *harness.World, source string) (output string, ok bool) {
-	t.Helper()
-	host := strings.TrimSuffix(strings.TrimPrefix(w.URL, "http://"), "/graphql")
-	source = strings.NewReplacer(
-		"https://hooks.example.com", "http://"+host, "wss://hooks.example.com", "ws://"+host, "phk_…", w.A.Admin,
+// placed returns an example for the server at url, with an API key.
+func placed(source, url, key string) string {
+	host := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/graphql")
+	return strings.NewReplacer(
+		"https://hooks.example.com", "http://"+host, "wss://hooks.example.com", "ws://"+host, "phk_…", key,
 	).Replace(source)
+}
+
+// runExample runs JavaScript against the server at url, with an API key.
+func runExample(t *testing.T, url, key, source string) (output string, ok bool) {
+	t.Helper()
+	source = placed(source, url, key)
 	clients, err := filepath.Abs(filepath.Join(harness.Root, "test", "clients"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +155,7 @@ if (new Set(seen).size !== seen.length) throw new Error("an entry came twice");
 console.log(seen.length);
 process.exit(0);
 `
-	if output, ok := runExample(t, w, source); !ok || strings.TrimSpace(output) != strconv.Itoa(want) {
+	if output, ok := runExample(t, w.URL, w.A.Admin, source); !ok || strings.TrimSpace(output) != strconv.Itoa(want) {
 		t.Errorf("the example printed %q, want %d entries", output, want)
 	}
 }
