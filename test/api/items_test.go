@@ -36,8 +36,8 @@ func (i *itemsTest) sync(t *testing.T, members string) []any {
 // read returns the item, as JSON.
 func (i *itemsTest) read(t *testing.T) string {
 	t.Helper()
-	a := i.Must(t, i.admin,
-		`{ organization { items(kind: ALERT) { nodes { enabled viewUrl attributes } } } }`, nil)
+	const query = `{ organization { items(kind: ALERT) { nodes { enabled viewUrl attributes } } } }`
+	a := i.Must(t, i.admin, query, nil)
 	_, item, _ := strings.Cut(string(a.Body), `"nodes":[`)
 	item, _, _ = strings.Cut(item, `]`)
 	return item

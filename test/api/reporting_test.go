@@ -59,6 +59,9 @@ func TestExamplesOfReportingWork(t *testing.T) {
 				p.example(t, e)
 			}
 		}
+		if len(p.sent) < 8 {
+			t.Errorf("sent %d examples: this test does not see the page", len(p.sent))
+		}
 		p.resend(t)
 	})
 }
@@ -67,7 +70,8 @@ func TestExamplesOfReportingWork(t *testing.T) {
 func (p *reportingPage) curl(t *testing.T, e example) {
 	t.Helper()
 	text := placed(e.text, p.URL, p.portal)
-	output, err := exec.CommandContext(t.Context(), "bash", "-c", strings.Replace(text, "curl ", "curl -sS ", 1)).Output()
+	text = strings.Replace(text, "curl ", "curl -sS ", 1)
+	output, err := exec.CommandContext(t.Context(), "bash", "-c", text).Output()
 	a := &harness.Answer{Body: output}
 	if err == nil {
 		err = json.Unmarshal(output, a)
