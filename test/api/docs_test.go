@@ -155,7 +155,8 @@ if (new Set(seen).size !== seen.length) throw new Error("an entry came twice");
 console.log(seen.length);
 process.exit(0);
 `
-	if output, ok := runExample(t, w.URL, w.A.Admin, source); !ok || strings.TrimSpace(output) != strconv.Itoa(want) {
+	output, ok := runExample(t, w.URL, w.A.Admin, source)
+	if !ok || strings.TrimSpace(output) != strconv.Itoa(want) {
 		t.Errorf("the example printed %q, want %d entries", output, want)
 	}
 }

@@ -27,11 +27,15 @@ func newClaimsTest(t *testing.T, s *harness.APIServer) *claimsTest {
 
 // report returns the JSON of a report, whose event is JSON too.
 func report(source, members, event string) string {
-	return fmt.Sprintf(`{"organizationId": "claims", "sourceEventId": %q%s, "event": {%s}}`, source, members, event)
+	return fmt.Sprintf(
+		`{"organizationId": "claims", "sourceEventId": %q%s, "event": {%s}}`, source, members, event,
+	)
 }
 
 func alertNamed(name string) string {
-	return fmt.Sprintf(`"activeAlert": {"alert": {"id": "disk", "name": %q, "start": "2026-01-14T09:30:58Z"}}`, name)
+	return fmt.Sprintf(
+		`"activeAlert": {"alert": {"id": "disk", "name": %q, "start": "2026-01-14T09:30:58Z"}}`, name,
+	)
 }
 
 // executed returns the event of an operation with devices that have these results.
@@ -104,7 +108,8 @@ func TestClaimsOfReportingAboutWhatIsTheSame(t *testing.T) {
 		alone = strings.Replace(alone, `"typeId": "restart", "typeName": "Restart",
 		"startDate": "2026-01-14T09:30:00Z",`, "", 1)
 		c.step(t, "a microservice", "ACCEPTED 1", report("m", "", alone))
-		c.step(t, "its operation, too", "ACCEPTED 2", report("m", "", executed("m", ", "+microservice, "1 COMPLETED")))
+		operation := executed("m", ", "+microservice, "1 COMPLETED")
+		c.step(t, "its operation, too", "ACCEPTED 2", report("m", "", operation))
 	})
 }
 
@@ -230,7 +235,8 @@ func TestClaimsOfReportingAboutRefusals(t *testing.T) {
 		"a wrong key": {"phk_wrong", "", `{"query": "{ viewer { name } }"}`, "| 401 | UNAUTHENTICATED |", 401},
 		"a long body": {c.portal, "", fine, "| 413 | LIMIT_EXCEEDED |", 413},
 		"many values": {
-			c.portal, "", `{"query": "{ viewer { name } }", "variables": {"x": [` + strings.Repeat("1,", 250_001) + `1]}}`,
+			c.portal, "",
+			`{"query": "{ viewer { name } }", "variables": {"x": [` + strings.Repeat("1,", 250_001) + `1]}}`,
 			"| 200, 400 | LIMIT_EXCEEDED |", 400,
 		},
 		"other text": {c.portal, "text/plain", `{}`, "| 415 | BAD_USER_INPUT |", 415},
@@ -262,7 +268,8 @@ func TestClaimsOfReportingAboutLimitsAndWarnings(t *testing.T) {
 		"| changes of an object | " + thousands(delivery.MaxChanges) + " |",
 		fmt.Sprintf("| %d characters; %s characters; %d KiB; 2 KiB |",
 			delivery.MaxIDLength, thousands(delivery.MaxNameLength), delivery.MaxTextSize>>10),
-		fmt.Sprintf("has up to %d errors", delivery.MaxErrors), fmt.Sprintf("warnings, up to %d", delivery.MaxErrors),
+		fmt.Sprintf("has up to %d errors", delivery.MaxErrors),
+		fmt.Sprintf("warnings, up to %d", delivery.MaxErrors),
 	} {
 		if !strings.Contains(page, row) {
 			t.Errorf("the page lacks %q", row)
