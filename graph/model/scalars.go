@@ -28,14 +28,17 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 	})
 }
 
-var errNoTime = badInput("A Time is a string such as \"2026-01-14T09:31:07.250Z\".")
+// errNoTime is a new error each time: the executor writes the path into it.
+func errNoTime() error {
+	return badInput("A Time is a string such as \"2026-01-14T09:31:07.250Z\".")
+}
 
 // UnmarshalTime decodes RFC 3339 with any offset to UTC. Errors are
 // BAD_USER_INPUT.
 func UnmarshalTime(v any) (time.Time, error) {
 	text, ok := v.(string)
 	if !ok {
-		return time.Time{}, errNoTime
+		return time.Time{}, errNoTime()
 	}
 	t, ok := ParseTime(text)
 	if !ok {
@@ -73,7 +76,7 @@ func ParseReportTime(text string) ReportTime {
 func (t *ReportTime) UnmarshalGQL(v any) error {
 	text, ok := v.(string)
 	if !ok {
-		return errNoTime
+		return errNoTime()
 	}
 	*t = ParseReportTime(text)
 	return nil

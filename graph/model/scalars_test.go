@@ -108,3 +108,14 @@ func TestCursor(t *testing.T) {
 		}
 	}
 }
+
+// The executor writes the place of a value into its error, so no two values have
+// the same one.
+func TestErrorsOfTimesAreNotShared(t *testing.T) {
+	t.Parallel()
+	_, first := UnmarshalTime(1)
+	_, second := UnmarshalTime(1)
+	if first == nil || first == second { //nolint:errorlint // identity is what matters
+		t.Errorf("two values share the error %v", first)
+	}
+}
