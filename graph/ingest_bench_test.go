@@ -80,6 +80,10 @@ func (quietStore) Claim(context.Context, delivery.ClaimRequest) ([]delivery.Job,
 
 func (quietStore) Tail(context.Context) (map[int]delivery.LogID, error) { return nil, nil }
 
+func (quietStore) FollowClock(context.Context, delivery.Owner) (bool, error) { return false, nil }
+
+func (quietStore) LatestID(context.Context, int, time.Time) (int64, error) { return 0, nil }
+
 func (quietStore) Follow(context.Context, map[int]delivery.LogID, int) ([]delivery.LogEntry, error) {
 	return nil, nil
 }

@@ -281,13 +281,15 @@ func (d *Dispatcher) finish(ctx context.Context, r *Result, err error) {
 		after := r.after()
 		d.tracer.Attempted(ctx, &after, r.Attempt, r.Target)
 		ordered := r.Delivery.Ordered
+		if ordered {
+			d.scheduler.FreeWorker(&r.Job) // before Settled may complete it
+		}
 		if !d.settler.Submit(r) {
 			// The delivery is due again when its lease ends.
 			d.memory.Free(r.Delivery.ID)
 			d.relieve()
 		}
 		if ordered {
-			d.scheduler.FreeWorker(&r.Job)
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"net/http"
@@ -91,14 +92,27 @@ func TestTortureSQLiteLockedForLong(t *testing.T) {
 	t.Parallel()
 	r := harness.NewRig(t, "", "/")
 	other, err := sql.Open("sqlite", filepath.Join(r.Dir, app.DataFolder, "portalhooks.db")+
-		"?_pragma=busy_timeout(10000)")
+		"?_pragma=busy_timeout(1000)")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
 	other.SetMaxOpenConns(1)
 	awayForLong(t, r, "SQLite locked by another program",
-		func() { execute(t, other, "BEGIN IMMEDIATE") }, func() { execute(t, other, "ROLLBACK") })
+		func() { lock(t, other) }, func() { execute(t, other, "ROLLBACK") })
+}
+
+// lock takes the write lock of db, which a busy server releases for moments only.
+func lock(t *testing.T, db *sql.DB) {
+	t.Helper()
+	var last error
+	err := harness.Eventually(t.Context(), "the write lock is free", func(ctx context.Context) (bool, error) {
+		_, last = db.ExecContext(ctx, "BEGIN IMMEDIATE")
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatal(err, last)
+	}
 }
 
 // awayForLong makes the database of r unable to take changes, in the middle of a
