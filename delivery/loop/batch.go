@@ -110,17 +110,21 @@ func (b *Batcher[T]) commit(ctx context.Context, first T, commit func(batch []T)
 	}
 }
 
-// await waits for an item, which it appends, for the pause or for ctx.
+// await waits for the pause or for an item, which it appends. Once ctx has ended no
+// more items are taken.
 func (b *Batcher[T]) await(ctx context.Context, items []T, pause time.Duration) []T {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
+	in := b.in
+	if ctx.Err() != nil {
+		in = nil
+	}
 	select {
-	case next := <-b.in:
+	case next := <-in:
 		return append(items, next)
 	case <-timer.C:
-	case <-ctx.Done():
+		return items
 	}
-	return items
 }
 
 // arrived appends the items that have arrived.

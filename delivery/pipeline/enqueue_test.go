@@ -150,6 +150,13 @@ func TestShortReportsPassBulkyOnes(t *testing.T) {
 		choose(1001)
 		turns.stored(slowBulk) // the latest short one is long ago
 		choose(1001)
+		waiting = append(waiting, short("d"))
+		choose(2)
+		choose(1001)
+		turns.stored(storeTimeout)
+		if pause := choose(); pause != restFor*slowest {
+			t.Errorf("a pause of %s after a timeout, want %s", pause, restFor*slowest)
+		}
 	})
 }
 

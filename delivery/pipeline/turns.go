@@ -25,7 +25,10 @@ const (
 	// A transaction of more that took slowBulk is followed by a pause restFor times
 	// as long, if short handovers came in the last shortFor: they find the database
 	// free for three quarters of the time.
+	// A transaction that was slow for another reason, such as a database that is away,
+	// counts as slowest.
 	slowBulk = 25 * time.Millisecond
+	slowest  = 100 * time.Millisecond
 	restFor  = 3
 	shortFor = time.Second
 	// alertRun is how many handovers of alerts go before one that waits beside
@@ -91,7 +94,7 @@ func (l *line) next() *[]*handover {
 // stored notes how long the transaction of the batch took.
 func (t *turns) stored(took time.Duration) {
 	if now := time.Now(); t.bulk && took >= slowBulk && now.Sub(t.shortAt) < shortFor {
-		t.resting = now.Add(restFor * took)
+		t.resting = now.Add(restFor * min(took, slowest))
 	}
 }
 
