@@ -54,7 +54,7 @@ func (in *submission) differs(i int) bool {
 type warner struct{ warnings []delivery.Warning }
 
 func (w *warner) warn(code delivery.WarningCode, field, format string, args ...any) {
-	if len(w.warnings) >= delivery.MaxErrors {
+	if w.full() {
 		return
 	}
 	message := format
@@ -63,6 +63,9 @@ func (w *warner) warn(code delivery.WarningCode, field, format string, args ...a
 	}
 	w.warnings = append(w.warnings, delivery.Warning{Code: code, Field: field, Message: message})
 }
+
+// full reports whether there are as many warnings as an answer has.
+func (w *warner) full() bool { return len(w.warnings) >= delivery.MaxErrors }
 
 // warnings says what was assumed about the report.
 func (in *submission) warnings(r *delivery.IngestResult) []delivery.Warning {
@@ -145,6 +148,9 @@ func (in *submission) warnOfDevices(w *warner) {
 	warned := make(map[string]bool)
 	for i := range in.facts {
 		id := in.facts[i].WorkspaceID
+		if w.full() {
+			return // a device is looked up among up to 25,000
+		}
 		if id == "" || !in.differs(i) || warned[id] {
 			continue
 		}
@@ -175,6 +181,9 @@ func (in *submission) warnOfTimes(w *warner) {
 	}
 	path, devices := in.executions()
 	for i := range devices {
+		if w.full() {
+			return
+		}
 		if e := &devices[i]; endsEarly(e.StartDate, e.EndDate) {
 			w.warn(delivery.EndsBeforeStart, fmt.Sprintf("%s.%d.endDate", path, i), message,
 				delivery.FormatTime(e.StartDate))
